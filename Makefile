@@ -1,0 +1,57 @@
+# `make help` lists the targets. Everything runs in .venv, which `make setup` builds
+# from requirements.lock.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-slow lint types lock clean
+
+# uv, found or installed, with a suitable Python.
+UV := sh scripts/uv.sh
+PY := .venv/bin/python
+READY := .venv/.ready
+
+# albumentations would ask the package index for its newest version on each import.
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## make .venv with the locked packages; PYTHON=... names the interpreter
+
+# The last command marks .venv as complete. Where the mark is missing, because a set-up
+# was interrupted, or where its Python no longer works, .venv is made anew.
+$(READY): requirements.lock pyproject.toml scripts/uv.sh
+	@$(UV) --version
+	@test -f $@ \
+		&& $(PY) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 13)' 2>/dev/null \
+		|| { rm -rf .venv && $(UV) venv .venv; }
+	@rm -f $@
+	@$(UV) pip sync --python $(PY) --require-hashes requirements.lock
+	@$(UV) pip install --python $(PY) --no-deps --editable .
+	@touch $@
+
+train: setup ## train a model; ARGS="..." are the configuration's overrides
+	$(PY) src/train.py $(ARGS)
+
+test: setup ## run the fast tests; ARGS="..." go to pytest
+	$(PY) -m pytest -m "not slow" $(ARGS)
+
+# pytest's status 5 says that no test was selected.
+test-slow: setup ## run the slow tests; ARGS="..." go to pytest
+	$(PY) -m pytest -m slow $(ARGS) || test $$? -eq 5
+
+lint: setup ## check style and formatting
+	$(PY) -m ruff check src tests
+	$(PY) -m ruff format --check src tests
+
+types: setup ## check types
+	$(PY) -m mypy
+
+lock: ## write requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--extra dev --python-version 3.11 --custom-compile-command "make lock" \
+		--output-file requirements.lock $(ARGS) pyproject.toml
+
+clean: ## remove the environment and the tools' caches, but no data and no results
+	rm -rf .venv .venv-tools .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf src/*.egg-info
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

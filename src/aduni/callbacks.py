@@ -1,0 +1,129 @@
+"""What happens at the end of an epoch: history, checkpoints, random states, progress."""
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import RichProgressBar
+
+from aduni.results import write_csv, written_whole
+
+
+class History(Callback):
+    """history.csv: a row an epoch, rewritten whole so that it is never cut.
+
+    Args:
+        path: of the file; rows of earlier stages are kept.
+        stage: name in the first column.
+    """
+
+    def __init__(self, path: Path, stage: str) -> None:
+        self._path, self._stage = path, stage
+        self._started = 0.0
+        self._images = 0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.perf_counter()
+        self._images = 0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count images, not views."""
+        self._images += len(batch.labels) * trainer.world_size
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch's row; a resumed run replaces rows from its first epoch on."""
+        if not trainer.is_global_zero:
+            return
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        row = {"stage": self._stage, "epoch": trainer.current_epoch, **values}
+        row["images"] = self._images
+        row["seconds"] = round(time.perf_counter() - self._started, 3)
+        earlier = pd.read_csv(self._path) if self._path.exists() else pd.DataFrame()
+        if len(earlier):
+            replaced = (earlier["stage"] == self._stage) & (
+                earlier["epoch"] >= trainer.current_epoch
+            )
+            earlier = earlier[~replaced]
+        write_csv(pd.concat([earlier, pd.DataFrame([row])], ignore_index=True), self._path)
+
+
+class Progress(RichProgressBar):
+    """The bar with few, short figures: they must fit into a line."""
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Loss, alpha where the method has one, and validation macro F1 once it is known."""
+        values = trainer.callback_metrics | trainer.progress_bar_metrics
+        shown = {"loss": "loss", "alpha": "alpha", "validation_macro_f1": "macro F1"}
+        return {label: round(float(values[k]), 4) for k, label in shown.items() if k in values}
+
+
+class Checkpoints(Callback):
+    """last.ckpt after every epoch, best.ckpt after every epoch that beats all before it.
+
+    Lightning's ModelCheckpoint knows no rule of two scores, and renews last.ckpt only when it
+    renews the best.
+
+    Args:
+        folder: of both files.
+        rule: `macro_f1`, or `accuracy_and_macro_f1`: an epoch is better only if both beat the best
+            epoch's (the authors' code). Of equal epochs the earlier one stays.
+    """
+
+    def __init__(self, folder: Path, rule: Literal["macro_f1", "accuracy_and_macro_f1"]) -> None:
+        self._folder = folder
+        self._deciding = ("macro_f1",) if rule == "macro_f1" else ("accuracy", "macro_f1")
+        self._best = {"accuracy": -1.0, "macro_f1": -1.0}
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Validation is over; best comes first, so that a kill in between repeats the epoch."""
+        now = {k: float(trainer.callback_metrics[f"validation_{k}"]) for k in self._best}
+        if all(now[score] > self._best[score] for score in self._deciding):
+            self._best = now
+            trainer.save_checkpoint(self._folder / "best.ckpt", weights_only=False)
+        trainer.save_checkpoint(self._folder / "last.ckpt", weights_only=False)
+
+    def state_dict(self) -> dict[str, float]:
+        """The best epoch's scores."""
+        return self._best
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Go on from them."""
+        self._best = dict(state_dict)
+
+
+class RandomStates(Callback):
+    """Torch's random states travel with the checkpoint; nothing in training draws from others."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """States of the CPU and of every GPU."""
+        return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Kept until training starts, since building the trainer draws numbers."""
+        self._loaded = state_dict
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restore, if the run is resumed."""
+        if hasattr(self, "_loaded"):
+            torch.set_rng_state(self._loaded["cpu"].cpu())
+            if torch.cuda.device_count() == len(self._loaded["cuda"]):
+                torch.cuda.set_rng_state_all([state.cpu() for state in self._loaded["cuda"]])
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints get their name only when they are complete."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Write under a temporary name, then rename."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(Path(path)) as temporary:
+            super().save_checkpoint(checkpoint, temporary, storage_options)

@@ -1,0 +1,207 @@
+"""From a composed configuration to checked settings, and from settings to objects.
+
+Every YAML leaf names its constructor (`_target_`), so a value's type and range stand where it is
+used: in the constructor's annotations. They are checked here before anything is built.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.errors import PydanticSchemaGenerationError
+
+from aduni.errors import UserError, did_you_mean
+
+Model = TypeVar("Model", bound=BaseModel)
+
+Node = dict[str, Any]
+"""A YAML leaf: a `_target_` and its arguments."""
+
+# The method comes last: its YAML repeats parts of the others.
+GROUPS = ("dataset", "sampler", "alpha", "protocol", "encoder", "trainer", "logger", "method")
+
+
+class Names(BaseModel, extra="forbid"):
+    """Which option of each group was chosen."""
+
+    method: str
+    dataset: str
+    sampler: str
+    alpha: str
+    protocol: str
+    encoder: str
+
+
+class Settings(BaseModel, extra="forbid"):
+    """All top-level keys of conf/train.yaml."""
+
+    names: Names
+    method: Node
+    dataset: Node
+    sampler: Node
+    alpha: Node
+    protocol: Node
+    encoder: Node
+    trainer: Node
+    logger: Node
+    fold: NonNegativeInt
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    lr_min: NonNegativeFloat
+    warmup_epochs: NonNegativeInt
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: NonNegativeFloat
+    num_workers: NonNegativeInt | None
+    resume: str | None
+    verbose: bool
+
+
+class PrepareSettings(BaseModel, extra="ignore"):
+    """What prepare.py needs; a data set's YAML brings training settings along."""
+
+    dataset: Node
+    protocol: Node
+    download: bool
+
+
+def read_settings(config: DictConfig) -> Settings:
+    """Checked settings of a training, interpolations resolved.
+
+    Raises:
+        UserError: unknown key, wrong type or value out of range, at any depth.
+    """
+    return _read(config, Settings, GROUPS)
+
+
+def read_prepare_settings(config: DictConfig) -> PrepareSettings:
+    """Checked settings of prepare.py; raises as `read_settings`."""
+    return _read(config, PrepareSettings, ("dataset", "protocol"))
+
+
+def build(node: Node, **handed_down: Any) -> Any:
+    """The object a YAML leaf describes, with further arguments that no YAML can hold.
+
+    Raises:
+        UserError: the constructor refuses a value.
+    """
+    target = node["_target_"]
+    try:
+        # Arguments given to `instantiate` would be merged into the configuration, and copied.
+        constructor = instantiate(node, _partial_=True, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise _refusal(target, error.__cause__) from error
+    try:
+        return constructor(**handed_down)
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        if target.startswith("aduni."):  # checked above: this is a fault of ours
+            raise
+        raise _refusal(target, error) from error
+
+
+def _read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model:
+    plain = OmegaConf.to_container(config, resolve=True)
+    try:
+        settings = model.model_validate(plain)
+    except ValidationError as error:
+        raise UserError(_describe(error, "")) from error
+    for group in groups:
+        _check_node(getattr(settings, group), group)
+    return settings
+
+
+def _check_node(node: Any, path: str) -> None:
+    """Check the arguments of every `_target_` of this package, at any depth."""
+    for key, value in _items(node):
+        _check_node(value, f"{path}.{key}")
+    if not isinstance(node, Mapping) or not str(node.get("_target_", "")).startswith("aduni."):
+        return
+    hints = _parameters(get_object(node["_target_"]))
+    for key, value in node.items():
+        if key in ("_target_", "_partial_"):
+            continue
+        if key not in hints:
+            raise UserError(
+                f"{path}.{key} is no option of {node['_target_']}{did_you_mean(key, hints)}."
+            )
+        if not _holds_nodes(value):
+            _check_value(value, hints[key], f"{path}.{key}")
+
+
+def _check_value(value: Any, hint: Any, path: str) -> None:
+    try:
+        adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticSchemaGenerationError:  # a type of somebody else: its constructor checks it
+        return
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        raise UserError(_describe(error, path)) from error
+
+
+def _parameters(target: Any) -> dict[str, Any]:
+    """Annotations of a function's, or of a class's and its bases', keyword arguments."""
+    functions: list[Callable[..., Any]] = [target]
+    if inspect.isclass(target):
+        functions = [vars(c)["__init__"] for c in target.__mro__ if "__init__" in vars(c)]
+    hints: dict[str, Any] = {}
+    for function in functions:
+        parameters = inspect.signature(function).parameters
+        annotations = get_type_hints(function, include_extras=True)
+        hints |= {name: annotations.get(name, Any) for name in parameters} | hints
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
+            break
+    return hints
+
+
+def _items(node: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(node, Mapping):
+        yield from node.items()
+    elif isinstance(node, list):
+        yield from enumerate(node)
+
+
+def _holds_nodes(value: Any) -> bool:
+    if isinstance(value, Mapping) and "_target_" in value:
+        return True
+    return any(_holds_nodes(inner) for _, inner in _items(value))
+
+
+def _describe(error: ValidationError, path: str) -> str:
+    """The first complaint, with the key and the value."""
+    first = error.errors()[0]
+    inner = [str(part) for part in first["loc"] if path == "" or isinstance(part, int)]
+    key = ".".join([path, *inner] if path else inner)
+    if first["type"] == "extra_forbidden":
+        return f"{key} is no known key{did_you_mean(key, Settings.model_fields)}; remove it."
+    if first["type"] == "missing":
+        return f"{key} is missing; set it."
+    message = first["msg"].removeprefix("Input ").removeprefix("Value ")
+    return f"{key}={first['input']} is not valid: it {message}."
+
+
+def _refusal(target: str, error: BaseException | None) -> UserError:
+    return UserError(f"{target} refuses its configuration: {_first_line(error)}.")
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""From label tables and image files to batches of augmented views."""

@@ -1,0 +1,41 @@
+"""APTOS 2019 blindness detection: 3,662 fundus photographs in five grades."""
+
+import numpy as np
+
+from aduni.data.module import ImageDataModule
+from aduni.data.tables import ImageTable, check_unique, find_files, read_csv
+from aduni.errors import UserError
+
+GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]
+
+
+class APTOS(ImageDataModule):
+    """The official layout: train.csv (id_code, diagnosis 0 to 4) and train_images/."""
+
+    title = "aptos"
+    obtain = (
+        "accept the rules of the competition aptos2019-blindness-detection on kaggle.com with your "
+        "login, download its data, and unpack train.csv and train_images.zip into dataset.root"
+    )
+
+    def read_table(self) -> ImageTable:
+        """Labels from train.csv; there are no patients or lesions in it."""
+        if not self.root.is_dir():
+            raise UserError(
+                f"{self.root} is missing; set dataset.root to the folder of the APTOS 2019 "
+                f"release, or {self.obtain}."
+            )
+        path = self.root / "train.csv"
+        frame = read_csv(path, ["id_code", "diagnosis"])
+        images = frame["id_code"].tolist()
+        check_unique(images, path)
+        known = [str(grade) for grade in range(len(GRADES))]
+        for image, diagnosis in zip(images, frame["diagnosis"], strict=True):
+            if diagnosis not in known:
+                raise UserError(
+                    f"{path} gives {image} the diagnosis '{diagnosis}'; it must be one of "
+                    f"{', '.join(known)}."
+                )
+        files = find_files(images, self.root / "train_images", [".png", ".jpg"])
+        labels = np.array([int(diagnosis) for diagnosis in frame["diagnosis"]], dtype=np.int64)
+        return ImageTable(images, labels, GRADES, None, files)

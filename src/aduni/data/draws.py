@@ -1,0 +1,111 @@
+"""From a sampler's batches to what this process loads."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler as TorchSampler
+
+from aduni.data.samplers import Ints, Sampler
+from aduni.distributed import rank, world_size
+
+
+class Draw(NamedTuple):
+    """One appearance of an image in an epoch.
+
+    The epoch travels with it, since workers that outlive an epoch would not see it change.
+
+    Attributes:
+        row: of the image table.
+        epoch: from 0.
+        repeat: how often the image has appeared in this epoch before.
+    """
+
+    row: int
+    epoch: int
+    repeat: int
+
+
+class TrainingDraws(TorchSampler[list[Draw]]):
+    """This rank's share of each of a sampler's batches.
+
+    Args:
+        sampler: decides the batches.
+        rows: (n,) table rows of the training part.
+        labels: (n,) their classes.
+        epochs: T, the stage's length.
+        seed: of the run.
+        batch_size: of all ranks together.
+    """
+
+    def __init__(
+        self, sampler: Sampler, rows: Ints, labels: Ints, *, epochs: int, seed: int, batch_size: int
+    ) -> None:
+        self._sampler, self._rows, self._labels = sampler, rows, labels
+        self._epochs, self._seed, self._batch_size = epochs, seed, batch_size
+        self._epoch = 0
+        self._length = len(self._batches())
+
+    @property
+    def sampler(self) -> "TrainingDraws":
+        """Lightning tells the epoch to a batch sampler's `sampler`, not to the batch sampler."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        batches = self._batches()
+        positions = np.concatenate(batches)
+        draws = zip(self._rows[positions].tolist(), repeats(positions).tolist(), strict=True)
+        joined = [Draw(row, self._epoch, repeat) for row, repeat in draws]
+        start = 0
+        for batch in batches:
+            yield joined[start : start + len(batch)][rank() :: world_size()]
+            start += len(batch)
+
+    def _batches(self) -> list[Ints]:
+        return self._sampler.batches(
+            self._labels,
+            epoch=self._epoch,
+            epochs=self._epochs,
+            seed=self._seed,
+            batch_size=self._batch_size,
+        )
+
+
+class EvaluationRows(TorchSampler[list[int]]):
+    """Every row once.
+
+    Args:
+        rows: (n,) table rows.
+        batch_size: of each process.
+        split: over all ranks together, without padding, which would count images twice; else
+            every process that asks gets all rows.
+    """
+
+    def __init__(self, rows: Ints, batch_size: int, *, split: bool) -> None:
+        self._batch_size = batch_size
+        self._own: list[int] = (rows[rank() :: world_size()] if split else rows).tolist()
+
+    def __len__(self) -> int:
+        return -(-len(self._own) // self._batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for start in range(0, len(self._own), self._batch_size):
+            yield self._own[start : start + self._batch_size]
+
+
+def repeats(positions: Ints) -> Ints:
+    """How often each position occurred before: [5, 2, 5, 5] -> [0, 0, 1, 2]."""
+    order = np.argsort(positions, kind="stable")
+    ordered = positions[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    group_starts = np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    counts = np.empty_like(positions)
+    counts[order] = np.arange(len(positions)) - group_starts
+    return counts

@@ -1,0 +1,54 @@
+"""ISIC 2018 task 3 (HAM10000): 10,015 dermoscopic photographs in seven classes."""
+
+import numpy as np
+
+from aduni.data.module import ImageDataModule
+from aduni.data.tables import ImageTable, check_unique, find_files, read_csv
+from aduni.errors import UserError
+
+PREFIX = "ISIC2018_Task3_Training"
+CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]
+
+
+class ISIC2018(ImageDataModule):
+    """The official layout: one-hot ground truth, lesion groupings, 600 x 450 JPEGs."""
+
+    title = "isic2018"
+    obtain = "fetch it with python src/prepare.py dataset=isic2018 download=true"
+
+    def read_table(self) -> ImageTable:
+        """Labels from the ground truth, groups from the lesion groupings."""
+        if not self.root.is_dir():
+            raise UserError(
+                f"{self.root} is missing; set dataset.root to the folder of the ISIC 2018 task 3 "
+                f"release, or {self.obtain}."
+            )
+        truth_path = self.root / f"{PREFIX}_GroundTruth" / f"{PREFIX}_GroundTruth.csv"
+        truth = read_csv(truth_path, ["image", *CLASSES])
+        images = truth["image"].tolist()
+        check_unique(images, truth_path)
+        cells = truth[CLASSES].to_numpy(dtype=str)
+        one_hot = np.isin(cells, ("1", "1.0"))
+        known = one_hot | np.isin(cells, ("0", "0.0"))
+        unclear = np.flatnonzero((one_hot.sum(axis=1) != 1) | ~known.all(axis=1))
+        if len(unclear):
+            raise UserError(
+                f"{truth_path} does not give {images[unclear[0]]} exactly one of the classes "
+                f"{', '.join(CLASSES)}; correct the row."
+            )
+        files = find_files(images, self.root / f"{PREFIX}_Input", [".jpg"])
+        labels = one_hot.argmax(axis=1).astype(np.int64)
+        return ImageTable(images, labels, CLASSES, self._lesions(images), files)
+
+    def _lesions(self, images: list[str]) -> list[str]:
+        path = self.root / f"{PREFIX}_LesionGroupings.csv"
+        lesions = read_csv(path, ["image", "lesion_id"])
+        check_unique(lesions["image"].tolist(), path)
+        of_image = dict(zip(lesions["image"], lesions["lesion_id"], strict=True))
+        missing = [image for image in images if image not in of_image]
+        if missing:
+            raise UserError(
+                f"{path} has no lesion for {len(missing)} images, first {missing[0]}; fetch the "
+                "official file again."
+            )
+        return [of_image[image] for image in images]

@@ -1,0 +1,222 @@
+"""The work that all data sets share: table, cache, split, loaders."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import albumentations as A
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field, PositiveInt
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from aduni.batch import Batch
+from aduni.data.cache import ImageCache, build_cache, open_rgb, source_key
+from aduni.data.download import Archive
+from aduni.data.draws import EvaluationRows, TrainingDraws
+from aduni.data.samplers import Ints, Sampler
+from aduni.data.splits import Protocol, check_parts, group_rows, read_split, split_frame, split_hash
+from aduni.data.tables import ImageTable
+from aduni.data.views import PlainViews, TrainingViews, as_batch
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How a run reads its data.
+
+    Attributes:
+        batch_size: images of a training batch, all processes together.
+        num_workers: loader processes; 0 loads in the training process.
+        seed: of the run.
+        fold: the test fold.
+    """
+
+    batch_size: int
+    num_workers: int
+    seed: int
+    fold: int
+
+
+class ImageDataModule(LightningDataModule):
+    """A labelled image data set under a protocol.
+
+    Subclasses read their table; `setup` then offers `table`, `parts`, `split` and the loaders.
+
+    Args:
+        root: folder of the official release.
+        cache_dir: where resized images are kept.
+        image_size: side that images are resized to, pixels.
+        mean: per channel, for the encoder.
+        std: per channel, for the encoder.
+        augment: albumentations transforms of the training views, uint8 to uint8.
+        protocol: how the data are divided.
+        loading: batch size, workers, seed, fold.
+        paper_counts: images of each class as the paper counts them, for `prepare.py`.
+        archives: what `prepare.py download=true` fetches.
+    """
+
+    title: ClassVar[str]
+    obtain: ClassVar[str]
+    """How a user gets the data, as part of a sentence."""
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        cache_dir: str,
+        image_size: Annotated[int, Field(ge=16)],
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Sequence[A.BasicTransform],
+        protocol: Protocol,
+        loading: Loading,
+        paper_counts: dict[str, int] | None = None,
+        archives: Sequence[Archive] = (),
+    ) -> None:
+        super().__init__()
+        self.root, self.cache_dir = Path(root), Path(cache_dir)
+        self.image_size = image_size
+        self.augment = augment
+        self.protocol, self.loading = protocol, loading
+        self.paper_counts, self.archives = paper_counts, archives
+        self._stage: _StageData | None = None
+
+    @abstractmethod
+    def read_table(self) -> ImageTable:
+        """The rows of the data set; raises UserError where they do not hold together."""
+
+    def open_image(self, row: int) -> Image.Image:
+        """The original of a row, RGB."""
+        assert self.table.files is not None
+        return open_rgb(self.table.files[row])
+
+    @cached_property
+    def table(self) -> ImageTable:
+        """The rows of the data set."""
+        return self.read_table()
+
+    @cached_property
+    def cache(self) -> ImageCache:
+        """The resized images; built on first use."""
+        table = self.table
+        described = "\n".join([self.title, str(self.image_size), *table.images])
+        key = source_key(described, table.files)
+        folder = self.cache_dir / f"{self.title}-{self.image_size}px-{key}"
+        return build_cache(folder, table.images, self.open_image, self.image_size)
+
+    @cached_property
+    def groups(self) -> Ints:
+        """(n,) rows of one lesion or one picture share a number."""
+        return group_rows(self.table, self.cache.originals["sha256"].tolist())
+
+    @cached_property
+    def parts(self) -> NDArray[np.str_]:
+        """(n,) train, validation, test or unused."""
+        protocol = self.protocol
+        if protocol.split_file:
+            path = Path(protocol.split_file)
+            parts = read_split(path, self.table, self.groups, protocol.grouped)
+        else:
+            parts = self.divide()
+        check_parts(self.table, parts, protocol.selected_on)
+        return parts
+
+    def divide(self) -> NDArray[np.str_]:
+        """The protocol's split; a data set may thin out its training part."""
+        return self.protocol.split(self.table, self.groups, self.loading.fold)
+
+    @cached_property
+    def split(self) -> pd.DataFrame:
+        """What split.csv holds."""
+        return split_frame(self.table, self.groups, self.parts)
+
+    @property
+    def split_hash(self) -> str:
+        """Names the split by its content."""
+        return split_hash(self.split)
+
+    @property
+    def training_counts(self) -> Ints:
+        """(C,) images of each class in the training part."""
+        return np.bincount(self.table.labels[self.rows("train")])
+
+    def rows(self, part: str) -> Ints:
+        """Table rows of a part."""
+        return np.flatnonzero(self.parts == part)
+
+    def prepare_data(self) -> None:
+        """Build the cache, once a machine."""
+        _ = self.cache
+
+    def begin_stage(self, sampler: Sampler, *, views: int, epochs: int) -> None:
+        """Say what the next `train_dataloader` is to draw; raises UserError if it cannot."""
+        rows = self.rows("train")
+        loading = self.loading
+        draws = TrainingDraws(
+            sampler,
+            rows,
+            self.table.labels[rows],
+            epochs=epochs,
+            seed=loading.seed,
+            batch_size=loading.batch_size,
+        )
+        self._stage = _StageData(draws, views)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Augmented views of the training part."""
+        assert self._stage is not None, "begin_stage comes first"
+        views = TrainingViews(
+            self.cache,
+            self.table.labels,
+            self.augment,
+            views=self._stage.views,
+            seed=self.loading.seed,
+        )
+        return _loader(views, self._stage.draws, self.loading.num_workers)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The part that selects the checkpoint, each image once over all ranks."""
+        return self._plain_loader(self.protocol.selected_on, split=True)
+
+    def evaluation_loader(self, part: str) -> DataLoader[Batch]:
+        """A whole part's images as they are, for the process that writes predictions."""
+        return self._plain_loader(part, split=False)
+
+    def _plain_loader(self, part: str, *, split: bool) -> DataLoader[Batch]:
+        rows = EvaluationRows(self.rows(part), EVALUATION_BATCH, split=split)
+        return _loader(PlainViews(self.cache, self.table.labels), rows, 0)
+
+
+@dataclass(frozen=True)
+class _StageData:
+    draws: TrainingDraws
+    views: PositiveInt
+
+
+def _loader(dataset: Any, batch_sampler: Any, num_workers: int) -> DataLoader[Batch]:
+    return DataLoader(
+        dataset,
+        batch_sampler=batch_sampler,
+        collate_fn=as_batch,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        worker_init_fn=_one_thread,
+        pin_memory=torch.cuda.is_available(),
+        # The loader draws a base seed for its workers: not from the model's random numbers.
+        generator=torch.Generator(),
+    )
+
+
+def _one_thread(worker: int) -> None:
+    """opencv starts a thread a core in every worker otherwise."""
+    cv2.setNumThreads(0)

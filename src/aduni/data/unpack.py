@@ -1,0 +1,54 @@
+"""Zip archives, checked and unpacked whole."""
+
+import shutil
+import stat
+import zlib
+from pathlib import Path, PureWindowsPath
+from zipfile import BadZipFile, ZipFile
+
+from aduni.errors import UserError
+
+
+def zip_fault(path: Path) -> str | None:
+    """What is wrong with an archive: damaged, or members that would leave the folder."""
+    try:
+        with ZipFile(path) as content:
+            for info in content.infolist():
+                inside = PureWindowsPath(info.filename)  # knows /, \ and drive letters
+                if inside.anchor or ".." in inside.parts or stat.S_ISLNK(info.external_attr >> 16):
+                    return f"its member {info.filename!r} would leave the folder"
+            bad = content.testzip()
+            return bad and f"its member {bad!r} is damaged"
+    except (BadZipFile, EOFError, OSError, RuntimeError, ValueError, zlib.error) as error:
+        return f"it is not a whole zip archive ({error})"
+
+
+def unpack(path: Path, root: Path, creates: Path) -> None:
+    """Unpack into root and remove the archive; `creates` appears last, when all else is there.
+
+    Raises:
+        UserError: the archive does not contain `creates`.
+    """
+    temporary = root / f"{path.name}.unpacking"
+    shutil.rmtree(temporary, ignore_errors=True)  # left by an interrupted call
+    try:
+        with ZipFile(path) as content:
+            content.extractall(temporary)
+        if not (temporary / creates.relative_to(root)).exists():
+            raise UserError(
+                f"{path} does not contain {creates.relative_to(root)}; remove it and fetch again."
+            )
+        _move(temporary, root, creates)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    path.unlink()
+
+
+def _move(source: Path, target: Path, last: Path) -> None:
+    """Move what source holds into target, by renames that make `last` appear last."""
+    for entry in sorted(source.iterdir(), key=lambda e: last.is_relative_to(target / e.name)):
+        place = target / entry.name
+        if entry.is_dir() and place.is_dir():
+            _move(entry, place, last)
+        else:
+            entry.replace(place)

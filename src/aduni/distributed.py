@@ -1,0 +1,86 @@
+"""What a method needs of other processes; every function is the identity in a single one."""
+
+import os
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def rank() -> int:
+    """This process's number, 0 in a single process."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def is_first_process() -> bool:
+    """Whether this process writes the files; known before the processes are connected."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0 == rank()
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def gather(local: Tensor) -> Tensor:
+    """Join the ranks' rows, in rank order, with exact gradients.
+
+    The backward pass adds up what every rank's loss says about the rows of this rank. With each
+    rank's loss scaled by `global_mean`, DDP's averaged gradient is that of one process on the
+    joined batch.
+
+    Args:
+        local: (n, ...), n may differ from rank to rank.
+
+    Returns:
+        (sum of n, ...).
+    """
+    if world_size() == 1:
+        return local
+    joined: Tensor = _Gather.apply(local, row_counts(local))
+    return joined
+
+
+def row_counts(local: Tensor) -> list[int]:
+    """How many rows each rank holds."""
+    if world_size() == 1:
+        return [len(local)]
+    counts = torch.zeros(world_size(), dtype=torch.int64, device=local.device)
+    counts[rank()] = len(local)
+    dist.all_reduce(counts)
+    return counts.tolist()
+
+
+def global_mean(per_anchor: Tensor) -> Tensor:
+    """The mean over all ranks' anchors, as a loss whose DDP-averaged gradient is exact.
+
+    The value is this rank's share times the number of ranks; the mean of it over the ranks is the
+    global mean.
+
+    Args:
+        per_anchor: (n,) losses of this rank's anchors.
+    """
+    counts = row_counts(per_anchor)
+    return per_anchor.sum() * (len(counts) / sum(counts))
+
+
+class _Gather(torch.autograd.Function):
+    # torch.distributed.nn.all_gather takes another code path on NCCL (reduce_scatter); all_reduce
+    # runs the same one on gloo and NCCL.
+
+    @staticmethod
+    def forward(ctx: Any, local: Tensor, counts: list[int]) -> Tensor:
+        ctx.counts = counts
+        padded = local.new_zeros(max(counts), *local.shape[1:])
+        padded[: len(local)] = local
+        parts = [torch.empty_like(padded) for _ in counts]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (total,) = (gradient.contiguous() for gradient in gradients)
+        dist.all_reduce(total)
+        start = sum(ctx.counts[: rank()])
+        return total[start : start + ctx.counts[rank()]], None

@@ -1,0 +1,151 @@
+"""The only LightningModule: it steps, schedules and logs one stage of any method."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.optim import SGD
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from aduni.batch import Batch
+from aduni.errors import UserError
+from aduni.methods.base import Method, Stage
+from aduni.schedules import learning_rate
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """SGD and its schedule; epochs of warm-up are those of a 400-epoch run."""
+
+    lr: float
+    lr_min: float
+    warmup_epochs: int
+    momentum: float
+    weight_decay: float
+
+
+class Learner(LightningModule):
+    """Trains one stage.
+
+    Args:
+        method: the model and its losses; shared by the learners of all its stages.
+        stage: what is trained, and how.
+        optimisation: learning rate and its kin.
+        classes: C.
+        stored: plain values that go into every checkpoint under `aduni`.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        stage: Stage,
+        optimisation: Optimisation,
+        classes: int,
+        stored: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.method = method
+        self._stage, self._optimisation, self._stored = stage, optimisation, stored
+        self._frozen = _freeze(method, stage.trainable)
+        self.scores = MetricCollection(
+            {
+                "validation_accuracy": MulticlassAccuracy(classes, average="micro"),
+                "validation_macro_f1": MulticlassF1Score(classes, average="macro"),
+            }
+        )
+        self._bad_step = torch.tensor(-1)  # first step with a loss that is not finite
+
+    def train(self, mode: bool = True) -> "Learner":
+        """Frozen modules stay in eval mode: their batch-norm statistics must not move."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    def on_train_start(self) -> None:
+        """Lightning leaves every module in the mode that it finds."""
+        self.train()
+
+    def configure_optimizers(self) -> SGD:
+        """SGD over what learns."""
+        settings = self._optimisation
+        return SGD(
+            [parameter for parameter in self.parameters() if parameter.requires_grad],
+            lr=settings.lr,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+
+    def on_train_epoch_start(self) -> None:
+        """The learning rate is a function of the epoch alone, so that a resumed run has it too."""
+        settings = self._optimisation
+        lr = learning_rate(
+            self.current_epoch,
+            self._stage.epochs,
+            start=settings.lr,
+            end=settings.lr_min,
+            warmup_epochs=settings.warmup_epochs,
+        )
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = lr
+        self.log("lr", lr)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The stage's loss; its terms are averaged over the epoch's batches."""
+        terms = self._stage.loss(batch, self.current_epoch)
+        values = {name: value.detach() for name, value in terms.items()}
+        size = len(batch.labels)
+        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
+        self._note_bad_step(terms["loss"], batch_idx)
+        return terms["loss"]
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """On a CPU the check costs nothing; elsewhere it waits for the end of the epoch."""
+        if self.device.type == "cpu":
+            self._stop_if_bad()
+
+    def on_validation_epoch_start(self) -> None:
+        """Before any checkpoint of this epoch is written."""
+        self._stop_if_bad()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Live curves; published figures are computed from predictions.csv."""
+        self.scores.update(self.method(batch.views[0]), batch.labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Scores of the part that selects the checkpoint."""
+        self.log_dict(self.scores.compute())
+        self.scores.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Plain values only: checkpoints are loaded with weights_only=True."""
+        checkpoint["aduni"] = {**self._stored, "stage": self._stage.name}
+
+    def _note_bad_step(self, loss: Tensor, step: int) -> None:
+        # No .item(): it would stall the device in every step.
+        bad = torch.where(torch.isfinite(loss.detach()), -1, step)
+        earlier = self._bad_step.to(bad, non_blocking=True)
+        self._bad_step = torch.where(earlier < 0, bad, earlier)
+
+    def _stop_if_bad(self) -> None:
+        step = int(self._bad_step)
+        if step >= 0:
+            raise UserError(
+                f"The loss is no longer finite in epoch {self.current_epoch}, step {step}; "
+                "lower lr, or use a longer warm-up (warmup_epochs); the checkpoints of earlier "
+                "epochs are kept."
+            )
+
+
+def _freeze(method: Method, trainable: tuple[str, ...]) -> list[torch.nn.Module]:
+    """Leave gradients only to the named modules; returns the others."""
+    frozen = [
+        module for name, module in method.named_children() if trainable and name not in trainable
+    ]
+    method.requires_grad_(True)
+    for module in frozen:
+        module.requires_grad_(False)
+    return frozen

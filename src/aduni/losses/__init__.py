@@ -1,0 +1,1 @@
+"""Losses as pure functions: tensors in, one value per anchor out."""

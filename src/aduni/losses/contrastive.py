@@ -1,0 +1,140 @@
+"""Supervised contrastive losses over one batch: the feature term alone, and AduC.
+
+Letters: N anchors, M contrasts, C classes, D features (see aduni.batch). Every loss returns one
+value per anchor; half types are computed in float32.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from aduni.losses.precision import full_precision
+
+
+class Contrasts(NamedTuple):
+    """The samples that anchors are compared with.
+
+    Attributes:
+        features: (M, D) unit vectors.
+        labels: (M,) class numbers.
+        own: (N,) the row of each anchor itself, which is left out of its comparison.
+    """
+
+    features: Tensor
+    labels: Tensor
+    own: Tensor
+
+
+def supervised_contrastive(
+    features: Tensor,
+    labels: Tensor,
+    contrasts: Contrasts,
+    *,
+    temperature: float = 0.1,
+    base_temperature: float = 0.07,
+) -> Tensor:
+    """Mean over an anchor's positives of the negative log-ratio.
+
+    loss_i = -(tau / tau_base) / |P(i)|
+             * sum_{p in P(i)} log( e^{f_i.f_p / tau} / sum_{k != i} e^{f_i.f_k / tau} )
+
+    Source: Khosla et al. 2020, equation 2 (L_out); the paper's equation 1 is |P(i)| times this
+    without the base temperature. An anchor without positives contributes 0.
+
+    Args:
+        features: (N, D) unit vectors of the anchors.
+        labels: (N,) their classes.
+        contrasts: what they are compared with.
+        temperature: tau.
+        base_temperature: the loss is multiplied by tau / base_temperature.
+
+    Returns:
+        (N,) losses.
+    """
+    similarities, positives = _compare(full_precision(features), labels, contrasts, temperature)
+    log_p = similarities - similarities.logsumexp(dim=1, keepdim=True)
+    count = positives.sum(dim=1)
+    mean = _sum_where(positives, log_p) / count.clamp(min=1)
+    return -(temperature / base_temperature) * mean
+
+
+def aduc(
+    logits: Tensor,
+    features: Tensor,
+    labels: Tensor,
+    contrasts: Contrasts,
+    *,
+    alpha: float,
+    beta: float = 1.0,
+    prior: Tensor | None = None,
+    temperature: float = 0.1,
+    class_temperature: float = 1.0,
+    base_temperature: float = 0.07,
+    weighting: Literal["released", "printed"] = "released",
+) -> Tensor:
+    """Adaptive unified contrastive loss: one softmax over C classes and M - 1 samples.
+
+    With p the softmax over  (z_i,c + log(prior_c + 1e-9)) / tau_class  for all classes c
+                        and  f_i.f_k / tau  for all contrasts k != i:
+
+    released: loss_i = -(tau / tau_base) * ( beta log p(y_i) + alpha sum_{p in P(i)} log p(p) )
+                       / ( beta + alpha |P(i)| + 1e-12 )
+    printed:  loss_i = -(1 / |P(i)|) * sum_{p in P(i)} [ alpha log p(p) + beta log p(y_i) ],
+              0 for an anchor without positives
+
+    Source: Cong et al. 2022, equations 1-3, read with the temperature inside the exponential
+    (`printed`, the sum over positives taken as a mean), and the authors' released code
+    (`released`), which adds the logit adjustment, makes a weighted mean of both terms and
+    multiplies by the base temperature's ratio.
+
+    Args:
+        logits: (N, C) of the anchors.
+        features: (N, D) unit vectors of the anchors.
+        labels: (N,) their classes.
+        contrasts: what the features are compared with.
+        alpha: weight of each positive pair.
+        beta: weight of the class term.
+        prior: (C,) class frequencies for the logit adjustment, None for none.
+        temperature: tau of the sample entries.
+        class_temperature: tau_class of the class entries.
+        base_temperature: tau_base, used by `released` only.
+        weighting: which of the two readings.
+
+    Returns:
+        (N,) losses.
+    """
+    logits = full_precision(logits)
+    if prior is not None:
+        logits = logits + torch.log(prior.to(logits) + 1e-9)
+    classes = logits / class_temperature
+    similarities, positives = _compare(full_precision(features), labels, contrasts, temperature)
+    log_total = torch.cat([classes, similarities], dim=1).logsumexp(dim=1)
+    class_term = classes.gather(1, labels[:, None]).squeeze(1) - log_total
+    count = positives.sum(dim=1).to(classes)
+    pair_terms = _sum_where(positives, similarities) - count * log_total
+    if weighting == "released":
+        total = beta * class_term + alpha * pair_terms
+        return -(temperature / base_temperature) * total / (beta + alpha * count + 1e-12)
+    mean = alpha * pair_terms / count.clamp(min=1) + beta * class_term
+    return torch.where(count > 0, -mean, torch.zeros_like(mean))
+
+
+def _compare(
+    features: Tensor, labels: Tensor, contrasts: Contrasts, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """(N, M) similarities / tau with -inf at the anchor itself, and the mask of its positives."""
+    anchors = torch.arange(len(features), device=features.device)
+    with torch.autocast(features.device.type, enabled=False):  # it would round the products
+        similarities = features @ contrasts.features.to(features).T / temperature
+    similarities = similarities.index_put(
+        (anchors, contrasts.own), similarities.new_tensor(-torch.inf)
+    )
+    positives = labels[:, None] == contrasts.labels
+    positives[anchors, contrasts.own] = False
+    return similarities, positives
+
+
+def _sum_where(mask: Tensor, values: Tensor) -> Tensor:
+    """Row sums of the masked values; -inf outside the mask does not spoil value or gradient."""
+    return values.masked_fill(~mask, 0.0).sum(dim=1)

@@ -1,0 +1,116 @@
+"""AdUni: encoder, projector and classifier learned together by the AduC loss (Cong et al. 2022)."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from aduni.batch import Batch
+from aduni.distributed import gather, global_mean, rank, row_counts
+from aduni.losses.contrastive import Contrasts, aduc
+from aduni.methods.base import Method, Stage, Task
+from aduni.models.encoder import Encoder
+from aduni.models.heads import Classifier, Projector
+from aduni.schedules import AlphaSchedule
+
+
+class AdUni(Method):
+    """Unified contrastive learning on batch contents only.
+
+    Args:
+        encoder: the shared encoder.
+        task: class counts, sampled frequencies, epochs.
+        alpha: schedule of the loss weights.
+        weighting: `released` (the authors' code) or `printed` (the paper), see `losses.aduc`.
+        logit_adjustment: whose class frequencies are the prior: the training part's (dataset, the
+            authors' code), the sampler's (sampled), or none.
+        temperature: of the similarities.
+        class_temperature: of the class logits.
+        base_temperature: of the released weighting.
+        beta: factor of the class term, on top of the schedule's.
+        hidden: width of the projector's hidden layer.
+        embedding: length of the embedding.
+        dropout: before the classifier.
+    """
+
+    dataset_frequencies: Tensor
+    sampled_frequencies: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        task: Task,
+        alpha: AlphaSchedule,
+        *,
+        weighting: Literal["released", "printed"] = "released",
+        logit_adjustment: Literal["dataset", "sampled", "none"] = "dataset",
+        temperature: PositiveFloat = 0.1,
+        class_temperature: PositiveFloat = 1.0,
+        base_temperature: PositiveFloat = 0.07,
+        beta: NonNegativeFloat = 1.0,
+        hidden: PositiveInt = 512,
+        embedding: PositiveInt = 128,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.projector = Projector(encoder.features, hidden, embedding)
+        self.classifier = Classifier(encoder.features, task.classes, dropout)
+        self.epochs = task.epochs
+        self.alpha = alpha
+        self.beta = beta
+        self.logit_adjustment = logit_adjustment
+        self.weighting = weighting
+        self.temperature = temperature
+        self.class_temperature = class_temperature
+        self.base_temperature = base_temperature
+        frequencies = task.class_counts / task.class_counts.sum()
+        self.register_buffer("dataset_frequencies", frequencies)
+        self.register_buffer("sampled_frequencies", task.sampled_frequencies)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """One stage on two views."""
+        return (Stage("train", self.epochs, self.loss, views=2),)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, C) logits, without logit adjustment."""
+        logits: Tensor = self.classifier(self.encoder(images))
+        return logits
+
+    def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
+        """AduC of every view of this rank's images against all ranks' views."""
+        views = len(batch.views)
+        features = self.encoder(batch.views.flatten(0, 1))
+        embeddings = self.projector(features)
+        labels = batch.labels.repeat(views)
+        alpha, beta = self.alpha(epoch, self.epochs)
+        per_anchor = aduc(
+            self.classifier(features),
+            embeddings,
+            labels,
+            _contrasts(embeddings, labels),
+            alpha=alpha,
+            beta=self.beta * beta,
+            prior=self._prior(epoch),
+            temperature=self.temperature,
+            class_temperature=self.class_temperature,
+            base_temperature=self.base_temperature,
+            weighting=self.weighting,
+        )
+        return {"loss": global_mean(per_anchor), "alpha": torch.tensor(alpha)}
+
+    def _prior(self, epoch: int) -> Tensor | None:
+        if self.logit_adjustment == "none":
+            return None
+        if self.logit_adjustment == "sampled":
+            return self.sampled_frequencies[epoch]
+        return self.dataset_frequencies
+
+
+def _contrasts(embeddings: Tensor, labels: Tensor) -> Contrasts:
+    """All ranks' samples, and where this rank's own stand among them."""
+    before = sum(row_counts(labels)[: rank()])
+    own = before + torch.arange(len(labels), device=labels.device)
+    return Contrasts(gather(embeddings), gather(labels), own)

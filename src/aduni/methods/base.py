@@ -1,0 +1,74 @@
+"""The contract between a method and everything else."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from aduni.batch import Batch
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method may know of the data.
+
+    Attributes:
+        class_counts: (C,) images of each class in the training part.
+        sampled_frequencies: (T, C) share of each class among the images that the run's sampler
+            draws, a row an epoch.
+        epochs: T, length of the run.
+    """
+
+    class_counts: Tensor
+    sampled_frequencies: Tensor
+    epochs: int
+
+    @property
+    def classes(self) -> int:
+        """C."""
+        return len(self.class_counts)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training of some of a method's parameters.
+
+    Attributes:
+        name: shown in history.csv and the progress bar.
+        epochs: length; 0 runs `begin` alone.
+        loss: (batch, epoch) -> terms; `loss` is optimised, and every term is logged.
+        views: augmentations of each image in a batch.
+        trainable: names of the method's modules that learn; empty for all. The others lose their
+            gradients and are held in eval mode, so that their batch-norm statistics stand still.
+        sampler: of this stage; None for the run's.
+        begin: called before the first step, for example to reset a classifier.
+        hand_over: weights that the next stage, or the test, starts from.
+    """
+
+    name: str
+    epochs: int
+    loss: Callable[[Batch, int], dict[str, Tensor]]
+    views: int = 1
+    trainable: tuple[str, ...] = ()
+    sampler: Any = None
+    begin: Callable[[], None] | None = None
+    hand_over: str = "best"
+
+
+class Method(nn.Module):
+    """A model together with the losses that train it.
+
+    A subclass is built by `_target_` from its YAML with `encoder` and `task` handed down, and
+    defines `stages` in the order in which they run.
+    """
+
+    @property
+    @abstractmethod
+    def stages(self) -> tuple[Stage, ...]:
+        """The trainings that make up the method."""
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) images, uint8 or 0..255 -> (N, C) logits."""

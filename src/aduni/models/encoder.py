@@ -1,0 +1,135 @@
+"""A torchvision classification backbone without its classifier."""
+
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+from torchvision import models
+
+from aduni.errors import UserError, did_you_mean
+
+Stem = Literal["auto", "standard", "small"]
+
+SMALLEST_IMAGE = 16
+"""Smallest image side, in pixels, that the small stem is made for."""
+
+
+class Encoder(nn.Module):
+    """Images to pooled features.
+
+    Args:
+        name: a torchvision classification backbone, for example resnet18.
+        weights: None to start from scratch, or a torchvision weights name such as DEFAULT.
+        stem: the first layers: the backbone's own (standard), or for small images a 3 x 3
+            convolution without max-pooling, stride 2 from 32 pixels up and 1 below (small);
+            auto is small under 64 pixels where the backbone is a ResNet.
+        image_size: side of the square images, pixels.
+        mean: per channel, of images scaled to 0..1.
+        std: per channel, likewise.
+
+    Raises:
+        UserError: unknown backbone or weights, or images too small for it.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        name: str = "resnet18",
+        weights: str | None = None,
+        stem: Stem = "auto",
+        *,
+        image_size: PositiveInt,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
+        self.backbone = _without_classifier(_build(name, weights), name)
+        _set_stem(self.backbone, name, stem, image_size)
+        self.features = _count_features(self.backbone, name, image_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features of images.
+
+        Args:
+            images: (N, 3, H, W) uint8, or floats from 0 to 255.
+
+        Returns:
+            (N, D) what the backbone hands to its classifier: pooled, but for VGG and its like.
+        """
+        return cast(Tensor, self.backbone((images - self.mean) / self.std))
+
+
+def _build(name: str, weights: str | None) -> nn.Module:
+    backbones = models.list_models(module=models)
+    if name not in backbones:
+        raise UserError(
+            f"encoder.name={name} is no torchvision classification backbone"
+            f"{did_you_mean(name, backbones)}; torchvision.models.list_models() names them all."
+        )
+    try:
+        return cast(nn.Module, models.get_model(name, weights=weights))
+    except (KeyError, ValueError) as error:
+        choices = ", ".join(w.name for w in models.get_model_weights(name))
+        raise UserError(
+            f"encoder.weights={weights} does not exist for {name}; choose one of {choices}."
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"The weights {weights} of {name} could not be fetched ({error}); connect to the "
+            "network once, or train from scratch with encoder.weights=null."
+        ) from error
+
+
+def _without_classifier(backbone: nn.Module, name: str) -> nn.Module:
+    # SqueezeNets pool within their classifier, ConvNeXts flatten there.
+    pools = isinstance(backbone, models.SqueezeNet)
+    remains = nn.AdaptiveAvgPool2d(1) if pools else nn.Flatten()
+    for auxiliary in ("aux1", "aux2", "AuxLogits"):  # further classifiers of the Inceptions
+        if hasattr(backbone, auxiliary):
+            setattr(backbone, auxiliary, None)
+            setattr(backbone, "aux_logits", False)  # noqa: B010  mypy takes it for a module
+    for head in ("fc", "classifier", "heads", "head"):
+        if hasattr(backbone, head):
+            setattr(backbone, head, remains)
+            return backbone
+    raise UserError(f"encoder.name={name} is not supported: its classifier was not found.")
+
+
+def _set_stem(backbone: nn.Module, name: str, stem: Stem, image_size: int) -> None:
+    replaceable = isinstance(backbone, models.ResNet)
+    if stem == "small" and not replaceable:
+        raise UserError(
+            f"encoder.stem=small needs a ResNet, not {name}; use encoder.stem=standard."
+        )
+    if stem == "standard" or (stem == "auto" and (image_size >= 64 or not replaceable)):
+        return
+    if image_size < SMALLEST_IMAGE:
+        raise UserError(
+            f"dataset.image_size={image_size} is too small; use {SMALLEST_IMAGE} or more."
+        )
+    width = cast(nn.Conv2d, backbone.conv1).out_channels
+    stride = 2 if image_size >= 32 else 1
+    backbone.conv1 = nn.Conv2d(3, width, 3, stride=stride, padding=1, bias=False)
+    nn.init.kaiming_normal_(backbone.conv1.weight, mode="fan_out", nonlinearity="relu")
+    backbone.maxpool = nn.Identity()
+
+
+def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:
+    backbone.eval()
+    try:
+        with torch.inference_mode():
+            features = backbone(torch.zeros(1, 3, image_size, image_size))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise UserError(
+            f"encoder.name={name} cannot take images of dataset.image_size={image_size} pixels "
+            f"({str(error).splitlines()[0]}); use larger images or another encoder."
+        ) from error
+    finally:
+        backbone.train()
+    return int(features.shape[1])

@@ -1,0 +1,65 @@
+"""Class probabilities of whole parts, and the table they are stored in."""
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.data import DataLoader
+
+from aduni.batch import Batch
+from aduni.data.module import ImageDataModule
+from aduni.data.samplers import Ints
+from aduni.data.tables import ImageTable
+from aduni.results import probability_column
+
+
+def predict_parts(
+    method: nn.Module, data: ImageDataModule, parts: tuple[str, ...], device: torch.device
+) -> pd.DataFrame:
+    """Predictions of several parts, one after another.
+
+    Args:
+        method: images -> logits.
+        data: set up; gives the parts' loaders.
+        parts: for example validation and test.
+        device: where to compute.
+
+    Returns:
+        Columns image, part, label, predicted (class names), and one probability a class.
+    """
+    method = method.to(device).eval()
+    frames = []
+    for part in parts:
+        rows, probabilities = _probabilities(method, data.evaluation_loader(part), device)
+        frames.append(_frame(data.table, part, rows, probabilities))
+    return pd.concat(frames, ignore_index=True)
+
+
+@torch.inference_mode()
+def _probabilities(
+    method: nn.Module, loader: DataLoader[Batch], device: torch.device
+) -> tuple[Ints, NDArray[np.float64]]:
+    """(n,) rows and (n, C) probabilities, in the loader's order."""
+    rows, probabilities = [], []
+    for batch in loader:
+        logits = method(batch.views[0].to(device)).double()
+        rows.append(batch.indices.numpy())
+        probabilities.append(logits.softmax(dim=1).cpu().numpy())
+    return np.concatenate(rows), np.concatenate(probabilities)
+
+
+def _frame(
+    table: ImageTable, part: str, rows: Ints, probabilities: NDArray[np.float64]
+) -> pd.DataFrame:
+    names = np.array(table.class_names)
+    frame = pd.DataFrame(
+        {
+            "image": [table.images[row] for row in rows],
+            "part": part,
+            "label": names[table.labels[rows]],
+            "predicted": names[probabilities.argmax(axis=1)],
+        }
+    )
+    columns = [probability_column(name) for name in table.class_names]
+    return frame.join(pd.DataFrame(probabilities, columns=columns))

@@ -1,0 +1,67 @@
+"""Continuing a run with the configuration it was started with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+from yaml import YAMLError  # what OmegaConf.load raises
+
+from aduni.config import Settings
+from aduni.errors import UserError
+from aduni.results import RunFolder
+
+FREE = ("resume", "verbose")
+"""Keys that may differ from the stored ones."""
+
+
+def run_dir(resume: str | None, fresh: str) -> str:
+    """Folder for a new run, or of the run to continue.
+
+    Raises:
+        UserError: there is no run to continue.
+    """
+    if resume and not RunFolder(Path(resume)).config.is_file():
+        raise UserError(f"resume={resume} holds no run: config.yaml is missing there.")
+    return resume or fresh
+
+
+def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> Settings:
+    """The stored settings of the run to continue; `given` itself for a new run.
+
+    Args:
+        given: as composed from the command line.
+        overrides: key=value pairs of the command line.
+        folder: that this job writes to.
+
+    Raises:
+        UserError: the stored configuration is unreadable, or the command line contradicts it.
+    """
+    if given.resume is None:
+        return given
+    run_dir(given.resume, "")
+    if folder.path.resolve() != Path(given.resume).resolve():
+        raise UserError("resume continues one run in its own folder; leave out -m and run.dir.")
+    stored = _read(folder.config)
+    for override in overrides:
+        key = override.split("=", 1)[0].lstrip("+~")
+        new, old = (_select(settings, key) for settings in (given, stored))
+        if key not in FREE and new != old:
+            raise UserError(
+                f"{key} cannot be changed by a resume: {given.resume} was started with "
+                f"{key}={old}; leave it out, or start a new run."
+            )
+    return stored.model_copy(update={key: getattr(given, key) for key in FREE})
+
+
+def _read(path: Path) -> Settings:
+    try:
+        return Settings.model_validate(OmegaConf.to_container(OmegaConf.load(path)))
+    except (OSError, ValueError, OmegaConfBaseException, YAMLError, ValidationError) as error:
+        raise UserError(f"{path} is no stored configuration of a run; start a new one.") from error
+
+
+def _select(settings: Settings, key: str) -> Any:
+    return OmegaConf.select(OmegaConf.create(settings.model_dump()), key)

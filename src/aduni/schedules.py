@@ -1,0 +1,128 @@
+"""Pure functions of the epoch: the loss weights alpha and beta, and the learning rate.
+
+The published schedules are written for 400 epochs. A run of another length T takes, at epoch t,
+the published value at epoch floor(400 * t / T), so that every run sees the same curve.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+PUBLISHED_EPOCHS = 400
+
+
+class Weights(NamedTuple):
+    """Weights of the feature term (alpha) and the class term (beta) of the AduC loss."""
+
+    alpha: float
+    beta: float = 1.0
+
+
+AlphaSchedule = Callable[[int, int], Weights]
+"""(epoch, epochs) -> Weights."""
+
+
+def published_epoch(epoch: int, epochs: int) -> int:
+    """The epoch of a 400-epoch run that has the same share of the run behind it."""
+    return PUBLISHED_EPOCHS * epoch // epochs
+
+
+def released(
+    epoch: int,
+    epochs: int,
+    *,
+    maximum: NonNegativeFloat = 1.0,
+    minimum: NonNegativeFloat = 0.01,
+    decay_epochs: PositiveInt = 1000,
+) -> Weights:
+    """The authors' code: each epoch's cosine factor is applied to the previous epoch's alpha.
+
+    alpha_t = min + (alpha_{t-1} - min) * (1 + cos(pi t / decay)) / 2, alpha_{-1} = max.
+    The factors compound, which is what takes alpha from 1 to 0.01 within 400 epochs.
+    """
+    excess = maximum - minimum
+    for t in range(published_epoch(epoch, epochs) + 1):
+        excess *= _half_cosine(t, decay_epochs)
+    return Weights(minimum + excess)
+
+
+def cosine(
+    epoch: int,
+    epochs: int,
+    *,
+    maximum: NonNegativeFloat = 1.0,
+    minimum: NonNegativeFloat = 0.01,
+    decay_epochs: PositiveInt = 1000,
+) -> Weights:
+    """Equation 3 of the paper with the usual half: w = (1 + cos(pi t / decay)) / 2."""
+    share = _half_cosine(published_epoch(epoch, epochs), decay_epochs)
+    return Weights(share * maximum + (1 - share) * minimum)
+
+
+def printed(
+    epoch: int,
+    epochs: int,
+    *,
+    maximum: NonNegativeFloat = 1.0,
+    minimum: NonNegativeFloat = 0.01,
+    decay_epochs: PositiveInt = 1000,
+) -> Weights:
+    """Equation 3 of the paper to the letter: w = 1 + cos(pi t / decay), so alpha starts near 2."""
+    share = 2 * _half_cosine(published_epoch(epoch, epochs), decay_epochs)
+    return Weights(share * maximum + (1 - share) * minimum)
+
+
+def step(
+    epoch: int,
+    epochs: int,
+    *,
+    maximum: NonNegativeFloat = 1.0,
+    minimum: NonNegativeFloat = 0.01,
+    decay_epoch: NonNegativeInt = 100,
+) -> Weights:
+    """The authors' code, option `step`: the maximum until the decay epoch, then the minimum."""
+    return Weights(maximum if published_epoch(epoch, epochs) < decay_epoch else minimum)
+
+
+def linear(
+    epoch: int,
+    epochs: int,
+    *,
+    maximum: NonNegativeFloat = 1.0,
+    minimum: NonNegativeFloat = 0.01,
+) -> Weights:
+    """The authors' code, option `linear`: from maximum to minimum, and beta = 1 - alpha."""
+    alpha = maximum + (minimum - maximum) * epoch / max(epochs - 1, 1)
+    return Weights(alpha, 1 - alpha)
+
+
+def constant(epoch: int, epochs: int, *, value: NonNegativeFloat = 0.01) -> Weights:
+    """The same alpha in every epoch (the paper's table 2; PaCo)."""
+    return Weights(value)
+
+
+def learning_rate(
+    epoch: int,
+    epochs: int,
+    *,
+    start: PositiveFloat,
+    end: NonNegativeFloat,
+    warmup_epochs: NonNegativeInt,
+) -> float:
+    """Linear warm-up by epochs, then a cosine from `start` down to `end` in the last epoch.
+
+    `warmup_epochs` counts epochs of a 400-epoch run; shorter runs take their share of it.
+    Released code: start * (e + 1) / 10 for the first 10 epochs.
+    """
+    warmup = math.floor(warmup_epochs * epochs / PUBLISHED_EPOCHS + 0.5)
+    if epoch < warmup:
+        return start * (epoch + 1) / warmup
+    share = _half_cosine(epoch - warmup, max(epochs - 1 - warmup, 1))
+    return end + (start - end) * share
+
+
+def _half_cosine(t: int, period: int) -> float:
+    """From 1 at t = 0 to 0 at t = period."""
+    return (1 + math.cos(math.pi * t / period)) / 2

@@ -1,0 +1,22 @@
+"""Test a checkpoint again: python src/evaluate.py ckpt=RUN/checkpoints/best.ckpt."""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from aduni.command import run_command, task
+from aduni.evaluation import evaluate_checkpoint
+from aduni.summary import print_summary
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="evaluate")
+@task
+def main(config: DictConfig) -> None:
+    """Evaluate one checkpoint."""
+    output = Path(config.output) if config.output else None
+    print_summary(*evaluate_checkpoint(Path(config.ckpt), config.dataset.root, output))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,101 @@
+"""Mistakes end in one sentence that says what to do, status 1, and nothing half-written."""
+
+import pytest
+
+MISTAKES = {
+    "fold=7": ["fold=7", "folds 0 to 4"],
+    "method=adnui": ["method=adnui does not exist", "did you mean aduni?", "aduni, ce"],
+    "dataset=aptoss": ["dataset=aptoss does not exist", "did you mean aptos?"],
+    "sede=1": ["sede is no known key", "did you mean seed?"],
+    "method.temperture=1": ["method.temperture is no known key", "did you mean temperature?"],
+    "dataset.imagesize=1": ["dataset.imagesize is no known key", "did you mean image_size?"],
+    "+method.bta=1": ["method.bta is no option", "did you mean beta?"],
+    "+stray=1": ["stray is no known key"],
+    "lr=fast": ["lr=fast", "number"],
+    "lr=nan": ["lr=nan"],
+    "lr=0": ["lr=0", "greater than 0"],
+    "epochs=-1": ["epochs=-1", "greater than 0"],
+    "epochs=1.5": ["epochs=1.5", "integer"],
+    "batch_size=0": ["batch_size=0", "greater than 0"],
+    "seed=-1": ["seed=-1", "greater than or equal to 0"],
+    "dataset.image_size=0": ["dataset.image_size=0", "greater than or equal to 16"],
+    "dataset.imbalance_ratio=0.5": ["dataset.imbalance_ratio=0.5", "greater than or equal to 1"],
+    "method.weighting=both": ["method.weighting=both", "'released' or 'printed'"],
+    "method.temperature=0": ["method.temperature=0", "greater than 0"],
+    "method.dropout=1": ["method.dropout=1", "less than 1"],
+    "alpha.maximum=-1": ["alpha.maximum=-1", "greater than or equal to 0"],
+    "sampler.epoch_length=0": ["sampler.epoch_length=0", "greater than 0"],
+    "protocol.folds=1": ["protocol.folds=1", "greater than or equal to 2"],
+    "protocol.folds=500": ["Class 0", "too few for 500 folds"],
+    "encoder.name=resnet19": ["encoder.name=resnet19", "did you mean resnet18?"],
+    "encoder.stem=tiny": ["encoder.stem=tiny", "'auto', 'standard' or 'small'"],
+    "trainer.precision=99": ["Trainer", "Precision 99 is invalid"],
+    "batch_size=5000": ["batch_size=5000 is larger than the training part", "batch_size=379"],
+    "fold=[1": ["fold=[1 cannot be read"],
+    "resume=nowhere": ["resume=nowhere holds no run"],
+    "protocol.split_file=nowhere.csv": ["nowhere.csv is missing"],
+    "hydra.run.dir=/dev/null/run": ["/dev/null", "check the path"],
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_on_the_command_line_is_one_sentence(train, mistake):
+    finished, run = train(mistake)
+
+    assert finished.status == 1
+    (sentence,) = finished.err.splitlines()
+    assert sentence.startswith("error: ")
+    assert sentence.endswith(".")
+    for words in MISTAKES[mistake]:
+        assert words in sentence
+    assert not (run / "metrics.json").exists()
+    assert not (run / "checkpoints").exists()
+
+
+def test_a_batch_smaller_than_the_classes_cannot_be_upsampled(train):
+    finished, _ = train("sampler=upsample", "batch_size=9")
+
+    assert finished.status == 1
+    assert "sampler=upsample" in finished.err
+    assert "batch_size=10 or more" in finished.err
+
+
+@pytest.mark.parametrize("dataset", ["isic2018", "aptos"])
+def test_a_missing_root_says_how_to_get_the_data(train, tmp_path, dataset):
+    finished, _ = train(f"dataset={dataset}", f"dataset.root={tmp_path / 'nothing'}")
+
+    (sentence,) = finished.err.splitlines()
+    assert finished.status == 1
+    assert str(tmp_path / "nothing") in sentence
+    assert "dataset.root" in sentence
+    assert "prepare.py" in sentence or "kaggle.com" in sentence
+
+
+def test_verbose_shows_the_traceback(train):
+    from aduni.errors import UserError
+
+    with pytest.raises(UserError, match="fold=7"):
+        train("fold=7", "verbose=true")
+
+
+def test_an_exploding_loss_stops_names_its_step_and_keeps_the_last_good_checkpoint(train):
+    finished, run = train("lr=1e12", "epochs=400", "sampler.epoch_length=1", "method=ce")
+
+    assert finished.status == 1
+    sentence = finished.err.splitlines()[-1]
+    assert "The loss is no longer finite in epoch" in sentence
+    assert "step 0" in sentence
+    assert "lower lr" in sentence
+    assert not (run / "metrics.json").exists()
+    kept = (run / "checkpoints" / "last.ckpt").exists()
+    assert kept == ((run / "history.csv").exists())
+    assert "no longer finite" in (run / "train.log").read_text()
+
+
+def test_a_folder_that_holds_a_run_is_not_written_over(train):
+    train("epochs=1")
+    finished, run = train("epochs=1")
+
+    assert finished.status == 1
+    assert f"{run} already holds a run" in finished.err
+    assert "resume=" in finished.err

@@ -1,0 +1,70 @@
+"""Two processes on one machine, through the command: two folds in one multirun."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+TWO_STAGES = """
+defaults:
+  - /sampler@classifier_sampler: upsample
+_target_: two_stages.TwoStages
+"""
+
+
+@pytest.fixture
+def sweep(root, quick, cache, tmp_path):
+    """Runs folds 0 and 1 of a method on two processes; returns their folders."""
+
+    def call(*overrides: str):
+        finished = subprocess.run(
+            [
+                *(sys.executable, str(root / "src" / "train.py"), "-m"),
+                *(option for option in quick if option != "trainer=cpu"),
+                *("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "fold=0,1"),
+                *(f"dataset.cache_dir={cache}", f"hydra.sweep.dir={tmp_path / 'sweep'}"),
+                *overrides,
+            ],
+            cwd=root,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root / "tests")},
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert finished.returncode == 0, finished.stderr
+        return sorted(folder for folder in (tmp_path / "sweep").iterdir() if folder.is_dir())
+
+    return call
+
+
+def _check(runs) -> None:
+    assert len(runs) == 2
+    for fold, run in enumerate(runs):
+        assert json.loads((run / "metrics.json").read_text())["fold"] == fold
+        assert pd.read_csv(run / "predictions.csv")["image"].is_unique
+
+
+@pytest.mark.slow
+def test_adunis_folds_run_on_two_processes(sweep):
+    runs = sweep("method=aduni")
+
+    _check(runs)
+    for run in runs:  # two batches of 32, of both processes together
+        assert list(pd.read_csv(run / "history.csv")["images"]) == [64, 64]
+
+
+@pytest.mark.slow
+def test_two_stages_of_two_folds_run_on_two_processes(sweep, tmp_path):
+    folder = tmp_path / "conf" / "method"
+    folder.mkdir(parents=True)
+    (folder / "two_stages.yaml").write_text(TWO_STAGES)
+
+    runs = sweep(f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "method=two_stages")
+
+    _check(runs)
+    for run in runs:
+        stages = pd.read_csv(run / "history.csv")["stage"]
+        assert list(stages) == ["representation"] * 2 + ["classifier"] * 2

@@ -1,0 +1,70 @@
+"""python src/evaluate.py: a checkpoint tested again gives the figures of its run."""
+
+import json
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def trained(train):
+    finished, run = train("epochs=2")
+    assert finished.status == 0, finished.err
+    return run
+
+
+def test_the_best_checkpoint_gives_the_figures_of_the_run(command, trained, tmp_path):
+    output = tmp_path / "again"
+    ckpt = trained / "checkpoints" / "best.ckpt"
+    finished = command("evaluate", f"ckpt={ckpt}", f"output={output}")
+
+    assert finished.status == 0, finished.err
+    again, before = (json.loads((d / "metrics.json").read_text()) for d in (output, trained))
+    for key in ("test", "validation", "selected_epoch", "split_hash", "method", "fold"):
+        assert again[key] == before[key]
+    predictions = (output / "predictions.csv").read_text()
+    assert predictions == (trained / "predictions.csv").read_text()
+
+
+def test_results_go_into_the_runs_folder_by_default(command, trained):
+    finished = command("evaluate", f"ckpt={trained / 'checkpoints' / 'last.ckpt'}")
+
+    assert finished.status == 0
+    assert (trained / "evaluation" / "metrics.json").exists()
+    assert str(trained / "evaluation") in finished.out
+
+
+def test_a_missing_checkpoint_is_named(command):
+    finished = command("evaluate", "ckpt=nowhere.ckpt")
+
+    assert finished.status == 1
+    assert finished.err.startswith("error: nowhere.ckpt is missing")
+
+
+def test_the_checkpoint_must_be_given(command):
+    finished = command("evaluate")
+
+    assert finished.status == 1
+    assert "ckpt is missing; give it on the command line" in finished.err
+
+
+def test_foreign_and_damaged_files_are_refused(command, tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
+    (tmp_path / "damaged.ckpt").write_bytes(b"PK\x03\x04 not a checkpoint")
+
+    foreign = command("evaluate", f"ckpt={tmp_path / 'foreign.ckpt'}")
+    damaged = command("evaluate", f"ckpt={tmp_path / 'damaged.ckpt'}")
+
+    assert (foreign.status, damaged.status) == (1, 1)
+    assert "was not written by this project" in foreign.err
+    assert "is not a readable checkpoint" in damaged.err
+
+
+def test_another_split_is_refused(command, trained):
+    split = trained / "split.csv"
+    rows = split.read_text()
+    split.write_text(rows.replace(",test\n", ",unused\n", 1))
+    finished = command("evaluate", f"ckpt={trained / 'checkpoints' / 'best.ckpt'}")
+
+    assert finished.status == 1
+    assert "is not the data set" in finished.err

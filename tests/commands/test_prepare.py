@@ -1,0 +1,76 @@
+"""python src/prepare.py: what it finds in a data set, and the cache it leaves."""
+
+import pytest
+from PIL import Image
+
+COUNTED = {
+    "aptos2019": ["no DR 1805 1805", "123 groups of pixel-identical images (251 files)", "30 of"],
+    "isic2018": ["NV 6705 6705", "DF 115 115", "7470 lesions", "2545 photographs"],
+}
+
+
+def _words(text: str) -> str:
+    """Without the frames of tables."""
+    return " ".join(text.translate(str.maketrans("│┃", "  ")).split())
+
+
+def test_digits_are_counted_and_cached(command, tmp_path):
+    finished = command("prepare", f"dataset.cache_dir={tmp_path}")
+
+    assert finished.status == 0, finished.err
+    assert "1797 rows, each with a readable image" in finished.out
+    assert "Originals from 8 x 8 to 8 x 8 pixels, resized to 16 x 16" in _words(finished.out)
+    (cache,) = (folder for folder in tmp_path.iterdir() if folder.is_dir())
+    assert sorted(file.name for file in cache.iterdir()) == ["originals.csv", "pixels.npy"]
+
+
+def test_what_needs_a_login_is_explained(command, tmp_path):
+    finished = command("prepare", "dataset=aptos", "download=true", f"dataset.root={tmp_path}")
+
+    assert finished.status == 1
+    assert "kaggle.com with your login" in _words(finished.out)
+    assert "train.csv is missing" in finished.err
+
+
+def test_extra_files_copies_and_conflicts_are_reported(command, aptos, tmp_path):
+    file = min(aptos.images.iterdir())
+    rows = aptos.table.read_text().splitlines()
+    label = next(row for row in rows if row.startswith(file.stem)).split(",")[1]
+    Image.open(file).save(aptos.images / "copy.png")
+    aptos.table.write_text("\n".join([*rows, f"copy,{(int(label) + 1) % 5}"]) + "\n")
+    Image.new("RGB", (5, 5)).save(aptos.images / "stray.png")
+
+    root, cache = f"dataset.root={aptos.root}", f"dataset.cache_dir={tmp_path / 'cache'}"
+    finished = command("prepare", "dataset=aptos", "dataset.image_size=16", root, cache)
+
+    assert finished.status == 0, finished.err
+    assert "1 image files without a row (first: stray.png)" in _words(finished.out)
+    assert "2 groups of pixel-identical images (4 files); 2 of them carry" in _words(finished.out)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", COUNTED)
+def test_the_real_sets_have_the_papers_counts(command, real_data, name, tmp_path):
+    finished = command(
+        "prepare",
+        f"dataset={name.removesuffix('2019')}",
+        f"dataset.root={real_data / name}",
+        f"dataset.cache_dir={tmp_path}",
+        "dataset.image_size=16",
+    )
+
+    assert finished.status == 0, finished.err
+    for words in COUNTED[name]:
+        assert words in _words(finished.out)
+
+
+def test_a_truncated_image_is_named_and_no_cache_is_left(command, aptos, tmp_path):
+    file = min(aptos.images.iterdir())
+    file.write_bytes(file.read_bytes()[:-40])
+    finished = command(
+        "prepare", "dataset=aptos", f"dataset.root={aptos.root}", f"dataset.cache_dir={tmp_path}/c"
+    )
+
+    assert finished.status == 1
+    assert str(file) in finished.err.splitlines()[-1]
+    assert not [entry for entry in (tmp_path / "c").iterdir() if entry.is_dir()]

@@ -1,0 +1,25 @@
+"""Settings as the command line would make them, without a command."""
+
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+import aduni.command  # noqa: F401  registers the resolver that conf/train.yaml uses
+from aduni.config import Settings, read_settings
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
+def settings_of(*overrides: str) -> Settings:
+    """What `python src/train.py OVERRIDES` runs with."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    del config.hydra  # after its choices were resolved into names
+    return read_settings(config)
+
+
+def options(group: str) -> list[str]:
+    """Names of a group's YAML files."""
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))

@@ -1,0 +1,197 @@
+"""What each process loads of a sampler's batches, alone and in a real trainer."""
+
+from collections import Counter
+from pathlib import Path
+
+import albumentations as A
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch import Tensor
+
+from aduni.batch import Batch
+from aduni.data.digits import Digits
+from aduni.data.draws import Draw, EvaluationRows, TrainingDraws, repeats
+from aduni.data.module import Loading
+from aduni.data.samplers import Balanced, InstanceBalanced, Sampler, Upsample
+from aduni.data.splits import Protocol
+
+LABELS = np.array([0] * 20 + [1] * 7 + [2] * 3)
+ROWS = 100 + 3 * np.arange(30)  # a training part is some rows of the table
+
+
+def training_draws(sampler: Sampler, batch_size: int = 8) -> TrainingDraws:
+    return TrainingDraws(sampler, ROWS, LABELS, epochs=5, seed=4, batch_size=batch_size)
+
+
+def as_rank(monkeypatch: pytest.MonkeyPatch, number: int, ranks: int) -> None:
+    """Act as one process of several."""
+    monkeypatch.setattr("aduni.data.draws.rank", lambda: number)
+    monkeypatch.setattr("aduni.data.draws.world_size", lambda: ranks)
+
+
+def slow_repeats(positions: list[int]) -> list[int]:
+    return [positions[:i].count(position) for i, position in enumerate(positions)]
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [[5, 2, 5, 5], [0], [3, 3, 3], [9, 8, 7], *np.random.default_rng(0).integers(0, 9, (5, 40))],
+    ids=str,
+)
+def test_repeats_counts_earlier_appearances(positions):
+    positions = np.array(positions)
+
+    assert repeats(positions).tolist() == slow_repeats(positions.tolist())
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+@pytest.mark.parametrize("sampler", [InstanceBalanced(), Upsample(), Balanced()])
+def test_draws_are_the_samplers_batches_as_rows_of_the_table(sampler, epoch):
+    batches = sampler.batches(LABELS, epoch=epoch, epochs=5, seed=4, batch_size=8)
+    draws = training_draws(sampler)
+
+    draws.set_epoch(epoch)
+
+    rows = [[draw.row for draw in batch] for batch in draws]
+    assert rows == [[100 + 3 * position for position in batch] for batch in batches]
+    assert len(draws) == len(rows)
+
+
+def test_a_draw_carries_its_epoch_and_how_often_the_image_came_before():
+    draws = training_draws(Upsample())
+    draws.set_epoch(2)
+
+    seen: Counter[int] = Counter()
+    for batch in draws:
+        for draw in batch:
+            assert draw == Draw(draw.row, 2, seen[draw.row])
+            assert all(type(number) is int for number in draw)  # plain: they travel to workers
+            seen[draw.row] += 1
+    assert max(seen.values()) > 2
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("batch_size", [8, 9])
+@pytest.mark.parametrize("sampler", [InstanceBalanced(), Upsample(), Balanced()])
+def test_the_ranks_shares_join_to_the_batch_of_one_process(monkeypatch, sampler, batch_size, ranks):
+    alone = training_draws(sampler, batch_size)
+    alone.set_epoch(1)
+    whole = list(alone)
+    shares = []
+    for number in range(ranks):
+        as_rank(monkeypatch, number, ranks)
+        draws = training_draws(sampler, batch_size)
+        draws.set_epoch(1)
+        shares.append(list(draws))
+        assert len(draws) == len(whole)  # every rank steps as often
+
+    for batch, *parts in zip(whole, *shares, strict=True):
+        # A (row, epoch, repeat) occurs once in an epoch, so equal counts mean disjoint shares.
+        assert sorted(draw for part in parts for draw in part) == sorted(batch)
+        assert len(set(batch)) == len(batch)
+        sizes = [len(part) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("count", [1, 12, 13])
+def test_evaluation_rows_come_once_over_all_ranks(monkeypatch, count, ranks):
+    table_rows = 50 + 2 * np.arange(count)
+    seen = []
+    for number in range(ranks):
+        as_rank(monkeypatch, number, ranks)
+        batches = list(rows := EvaluationRows(table_rows, 4, split=True))
+        assert len(rows) == len(batches)
+        assert all(len(batch) == 4 for batch in batches[:-1])
+        assert all(batches)
+        seen += [row for batch in batches for row in batch]
+
+    assert sorted(seen) == table_rows.tolist()
+
+
+def test_evaluation_rows_keep_the_tables_order_in_one_process():
+    assert list(EvaluationRows(np.array([3, 1, 4, 1, 5]), 2, split=True)) == [[3, 1], [4, 1], [5]]
+
+
+class Recorder(LightningModule):
+    """Remembers every batch and the trainer's epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.steps: list[tuple[int, Batch]] = []
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self.steps.append((self.current_epoch, batch))
+        return self.weight**2
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def digits(folder: Path, workers: int) -> Digits:
+    return Digits(
+        root="",
+        cache_dir=str(folder),
+        image_size=16,
+        mean=[0.5] * 3,
+        std=[0.5] * 3,
+        augment=[A.Affine(rotate=(-30, 30), p=1.0)],
+        protocol=Protocol("clean"),
+        loading=Loading(batch_size=16, num_workers=workers, seed=4, fold=0),
+    )
+
+
+def fit(data: Digits, sampler: Sampler) -> list[tuple[int, Batch]]:
+    """Three epochs with the project's own loader, as a run has it."""
+    data.begin_stage(sampler, views=1, epochs=3)
+    recorder = Recorder()
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(recorder, data.train_dataloader())
+    return recorder.steps
+
+
+def test_a_trainer_draws_other_images_and_other_views_in_every_epoch(tmp_path):
+    # Lightning tells the epoch only to samplers that it finds. A worker that outlives the epoch
+    # keeps its copy of the data set, so the draws must carry the epoch to it.
+    sampler = InstanceBalanced(epoch_length=3)
+    data = digits(tmp_path, 0)
+    rows = data.rows("train")
+    expected = [
+        (epoch, rows[batch].tolist())
+        for epoch in range(3)
+        for batch in sampler.batches(
+            data.table.labels[rows], epoch=epoch, epochs=3, seed=4, batch_size=16
+        )
+    ]
+
+    here = fit(data, sampler)
+    in_a_worker = fit(digits(tmp_path, 1), sampler)
+
+    assert [(epoch, batch.indices.tolist()) for epoch, batch in here] == expected
+    assert [(epoch, batch.indices.tolist()) for epoch, batch in in_a_worker] == expected
+    for (_, one), (_, other) in zip(here, in_a_worker, strict=True):
+        assert torch.equal(one.views, other.views)
+
+
+def test_a_trainer_shows_an_image_differently_in_every_epoch(tmp_path):
+    steps = fit(digits(tmp_path, 0), Upsample(epoch_length=8))  # 1 of 10 classes is rare: it recurs
+    views: dict[int, list[Tensor]] = {}
+    for _, batch in steps:
+        for row, view in zip(batch.indices.tolist(), batch.views[0], strict=True):
+            views.setdefault(row, []).append(view)
+
+    often = [pictures for pictures in views.values() if len(pictures) >= 3]
+    assert often
+    for pictures in often:
+        assert not any(torch.equal(pictures[0], other) for other in pictures[1:])

@@ -1,0 +1,89 @@
+"""The end of an epoch: which epoch is selected, and files that are whole."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+
+from aduni.callbacks import Checkpoints, History, WholeCheckpoints
+
+
+class Trainer:
+    """Stands for Lightning's: gives scores, and notes what is saved."""
+
+    def __init__(self) -> None:
+        self.callback_metrics: dict[str, float] = {}
+        self.saved: list[str] = []
+
+    def save_checkpoint(self, path: Path, weights_only: bool) -> None:
+        assert not weights_only  # a resumed run needs the optimiser too
+        self.saved.append(path.name)
+
+    def epoch(self, checkpoints: Checkpoints, accuracy: float, macro_f1: float) -> bool:
+        """Whether the epoch became the best."""
+        self.saved = []
+        self.callback_metrics["validation_accuracy"] = accuracy
+        self.callback_metrics["validation_macro_f1"] = macro_f1
+        checkpoints.on_train_epoch_end(self, None)
+        assert self.saved[-1] == "last.ckpt"
+        return self.saved[0] == "best.ckpt"
+
+
+def _selected(rule: str, epochs: list[tuple[float, float]]) -> int:
+    """The epoch whose weights best.ckpt holds in the end."""
+    checkpoints, trainer = Checkpoints(Path(), rule), Trainer()
+    became_best = [trainer.epoch(checkpoints, *scores) for scores in epochs]
+    return max(i for i, better in enumerate(became_best) if better)
+
+
+def test_the_highest_macro_f1_is_selected_whatever_the_accuracy():
+    assert _selected("macro_f1", [(0.9, 0.5), (0.8, 0.7), (0.95, 0.6)]) == 1
+
+
+def test_of_equal_epochs_the_earlier_one_is_selected():
+    assert _selected("macro_f1", [(0.8, 0.5), (0.8, 0.7), (0.9, 0.7)]) == 1
+
+
+def test_the_released_rule_wants_both_to_improve_on_the_best_epoch():
+    # Epoch 1 loses accuracy; epoch 2 beats epoch 0 in both; epoch 3 only ties in accuracy.
+    epochs = [(0.8, 0.5), (0.7, 0.9), (0.85, 0.6), (0.85, 0.95)]
+    assert _selected("accuracy_and_macro_f1", epochs) == 2
+
+
+def test_selection_goes_on_from_a_checkpoint():
+    first, resumed = Checkpoints(Path(), "macro_f1"), Checkpoints(Path(), "macro_f1")
+    assert Trainer().epoch(first, 0.8, 0.7)
+    resumed.load_state_dict(first.state_dict())
+
+    assert not Trainer().epoch(resumed, 0.9, 0.65)
+    assert Trainer().epoch(resumed, 0.9, 0.75)
+
+
+def test_a_resumed_run_replaces_rows_from_its_first_epoch_on(tmp_path):
+    path = tmp_path / "history.csv"
+    for epoch, loss in [(0, 3.0), (1, 2.0), (1, 1.5)]:
+        history = History(path, "train")
+        trainer = SimpleNamespace(
+            is_global_zero=True,
+            callback_metrics={"loss": torch.tensor(loss)},
+            current_epoch=epoch,
+        )
+        history.on_train_epoch_start(trainer, None)
+        history.on_train_epoch_end(trainer, None)
+
+    frame = pd.read_csv(path)
+    assert list(frame["epoch"]) == [0, 1]
+    assert list(frame["loss"]) == [3.0, 1.5]
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "last.ckpt"
+    plugin = WholeCheckpoints()
+    plugin.save_checkpoint({"epoch": 1}, path)
+    with pytest.raises(Exception, match=r"pickle|local object"):
+        plugin.save_checkpoint({"epoch": lambda: 2}, path)
+
+    assert torch.load(path, weights_only=True) == {"epoch": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]

@@ -1,0 +1,93 @@
+"""Every combination of options composes, is checked, and builds what it names."""
+
+import itertools
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from aduni.config import build
+from aduni.data.module import ImageDataModule, Loading
+from aduni.data.samplers import Sampler
+from aduni.methods.base import Method, Task
+from aduni.models.encoder import Encoder
+from composing import options, settings_of
+
+COMBINATIONS = list(
+    itertools.product(options("method"), options("dataset"), options("sampler"), options("alpha"))
+)
+
+
+class FewFeatures(nn.Module):
+    """Stands for an encoder where none is run."""
+
+    features = 8
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return Task(torch.tensor([60.0, 30.0, 10.0]), torch.full((4, 3), 1 / 3), epochs=4)
+
+
+@pytest.mark.parametrize(("method", "dataset", "sampler", "alpha"), COMBINATIONS)
+def test_every_combination_builds(method, dataset, sampler, alpha, task):
+    choice = {"method": method, "dataset": dataset, "sampler": sampler, "alpha": alpha}
+    settings = settings_of(*(f"{group}={option}" for group, option in choice.items()))
+
+    assert choice.items() <= settings.names.model_dump().items()
+    loading = Loading(batch_size=settings.batch_size, num_workers=0, seed=0, fold=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # albumentations only warns of an argument it does not know
+        data = build(settings.dataset, protocol=build(settings.protocol), loading=loading)
+    assert isinstance(data, ImageDataModule)
+    assert isinstance(build(settings.sampler), Sampler)
+    assert isinstance(build(settings.method, encoder=FewFeatures(), task=task), Method)
+
+
+@pytest.mark.parametrize("dataset", options("dataset"))
+def test_the_encoder_fits_each_data_set(dataset):
+    settings = settings_of(f"dataset={dataset}")
+
+    encoder = build(settings.encoder)
+    assert isinstance(encoder, Encoder)
+    assert encoder.features == 512
+
+
+@pytest.mark.parametrize("dataset", ["isic2018", "aptos"])
+def test_paper_settings_are_the_defaults_of_the_papers_data_sets(dataset):
+    settings = settings_of(f"dataset={dataset}")
+
+    assert settings.dataset["image_size"] == 384
+    assert (settings.batch_size, settings.epochs) == (128, 400)
+    assert (settings.lr, settings.lr_min) == (0.1, 0.001)
+    assert (settings.momentum, settings.weight_decay, settings.warmup_epochs) == (0.9, 1e-4, 10)
+    assert settings.method["temperature"] == 0.1
+    assert settings.alpha == {
+        "_target_": "aduni.schedules.released",
+        "_partial_": True,
+        "maximum": 1.0,
+        "minimum": 0.01,
+        "decay_epochs": 1000,
+    }
+
+
+def test_the_command_line_reaches_the_parts():
+    settings = settings_of(
+        "alpha=constant", "alpha.value=0.05", "sampler=upsample", "sampler.epoch_length=7"
+    )
+
+    method = build(
+        settings.method,
+        encoder=FewFeatures(),
+        task=Task(torch.ones(3), torch.ones(4, 3) / 3, epochs=4),
+    )
+    assert method.alpha(3, 4).alpha == 0.05
+    assert build(settings.sampler).epoch_length == 7
+
+
+def test_the_data_folder_can_be_moved(monkeypatch):
+    assert settings_of("dataset=aptos").dataset["root"] == "data/aptos2019"
+    monkeypatch.setenv("ADUNI_DATA", "/elsewhere")
+    assert settings_of("dataset=aptos").dataset["root"] == "/elsewhere/aptos2019"
+    assert settings_of("dataset=isic2018").dataset["root"] == "/elsewhere/isic2018"

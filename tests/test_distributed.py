@@ -1,0 +1,185 @@
+"""Two real processes against one on the joined batch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import Tensor, multiprocessing, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from aduni import schedules
+from aduni.batch import Batch
+from aduni.distributed import gather, global_mean, rank, row_counts, world_size
+from aduni.methods.aduni import AdUni
+from aduni.methods.base import Method, Task
+from aduni.methods.ce import CE
+
+SHARES = {"equal": [4, 4], "unequal": [4, 3]}
+LABELS = [0, 1, 0, 2, 0, 1, 1, 0]  # positives on both processes; class 2 is on the first alone
+METHODS = ["aduni released", "aduni printed", "ce"]
+
+
+class TinyEncoder(nn.Module):
+    """A linear layer on the pixels: without batch norm, which is per process by design."""
+
+    features = 6
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(12, self.features)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.linear(images.flatten(1).to(self.linear.weight) / 255)
+        return features
+
+
+class Loss(nn.Module):
+    """DDP averages the gradients of what goes through its forward."""
+
+    def __init__(self, method: Method) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, batch: Batch) -> Tensor:
+        loss: Tensor = self.method.stages[0].loss(batch, 0)["loss"]
+        return loss
+
+
+@dataclass
+class Results:
+    """What one process found; `losses` and `gradients` by method and shares."""
+
+    place: tuple[int, int]
+    losses: dict[tuple[str, str], Tensor]
+    gradients: dict[tuple[str, str], list[Tensor]]
+    gathered: dict[str, Any]
+
+
+def make_method(name: str) -> Method:
+    """The same weights in every process; float64, so that agreement can be exact."""
+    torch.manual_seed(0)
+    counts = torch.tensor([5, 2, 1])
+    task = Task(counts, torch.tensor([[0.4, 0.3, 0.3]]), epochs=1)
+    encoder: Any = TinyEncoder().double()
+    if name == "ce":
+        return CE(encoder, task, dropout=0.0).double()
+    weighting: Any = name.split()[1]
+    sizes = {"hidden": 5, "embedding": 4, "dropout": 0.0}
+    return AdUni(encoder, task, schedules.constant, weighting=weighting, **sizes).double()
+
+
+def make_batch(name: str, rows: slice) -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    views = torch.randint(0, 256, (2, 8, 3, 2, 2), generator=generator).byte()
+    labels = torch.tensor(LABELS)
+    views = views[:1] if name == "ce" else views
+    return Batch(views[:, rows], labels[rows], torch.arange(8)[rows])
+
+
+def step(module: nn.Module, method: Method, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+    loss = module(batch)
+    loss.backward()
+    return loss.detach(), [parameter.grad.clone() for parameter in method.parameters()]
+
+
+def gather_by_hand(share: list[int]) -> dict[str, Any]:
+    """Rows that name their process, and a loss that weighs them differently on each."""
+    local = torch.full((share[rank()], 2), rank() + 1.0, dtype=torch.float64, requires_grad=True)
+    joined = gather(local)
+    weights = torch.arange(sum(share), dtype=torch.float64)[:, None] + 100 * rank()
+    (joined * weights).sum().backward()
+    labels = gather(torch.arange(share[rank()]) + 10 * rank())
+    mean = global_mean(torch.arange(share[rank()], dtype=torch.float64) + 10 * rank())
+    counts = row_counts(local)
+    return {"rows": joined.detach(), "gradient": local.grad, "labels": labels} | {
+        "counts": counts,
+        "mean": mean,
+    }
+
+
+def work(number: int, folder: Path) -> None:
+    """One of two processes."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder / 'meeting'}", rank=number, world_size=2
+    )
+    results = Results((rank(), world_size()), {}, {}, {})
+    for name in METHODS:
+        for kind, share in SHARES.items():
+            before = sum(share[:number])
+            batch = make_batch(name, slice(before, before + share[number]))
+            method = make_method(name)
+            key = name, kind
+            wrapped = DistributedDataParallel(Loss(method))
+            results.losses[key], results.gradients[key] = step(wrapped, method, batch)
+    for kind, share in SHARES.items():
+        results.gathered[kind] = gather_by_hand(share)
+    torch.save(vars(results), folder / f"{number}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> list[Results]:
+    """Starting processes takes seconds: once for all tests."""
+    folder = tmp_path_factory.mktemp("ranks")
+    multiprocessing.spawn(work, args=(folder,), nprocs=2)
+    return [Results(**torch.load(folder / f"{number}.pt")) for number in range(2)]
+
+
+def test_processes_know_their_place(processes):
+    assert [found.place for found in processes] == [(0, 2), (1, 2)]
+
+
+@pytest.mark.parametrize("kind", SHARES)
+@pytest.mark.parametrize("name", METHODS)
+def test_two_processes_learn_as_one_on_the_joined_batch(processes, name, kind):
+    method = make_method(name)
+    batch = make_batch(name, slice(0, sum(SHARES[kind])))
+    loss, gradients = step(Loss(method), method, batch)
+
+    mean = sum(found.losses[name, kind] for found in processes) / 2
+
+    torch.testing.assert_close(mean, loss, rtol=0, atol=1e-10)
+    assert any(gradient.abs().max() > 1e-3 for gradient in gradients)
+    for found in processes:
+        for gradient, expected in zip(found.gradients[name, kind], gradients, strict=True):
+            torch.testing.assert_close(gradient, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(("kind", "first", "second"), [("equal", 4, 4), ("unequal", 4, 3)])
+def test_gather_joins_rows_in_the_order_of_the_processes(processes, kind, first, second):
+    for found in processes:
+        gathered = found.gathered[kind]
+        assert gathered["counts"] == [first, second]
+        assert gathered["rows"].tolist() == [[1.0, 1.0]] * first + [[2.0, 2.0]] * second
+        assert gathered["labels"].tolist() == [*range(first), *range(10, 10 + second)]
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_gathers_gradient_adds_what_every_process_says_about_a_row(processes, kind):
+    # Row r weighs r in the first process's loss and r + 100 in the second's.
+    expected = [[2.0 * r + 100] * 2 for r in range(sum(SHARES[kind]))]
+
+    found = [row for each in processes for row in each.gathered[kind]["gradient"].tolist()]
+
+    assert found == expected
+
+
+@pytest.mark.parametrize(("kind", "mean"), [("equal", 52 / 8), ("unequal", 39 / 7)])
+def test_the_mean_of_the_processes_losses_is_that_of_all_anchors(processes, kind, mean):
+    # 0 1 2 3 on the first; 10 11 12 13, or 10 11 12, on the second.
+    losses = [float(found.gathered[kind]["mean"]) for found in processes]
+
+    assert sum(losses) / 2 == pytest.approx(mean)
+
+
+def test_a_single_process_gathers_nothing():
+    local = torch.arange(6.0).reshape(3, 2).requires_grad_()
+
+    assert (rank(), world_size()) == (0, 1)
+    assert gather(local) is local
+    assert row_counts(local) == [3]
+    assert float(global_mean(torch.tensor([1.0, 2.0, 6.0]))) == 3.0

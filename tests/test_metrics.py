@@ -1,0 +1,56 @@
+"""Figures on cases small enough to work out by hand."""
+
+import numpy as np
+import pytest
+
+from aduni.metrics import evaluate, expected_calibration_error
+
+NAMES = ["a", "b", "c"]
+LABELS = np.array([0, 0, 1, 2])
+PROBABILITIES = np.array(
+    [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.9, 0.0], [0.3, 0.2, 0.5]]
+)  # predicted a b b c
+
+
+@pytest.fixture
+def figures():
+    return evaluate(LABELS, PROBABILITIES, NAMES)
+
+
+def test_averages_by_hand(figures):
+    # a: precision 1, recall 1/2, F1 2/3; b: 1/2, 1, 2/3; c: 1, 1, 1.
+    assert figures["accuracy"] == 3 / 4
+    assert figures["per_class_f1"] == pytest.approx({"a": 2 / 3, "b": 2 / 3, "c": 1})
+    assert figures["per_class_recall"] == {"a": 0.5, "b": 1.0, "c": 1.0}
+    assert figures["macro_f1"] == pytest.approx(7 / 9)
+    assert figures["balanced_accuracy"] == pytest.approx(5 / 6)
+    assert figures["support"] == {"a": 2, "b": 1, "c": 1}
+    assert figures["confusion_matrix"] == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_macro_auroc_by_hand(figures):
+    # a: pairs (.8 > .1, .8 > .3, .2 > .1, .2 < .3) 3/4; b: .9 above all 1; c: .5 above all 1.
+    assert figures["macro_auroc"] == pytest.approx((3 / 4 + 1 + 1) / 3)
+
+
+def test_quadratic_kappa_by_hand(figures):
+    # Disagreements: one of distance 1 among 4. Expected: labels (1/2, 1/4, 1/4) against
+    # predictions (1/4, 1/2, 1/4): sum p_i q_j (i - j)^2
+    # = (1/4 + 1/2) + (1/16 + 1/16) + (1/4 + 1/8) = 5/4.
+    assert figures["quadratic_kappa"] == pytest.approx(1 - (1 / 4) / (5 / 4))
+
+
+def test_calibration_error_by_hand(figures):
+    # Gaps |correct - confidence|: .2, .7, .1, .5, each alone in its bin of width 1/15.
+    assert figures["expected_calibration_error"] == pytest.approx((0.2 + 0.7 + 0.1 + 0.5) / 4)
+    # In one bin they cancel before the absolute value: 3 correct of confidence .8 .7 .9 .5.
+    one_bin = expected_calibration_error(LABELS, PROBABILITIES, bins=1)
+    assert one_bin == pytest.approx(abs(3 - 2.9) / 4)
+
+
+def test_a_class_that_is_neither_present_nor_predicted_counts_zero():
+    two_of_three = evaluate(np.array([0, 1]), np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]]), NAMES)
+
+    assert two_of_three["macro_f1"] == pytest.approx(2 / 3)
+    assert two_of_three["macro_auroc"] is None
+    assert two_of_three["support"]["c"] == 0
