@@ -21,9 +21,14 @@ STEPS = 20
 
 
 def losses(cache_dir: Path) -> list[float]:
-    """Of the first steps of a plain training loop."""
+    """Of the first steps of a plain training loop.
+
+    In float64 and in small steps: a step through batch norm over a small batch multiplies
+    rounding errors tenfold and more, so that in float32 the curve depends from the second
+    step on how many threads did the sums.
+    """
     settings = settings_of(
-        "encoder.name=shufflenet_v2_x0_5",
+        "encoder.name=mobilenet_v3_small",
         "sampler=upsample",
         "batch_size=20",
         "num_workers=0",
@@ -31,10 +36,10 @@ def losses(cache_dir: Path) -> list[float]:
     )
     seed_everything(0, verbose=False)
     data = build_data(settings)
-    method = build_method(settings, data)
+    method = build_method(settings, data).double()
     (stage,) = method.stages
     data.begin_stage(build(settings.sampler), views=stage.views, epochs=stage.epochs)
-    optimiser = torch.optim.SGD(method.parameters(), lr=0.01, momentum=0.9)
+    optimiser = torch.optim.SGD(method.parameters(), lr=0.001, momentum=0.9)
     values = []
     for _, batch in zip(range(STEPS), data.train_dataloader(), strict=False):
         optimiser.zero_grad()
@@ -46,8 +51,7 @@ def losses(cache_dir: Path) -> list[float]:
 
 
 def test_the_loss_curve_is_the_recorded_one(tmp_path):
-    # Sums in another order, on another processor or torch version, move the fourth digit.
-    assert losses(tmp_path) == pytest.approx(json.loads(GOLDEN.read_text()), rel=2e-3)
+    assert losses(tmp_path) == pytest.approx(json.loads(GOLDEN.read_text()), rel=1e-6)
 
 
 if __name__ == "__main__":
