@@ -1,11 +1,10 @@
-"""What happens at the end of an epoch: history, checkpoints, random states, progress."""
+"""What happens at the end of an epoch: history, checkpoints, progress."""
 
 import time
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
@@ -96,25 +95,6 @@ class Checkpoints(Callback):
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         """Go on from them."""
         self._best = dict(state_dict)
-
-
-class RandomStates(Callback):
-    """Torch's random states travel with the checkpoint; nothing in training draws from others."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """States of the CPU and of every GPU."""
-        return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Kept until training starts, since building the trainer draws numbers."""
-        self._loaded = state_dict
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restore, if the run is resumed."""
-        if hasattr(self, "_loaded"):
-            torch.set_rng_state(self._loaded["cpu"].cpu())
-            if torch.cuda.device_count() == len(self._loaded["cuda"]):
-                torch.cuda.set_rng_state_all([state.cpu() for state in self._loaded["cuda"]])
 
 
 class WholeCheckpoints(TorchCheckpointIO):

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -21,6 +22,16 @@ def is_first_process() -> bool:
 def world_size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def seed_torch(*entropy: int) -> None:
+    """Start torch's random numbers anew, on each rank with others (dropout, mixup).
+
+    Args:
+        entropy: what the numbers are to depend on, such as seed and epoch.
+    """
+    sequence = np.random.SeedSequence([*entropy, rank()])
+    torch.manual_seed(int(sequence.generate_state(1)[0]))
 
 
 def gather(local: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from aduni.batch import Batch
+from aduni.distributed import seed_torch
 from aduni.errors import UserError
 from aduni.methods.base import Method, Stage
 from aduni.schedules import learning_rate
@@ -35,6 +36,7 @@ class Learner(LightningModule):
         stage: what is trained, and how.
         optimisation: learning rate and its kin.
         classes: C.
+        entropy: seed of the run and number of the stage, from which random numbers follow.
         stored: plain values that go into every checkpoint under `aduni`.
     """
 
@@ -44,10 +46,12 @@ class Learner(LightningModule):
         stage: Stage,
         optimisation: Optimisation,
         classes: int,
+        entropy: tuple[int, int],
         stored: dict[str, Any],
     ) -> None:
         super().__init__()
         self.method = method
+        self._entropy = entropy
         self._stage, self._optimisation, self._stored = stage, optimisation, stored
         self._frozen = _freeze(method, stage.trainable)
         self.scores = MetricCollection(
@@ -80,7 +84,8 @@ class Learner(LightningModule):
         )
 
     def on_train_epoch_start(self) -> None:
-        """The learning rate is a function of the epoch alone, so that a resumed run has it too."""
+        """Random numbers and learning rate follow from the epoch alone, resumed or not."""
+        seed_torch(*self._entropy, self.current_epoch)
         settings = self._optimisation
         lr = learning_rate(
             self.current_epoch,

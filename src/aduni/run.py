@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from pytorch_lightning import Trainer, seed_everything
 
-from aduni.callbacks import Checkpoints, History, Progress, RandomStates, WholeCheckpoints
+from aduni.callbacks import Checkpoints, History, Progress, WholeCheckpoints
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule, Loading
 from aduni.data.samplers import Sampler
-from aduni.distributed import is_first_process
+from aduni.distributed import is_first_process, seed_torch
 from aduni.learner import Learner, Optimisation
 from aduni.methods.base import Method, Stage, Task
 from aduni.predictions import predict_parts
@@ -141,6 +141,7 @@ class _Job:
     def fit(self, stage: Stage, device: torch.device) -> torch.device:
         """Train one stage and leave the weights that it hands over in the method."""
         if stage.begin is not None:
+            seed_torch(self.settings.seed, self._number(stage))  # whether or not others ran before
             stage.begin()
         if stage.epochs == 0:
             return device
@@ -176,6 +177,9 @@ class _Job:
             self.logger.report(metrics, predictions)
         return metrics
 
+    def _number(self, stage: Stage) -> int:
+        return [each.name for each in self.method.stages].index(stage.name)
+
     def _place(self, stage: Stage) -> str:
         """Earlier stages keep their checkpoints in folders of their own."""
         return "" if stage.name == self.method.stages[-1].name else stage.name
@@ -195,7 +199,9 @@ class _Job:
             "class_counts": data.training_counts.tolist(),
             "split_hash": data.split_hash,
         }
-        return Learner(self.method, stage, optimisation, len(data.table.class_names), stored)
+        entropy = (settings.seed, self._number(stage))
+        classes = len(data.table.class_names)
+        return Learner(self.method, stage, optimisation, classes, entropy, stored)
 
     def _trainer(self, stage: Stage, place: str) -> Trainer:
         select = self.data.protocol.select
@@ -205,7 +211,6 @@ class _Job:
             logger=self.logger or False,
             callbacks=[
                 Progress(),
-                RandomStates(),
                 History(self.folder.history, stage.name),
                 Checkpoints(self.folder.checkpoint("last", place).parent, select),
             ],
