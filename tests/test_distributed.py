@@ -13,9 +13,10 @@ from torch.nn.parallel import DistributedDataParallel
 from aduni import schedules
 from aduni.batch import Batch
 from aduni.distributed import gather, global_mean, rank, row_counts, world_size
+from aduni.losses.softmax import cross_entropy
 from aduni.methods.aduni import AdUni
 from aduni.methods.base import Method, Task
-from aduni.methods.ce import CE
+from aduni.methods.softmax import Softmax
 
 SHARES = {"equal": [4, 4], "unequal": [4, 3]}
 LABELS = [0, 1, 0, 2, 0, 1, 1, 0]  # positives on both processes; class 2 is on the first alone
@@ -65,7 +66,7 @@ def make_method(name: str) -> Method:
     task = Task(counts, torch.tensor([[0.4, 0.3, 0.3]]), epochs=1)
     encoder: Any = TinyEncoder().double()
     if name == "ce":
-        return CE(encoder, task, dropout=0.0).double()
+        return Softmax(encoder, task, loss=cross_entropy, dropout=0.0).double()
     weighting: Any = name.split()[1]
     sizes = {"hidden": 5, "embedding": 4, "dropout": 0.0}
     return AdUni(encoder, task, schedules.constant, weighting=weighting, **sizes).double()

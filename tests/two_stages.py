@@ -7,7 +7,7 @@ from torch import Tensor
 from aduni.batch import Batch
 from aduni.distributed import global_mean
 from aduni.losses.softmax import cross_entropy
-from aduni.methods.base import Method, Stage, Task
+from aduni.methods.base import Method, ReadPart, Stage, Task
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier
 
@@ -20,6 +20,7 @@ class TwoStages(Method):
         self.encoder = encoder
         self.classifier = Classifier(encoder.features, task.classes, dropout=0.5)
         self.epochs = task.epochs
+        self.counts = task.class_counts
         self.classifier_sampler = classifier_sampler
 
     @property
@@ -41,9 +42,10 @@ class TwoStages(Method):
         logits: Tensor = self.classifier(self.encoder(images))
         return logits
 
-    def reset(self) -> None:
-        self.classifier[1].reset_parameters()
+    def reset(self, read: ReadPart) -> dict[str, Any]:
+        self.classifier.linear.reset_parameters()
+        return {}
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         logits = self(batch.views.flatten(0, 1))
-        return {"loss": global_mean(cross_entropy(logits, batch.labels.repeat(len(batch.views))))}
+        return {"loss": global_mean(cross_entropy(logits, batch.labels.repeat(len(batch.views)), self.counts))}

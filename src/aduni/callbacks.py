@@ -1,6 +1,7 @@
 """What happens at the end of an epoch: history, checkpoints, progress."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,21 +73,29 @@ class Checkpoints(Callback):
     Args:
         folder: of both files.
         rule: `macro_f1`, or `accuracy_and_macro_f1`: an epoch is better only if both beat the best
-            epoch's (the authors' code). Of equal epochs the earlier one stays.
+            epoch's (the authors' code). Of equal epochs the earlier one stays. None: no best one.
     """
 
-    def __init__(self, folder: Path, rule: Literal["macro_f1", "accuracy_and_macro_f1"]) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, rule: Literal["macro_f1", "accuracy_and_macro_f1"] | None
+    ) -> None:
+        self._folder, self._rule = folder, rule
         self._deciding = ("macro_f1",) if rule == "macro_f1" else ("accuracy", "macro_f1")
         self._best = {"accuracy": -1.0, "macro_f1": -1.0}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validation is over; best comes first, so that a kill in between repeats the epoch."""
-        now = {k: float(trainer.callback_metrics[f"validation_{k}"]) for k in self._best}
-        if all(now[score] > self._best[score] for score in self._deciding):
-            self._best = now
+        if self._rule and self._beats(trainer.callback_metrics):
             trainer.save_checkpoint(self._folder / "best.ckpt", weights_only=False)
         trainer.save_checkpoint(self._folder / "last.ckpt", weights_only=False)
+
+    def _beats(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether the epoch is the best so far; it is remembered if so."""
+        now = {score: float(metrics[f"validation_{score}"]) for score in self._best}
+        better = all(now[score] > self._best[score] for score in self._deciding)
+        if better:
+            self._best = now
+        return better
 
     def state_dict(self) -> dict[str, float]:
         """The best epoch's scores."""

@@ -1,6 +1,7 @@
 """What a method needs of other processes; every function is the identity in a single one."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def row_counts(local: Tensor) -> list[int]:
     return counts.tolist()
 
 
-def global_mean(per_anchor: Tensor) -> Tensor:
+def global_mean(per_anchor: Tensor, weights: Tensor | None = None) -> Tensor:
     """The mean over all ranks' anchors, as a loss whose DDP-averaged gradient is exact.
 
     The value is this rank's share times the number of ranks; the mean of it over the ranks is the
@@ -71,9 +72,48 @@ def global_mean(per_anchor: Tensor) -> Tensor:
 
     Args:
         per_anchor: (n,) losses of this rank's anchors.
+        weights: (n,) of a weighted mean, which divides by their sum; None for equal ones.
     """
-    counts = row_counts(per_anchor)
-    return per_anchor.sum() * (len(counts) / sum(counts))
+    if weights is None:
+        counts = row_counts(per_anchor)
+        return per_anchor.sum() * (len(counts) / sum(counts))
+    total = weights.detach().sum()
+    if world_size() > 1:
+        dist.all_reduce(total)
+    return (per_anchor * weights).sum() * world_size() / total
+
+
+def of_first_rank(values: Tensor) -> Tensor:
+    """The first rank's values on all ranks, for draws that all must share."""
+    if world_size() > 1:
+        dist.broadcast(values, 0)
+    return values
+
+
+def apply_in_shuffled_shares(function: Callable[[Tensor], Tensor], local: Tensor) -> Tensor:
+    """Apply a function of batches to all ranks' rows, each rank taking a random share of them.
+
+    Batch norm in the function then tells nothing of who stood beside whom on a rank. In a single
+    process it is a plain call.
+
+    Source: He et al. 2020, section 3.3 (shuffling batch norm).
+
+    Args:
+        function: (n, ...) -> (n, D), without gradients.
+        local: (n, ...) this rank's rows.
+
+    Returns:
+        (sum of n, D) of all ranks' rows, in rank order.
+    """
+    if world_size() == 1:
+        return function(local)
+    rows = gather(local)
+    order = of_first_rank(torch.randperm(len(rows), device=rows.device))
+    shares = [order[each :: world_size()] for each in range(world_size())]
+    outputs = gather(function(rows[shares[rank()]]))
+    placed = torch.empty_like(outputs)
+    placed[torch.cat(shares)] = outputs
+    return placed
 
 
 class _Gather(torch.autograd.Function):

@@ -1,17 +1,17 @@
 """A stored checkpoint tested again on its own data."""
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
+from aduni.checkpoints import load_checkpoint, load_weights
 from aduni.config import Settings
 from aduni.errors import UserError
 from aduni.predictions import predict_parts
 from aduni.provenance import provenance
 from aduni.results import RunFolder, evaluate_predictions, write_csv, write_json
-from aduni.run import build_data, build_method, describe, load_weights
+from aduni.run import build_data, build_method, describe
 
 
 def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tuple[Any, RunFolder]:
@@ -28,7 +28,7 @@ def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tu
     Raises:
         UserError: no checkpoint of this project, or the data set is not the one it learned from.
     """
-    checkpoint = load_checkpoint(path)
+    checkpoint = load_checkpoint(path, "ckpt")
     stored = checkpoint["aduni"]
     settings = Settings.model_validate(stored["config"])
     settings.encoder["weights"] = None  # all weights come from the checkpoint
@@ -56,20 +56,3 @@ def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tu
     }
     write_json(metrics, folder.metrics)
     return metrics, folder
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint; nothing in it is executed.
-
-    Raises:
-        UserError: missing, unreadable, or not written by this project.
-    """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; give a checkpoint of a run with ckpt=.") from error
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise UserError(f"{path} is not a readable checkpoint; give another with ckpt=.") from error
-    if not isinstance(checkpoint, dict) or "aduni" not in checkpoint:
-        raise UserError(f"{path} was not written by this project; give another with ckpt=.")
-    return checkpoint

@@ -108,13 +108,9 @@ class Learner(LightningModule):
         return terms["loss"]
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """On a CPU the check costs nothing; elsewhere it waits for the end of the epoch."""
-        if self.device.type == "cpu":
+        """Elsewhere than on a CPU the check waits for the device: only at the end of the epoch."""
+        if self.device.type == "cpu" or self.trainer.is_last_batch:
             self._stop_if_bad()
-
-    def on_validation_epoch_start(self) -> None:
-        """Before any checkpoint of this epoch is written."""
-        self._stop_if_bad()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Live curves; published figures are computed from predictions.csv."""

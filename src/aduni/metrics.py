@@ -17,6 +17,18 @@ from sklearn.metrics import (
 CALIBRATION_BINS = 15
 
 
+def macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> float:
+    """Mean over all C classes of F1; a class neither present nor predicted counts 0.
+
+    Args:
+        labels: (n,) true classes.
+        predicted: (n,) classes.
+        classes: C.
+    """
+    names = np.arange(classes)
+    return float(f1_score(labels, predicted, labels=names, average="macro", zero_division=0))
+
+
 def evaluate(
     labels: NDArray[np.int64], probabilities: NDArray[np.float64], class_names: list[str]
 ) -> dict[str, Any]:
@@ -42,9 +54,7 @@ def evaluate(
     complete = bool((support > 0).all())
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
-        "macro_f1": float(
-            f1_score(labels, predicted, labels=classes, average="macro", zero_division=0)
-        ),
+        "macro_f1": macro_f1(labels, predicted, len(classes)),
         "balanced_accuracy": float(balanced_accuracy_score(labels, predicted)),
         "macro_auroc": _macro_auroc(labels, probabilities) if complete else None,
         "quadratic_kappa": float(

@@ -102,8 +102,13 @@ def write_yaml(content: dict[str, Any], path: Path) -> None:
         OmegaConf.save(OmegaConf.create(content), temporary)
 
 
-def training_speed(history: Path) -> dict[str, float]:
-    """train_seconds, validation passes included, and training images_per_second (not views)."""
+def training_speed(history: Path) -> dict[str, float | None]:
+    """train_seconds, validation passes included, and training images_per_second (not views).
+
+    Without a history nothing was trained: 0 and None.
+    """
+    if not history.exists():
+        return {"train_seconds": 0.0, "images_per_second": None}
     frame = pd.read_csv(history)
     seconds = float(frame["seconds"].sum())
     return {

@@ -12,7 +12,7 @@ def test_cross_entropy_worked_by_hand():
     # Entries 3 and 1: p = 3/4 and 1/4.
     logits = torch.tensor([[math.log(3), 0.0], [math.log(3), 0.0]])
 
-    loss = cross_entropy(logits, torch.tensor([0, 1]))
+    loss = cross_entropy(logits, torch.tensor([0, 1]), COUNTS)
 
     torch.testing.assert_close(loss, torch.tensor([math.log(4 / 3), math.log(4)]))
 

@@ -7,9 +7,10 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from aduni.batch import Batch
-from aduni.distributed import gather, global_mean, rank, row_counts
-from aduni.losses.contrastive import Contrasts, aduc
+from aduni.distributed import global_mean
+from aduni.losses.contrastive import aduc
 from aduni.methods.base import Method, Stage, Task
+from aduni.methods.contrasts import gather_contrasts
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
 from aduni.schedules import AlphaSchedule
@@ -90,7 +91,7 @@ class AdUni(Method):
             self.classifier(features),
             embeddings,
             labels,
-            _contrasts(embeddings, labels),
+            gather_contrasts(embeddings, labels),
             alpha=alpha,
             beta=self.beta * beta,
             prior=self._prior(epoch),
@@ -107,10 +108,3 @@ class AdUni(Method):
         if self.logit_adjustment == "sampled":
             return self.sampled_frequencies[epoch]
         return self.dataset_frequencies
-
-
-def _contrasts(embeddings: Tensor, labels: Tensor) -> Contrasts:
-    """All ranks' samples, and where this rank's own stand among them."""
-    before = sum(row_counts(labels)[: rank()])
-    own = before + torch.arange(len(labels), device=labels.device)
-    return Contrasts(gather(embeddings), gather(labels), own)

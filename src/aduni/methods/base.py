@@ -1,13 +1,18 @@
 """The contract between a method and everything else."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from aduni.batch import Batch
+
+Part = Literal["train", "validation"]
+
+ReadPart = Callable[[Part], Iterable[Batch]]
+"""Gives a part's images as they are, once each, on the device of the method."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,12 @@ class Stage:
         trainable: names of the method's modules that learn; empty for all. The others lose their
             gradients and are held in eval mode, so that their batch-norm statistics stand still.
         sampler: of this stage; None for the run's.
-        begin: called before the first step, for example to reset a classifier.
+        begin: called before the first step, for example to reset a classifier, or to find one
+            without steps; what it returns goes into metrics.json.
         hand_over: weights that the next stage, or the test, starts from.
+        scored: whether `forward` gives logits worth validating yet; if not, the last weights are
+            handed over.
+        reuse: checkpoint whose weights of the trainable modules take this stage's place.
     """
 
     name: str
@@ -53,8 +62,10 @@ class Stage:
     views: int = 1
     trainable: tuple[str, ...] = ()
     sampler: Any = None
-    begin: Callable[[], None] | None = None
-    hand_over: str = "best"
+    begin: Callable[[ReadPart], dict[str, Any]] | None = None
+    hand_over: Literal["best", "last"] = "best"
+    scored: bool = True
+    reuse: str | None = None
 
 
 class Method(nn.Module):
@@ -72,3 +83,8 @@ class Method(nn.Module):
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) images, uint8 or 0..255 -> (N, C) logits."""
+
+
+def share_of(epochs: int, share: float) -> int:
+    """Length of a stage that takes a share of the run's epochs: at least 1, or 0 for share 0."""
+    return max(round(epochs * share), 1) if share else 0

@@ -1,5 +1,8 @@
-"""Heads on the encoder's features: the classifier and the projector."""
+"""Heads on the encoder's features: classifiers and the projector."""
 
+from typing import cast
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -11,6 +14,40 @@ class Classifier(nn.Sequential):
 
     def __init__(self, features: int, classes: int, dropout: float) -> None:
         super().__init__(nn.Dropout(dropout), nn.Linear(features, classes))
+
+    @property
+    def linear(self) -> nn.Linear:
+        """The layer that learns."""
+        return cast(nn.Linear, self[1])
+
+
+class CosineClassifier(nn.Module):
+    """Cosines of features and class weights: (N, D) -> (N, C) in -1..1, float32 at least.
+
+    Source: Cao et al. 2019, released code (`NormedLinear`).
+    """
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(functional.normalize(torch.rand(classes, features) * 2 - 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Half types would round the small angles away."""
+        with torch.autocast(features.device.type, enabled=False):
+            unit = functional.normalize(full_precision(features), dim=1)
+            return unit @ functional.normalize(self.weight, dim=1).T
+
+
+class ClassScale(nn.Module):
+    """One learned factor per class on its logit: (N, C) -> (N, C); starts as the identity."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.factors = nn.Parameter(torch.ones(classes))
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Scaled logits."""
+        return logits * self.factors
 
 
 class Projector(nn.Sequential):

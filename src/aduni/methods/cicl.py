@@ -1,0 +1,99 @@
+"""CICL: balanced supervised contrastive learning, then a classifier (Marrakchi et al. 2021)."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from aduni.batch import Batch
+from aduni.distributed import global_mean
+from aduni.losses.contrastive import supervised_contrastive
+from aduni.losses.softmax import cross_entropy
+from aduni.methods.base import Method, Stage, Task, share_of
+from aduni.methods.contrasts import gather_contrasts
+from aduni.models.encoder import Encoder
+from aduni.models.heads import Classifier, Projector
+
+
+class CICL(Method):
+    """Two stages on the run's sampler, which its YAML sets to `upsample`.
+
+    Args:
+        encoder: the encoder.
+        task: class counts, epochs of the first stage.
+        temperature: of the similarities.
+        base_temperature: the contrastive loss is multiplied by temperature / base_temperature.
+        hidden: width of the projector's hidden layer.
+        embedding: length of the embedding.
+        dropout: before the classifier.
+        classifier_share: length of the second stage, as a share of the first one's epochs.
+        stage1_ckpt: checkpoint of an earlier run on the same split whose encoder and projector
+            take the place of the first stage; None to train it.
+    """
+
+    class_counts: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        task: Task,
+        *,
+        temperature: PositiveFloat = 0.1,
+        base_temperature: PositiveFloat = 0.07,
+        hidden: PositiveInt = 512,
+        embedding: PositiveInt = 128,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+        classifier_share: Annotated[float, Field(gt=0)] = 0.1,
+        stage1_ckpt: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.projector = Projector(encoder.features, hidden, embedding)
+        self.classifier = Classifier(encoder.features, task.classes, dropout)
+        self.temperature = temperature
+        self.base_temperature = base_temperature
+        self.epochs = task.epochs
+        self.classifier_epochs = share_of(task.epochs, classifier_share)
+        self.stage1_ckpt = stage1_ckpt
+        self.register_buffer("class_counts", task.class_counts)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The first has no classifier to select by: its last weights are handed over."""
+        first = Stage(
+            "representation",
+            self.epochs,
+            self.representation_loss,
+            views=2,
+            trainable=("encoder", "projector"),
+            hand_over="last",
+            scored=False,
+            reuse=self.stage1_ckpt,
+        )
+        second = Stage(
+            "classifier", self.classifier_epochs, self.classifier_loss, trainable=("classifier",)
+        )
+        return (first, second)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, C) logits."""
+        logits: Tensor = self.classifier(self.encoder(images))
+        return logits
+
+    def representation_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
+        """Supervised contrastive loss over all ranks' views."""
+        embeddings = self.projector(self.encoder(batch.views.flatten(0, 1)))
+        labels = batch.labels.repeat(len(batch.views))
+        losses = supervised_contrastive(
+            embeddings,
+            labels,
+            gather_contrasts(embeddings, labels),
+            temperature=self.temperature,
+            base_temperature=self.base_temperature,
+        )
+        return {"loss": global_mean(losses)}
+
+    def classifier_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
+        """Cross-entropy on one view."""
+        logits = self(batch.views.flatten(0, 1))
+        return {"loss": global_mean(cross_entropy(logits, batch.labels, self.class_counts))}

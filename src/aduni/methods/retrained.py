@@ -1,0 +1,71 @@
+"""What methods share that train a softmax model first and its classifier again afterwards."""
+
+from abc import abstractmethod
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from aduni.methods.base import ReadPart, Stage, Task, share_of
+from aduni.methods.softmax import Softmax
+from aduni.models.encoder import Encoder
+
+
+class Retrained(Softmax):
+    """First stage as in `Softmax`; the second one is the subclass's.
+
+    Args:
+        encoder: the encoder.
+        task: class counts, epochs of the first stage.
+        classifier_share: length of the second stage, as a share of the first one's epochs.
+        hand_over: weights of the first stage that the second starts from.
+        stage1_ckpt: checkpoint of an earlier run on the same split whose encoder and classifier
+            take the place of the first stage; None to train it.
+        softmax: arguments of `Softmax`, for the first stage.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        task: Task,
+        *,
+        classifier_share: Annotated[float, Field(ge=0)] = 0.1,
+        hand_over: Literal["best", "last"] = "best",
+        stage1_ckpt: str | None = None,
+        **softmax: Any,
+    ) -> None:
+        super().__init__(encoder, task, **softmax)
+        self.classifier_epochs = share_of(task.epochs, classifier_share)
+        self.hand_over = hand_over
+        self.stage1_ckpt = stage1_ckpt
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Representation, then classifier."""
+        first = Stage(
+            "representation",
+            self.epochs,
+            self.loss,
+            trainable=("encoder", "classifier"),
+            hand_over=self.hand_over,
+            reuse=self.stage1_ckpt,
+        )
+        return (first, self.classifier_stage())
+
+    @abstractmethod
+    def classifier_stage(self) -> Stage:
+        """The second stage; the encoder is not among its trainable modules."""
+
+    def reset_classifier(self, read: ReadPart) -> dict[str, Any]:
+        """Forget the first stage's classifier."""
+        self.classifier.linear.reset_parameters()
+        return {}
+
+    @torch.no_grad()
+    def collect_features(self, batches: Any) -> tuple[Tensor, Tensor]:
+        """(n, D) features and (n,) labels of a part's images as they are."""
+        self.eval()
+        pairs = [(self.encoder(batch.views[0]).float(), batch.labels) for batch in batches]
+        features, labels = zip(*pairs, strict=True)
+        return torch.cat(features), torch.cat(labels)

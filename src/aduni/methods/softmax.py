@@ -1,0 +1,78 @@
+"""The CE family: encoder and linear classifier under a loss on the logits."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field, NonNegativeFloat
+from torch import Tensor
+
+from aduni.batch import Batch
+from aduni.distributed import global_mean
+from aduni.losses.softmax import SoftmaxLoss
+from aduni.methods.base import Method, Stage, Task
+from aduni.models.encoder import Encoder
+from aduni.models.heads import Classifier
+
+
+class Softmax(Method):
+    """One augmented view of an image, one stage.
+
+    Args:
+        encoder: the encoder.
+        task: class counts, epochs.
+        loss: one of `losses.softmax`.
+        dropout: before the classifier.
+        mixup: a of the Beta(a, a) distribution that the mixing factors come from (Zhang et al.
+            2018); 0 for none.
+        post_hoc_adjustment: tau of the trained model's logits z_c - tau log pi_c (Menon et al.
+            2021, equation 9); 0 for none.
+    """
+
+    class_counts: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        task: Task,
+        *,
+        loss: SoftmaxLoss,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+        mixup: NonNegativeFloat = 0.0,
+        post_hoc_adjustment: NonNegativeFloat = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.classifier = Classifier(encoder.features, task.classes, dropout)
+        self.softmax_loss = loss
+        self.mixup = mixup
+        self.post_hoc_adjustment = post_hoc_adjustment
+        self.epochs = task.epochs
+        self.register_buffer("class_counts", task.class_counts)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """One stage on one view."""
+        return (Stage("train", self.epochs, self.loss),)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, C) logits."""
+        prior = self.class_counts / self.class_counts.sum()
+        return self._logits(images) - self.post_hoc_adjustment * prior.log()
+
+    def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
+        """Mean loss of the batch, mixed or not."""
+        images, labels = batch.views.flatten(0, 1), batch.labels
+        if not self.mixup:
+            return {"loss": global_mean(self._losses(self._logits(images), labels))}
+        share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
+        others = torch.randperm(len(labels), device=labels.device)
+        logits = self._logits(share * images + (1 - share) * images[others])
+        own, other = self._losses(logits, labels), self._losses(logits, labels[others])
+        return {"loss": global_mean(share * own + (1 - share) * other)}
+
+    def _logits(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.encoder(images))
+        return logits
+
+    def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return self.softmax_loss(logits, labels, self.class_counts)

@@ -1,0 +1,162 @@
+"""A method's stages, one after another, each with a learner and a trainer of its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+
+from aduni.batch import Batch
+from aduni.callbacks import Checkpoints, History, Progress, WholeCheckpoints
+from aduni.checkpoints import load_checkpoint, load_weights, method_state, reuse_stage
+from aduni.config import Settings, build
+from aduni.data.module import ImageDataModule
+from aduni.distributed import is_first_process, seed_torch
+from aduni.learner import Learner, Optimisation
+from aduni.methods.base import Method, Part, ReadPart, Stage
+from aduni.results import RunFolder
+
+
+@dataclass
+class Training:
+    """Trains a method and leaves in it the weights that the test is to use.
+
+    Attributes:
+        settings: of the run.
+        folder: of the run.
+        data: its images.
+        method: what learns.
+        logger: dashboard, or None.
+        device: where the last stage ran.
+        stages: for metrics.json: what each stage handed over.
+        found: for metrics.json: what stages found without steps.
+    """
+
+    settings: Settings
+    folder: RunFolder
+    data: ImageDataModule
+    method: Method
+    logger: Any
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    found: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """All stages; those that a resumed run has behind it are not repeated."""
+        for number, stage in enumerate(self.method.stages):
+            if stage.reuse:
+                epoch = reuse_stage(self.method, stage, self._stored())
+            else:
+                epoch = self._train(number, stage)
+            self.stages.append(
+                {
+                    "name": stage.name,
+                    "epochs": 0 if stage.reuse else stage.epochs,
+                    "handed_over": stage.reuse or _chosen(stage),
+                    "epoch": epoch,
+                }
+            )
+
+    def _train(self, number: int, stage: Stage) -> int:
+        """One stage; returns the epoch whose weights it leaves in the method."""
+        place = self._place(number)
+        last = self.folder.checkpoint("last", place)
+        trainer = self._trainer(stage, place)
+        self.device = trainer.strategy.root_device
+        if stage.begin is not None:
+            seed_torch(self.settings.seed, number)  # the same numbers in a resumed run
+            self.found |= stage.begin(self._reader())
+        if stage.epochs == 0:
+            self._keep(stage, place)
+            return int(self.stages[-1]["epoch"])
+        if not last.exists() or _epoch(last) + 1 < stage.epochs:
+            sampler = stage.sampler or build(self.settings.sampler)
+            self.data.begin_stage(sampler, views=stage.views, epochs=stage.epochs)
+            self.method.train()  # the learner freezes what the stage does not train
+            trainer.fit(
+                self._learner(number, stage),
+                datamodule=self.data,
+                ckpt_path=last if last.exists() else None,
+                weights_only=True,
+            )
+        chosen = torch.load(self.folder.checkpoint(_chosen(stage), place), map_location="cpu")
+        load_weights(self.method, chosen)
+        return int(chosen["epoch"])
+
+    def _reader(self) -> ReadPart:
+        self.method.to(self.device)
+
+        def read(part: Part) -> Iterator[Batch]:
+            name = part if part == "train" else self.data.protocol.selected_on
+            for batch in self.data.evaluation_loader(name):
+                yield Batch(*(values.to(self.device) for values in batch))
+
+        return read
+
+    def _keep(self, stage: Stage, place: str) -> None:
+        """The checkpoint of a stage that takes no steps."""
+        if not is_first_process():
+            return
+        content = {
+            "state_dict": method_state(self.method),
+            "epoch": self.stages[-1]["epoch"],
+            "aduni": {**self._stored(), "stage": stage.name},
+        }
+        WholeCheckpoints().save_checkpoint(content, self.folder.checkpoint("best", place))
+
+    def _place(self, number: int) -> str:
+        """Earlier stages keep their checkpoints in folders of their own."""
+        stages = self.method.stages
+        return "" if number == len(stages) - 1 else stages[number].name
+
+    def _stored(self) -> dict[str, Any]:
+        """Plain values that go into every checkpoint."""
+        return {
+            "config": self.settings.model_dump(),
+            "class_names": self.data.table.class_names,
+            "class_counts": self.data.training_counts.tolist(),
+            "split_hash": self.data.split_hash,
+        }
+
+    def _learner(self, number: int, stage: Stage) -> Learner:
+        settings = self.settings
+        optimisation = Optimisation(
+            lr=settings.lr,
+            lr_min=settings.lr_min,
+            warmup_epochs=settings.warmup_epochs,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+        classes, entropy = len(self.data.table.class_names), (settings.seed, number)
+        return Learner(self.method, stage, optimisation, classes, entropy, self._stored())
+
+    def _trainer(self, stage: Stage, place: str) -> Trainer:
+        select = self.data.protocol.select if stage.scored else None
+        trainer: Trainer = build(
+            self.settings.trainer,
+            max_epochs=stage.epochs,
+            logger=self.logger or False,
+            callbacks=[
+                Progress(),
+                History(self.folder.history, stage.name),
+                Checkpoints(self.folder.checkpoint("last", place).parent, select),
+            ],
+            plugins=[WholeCheckpoints()],
+            default_root_dir=self.folder.path,
+            limit_val_batches=None if stage.scored else 0,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            enable_checkpointing=False,  # of Lightning's own kind
+            log_every_n_steps=1,
+        )
+        return trainer
+
+
+def _chosen(stage: Stage) -> str:
+    return stage.hand_over if stage.scored else "last"
+
+
+def _epoch(path: Any) -> int:
+    return int(load_checkpoint(path, "resume")["epoch"])

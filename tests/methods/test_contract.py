@@ -1,0 +1,180 @@
+"""What every method of conf/method must keep, whatever it is."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from pytorch_lightning import seed_everything
+from torch import Tensor
+
+from aduni.batch import Batch
+from aduni.checkpoints import load_weights
+from aduni.config import Settings, build
+from aduni.data.module import ImageDataModule
+from aduni.evaluation import evaluate_checkpoint
+from aduni.learner import Learner, Optimisation
+from aduni.methods.balms import MetaSampler
+from aduni.methods.base import Method, Stage
+from aduni.models.memory import KeyQueue, MomentumCopy
+from aduni.results import RunFolder, read_json
+from aduni.run import build_data, build_method, run
+from composing import options, settings_of
+
+OF_THEIR_OWN = (MomentumCopy, KeyQueue, MetaSampler)
+"""Modules that change by themselves, without the stage's optimiser."""
+
+VARIANTS = [
+    *((name,) for name in options("method")),
+    *(("decouple", f"method.classifier={kind}") for kind in ("lws", "tau_norm", "ncm")),
+    ("ce", "method.mixup=0.2"),
+    ("ldam", "method.reweight=none"),
+    ("paco", "alpha=released", "method.queue_size=70"),
+]
+
+
+@dataclass
+class Trained:
+    """A finished run on 200 images an epoch, and what it started from."""
+
+    settings: Settings
+    folder: RunFolder
+    data: ImageDataModule
+    initial: Method
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=" ".join)
+def trained(request, tmp_path_factory) -> Trained:
+    name, *overrides = request.param
+    settings = settings_of(
+        f"method={name}",
+        *overrides,
+        "encoder.name=shufflenet_v2_x0_5",
+        "epochs=2",
+        "batch_size=50",
+        "sampler.epoch_length=4",
+        "num_workers=0",
+        "trainer=cpu",
+        f"dataset.cache_dir={tmp_path_factory.getbasetemp() / 'contract_cache'}",
+    )
+    folder = RunFolder(tmp_path_factory.mktemp("run"))
+    run(settings, folder)
+    seed_everything(settings.seed, verbose=False)
+    data = build_data(settings)
+    return Trained(settings, folder, data, build_method(settings, data))
+
+
+def _fresh(trained: Trained) -> Method:
+    seed_everything(7, verbose=False)
+    return build_method(trained.settings, trained.data)
+
+
+def _after(trained: Trained, stage: Stage, name: str) -> dict[str, Tensor]:
+    final = stage.name == trained.initial.stages[-1].name
+    path = trained.folder.checkpoint(name, "" if final else stage.name)
+    method = _fresh(trained)
+    load_weights(method, torch.load(path, weights_only=True))
+    return method.state_dict()
+
+
+def _batches(trained: Trained, stage: Stage, count: int) -> list[Batch]:
+    sampler = stage.sampler or build(trained.settings.sampler)
+    trained.data.begin_stage(sampler, views=stage.views, epochs=2)
+    return [batch for _, batch in zip(range(count), trained.data.train_dataloader(), strict=False)]
+
+
+def _with_steps(method: Method) -> list[Stage]:
+    return [stage for stage in method.stages if stage.epochs]
+
+
+def test_losses_are_finite_and_classes_are_predicted(trained):
+    history = pd.read_csv(trained.folder.history)
+    predictions = pd.read_csv(trained.folder.predictions)
+    probabilities = predictions.filter(regex="^p_")
+
+    assert history["loss"].notna().all()
+    assert set(history["stage"]) == {stage.name for stage in _with_steps(trained.initial)}
+    assert probabilities.shape[1] == 10
+    assert probabilities.sum(axis=1).to_numpy() == pytest.approx(1)
+
+
+def test_what_should_learn_moved_and_what_is_frozen_did_not(trained):
+    before = trained.initial.state_dict()
+    for stage in _with_steps(trained.initial):
+        after = _after(trained, stage, "last")
+        for name, module in trained.initial.named_children():
+            keys = [key for key in before if key.startswith(f"{name}.")]
+            if stage.trainable and name not in stage.trainable:
+                frozen = not isinstance(module, OF_THEIR_OWN)
+                same = [key for key in keys if torch.is_tensor(before[key])]
+                assert not frozen or all(torch.equal(before[k], after[k]) for k in same), name
+            else:
+                learning = [f"{name}.{key}" for key, _ in module.named_parameters()]
+                assert all(not torch.equal(before[key], after[key]) for key in learning), name
+        before = _after(trained, stage, stage.hand_over)
+
+
+def test_metrics_say_which_weights_were_handed_over(trained):
+    metrics = read_json(trained.folder.metrics)
+
+    names = [stage.name for stage in trained.initial.stages]
+    assert [stage["name"] for stage in metrics["stages"]] == names
+    assert [stage["handed_over"] for stage in metrics["stages"]] == [
+        stage.hand_over for stage in trained.initial.stages
+    ]
+    assert metrics["selected_epoch"] == metrics["stages"][-1]["epoch"]
+
+
+def test_a_stored_checkpoint_predicts_the_same_to_the_bit(trained, tmp_path):
+    evaluate_checkpoint(trained.folder.checkpoint("best"), None, tmp_path)
+
+    again = RunFolder(tmp_path).predictions.read_text()
+    assert again == trained.folder.predictions.read_text()
+
+
+def test_training_goes_on_from_stored_weights_as_if_never_stopped(trained, tmp_path):
+    for number, stage in enumerate(_with_steps(trained.initial)):
+        method = _fresh(trained)
+        first = _steps(trained, method, number, 3)
+        torch.save(method.state_dict(), tmp_path / "state.pt")
+        stored = torch.load(tmp_path / "state.pt", weights_only=True)
+        resumed = copy.deepcopy(_fresh(trained))
+        resumed.load_state_dict(stored)
+
+        batch = _batches(trained, stage, 4)[3]
+        losses = []
+        for each in (method, resumed):
+            torch.manual_seed(5)
+            loss = _with_steps(each)[number].loss(batch, 1)["loss"]
+            loss.backward()
+            losses.append((loss.item(), [p.grad for p in each.parameters() if p.grad is not None]))
+
+        assert all(torch.isfinite(torch.tensor(first)))
+        assert losses[0][0] == losses[1][0]
+        assert len(losses[0][1]) == len(losses[1][1]) > 0
+        for one, other in zip(losses[0][1], losses[1][1], strict=True):
+            assert torch.equal(one, other)
+
+
+def _steps(trained: Trained, method: Method, number: int, count: int) -> list[float]:
+    """Losses of the first steps of a stage, taken as the trainer takes them."""
+    stage = _with_steps(method)[number]
+    learner = Learner(method, stage, Optimisation(0.05, 0.001, 0, 0.9, 1e-4), 10, (0, 0), {})
+    learner.train()
+    optimiser = learner.configure_optimizers()
+    losses = []
+    for batch in _batches(trained, stage, count):
+        optimiser.zero_grad()
+        loss = stage.loss(batch, 0)["loss"]
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    optimiser.zero_grad()
+    return losses
+
+
+def test_methods_are_found_by_listing_the_folder():
+    conf = Path(__file__).resolve().parents[2] / "conf" / "method"
+    assert {name for name, *_ in VARIANTS} == {file.stem for file in conf.glob("*.yaml")}

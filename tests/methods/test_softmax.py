@@ -1,0 +1,129 @@
+"""The CE family: a loss on the logits of one view, with mixup and post-hoc adjustment."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from aduni.batch import Batch
+from aduni.losses.softmax import balanced_softmax, cross_entropy
+from aduni.methods.base import Task
+from aduni.methods.softmax import Softmax
+
+
+class Pixels(nn.Module):
+    """The first three pixels are the features."""
+
+    features = 3
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1)[:, :3].float()
+
+
+def make_method(**options: Any) -> Softmax:
+    """Logits are the first three pixels."""
+    encoder: Any = Pixels()
+    task = Task(torch.tensor([8.0, 1.0, 1.0]), torch.full((4, 3), 1 / 3), 4)
+    method = Softmax(encoder, task, **{"loss": cross_entropy, "dropout": 0.0} | options)
+    nn.init.eye_(method.classifier.linear.weight)
+    nn.init.zeros_(method.classifier.linear.bias)
+    return method
+
+
+def make_batch() -> Batch:
+    views = torch.zeros(1, 2, 3, 2, 2, dtype=torch.uint8)
+    views.flatten(2)[0, :, :3] = torch.tensor([[2, 0, 0], [1, 1, 3]])
+    return Batch(views, torch.tensor([0, 1]), torch.tensor([5, 6]))
+
+
+def test_loss_is_the_mean_cross_entropy_without_prior():
+    e = math.e
+    first = -math.log(e**2 / (e**2 + 2))
+    second = -math.log(e / (2 * e + e**3))
+
+    terms = make_method().loss(make_batch(), 0)
+
+    assert terms.keys() == {"loss"}
+    assert terms["loss"].item() == pytest.approx((first + second) / 2)
+
+
+def test_forward_gives_the_logits():
+    assert make_method(dropout=0.9).eval()(make_batch().views[0]).tolist() == [[2, 0, 0], [1, 1, 3]]
+
+
+def test_dropout_is_on_in_training():
+    torch.manual_seed(0)
+    method = make_method(dropout=0.5).train()
+
+    # A kept feature is scaled by 2.
+    assert {method(make_batch().views[0])[0, 0].item() for _ in range(40)} == {0.0, 4.0}
+
+
+def test_one_stage_trains_everything_on_one_view():
+    (stage,) = make_method().stages
+
+    assert (stage.name, stage.views, stage.epochs, stage.trainable) == ("train", 1, 4, ())
+
+
+def test_the_loss_knows_the_class_counts():
+    expected = balanced_softmax(
+        torch.tensor([[2.0, 0, 0], [1, 1, 3]]), torch.tensor([0, 1]), torch.tensor([8.0, 1, 1])
+    )
+
+    terms = make_method(loss=balanced_softmax).loss(make_batch(), 0)
+
+    torch.testing.assert_close(terms["loss"], expected.mean())
+
+
+def test_post_hoc_adjustment_is_for_predictions_alone():
+    method = make_method(post_hoc_adjustment=1.0)
+    prior = torch.tensor([0.8, 0.1, 0.1])
+
+    torch.testing.assert_close(
+        method(make_batch().views[0]), torch.tensor([[2.0, 0, 0], [1, 1, 3]]) - prior.log()
+    )
+    assert torch.equal(
+        method.loss(make_batch(), 0)["loss"], make_method().loss(make_batch(), 0)["loss"]
+    )
+
+
+def test_a_uniform_prior_adjusts_nothing_but_a_constant():
+    method = make_method(post_hoc_adjustment=1.0)
+    method.class_counts.fill_(5)
+
+    logits = method(make_batch().views[0])
+
+    torch.testing.assert_close(logits.softmax(1), make_method()(make_batch().views[0]).softmax(1))
+
+
+def test_mixup_mixes_images_and_losses_alike(monkeypatch):
+    monkeypatch.setattr(torch, "randperm", lambda n, device: torch.arange(n).flip(0))
+    monkeypatch.setattr(torch.distributions.Beta, "sample", lambda self: torch.tensor(0.25))
+    images = torch.tensor([[2.0, 0, 0], [1, 1, 3]])
+    mixed = 0.25 * images + 0.75 * images.flip(0)
+    labels = torch.tensor([0, 1])
+    expected = 0.25 * nn.functional.cross_entropy(mixed, labels)
+    expected += 0.75 * nn.functional.cross_entropy(mixed, labels.flip(0))
+
+    terms = make_method(mixup=0.2).loss(make_batch(), 0)
+
+    torch.testing.assert_close(terms["loss"], expected)
+
+
+def test_mixing_factors_follow_the_beta_distribution(monkeypatch):
+    seen = []
+
+    class Beta:
+        def __init__(self, *parameters):
+            seen.append(parameters)
+
+        def sample(self):
+            return torch.tensor(1.0)
+
+    monkeypatch.setattr(torch.distributions, "Beta", Beta)
+    loss = make_method(mixup=0.4).loss(make_batch(), 0)["loss"]
+
+    assert seen == [(0.4, 0.4)]
+    torch.testing.assert_close(loss, make_method().loss(make_batch(), 0)["loss"])
