@@ -86,6 +86,21 @@ def test_the_command_line_reaches_the_parts():
     assert build(settings.sampler).epoch_length == 7
 
 
+def test_values_reach_the_constructors_as_their_annotations_have_them():
+    settings = settings_of(
+        "sampler.epoch_length=7.0",
+        "dataset.image_size=32.0",
+        "dataset.mean=[0,1,0]",
+        "alpha=constant",
+        "alpha.value='0.5'",
+    )
+
+    assert repr(settings.sampler["epoch_length"]) == "7"
+    assert repr(settings.dataset["image_size"]) == repr(settings.encoder["image_size"]) == "32"
+    assert repr(settings.dataset["mean"]) == repr(settings.encoder["mean"]) == "[0.0, 1.0, 0.0]"
+    assert repr(settings.alpha["value"]) == repr(settings.method["alpha"]["value"]) == "0.5"
+
+
 def test_the_data_folder_can_be_moved(monkeypatch):
     assert settings_of("dataset=aptos").dataset["root"] == "data/aptos2019"
     monkeypatch.setenv("ADUNI_DATA", "/elsewhere")

@@ -5,6 +5,7 @@ used: in the constructor's annotations. They are checked here before anything is
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -22,6 +23,8 @@ from pydantic import (
     PositiveInt,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
@@ -47,7 +50,7 @@ class Names(BaseModel, extra="forbid"):
     encoder: str
 
 
-class Settings(BaseModel, extra="forbid"):
+class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     """All top-level keys of conf/train.yaml."""
 
     names: Names
@@ -62,7 +65,7 @@ class Settings(BaseModel, extra="forbid"):
     fold: NonNegativeInt
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     epochs: PositiveInt
-    batch_size: PositiveInt
+    batch_size: Annotated[int, Field(ge=2)]  # batch norm takes no single image
     lr: PositiveFloat
     lr_min: NonNegativeFloat
     warmup_epochs: NonNegativeInt
@@ -71,6 +74,14 @@ class Settings(BaseModel, extra="forbid"):
     num_workers: NonNegativeInt | None
     resume: str | None
     verbose: bool
+
+    @field_validator("lr_min")
+    @classmethod
+    def _not_above_lr(cls, lr_min: float, info: ValidationInfo) -> float:
+        lr = info.data.get("lr", lr_min)
+        if lr_min > lr:
+            raise ValueError(f"is larger than lr={lr}; lower lr_min or raise lr")
+        return lr_min
 
 
 class PrepareSettings(BaseModel, extra="ignore"):
@@ -129,7 +140,7 @@ def _read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Mode
 
 
 def _check_node(node: Any, path: str) -> None:
-    """Check the arguments of every `_target_` of this package, at any depth."""
+    """Check and convert the arguments of every `_target_` of this package, at any depth."""
     for key, value in _items(node):
         _check_node(value, f"{path}.{key}")
     if not isinstance(node, Mapping) or not str(node.get("_target_", "")).startswith("aduni."):
@@ -143,16 +154,18 @@ def _check_node(node: Any, path: str) -> None:
                 f"{path}.{key} is no option of {node['_target_']}{did_you_mean(key, hints)}."
             )
         if not _holds_nodes(value):
-            _check_value(value, hints[key], f"{path}.{key}")
+            node[key] = _checked(value, hints[key], f"{path}.{key}")
 
 
-def _check_value(value: Any, hint: Any, path: str) -> None:
+def _checked(value: Any, hint: Any, path: str) -> Any:
+    """The value as the annotation has it: 2 for 2.0 where a whole number is wanted."""
+    config = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
     try:
-        adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+        adapter = TypeAdapter(hint, config=config)
     except PydanticSchemaGenerationError:  # a type of somebody else: its constructor checks it
-        return
+        return value
     try:
-        adapter.validate_python(value)
+        return adapter.validate_python(value)
     except ValidationError as error:
         raise UserError(_describe(error, path)) from error
 
@@ -194,7 +207,9 @@ def _describe(error: ValidationError, path: str) -> str:
         return f"{key} is no known key{did_you_mean(key, Settings.model_fields)}; remove it."
     if first["type"] == "missing":
         return f"{key} is missing; set it."
-    message = first["msg"].removeprefix("Input ").removeprefix("Value ")
+    if first["type"] == "value_error":  # a sentence of ours
+        return f"{key}={first['input']} {first['ctx']['error']}."
+    message = re.sub("^(Input|Value|List) ", "", first["msg"])
     return f"{key}={first['input']} is not valid: it {message}."
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
@@ -75,8 +75,8 @@ class ImageDataModule(LightningDataModule):
         root: str,
         cache_dir: str,
         image_size: Annotated[int, Field(ge=16)],
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: Annotated[list[float], Field(min_length=3, max_length=3)],
+        std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)],
         augment: Sequence[A.BasicTransform],
         protocol: Protocol,
         loading: Loading,

@@ -1,10 +1,9 @@
 """A torchvision classification backbone without its classifier."""
 
-from collections.abc import Sequence
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torchvision import models
 
@@ -43,8 +42,8 @@ class Encoder(nn.Module):
         stem: Stem = "auto",
         *,
         image_size: PositiveInt,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: Annotated[list[float], Field(min_length=3, max_length=3)],
+        std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)],
     ) -> None:
         super().__init__()
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
