@@ -1,13 +1,17 @@
 """The end of an epoch: which epoch is selected, and files that are whole."""
 
+import io
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
+from pytorch_lightning.callbacks.progress.rich_progress import MetricsTextColumn
+from rich.console import Console
+from rich.progress import Progress as RichProgress
 
-from aduni.callbacks import Checkpoints, History, WholeCheckpoints
+from aduni.callbacks import Checkpoints, History, Progress, WholeCheckpoints
 
 
 class Trainer:
@@ -59,6 +63,29 @@ def test_selection_goes_on_from_a_checkpoint():
 
     assert not Trainer().epoch(resumed, 0.9, 0.65)
     assert Trainer().epoch(resumed, 0.9, 0.75)
+
+
+def test_the_longest_line_of_progress_fits_into_80_columns():
+    bar = Progress()
+    trainer = SimpleNamespace(
+        state=SimpleNamespace(fn="fit"),
+        sanity_checking=False,
+        training=True,
+        progress_bar_callback=bar,
+        callback_metrics={"validation_macro_f1": 0.123456},
+        progress_bar_metrics={"loss": 12.3456, "alpha": 0.98765},
+    )
+    figures = MetricsTextColumn(trainer, "", " ", bar.theme.metrics_format)
+    figures.update(bar.get_metrics(trainer, None))
+    console = Console(width=80, file=io.StringIO())
+    line = RichProgress(*bar.configure_columns(trainer), figures, console=console)
+    bar.train_progress_bar_id = line.add_task("Epoch 399/399", total=1000, completed=999)
+
+    (shown,) = console.render_lines(line.get_renderable())
+    text = "".join(segment.text for segment in shown)
+    assert text.startswith("Epoch 399/399 ")
+    assert "999/1000" in text
+    assert text.rstrip().endswith("loss: 12.346 alpha: 0.988 F1: 0.123")
 
 
 def test_a_resumed_run_replaces_rows_from_its_first_epoch_on(tmp_path):

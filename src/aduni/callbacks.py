@@ -9,6 +9,13 @@ import pandas as pd
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from aduni.results import write_csv, written_whole
 
@@ -55,12 +62,21 @@ class History(Callback):
 
 
 class Progress(RichProgressBar):
-    """The bar with few, short figures: they must fit into a line."""
+    """The bar with few, short figures: they must fit into a line of 80 columns."""
+
+    def configure_columns(self, trainer: Trainer) -> list[ProgressColumn]:
+        """Epoch, bar, batches and the time that is left of the epoch."""
+        return [
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=10),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        ]
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Loss, alpha where the method has one, and validation macro F1 once it is known."""
         values = trainer.callback_metrics | trainer.progress_bar_metrics
-        shown = {"loss": "loss", "alpha": "alpha", "validation_macro_f1": "macro F1"}
+        shown = {"loss": "loss", "alpha": "alpha", "validation_macro_f1": "F1"}
         return {label: round(float(values[k]), 4) for k, label in shown.items() if k in values}
 
 
