@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aduni.data.cache import ImageCache, build_cache, open_rgb, source_key
+from aduni.data.cache import ImageCache, build_cache, open_rgb, source_key, usable_cpus
 from aduni.errors import UserError
 
 SRC = Path(__file__).resolve().parents[2] / "src"
@@ -178,6 +178,15 @@ def test_same_files_and_size_are_read_again_without_decoding(isic, make_data, mo
     again = make_data("isic2018", isic.root)
     monkeypatch.setattr(type(again), "open_image", None)
     assert again.cache == first
+
+
+def test_only_the_cpus_that_the_process_may_use_are_counted(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5}, raising=False)
+    assert usable_cpus() == 2
+
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert usable_cpus() == 64
 
 
 def test_other_image_size_is_another_cache(isic, make_data):

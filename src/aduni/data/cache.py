@@ -55,6 +55,13 @@ def source_key(description: str, files: list[Path] | None) -> str:
     return digest.hexdigest()[:16]
 
 
+def usable_cpus() -> int:
+    """CPUs that this process may use: a scheduler or a container may allow it a few of them."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def build_cache(
     folder: Path,
     images: list[str],
@@ -122,7 +129,7 @@ def _write(
         with (folder / "pixels.npy").open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, pixels.offset + pixels.nbytes)
     # Pillow releases the interpreter lock while it decodes and resizes.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cpus()) as pool:
         work = pool.map(partial(_resize_into, pixels, open_image), range(len(images)))
         try:
             rows = list(track(work, f"Resizing to {image_size} px", total=len(images)))
