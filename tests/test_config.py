@@ -101,6 +101,13 @@ def test_values_reach_the_constructors_as_their_annotations_have_them():
     assert repr(settings.alpha["value"]) == repr(settings.method["alpha"]["value"]) == "0.5"
 
 
+@pytest.mark.parametrize("fraction", [0, 0.5, 0.333, 0.25, 0.2, 0.1667, 0.1429, 0.1, 0.05])
+def test_a_validation_part_is_one_of_a_whole_number_of_parts(fraction):
+    settings = settings_of(f"protocol.validation_fraction={fraction}")
+
+    assert settings.protocol["validation_fraction"] == fraction
+
+
 def test_the_data_folder_can_be_moved(monkeypatch):
     assert settings_of("dataset=aptos").dataset["root"] == "data/aptos2019"
     monkeypatch.setenv("ADUNI_DATA", "/elsewhere")

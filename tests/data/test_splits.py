@@ -239,6 +239,22 @@ def test_class_with_fewer_images_than_folds_is_named(make_protocol, refusal, nam
     refusal(divide, "Class B", f"{count} ", "5 folds")
 
 
+@pytest.mark.parametrize(("folds", "fraction", "needed"), [(5, 0.2, 7), (5, 0.5, 5), (3, 0.25, 6)])
+def test_a_small_class_is_told_how_many_images_are_needed(
+    make_protocol, refusal, folds, fraction, needed
+):
+    protocol = make_protocol("clean", folds=folds, validation_fraction=fraction)
+
+    for count in range(1, 9):
+        table = make_table(np.repeat([0, 1], [40, count]))
+        divide = partial(protocol.split, table, np.arange(len(table.images)), 0)
+        if count < needed:
+            remedy = "lower protocol.folds" if count < folds else "raise protocol.validation"
+            refusal(divide, f"has {count} ", f"{folds} folds", f"{needed} are needed", remedy)
+        else:
+            divide()
+
+
 def test_photographs_of_one_lesion_count_once(make_protocol, refusal):
     # Twenty photographs of class B, but of four lesions.
     labels = np.repeat([0, 1], [30, 20])
@@ -368,7 +384,9 @@ def test_split_that_does_not_fit_the_data_is_refused(isic, make_data, refusal, s
 def test_refused_split_file_is_named(isic, make_data, refusal, tmp_path):
     path = tmp_path / "nowhere.csv"
 
-    refusal(lambda: reread(make_data, isic, path).parts, path)
+    refusal(lambda: reread(make_data, isic, path).parts, path, "missing", "protocol.split_file")
+    path.mkdir()
+    refusal(lambda: reread(make_data, isic, path).parts, path, "folder", "protocol.split_file")
 
 
 def test_only_the_paper_protocol_accepts_a_torn_lesion(isic, make_data, stored):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aduni.data.tables import ImageTable, check_unique, find_files, read_csv
+from aduni.data.tables import ImageTable, check_root, check_unique, find_files, read_csv
 
 COLUMNS = ("id_code", "diagnosis")
 PLAIN = "id_code,diagnosis\n000123,0\nNA,4\n"
@@ -65,7 +65,22 @@ def test_table_that_cannot_be_used_is_named_with_the_remedy(tmp_path, refusal, c
 
 
 def test_folder_in_place_of_a_table_is_refused(tmp_path, refusal):
-    refusal(lambda: read_csv(tmp_path, COLUMNS), tmp_path)
+    refusal(lambda: read_csv(tmp_path, COLUMNS), tmp_path, "is a folder", "dataset.root")
+
+
+def test_the_remedy_for_a_missing_table_is_the_callers(tmp_path, refusal):
+    path = tmp_path / "split.csv"
+
+    refusal(lambda: read_csv(path, COLUMNS), path, "set dataset.root")
+    refusal(lambda: read_csv(path, COLUMNS, "make a split"), path, "is missing; make a split.")
+
+
+def test_a_file_in_place_of_the_root_is_called_a_file(tmp_path, refusal):
+    root = tmp_path / "release.zip"
+    check_root(tmp_path, "APTOS", "download it")
+    refusal(lambda: check_root(root, "APTOS", "download it"), root, "is missing", "or download it")
+    root.touch()
+    refusal(lambda: check_root(root, "APTOS", "download it"), root, "is a file", "dataset.root")
 
 
 def test_first_suffix_wins_and_other_files_do_not_disturb(tmp_path):

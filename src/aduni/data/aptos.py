@@ -3,7 +3,7 @@
 import numpy as np
 
 from aduni.data.module import ImageDataModule
-from aduni.data.tables import ImageTable, check_unique, find_files, read_csv
+from aduni.data.tables import ImageTable, check_root, check_unique, find_files, read_csv
 from aduni.errors import UserError
 
 GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]
@@ -20,11 +20,7 @@ class APTOS(ImageDataModule):
 
     def read_table(self) -> ImageTable:
         """Labels from train.csv; there are no patients or lesions in it."""
-        if not self.root.is_dir():
-            raise UserError(
-                f"{self.root} is missing; set dataset.root to the folder of the APTOS 2019 "
-                f"release, or {self.obtain}."
-            )
+        check_root(self.root, "APTOS 2019", self.obtain)
         path = self.root / "train.csv"
         frame = read_csv(path, ["id_code", "diagnosis"])
         images = frame["id_code"].tolist()

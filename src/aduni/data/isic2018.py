@@ -3,7 +3,7 @@
 import numpy as np
 
 from aduni.data.module import ImageDataModule
-from aduni.data.tables import ImageTable, check_unique, find_files, read_csv
+from aduni.data.tables import ImageTable, check_root, check_unique, find_files, read_csv
 from aduni.errors import UserError
 
 PREFIX = "ISIC2018_Task3_Training"
@@ -18,11 +18,7 @@ class ISIC2018(ImageDataModule):
 
     def read_table(self) -> ImageTable:
         """Labels from the ground truth, groups from the lesion groupings."""
-        if not self.root.is_dir():
-            raise UserError(
-                f"{self.root} is missing; set dataset.root to the folder of the ISIC 2018 task 3 "
-                f"release, or {self.obtain}."
-            )
+        check_root(self.root, "ISIC 2018 task 3", self.obtain)
         truth_path = self.root / f"{PREFIX}_GroundTruth" / f"{PREFIX}_GroundTruth.csv"
         truth = read_csv(truth_path, ["image", *CLASSES])
         images = truth["image"].tolist()

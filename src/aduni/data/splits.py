@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeInt
+from pydantic import AfterValidator, Field, NonNegativeInt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -20,6 +20,16 @@ from aduni.errors import UserError
 
 PARTS = ("train", "validation", "test", "unused")
 COLUMNS = ("image", "label", "group", "part")
+FIND_SPLIT = "set protocol.split_file to the split.csv of a run, or to null"
+
+
+def _one_of_k(fraction: float) -> float:
+    """A part is a fold of k: its share is 1/k."""
+    parts = 1 / fraction if fraction else 0
+    if abs(parts - round(parts)) > 0.01:
+        nearest = " or ".join(f"{1 / k:.4g}" for k in (math.ceil(parts), math.floor(parts)))
+        raise ValueError(f"is not one divided by a whole number; take {nearest}")
+    return fraction
 
 
 @dataclass(frozen=True)
@@ -30,8 +40,8 @@ class Protocol:
         name: shown with every result.
         folds: k of the k-fold cross-validation.
         grouped: keep lesions and pixel-identical images on one side.
-        validation_fraction: share of the training folds that selects the checkpoint; 0 selects on
-            the test part. The nearest 1/k is taken.
+        validation_fraction: share of the training folds that selects the checkpoint, one divided
+            by a whole number; 0 selects on the test part.
         select: `macro_f1`, or `accuracy_and_macro_f1` where both must improve (released code).
         split_seed: of the shuffle; apart from the run's seed, so that seeds share their folds.
         split_file: a split.csv to use instead.
@@ -41,7 +51,7 @@ class Protocol:
     name: str
     folds: Annotated[int, Field(ge=2)] = 5
     grouped: bool = True
-    validation_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+    validation_fraction: Annotated[float, Field(ge=0, le=0.5), AfterValidator(_one_of_k)] = 0.2
     select: Literal["macro_f1", "accuracy_and_macro_f1"] = "macro_f1"
     split_seed: NonNegativeInt = 0
     split_file: str | None = None
@@ -94,14 +104,21 @@ class Protocol:
         return rows[inside], rows[outside]
 
     def _check_enough(self, table: ImageTable, groups: Ints) -> None:
+        folds = self.folds
         parts = round(1 / self.validation_fraction) if self.validation_fraction > 0 else 0
+        # The largest test fold has ceil(n / folds) of n; the rest are to reach `parts`.
+        needed = max(folds, math.ceil(parts * folds / (folds - 1)))
+        validation = f" and a validation part of 1/{parts} of the training ones" if parts else ""
         for number, name in enumerate(table.class_names):
             members = table.labels == number
             available = len(np.unique(groups[members])) if self.grouped else int(members.sum())
-            if available < self.folds or available - math.ceil(available / self.folds) < parts:
+            if available < needed:
+                lowering = "lower protocol.folds"
+                raising = "raise protocol.validation_fraction"
                 raise UserError(
-                    f"Class {name} has {available} independent images, too few for "
-                    f"{self.folds} folds; add images, or lower protocol.folds."
+                    f"Class {name} has {available} independent images, too few for {folds} folds"
+                    f"{validation}: {needed} are needed; add images, or "
+                    f"{lowering if available < folds else raising}."
                 )
 
 
@@ -145,7 +162,7 @@ def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> ND
     Raises:
         UserError: unreadable, of other images or labels, unknown parts, or a group on two sides.
     """
-    frame = read_csv(path, COLUMNS).set_index("image")
+    frame = read_csv(path, COLUMNS, FIND_SPLIT).set_index("image")
     if set(frame.index) != set(table.images) or len(frame) != len(table.images):
         raise UserError(f"{path} is the split of other images than dataset.root holds; remake it.")
     frame = frame.loc[table.images]

@@ -10,6 +10,8 @@ import pandas as pd
 from aduni.data.samplers import Ints
 from aduni.errors import UserError
 
+FIND_RELEASE = "set dataset.root to the folder of the complete release, which holds it"
+
 
 @dataclass(frozen=True)
 class ImageTable:
@@ -36,8 +38,22 @@ class ImageTable:
         return np.bincount(self.labels, minlength=len(self.class_names))
 
 
-def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def check_root(root: Path, release: str, obtain: str) -> None:
+    """Raise UserError where `dataset.root` is no folder; `obtain` says how to get the release."""
+    if not root.is_dir():
+        found = "is a file" if root.exists() else "is missing"
+        raise UserError(
+            f"{root} {found}; set dataset.root to the folder of the {release} release, or {obtain}."
+        )
+
+
+def read_csv(path: Path, columns: Sequence[str], remedy: str = FIND_RELEASE) -> pd.DataFrame:
     """A CSV of strings that has the given columns.
+
+    Args:
+        path: of the table.
+        columns: that must be there.
+        remedy: what to do where there is no such table.
 
     Raises:
         UserError: unreadable, empty, or a column is missing.
@@ -45,7 +61,9 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; put the data set's table there.") from error
+        raise UserError(f"{path} is missing; {remedy}.") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder, not a table; {remedy}.") from error
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UserError(
             f"{path} cannot be read as a CSV table; save it as UTF-8 text with commas."
@@ -56,7 +74,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
                 f"{path} has no column '{column}'; its columns are {', '.join(frame.columns)}."
             )
     if frame.empty:
-        raise UserError(f"{path} has no rows; put the data set's table there.")
+        raise UserError(f"{path} has no rows; {remedy}.")
     return frame
 
 
