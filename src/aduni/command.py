@@ -20,6 +20,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from aduni.distributed import is_first_process
 from aduni.errors import UserError, did_you_mean
 from aduni.results import RunFolder
 from aduni.resume import run_dir
@@ -35,7 +36,7 @@ def run_command(main: Callable[[], Any]) -> None:
     """Call a Hydra main; a mistake of the user becomes one sentence and exit status 1.
 
     Anything else is a fault of this program and keeps its traceback. `verbose=true` on the
-    command line shows the traceback of mistakes too.
+    command line shows the traceback of mistakes too. An interruption's exit status is 130.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print its own story and exit
     try:
@@ -43,7 +44,7 @@ def run_command(main: Callable[[], Any]) -> None:
     except MISTAKES as error:
         _exit(error)
     except KeyboardInterrupt:
-        print("error: interrupted; resume=RUN continues the run.", file=sys.stderr)
+        _print("interrupted before it began; start it again.")
         sys.exit(130)
 
 
@@ -62,6 +63,11 @@ def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
             if HydraConfig.get().mode is RunMode.MULTIRUN:
                 raise  # Hydra goes on with the other jobs and fails at the end
             _exit(error)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            # Lightning's trainer exits with status 1 where it is interrupted.
+            if KeyboardInterrupt not in (type(stop), type(stop.__context__)):
+                raise
+            _interrupted(run_folder() if "resume" in config else None)
         except Exception:
             log.exception("This is a fault of the program, not of its input.")
             raise
@@ -70,10 +76,31 @@ def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
 
 
 def _exit(error: BaseException) -> NoReturn:
-    if "verbose=true" in sys.argv:
+    if _verbose():
         raise error
-    print(f"error: {_sentence(error)}", file=sys.stderr)
+    _print(_sentence(error))
     sys.exit(1)
+
+
+def _verbose() -> bool:
+    """From the command line: the configuration may be what is at fault."""
+    given = [word.removeprefix("verbose=") for word in sys.argv if word.startswith("verbose=")]
+    return bool(given) and given[-1].lower() in ("true", "1", "yes", "on")
+
+
+def _interrupted(folder: RunFolder | None) -> NoReturn:
+    """The folder is None for a command that cannot be resumed."""
+    sentence = "interrupted; start it again."
+    if folder is not None and folder.config.is_file():
+        sentence = f"interrupted; resume={folder.path} continues the run."
+    if is_first_process():
+        log.error("%s", sentence)
+        _print(sentence)
+    sys.exit(130)
+
+
+def _print(sentence: str) -> None:
+    print(f"error: {sentence}", file=sys.stderr)
 
 
 def run_folder() -> RunFolder:
@@ -83,22 +110,30 @@ def run_folder() -> RunFolder:
 
 def _sentence(error: BaseException) -> str:
     cause = error.__cause__
-    if isinstance(error, UserError):
-        return str(error)
-    if isinstance(cause, UserError):  # raised while a configuration was resolved
-        return str(cause)
+    mistake = _user_error(error)
+    if mistake is not None:
+        return str(mistake)
     if isinstance(error, MissingConfigException):
         return _missing_option(error)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}; check the path and its permissions."
     if isinstance(error, OverrideParseException):
-        return f"{error.override} cannot be read as key=value; put quotes around the value."
+        word = str(error.override)
+        remedy = "put quotes around the value" if "=" in word else f"write {word}=VALUE"
+        return f"{word} cannot be read as key=value; {remedy}."
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is missing; give it on the command line."
     if isinstance(cause, ConfigKeyError | ConfigAttributeError):
         return _unknown_key(cause)
     return " ".join(str(error).split())
+
+
+def _user_error(error: BaseException | None) -> UserError | None:
+    """The error or what it came from: Hydra and OmegaConf wrap what a resolver raises."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _missing_option(error: MissingConfigException) -> str:

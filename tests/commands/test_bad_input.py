@@ -35,13 +35,16 @@ MISTAKES = {
     "sampler.epoch_length=0": ["sampler.epoch_length=0", "greater than 0"],
     "protocol.folds=1": ["protocol.folds=1", "greater than or equal to 2"],
     "protocol.folds=500": ["Class 0", "too few for 500 folds"],
+    "protocol.validation_fraction=0.4": ["validation_fraction=0.4 is not", "take 0.3333 or 0.5"],
+    "protocol.validation_fraction=0.15": ["validation_fraction=0.15 is not", "0.1429 or 0.1667"],
     "encoder.name=resnet19": ["encoder.name=resnet19", "did you mean resnet18?"],
     "encoder.stem=tiny": ["encoder.stem=tiny", "'auto', 'standard' or 'small'"],
     "trainer.precision=99": ["Trainer", "Precision 99 is invalid"],
     "batch_size=5000": ["batch_size=5000 is larger than the training part", "batch_size=379"],
     "fold=[1": ["fold=[1 cannot be read"],
+    "epochs": ["epochs cannot be read", "write epochs=VALUE"],
     "resume=nowhere": ["resume=nowhere holds no run"],
-    "protocol.split_file=nowhere.csv": ["nowhere.csv is missing"],
+    "protocol.split_file=nowhere.csv": ["nowhere.csv is missing", "set protocol.split_file"],
     "hydra.run.dir=/dev/null/run": ["/dev/null", "check the path"],
 }
 
@@ -79,11 +82,26 @@ def test_a_missing_root_says_how_to_get_the_data(train, tmp_path, dataset):
     assert "prepare.py" in sentence or "kaggle.com" in sentence
 
 
-def test_verbose_shows_the_traceback(train):
+@pytest.mark.parametrize("value", ["true", "True", "1"])
+def test_verbose_shows_the_traceback(train, value):
     from aduni.errors import UserError
 
     with pytest.raises(UserError, match="fold=7"):
-        train("fold=7", "verbose=true")
+        train("fold=7", f"verbose={value}")
+
+
+def test_verbose_can_be_switched_off(train):
+    finished, _ = train("fold=7", "verbose=false")
+
+    assert finished.err.startswith("error: fold=7")
+
+
+def test_a_folder_without_a_run_cannot_be_resumed(command, tmp_path):
+    # No hydra.run.dir: Hydra itself asks for the folder, and wraps the answer.
+    finished = command("train", f"resume={tmp_path}")
+
+    assert finished.status == 1
+    assert finished.err == f"error: resume={tmp_path} holds no run: config.yaml is missing there.\n"
 
 
 def test_an_exploding_loss_stops_names_its_step_and_keeps_the_last_good_checkpoint(train):
