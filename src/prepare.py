@@ -1,19 +1,20 @@
 """Verify a data set and build its cache: python src/prepare.py dataset=isic2018."""
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from aduni.command import run_command, task
-from aduni.config import build, read_prepare_settings
+from aduni.config import build
 from aduni.data.module import Loading
-from aduni.prepare import prepare
+from aduni.prepare import prepare, read_prepare_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="prepare")
 @task
 def main(config: DictConfig) -> None:
     """Prepare one data set."""
-    settings = read_prepare_settings(config)
+    settings = read_prepare_settings(config, HydraConfig.get().overrides.task)
     loading = Loading(batch_size=1, num_workers=0, seed=0, fold=0)
     data = build(settings.dataset, protocol=build(settings.protocol), loading=loading)
     prepare(data, fetch=settings.download)

@@ -84,26 +84,25 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
         return lr_min
 
 
-class PrepareSettings(BaseModel, extra="ignore"):
-    """What prepare.py needs; a data set's YAML brings training settings along."""
-
-    dataset: Node
-    protocol: Node
-    download: bool
-
-
 def read_settings(config: DictConfig) -> Settings:
     """Checked settings of a training, interpolations resolved.
 
     Raises:
         UserError: unknown key, wrong type or value out of range, at any depth.
     """
-    return _read(config, Settings, GROUPS)
+    return read(config, Settings, GROUPS)
 
 
-def read_prepare_settings(config: DictConfig) -> PrepareSettings:
-    """Checked settings of prepare.py; raises as `read_settings`."""
-    return _read(config, PrepareSettings, ("dataset", "protocol"))
+def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model:
+    """Settings of any command, checked; raises as `read_settings`."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    try:
+        settings = model.model_validate(plain)
+    except ValidationError as error:
+        raise UserError(_describe(error, "")) from error
+    for group in groups:
+        _check_node(getattr(settings, group), group)
+    return settings
 
 
 def build(node: Node, **handed_down: Any) -> Any:
@@ -128,22 +127,11 @@ def build(node: Node, **handed_down: Any) -> Any:
         raise _refusal(target, error) from error
 
 
-def _read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model:
-    plain = OmegaConf.to_container(config, resolve=True)
-    try:
-        settings = model.model_validate(plain)
-    except ValidationError as error:
-        raise UserError(_describe(error, "")) from error
-    for group in groups:
-        _check_node(getattr(settings, group), group)
-    return settings
-
-
 def _check_node(node: Any, path: str) -> None:
     """Check and convert the arguments of every `_target_` of this package, at any depth."""
     for key, value in _items(node):
         _check_node(value, f"{path}.{key}")
-    if not isinstance(node, Mapping) or not str(node.get("_target_", "")).startswith("aduni."):
+    if not isinstance(node, dict) or not str(node.get("_target_", "")).startswith("aduni."):
         return
     hints = _parameters(get_object(node["_target_"]))
     for key, value in node.items():

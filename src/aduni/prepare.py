@@ -1,15 +1,29 @@
 """Is a data set complete and clean? And its resized images, ready for training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from omegaconf import DictConfig
+from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from aduni.config import Node, read
 from aduni.data.download import download
 from aduni.data.module import ImageDataModule
+from aduni.errors import UserError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+class PrepareSettings(BaseModel, extra="ignore"):
+    """What prepare.py needs; a data set's YAML brings training settings along."""
+
+    dataset: Node
+    protocol: Node
+    download: bool
+    verbose: bool
 
 
 @dataclass(frozen=True)
@@ -25,6 +39,26 @@ class Duplicates:
     groups: int
     files: int
     conflicting: int
+
+
+def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> PrepareSettings:
+    """Checked settings.
+
+    Args:
+        config: composed.
+        overrides: key=value pairs of the command line.
+
+    Raises:
+        UserError: as `read_settings`, or an override is of training and would do nothing.
+    """
+    keys = PrepareSettings.model_fields
+    for override in overrides:
+        key = override.lstrip("+~").split("=")[0]
+        if key.split(".")[0] not in keys:
+            raise UserError(
+                f"{key} is no key of prepare.py; leave it out (its keys are {', '.join(keys)})."
+            )
+    return read(config, PrepareSettings, ("dataset", "protocol"))
 
 
 def prepare(data: ImageDataModule, *, fetch: bool) -> None:
@@ -46,7 +80,7 @@ def prepare(data: ImageDataModule, *, fetch: bool) -> None:
     table = data.table
     data.prepare_data()
     console.print(_counts(data))
-    console.print(f"{len(table.images)} rows, each with a readable image.")
+    console.print(f"{len(table.images)} rows; each image was readable when the cache was built.")
     extra = files_without_row(data)
     console.print(f"{len(extra)} image files without a row{_first(extra)}.")
     found = duplicates(data)

@@ -18,10 +18,21 @@ def test_digits_are_counted_and_cached(command, tmp_path):
     finished = command("prepare", f"dataset.cache_dir={tmp_path}")
 
     assert finished.status == 0, finished.err
-    assert "1797 rows, each with a readable image" in finished.out
+    assert "1797 rows; each image was readable when the cache was built" in finished.out
     assert "Originals from 8 x 8 to 8 x 8 pixels, resized to 16 x 16" in _words(finished.out)
     (cache,) = (folder for folder in tmp_path.iterdir() if folder.is_dir())
     assert sorted(file.name for file in cache.iterdir()) == ["originals.csv", "pixels.npy"]
+
+
+@pytest.mark.parametrize("stray", ["batch_size=3", "epochs=-1", "sampler=none", "++lr=1"])
+def test_settings_of_training_are_refused(command, tmp_path, stray):
+    finished = command("prepare", "dataset=digits", f"dataset.cache_dir={tmp_path}", stray)
+
+    assert finished.status == 1
+    key = stray.strip("+").split("=")[0]
+    assert finished.err.startswith(f"error: {key} is no key of prepare.py; leave it out")
+    assert "its keys are dataset, protocol, download, verbose" in finished.err
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_needs_a_login_is_explained(command, tmp_path):
