@@ -15,12 +15,17 @@ from aduni.batch import Batch
 from aduni.distributed import gather, global_mean, rank, row_counts, world_size
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.aduni import AdUni
-from aduni.methods.base import Method, Task
+from aduni.methods.balms import BALMS
+from aduni.methods.base import Method, Stage, Task
+from aduni.methods.cicl import CICL
+from aduni.methods.ldam import LDAM
+from aduni.methods.paco import PaCo
 from aduni.methods.softmax import Softmax
 
 SHARES = {"equal": [4, 4], "unequal": [4, 3]}
 LABELS = [0, 1, 0, 2, 0, 1, 1, 0]  # positives on both processes; class 2 is on the first alone
-METHODS = ["aduni released", "aduni printed", "ce"]
+PAIRS = [0, 1, 2, 0, 1, 2, 1, 0]  # BALMS draws from one image of a class, and tests on another
+METHODS = ["aduni released", "aduni printed", "ce", "ldam", "cicl", "paco", "balms"]
 
 
 class TinyEncoder(nn.Module):
@@ -37,15 +42,23 @@ class TinyEncoder(nn.Module):
         return features
 
 
+def stage_of(method: Method) -> Stage:
+    """The one whose loss is the method's own."""
+    return method.stages[-1 if isinstance(method, BALMS) else 0]
+
+
 class Loss(nn.Module):
     """DDP averages the gradients of what goes through its forward."""
 
     def __init__(self, method: Method) -> None:
         super().__init__()
         self.method = method
+        for name, module in method.named_children():
+            module.requires_grad_(name in (stage_of(method).trainable or [name]))
 
     def forward(self, batch: Batch) -> Tensor:
-        loss: Tensor = self.method.stages[0].loss(batch, 0)["loss"]
+        terms = stage_of(self.method).loss(batch, 0)
+        loss: Tensor = terms["loss"]
         return loss
 
 
@@ -65,25 +78,37 @@ def make_method(name: str) -> Method:
     counts = torch.tensor([5, 2, 1])
     task = Task(counts, torch.tensor([[0.4, 0.3, 0.3]]), epochs=1)
     encoder: Any = TinyEncoder().double()
+    sizes: Any = {"hidden": 5, "embedding": 4, "dropout": 0.0}
     if name == "ce":
         return Softmax(encoder, task, loss=cross_entropy, dropout=0.0).double()
+    if name == "ldam":
+        return LDAM(encoder, task, defer_until=0.0).double()
+    if name == "cicl":
+        return CICL(encoder, task, **sizes).double()
+    if name == "balms":
+        return BALMS(encoder, task, loss=cross_entropy, dropout=0.0).double()
+    if name == "paco":
+        method = PaCo(encoder, task, schedules.constant, queue_size=5, **sizes).double()
+        keys = nn.functional.normalize(torch.randn(3, 4, dtype=torch.float64))
+        method.memory.add(keys, torch.tensor([0, 1, 1]))
+        return method
     weighting: Any = name.split()[1]
-    sizes = {"hidden": 5, "embedding": 4, "dropout": 0.0}
     return AdUni(encoder, task, schedules.constant, weighting=weighting, **sizes).double()
 
 
 def make_batch(name: str, rows: slice) -> Batch:
     generator = torch.Generator().manual_seed(1)
     views = torch.randint(0, 256, (2, 8, 3, 2, 2), generator=generator).byte()
-    labels = torch.tensor(LABELS)
-    views = views[:1] if name == "ce" else views
+    labels = torch.tensor(PAIRS if name == "balms" else LABELS)
+    views = views[:1] if name in ("ce", "ldam", "balms") else views
     return Batch(views[:, rows], labels[rows], torch.arange(8)[rows])
 
 
 def step(module: nn.Module, method: Method, batch: Batch) -> tuple[Tensor, list[Tensor]]:
     loss = module(batch)
     loss.backward()
-    return loss.detach(), [parameter.grad.clone() for parameter in method.parameters()]
+    learned = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    return loss.detach(), [parameter.grad.clone() for parameter in learned]
 
 
 def gather_by_hand(share: list[int]) -> dict[str, Any]:

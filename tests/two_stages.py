@@ -48,4 +48,8 @@ class TwoStages(Method):
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         logits = self(batch.views.flatten(0, 1))
-        return {"loss": global_mean(cross_entropy(logits, batch.labels.repeat(len(batch.views)), self.counts))}
+        return {
+            "loss": global_mean(
+                cross_entropy(logits, batch.labels.repeat(len(batch.views)), self.counts)
+            )
+        }

@@ -20,7 +20,8 @@ def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tu
     Args:
         path: a checkpoint of a run.
         root: where the data set lies now; None for where it was.
-        output: folder to write to; None for `evaluation` in the run's folder.
+        output: folder to write to; None for `evaluation/NAME` in the run's folder, NAME being
+            the checkpoint's.
 
     Returns:
         What metrics.json holds, and the folder it is in.
@@ -45,12 +46,14 @@ def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tu
         )
     method = build_method(settings, data)
     load_weights(method, checkpoint)
-    folder = RunFolder(output or run.path / "evaluation")
+    folder = RunFolder(output or run.path / "evaluation" / path.stem)
     folder.path.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     write_csv(predict_parts(method, data, data.protocol.reported, device), folder.predictions)
     metrics = {
-        **describe(settings, data, checkpoint["epoch"]),
+        **describe(settings, data, checkpoint["epoch"] if path.stem == "best" else None),
+        "checkpoint": str(path),
+        "epoch": checkpoint["epoch"],
         **evaluate_predictions(folder.predictions, data.table.class_names),
         **provenance(),
     }

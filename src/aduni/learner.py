@@ -16,6 +16,10 @@ from aduni.errors import UserError
 from aduni.methods.base import Method, Stage
 from aduni.schedules import learning_rate
 
+REMEDY = (
+    "lower lr, or use a longer warm-up (warmup_epochs); the checkpoints of earlier epochs are kept"
+)
+
 
 @dataclass(frozen=True)
 class Optimisation:
@@ -61,6 +65,7 @@ class Learner(LightningModule):
             }
         )
         self._bad_step = torch.tensor(-1)  # first step with a loss that is not finite
+        self._bad_outputs = torch.tensor(0)  # of a validation pass
 
     def train(self, mode: bool = True) -> "Learner":
         """Frozen modules stay in eval mode: their batch-norm statistics must not move."""
@@ -114,10 +119,18 @@ class Learner(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Live curves; published figures are computed from predictions.csv."""
-        self.scores.update(self.method(batch.views[0]), batch.labels)
+        logits = self.method(batch.views[0])
+        bad = (~torch.isfinite(logits)).sum()
+        self._bad_outputs = self._bad_outputs.to(bad, non_blocking=True) + bad
+        self.scores.update(logits, batch.labels)
 
     def on_validation_epoch_end(self) -> None:
-        """Scores of the part that selects the checkpoint."""
+        """Scores of the part that selects the checkpoint, which is written afterwards."""
+        if self._bad_outputs:  # the last step can spoil the weights without a loss to show it
+            raise UserError(
+                f"The outputs are no longer finite after epoch {self.current_epoch}, step "
+                f"{self.trainer.num_training_batches - 1}; {REMEDY}."
+            )
         self.log_dict(self.scores.compute())
         self.scores.reset()
 
@@ -136,8 +149,7 @@ class Learner(LightningModule):
         if step >= 0:
             raise UserError(
                 f"The loss is no longer finite in epoch {self.current_epoch}, step {step}; "
-                "lower lr, or use a longer warm-up (warmup_epochs); the checkpoints of earlier "
-                "epochs are kept."
+                f"{REMEDY}."
             )
 
 

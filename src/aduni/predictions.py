@@ -11,6 +11,7 @@ from aduni.batch import Batch
 from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Ints
 from aduni.data.tables import ImageTable
+from aduni.errors import UserError
 from aduni.results import probability_column
 
 
@@ -27,6 +28,9 @@ def predict_parts(
 
     Returns:
         Columns image, part, label, predicted (class names), and one probability a class.
+
+    Raises:
+        UserError: the outputs are not finite.
     """
     method = method.to(device).eval()
     frames = []
@@ -44,6 +48,8 @@ def _probabilities(
     rows, probabilities = [], []
     for batch in loader:
         logits = method(batch.views[0].to(device)).double()
+        if not torch.isfinite(logits).all():
+            raise UserError("The trained model's outputs are not finite; lower lr and train again.")
         rows.append(batch.indices.numpy())
         probabilities.append(logits.softmax(dim=1).cpu().numpy())
     return np.concatenate(rows), np.concatenate(probabilities)

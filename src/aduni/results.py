@@ -51,13 +51,19 @@ class RunFolder:
         """The `best` or `last` checkpoint of the final stage, or of an earlier one by its name."""
         return self.path / (stage or "checkpoints") / f"{name}.ckpt"
 
-    def check_unused(self) -> None:
-        """Raise UserError where another run's results are."""
-        if self.metrics.exists() or (self.path / "checkpoints").exists():
+    def claim(self) -> None:
+        """Take the folder for one run, also against another that starts at the same time.
+
+        Raises:
+            UserError: it holds a run.
+        """
+        try:
+            self.config.open("x").close()
+        except FileExistsError as error:
             raise UserError(
                 f"{self.path} already holds a run; give another hydra.run.dir, or continue it "
                 f"with resume={self.path}."
-            )
+            ) from error
 
 
 @contextmanager

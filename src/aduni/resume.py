@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from yaml import YAMLError  # what OmegaConf.load raises
@@ -13,8 +13,8 @@ from aduni.config import Settings
 from aduni.errors import UserError
 from aduni.results import RunFolder
 
-FREE = ("resume", "verbose")
-"""Keys that may differ from the stored ones."""
+FREE = ("resume", "verbose", "num_workers", "dataset.root", "dataset.cache_dir")
+"""Keys that may differ from the stored ones: no result depends on them."""
 
 
 def run_dir(resume: str | None, fresh: str) -> str:
@@ -48,12 +48,16 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
     for override in overrides:
         key = override.split("=", 1)[0].lstrip("+~")
         new, old = (_select(settings, key) for settings in (given, stored))
-        if key not in FREE and new != old:
+        if key in FREE:
+            stored = _replaced(stored, key, new)
+        elif new != old:
             raise UserError(
                 f"{key} cannot be changed by a resume: {given.resume} was started with "
-                f"{key}={old}; leave it out, or start a new run."
+                f"{key}={_shown(stored, key, old)}; leave it out, or start a new run."
             )
-    return stored.model_copy(update={key: getattr(given, key) for key in FREE})
+    # Data that changed since would be divided anew, and test images could be trained on.
+    stored.protocol["split_file"] = str(folder.split)
+    return stored
 
 
 def _read(path: Path) -> Settings:
@@ -61,6 +65,17 @@ def _read(path: Path) -> Settings:
         return Settings.model_validate(OmegaConf.to_container(OmegaConf.load(path)))
     except (OSError, ValueError, OmegaConfBaseException, YAMLError, ValidationError) as error:
         raise UserError(f"{path} is no stored configuration of a run; start a new one.") from error
+
+
+def _replaced(settings: Settings, key: str, value: Any) -> Settings:
+    content = OmegaConf.create(settings.model_dump())
+    OmegaConf.update(content, key, value)
+    return Settings.model_validate(OmegaConf.to_container(content))
+
+
+def _shown(settings: Settings, key: str, value: Any) -> Any:
+    """A group by the name of its option."""
+    return getattr(settings.names, key, value) if isinstance(value, dict | DictConfig) else value
 
 
 def _select(settings: Settings, key: str) -> Any:

@@ -65,7 +65,7 @@ def build_data(settings: Settings) -> ImageDataModule:
     workers = settings.num_workers
     loading = Loading(
         batch_size=settings.batch_size,
-        num_workers=min((os.cpu_count() or 1) - 1, 8) if workers is None else workers,
+        num_workers=min(len(os.sched_getaffinity(0)) - 1, 8) if workers is None else workers,
         seed=settings.seed,
         fold=settings.fold,
     )
@@ -88,12 +88,16 @@ def build_method(settings: Settings, data: ImageDataModule) -> Method:
     return method
 
 
-def describe(settings: Settings, data: ImageDataModule, selected_epoch: int) -> dict[str, Any]:
+def describe(
+    settings: Settings, data: ImageDataModule, selected_epoch: int | None
+) -> dict[str, Any]:
     """What was run, for metrics.json."""
     names = data.table.class_names
     return {
         **settings.names.model_dump(),
-        **{key: getattr(settings, key) for key in ("fold", "seed", "epochs", "batch_size")},
+        "encoder": settings.encoder["name"],
+        "alpha_settings": {k: v for k, v in settings.alpha.items() if not k.startswith("_")},
+        **{key: getattr(settings, key) for key in ("fold", "seed", "epochs", "batch_size", "lr")},
         "image_size": data.image_size,
         "selected_epoch": selected_epoch,
         "selected_on": data.protocol.selected_on,
@@ -112,9 +116,10 @@ def _dashboard(settings: Settings, folder: RunFolder) -> Any:
 
 def _write_inputs(settings: Settings, folder: RunFolder, data: ImageDataModule) -> None:
     """What the run is made of, before it starts."""
-    folder.check_unused()
+    folder.claim()
     write_yaml(settings.model_dump(), folder.config)
     write_csv(data.split, folder.split)
+    log.info("split: %s", data.split_hash)
 
 
 def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def print_summary(metrics: dict[str, Any], folder: RunFolder) -> None:
         console.print(_figures(metrics), _classes(metrics))
         if metrics["caveat"]:
             console.print(f"Caveat: {metrics['caveat']}.")
-        console.print(f"Selected epoch {metrics['selected_epoch']} on the {_selected_on(metrics)}.")
+        console.print(_origin(metrics))
         console.print("Results:", str(folder.path), soft_wrap=True)
     text = capture.get()
     print(text, end="")
@@ -64,8 +64,10 @@ def _classes(metrics: dict[str, Any]) -> Table:
     return table
 
 
-def _selected_on(metrics: dict[str, Any]) -> str:
-    return f"{metrics['selected_on']} part"
+def _origin(metrics: dict[str, Any]) -> str:
+    if metrics["selected_epoch"] is None:
+        return f"Epoch {metrics['epoch']}, which nothing selected: {metrics['checkpoint']}"
+    return f"Selected epoch {metrics['selected_epoch']} on the {metrics['selected_on']} part."
 
 
 def _number(value: float | None) -> str:

@@ -72,7 +72,7 @@ class Training:
             return int(self.stages[-1]["epoch"])
         if not last.exists() or _epoch(last) + 1 < stage.epochs:
             sampler = stage.sampler or build(self.settings.sampler)
-            self.data.begin_stage(sampler, views=stage.views, epochs=stage.epochs)
+            self.data.begin_stage(sampler, views=stage.views, epochs=stage.epochs, number=number)
             self.method.train()  # the learner freezes what the stage does not train
             trainer.fit(
                 self._learner(number, stage),

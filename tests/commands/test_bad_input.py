@@ -105,17 +105,34 @@ def test_a_folder_without_a_run_cannot_be_resumed(command, tmp_path):
 
 
 def test_an_exploding_loss_stops_names_its_step_and_keeps_the_last_good_checkpoint(train):
-    finished, run = train("lr=1e12", "epochs=400", "sampler.epoch_length=1", "method=ce")
+    finished, run = train("lr=1e12", "epochs=4", "sampler.epoch_length=4", "method=ce")
 
     assert finished.status == 1
     sentence = finished.err.splitlines()[-1]
-    assert "The loss is no longer finite in epoch" in sentence
-    assert "step 0" in sentence
+    assert "The loss is no longer finite in epoch 0, step" in sentence
     assert "lower lr" in sentence
     assert not (run / "metrics.json").exists()
     kept = (run / "checkpoints" / "last.ckpt").exists()
     assert kept == ((run / "history.csv").exists())
     assert "no longer finite" in (run / "train.log").read_text()
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_last_step_that_spoils_the_weights_is_noticed(train, epochs):
+    finished, run = train("lr=1e12", f"epochs={epochs}", "sampler.epoch_length=1", "method=ce")
+
+    assert finished.status == 1
+    assert "no longer finite after epoch 0, step 0" in finished.err.splitlines()[-1]
+    assert not (run / "checkpoints").exists()
+    assert not (run / "predictions.csv").exists()
+
+
+def test_the_fold_must_exist_under_a_split_file_too(train):
+    _, run = train("epochs=1")
+    finished, _ = train(f"protocol.split_file={run / 'split.csv'}", "fold=7", folder="other")
+
+    assert finished.status == 1
+    assert "fold=7 does not exist" in finished.err
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(train):

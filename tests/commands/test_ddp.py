@@ -1,4 +1,4 @@
-"""Two processes on one machine, through the command: two folds in one multirun."""
+"""Two processes on one machine, through the command: many jobs in one multirun."""
 
 import json
 import os
@@ -7,6 +7,8 @@ import sys
 
 import pandas as pd
 import pytest
+
+from composing import options
 
 TWO_STAGES = """
 defaults:
@@ -17,14 +19,14 @@ _target_: two_stages.TwoStages
 
 @pytest.fixture
 def sweep(root, quick, cache, tmp_path):
-    """Runs folds 0 and 1 of a method on two processes; returns their folders."""
+    """Runs jobs on two processes; returns their folders."""
 
     def call(*overrides: str):
         finished = subprocess.run(
             [
                 *(sys.executable, str(root / "src" / "train.py"), "-m"),
                 *(option for option in quick if option != "trainer=cpu"),
-                *("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "fold=0,1"),
+                *("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"),
                 *(f"dataset.cache_dir={cache}", f"hydra.sweep.dir={tmp_path / 'sweep'}"),
                 *overrides,
             ],
@@ -49,7 +51,7 @@ def _check(runs) -> None:
 
 @pytest.mark.slow
 def test_adunis_folds_run_on_two_processes(sweep):
-    runs = sweep("method=aduni")
+    runs = sweep("fold=0,1", "method=aduni")
 
     _check(runs)
     for run in runs:  # two batches of 32, of both processes together
@@ -62,9 +64,22 @@ def test_two_stages_of_two_folds_run_on_two_processes(sweep, tmp_path):
     folder.mkdir(parents=True)
     (folder / "two_stages.yaml").write_text(TWO_STAGES)
 
-    runs = sweep(f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "method=two_stages")
+    searchpath = f"hydra.searchpath=[file://{tmp_path / 'conf'}]"
+    runs = sweep("fold=0,1", searchpath, "method=two_stages")
 
     _check(runs)
     for run in runs:
         stages = pd.read_csv(run / "history.csv")["stage"]
         assert list(stages) == ["representation"] * 2 + ["classifier"] * 2
+
+
+@pytest.mark.slow
+def test_every_method_runs_on_two_processes(sweep):
+    methods = options("method")
+
+    runs = sweep(f"method={','.join(methods)}", "epochs=1")
+
+    found = [json.loads((run / "metrics.json").read_text()) for run in runs]
+    assert sorted(metrics["method"] for metrics in found) == methods
+    for run in runs:
+        assert pd.read_csv(run / "history.csv")["loss"].notna().all()

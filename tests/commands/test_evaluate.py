@@ -30,8 +30,10 @@ def test_results_go_into_the_runs_folder_by_default(command, trained):
     finished = command("evaluate", f"ckpt={trained / 'checkpoints' / 'last.ckpt'}")
 
     assert finished.status == 0
-    assert (trained / "evaluation" / "metrics.json").exists()
-    assert str(trained / "evaluation") in finished.out
+    written = json.loads((trained / "evaluation" / "last" / "metrics.json").read_text())
+    assert str(trained / "evaluation" / "last") in finished.out
+    assert (written["epoch"], written["selected_epoch"]) == (1, None)  # nothing selected it
+    assert "Epoch 1, which nothing selected" in finished.out
 
 
 def test_a_missing_checkpoint_is_named(command):
@@ -57,7 +59,7 @@ def test_foreign_and_damaged_files_are_refused(command, tmp_path):
 
     assert (foreign.status, damaged.status) == (1, 1)
     assert "was not written by this project" in foreign.err
-    assert "cannot be read" in damaged.err
+    assert "is not a readable checkpoint" in damaged.err
 
 
 def test_another_split_is_refused(command, trained):

@@ -64,6 +64,35 @@ def test_a_resume_cannot_change_the_configuration(train, change):
     assert f"{change.split('=')[0]} cannot be changed by a resume" in finished.err
 
 
+def test_the_split_stays_whatever_became_of_the_data(train, root):
+    _, run = train("epochs=1")
+    (run / "metrics.json").unlink()
+    split = pd.read_csv(run / "split.csv")
+    split.drop(index=0).to_csv(run / "split.csv", index=False)
+    finished, _ = train("epochs=1", f"resume={run}")
+
+    assert finished.status == 1
+    assert "split.csv is the split of other images" in finished.err
+
+
+def test_what_no_result_depends_on_may_change(train, tmp_path):
+    _, run = train("epochs=1")
+    (run / "metrics.json").unlink()
+    cache = tmp_path / "moved"
+    finished, _ = train("epochs=1", f"resume={run}", "num_workers=1", f"dataset.cache_dir={cache}")
+
+    assert finished.status == 0, finished.err
+    assert list(cache.iterdir())
+
+
+def test_an_option_is_called_by_its_name(train):
+    _, run = train("epochs=1")
+    (run / "metrics.json").unlink()
+    finished, _ = train("epochs=1", f"resume={run}", "alpha=constant")
+
+    assert "was started with alpha=released" in finished.err
+
+
 def test_a_finished_run_returns_at_once(train):
     _, run = train("epochs=1")
     written = (run / "metrics.json").stat().st_mtime_ns

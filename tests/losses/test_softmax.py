@@ -1,64 +1,233 @@
-"""Losses on class logits against loops and worked numbers."""
+"""Losses on class logits against loops over samples and classes, and against worked numbers.
+
+The loops are written from the published formulas: a row holds the scores of C classes, n the
+training images of each, and y is the row's class.
+"""
 
 import math
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.autograd import gradcheck
 
-from aduni.losses.softmax import cross_entropy
+from aduni.losses.softmax import (
+    balanced_softmax,
+    class_balanced,
+    cross_entropy,
+    focal,
+    ldam,
+    logit_adjusted,
+)
+
+COUNTS = torch.tensor([500.0, 90.0, 17.0, 6.0, 1.0], dtype=torch.float64)
+EQUAL = torch.full((5,), 8.0, dtype=torch.float64)
+LABELS = torch.tensor([0, 4, 2, 2, 1, 3])
 
 
-def test_cross_entropy_worked_by_hand():
+def slow_cross_entropy(row: list[float], y: int, n: list[float]) -> float:
+    return -math.log(math.exp(row[y]) / sum(math.exp(z) for z in row))
+
+
+def slow_balanced_softmax(row: list[float], y: int, n: list[float]) -> float:
+    """Ren et al. 2020, equation 3: the counts multiply the exponentials."""
+    entries = [count * math.exp(z) for z, count in zip(row, n, strict=True)]
+    return -math.log(entries[y] / sum(entries))
+
+
+def slow_logit_adjusted(row: list[float], y: int, n: list[float], tau: float = 1.0) -> float:
+    """Menon et al. 2021, equation 10: log(1 + sum_{c != y} (pi_c / pi_y)^tau e^{z_c - z_y})."""
+    total = 1.0
+    for c in range(len(row)):
+        if c != y:
+            prior_ratio = (n[c] / sum(n)) / (n[y] / sum(n))
+            total += prior_ratio**tau * math.exp(row[c] - row[y])
+    return math.log(total)
+
+
+def slow_focal(row: list[float], y: int, n: list[float], gamma: float = 2.0) -> float:
+    """Lin et al. 2017, equation 4, on softmax probabilities."""
+    p = math.exp(row[y]) / sum(math.exp(z) for z in row)
+    return -((1 - p) ** gamma) * math.log(p)
+
+
+def slow_class_balanced(row: list[float], y: int, n: list[float], beta: float = 0.9999) -> float:
+    """Cui et al. 2019: 1 / effective number, where the number is 1 + beta + ... + beta^(n - 1)."""
+    weights = [1 / sum(beta**k for k in range(int(count))) for count in n]
+    return weights[y] * len(n) / sum(weights) * slow_cross_entropy(row, y, n)
+
+
+def slow_ldam(
+    row: list[float], y: int, n: list[float], max_margin: float = 0.5, scale: float = 30.0
+) -> float:
+    """Cao et al. 2019, equations 12 and 13."""
+    margin = max_margin * n[y] ** -0.25 / max(count**-0.25 for count in n)
+    true = math.exp(scale * (row[y] - margin))
+    return -math.log(true / (true + sum(math.exp(scale * row[c]) for c in range(5) if c != y)))
+
+
+SLOW: dict[Any, Any] = {
+    cross_entropy: slow_cross_entropy,
+    balanced_softmax: slow_balanced_softmax,
+    logit_adjusted: slow_logit_adjusted,
+    focal: slow_focal,
+    class_balanced: slow_class_balanced,
+    ldam: slow_ldam,
+}
+SETTINGS: list[tuple[Any, dict[str, float]]] = [
+    *((loss, {}) for loss in SLOW),
+    (logit_adjusted, {"tau": 1.7}),
+    (focal, {"gamma": 0.5}),
+    (focal, {"gamma": 3.0}),
+    (class_balanced, {"beta": 0.5}),
+    (ldam, {"max_margin": 0.2, "scale": 7.0}),
+]
+every_setting = pytest.mark.parametrize(
+    ("loss", "options"), SETTINGS, ids=lambda v: getattr(v, "__name__", str(v))
+)
+half_types = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+
+
+def random_scores(loss: Any, seed: int = 0) -> Tensor:
+    """(6, 5) logits; cosines for LDAM, whose scale would overflow the loop's exponentials."""
+    generator = torch.Generator().manual_seed(seed)
+    scores = 3 * torch.randn(6, 5, generator=generator, dtype=torch.float64)
+    return scores.sin() if loss is ldam else scores
+
+
+@every_setting
+def test_losses_equal_the_loop_in_float64(loss, options):
+    scores = random_scores(loss)
+    rows = zip(scores.tolist(), LABELS.tolist(), strict=True)
+    expected = [SLOW[loss](row, y, COUNTS.tolist(), **options) for row, y in rows]
+
+    losses = loss(scores, LABELS, COUNTS, **options)
+
+    assert losses.shape == (6,)
+    torch.testing.assert_close(
+        losses, torch.tensor(expected, dtype=torch.float64), rtol=1e-10, atol=1e-12
+    )
+
+
+log = math.log
+# In every line the scores and counts of two classes, and the losses of class 0 and class 1.
+WORKED: dict[str, tuple[Any, list[float], list[float], list[float]]] = {
     # Entries 3 and 1: p = 3/4 and 1/4.
-    logits = torch.tensor([[math.log(3), 0.0], [math.log(3), 0.0]])
+    "cross-entropy": (cross_entropy, [log(3), 0], [1, 9], [log(4 / 3), log(4)]),
+    # Entries 1 * 3 and 3 * 1: p = 1/2 each.
+    "balanced": (balanced_softmax, [log(3), 0], [10, 30], [log(2), log(2)]),
+    # Entries 3 * (1/4)^2 = 3/16 and 1 * (3/4)^2 = 9/16: p = 1/4 and 3/4.
+    "adjusted": (partial(logit_adjusted, tau=2), [log(3), 0], [10, 30], [log(4), log(4 / 3)]),
+    # p = 3/4 and 1/4: factors (1/4)^2 and (3/4)^2.
+    "focal": (focal, [log(3), 0], [1, 9], [log(4 / 3) / 16, log(4) * 9 / 16]),
+    # Effective numbers 1 and 1 + 1/2: weights 1 and 2/3, of sum 5/3; of sum 2: 6/5 and 4/5.
+    "weighted": (partial(class_balanced, beta=0.5), [0, 0], [1, 2], [1.2 * log(2), 0.8 * log(2)]),
+    # Margins 1/2 and 1/4 (16^(-1/4) = 1/2). With scale 4 ln 2 an entry is 16^cosine.
+    # Class 0: 16^(1/2 - 1/2) = 1 against 16^(1/4) = 2; class 1: 16^(1/4 - 1/4) = 1 against 4.
+    "ldam": (partial(ldam, scale=4 * log(2)), [0.5, 0.25], [1, 16], [log(3), log(5)]),
+}
 
-    loss = cross_entropy(logits, torch.tensor([0, 1]), COUNTS)
 
-    torch.testing.assert_close(loss, torch.tensor([math.log(4 / 3), math.log(4)]))
+@pytest.mark.parametrize("case", WORKED)
+def test_losses_worked_by_hand(case):
+    loss, scores, counts, expected = WORKED[case]
+
+    rows = torch.tensor([scores] * 2).float()
+    losses = loss(rows, torch.tensor([0, 1]), torch.tensor(counts).float())
+
+    torch.testing.assert_close(losses, torch.tensor(expected))
 
 
-def test_cross_entropy_equals_the_loop_and_keeps_float64():
-    generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(6, 5, generator=generator, dtype=torch.float64)
-    labels = [0, 4, 2, 2, 1, 3]
-    expected = []
-    for row, label in zip(logits.tolist(), labels, strict=True):
-        total = sum(math.exp(z) for z in row)
-        expected.append(-math.log(math.exp(row[label]) / total))
+SAME: dict[str, tuple[Any, Tensor, Any]] = {
+    "balanced softmax, equal counts": (balanced_softmax, EQUAL, cross_entropy),
+    "logit-adjusted, equal counts": (partial(logit_adjusted, tau=3.0), EQUAL, cross_entropy),
+    "logit-adjusted, tau 0": (partial(logit_adjusted, tau=0.0), COUNTS, cross_entropy),
+    "logit-adjusted, tau 1": (logit_adjusted, COUNTS, balanced_softmax),
+    "focal, gamma 0": (partial(focal, gamma=0.0), COUNTS, cross_entropy),
+    "class-balanced, beta 0": (partial(class_balanced, beta=0.0), COUNTS, cross_entropy),
+    "class-balanced, equal counts": (class_balanced, EQUAL, cross_entropy),
+    "ldam, no margin": (partial(ldam, max_margin=0.0, scale=1.0), COUNTS, cross_entropy),
+}
 
-    loss = cross_entropy(logits, torch.tensor(labels))
 
-    torch.testing.assert_close(loss, torch.tensor(expected, dtype=torch.float64))
+@pytest.mark.parametrize("case", SAME)
+def test_limiting_cases_have_the_others_value_and_gradient(case):
+    loss, counts, other_loss = SAME[case]
+    scores = random_scores(loss).requires_grad_()
+    results = []
+    for each in (loss, other_loss):
+        losses = each(scores, LABELS, counts)
+        results.append((losses, *torch.autograd.grad(losses.square().sum(), scores)))
+
+    for found, other in zip(*results, strict=True):
+        torch.testing.assert_close(found, other, rtol=1e-12, atol=1e-13)
+
+
+@every_setting
+def test_losses_pass_gradcheck(loss, options):
+    scores = random_scores(loss, seed=1).requires_grad_()
+
+    assert gradcheck(lambda scores: loss(scores, LABELS, COUNTS, **options), (scores,))
 
 
 def test_cross_entropy_pulls_by_probability_less_one_at_the_label():
     logits = torch.log(torch.tensor([[1.0, 2.0, 5.0]])).requires_grad_()
 
-    cross_entropy(logits, torch.tensor([1])).sum().backward()
+    cross_entropy(logits, torch.tensor([1]), torch.ones(3)).sum().backward()
 
     torch.testing.assert_close(logits.grad, torch.tensor([[0.125, 0.25 - 1, 0.625]]))
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-def test_half_types_give_the_float32_loss(dtype):
-    logits = torch.tensor([[60.0, -60.0, 59.0], [1.5, 0.25, -60.0]], dtype=dtype)
-    logits.requires_grad_()
+@half_types
+@every_setting
+def test_half_types_give_the_float32_loss_of_the_rounded_scores(loss, options, dtype):
+    scores = torch.tensor([[60.0, -60.0, 59.0, 0, 0.3], [1.5, 0.25, -60, 0, 0]], dtype=dtype)
+    scores.requires_grad_()
     labels = torch.tensor([1, 0])
 
-    loss = cross_entropy(logits, labels)
-    loss.sum().backward()
+    losses = loss(scores, labels, COUNTS.float(), **options)
+    losses.sum().backward()
 
-    assert loss.dtype == torch.float32
-    assert torch.equal(loss, cross_entropy(logits.float(), labels))
-    assert logits.grad is not None
-    assert logits.grad.isfinite().all()
+    assert losses.dtype == torch.float32
+    assert losses.isfinite().all()
+    assert torch.equal(losses, loss(scores.float(), labels, COUNTS.float(), **options))
+    assert scores.grad is not None
+    assert scores.grad.isfinite().all()
 
 
-def test_autocast_changes_nothing():
-    logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
-    labels = torch.tensor([0, 1, 2, 0])
+@every_setting
+def test_autocast_changes_nothing(loss, options):
+    scores = random_scores(loss).float()
 
     with torch.autocast("cpu", torch.bfloat16):
-        inside = cross_entropy(logits, labels)
+        inside = loss(scores, LABELS, COUNTS.float(), **options)
 
-    assert torch.equal(inside, cross_entropy(logits, labels))
+    assert torch.equal(inside, loss(scores, LABELS, COUNTS.float(), **options))
+
+
+# The true class's lead over the others: p from 0 over 1 - 10^-8 and 1 - 10^-7 to exactly 1.
+@pytest.mark.parametrize("lead", [-1e4, -120.0, 0.0, 16.0, 17.5, 20.0, 90.0, 1e4])
+@every_setting
+def test_extreme_scores_keep_value_and_gradient_finite(loss, options, lead):
+    scores = torch.zeros(6, 5).scatter(1, LABELS[:, None], lead).requires_grad_()
+
+    losses = loss(scores, LABELS, COUNTS.float(), **options)
+    (gradient,) = torch.autograd.grad(losses.sum(), scores)
+
+    assert losses.isfinite().all()
+    assert (losses >= 0).all()
+    assert gradient.isfinite().all()
+    assert gradient.abs().max() <= 60  # the scale times two, or a class's weight times two
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_focal_loss_of_a_lost_sample_is_cross_entropy_and_of_a_sure_one_nothing(gamma):
+    logits = torch.tensor([[0.0, 200.0], [200.0, 0.0]], requires_grad=True)
+
+    lost, sure = focal(logits, torch.tensor([0, 0]), torch.ones(2), gamma=gamma)
+    (gradient,) = torch.autograd.grad(lost + sure, logits)
+
+    assert (lost.item(), sure.item()) == (200.0, 0.0)
+    torch.testing.assert_close(gradient, torch.tensor([[-1.0, 1.0], [0.0, 0.0]]))

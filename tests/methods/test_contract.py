@@ -1,6 +1,5 @@
 """What every method of conf/method must keep, whatever it is."""
 
-import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,8 +139,9 @@ def test_training_goes_on_from_stored_weights_as_if_never_stopped(trained, tmp_p
         first = _steps(trained, method, number, 3)
         torch.save(method.state_dict(), tmp_path / "state.pt")
         stored = torch.load(tmp_path / "state.pt", weights_only=True)
-        resumed = copy.deepcopy(_fresh(trained))
+        resumed = _fresh(trained)
         resumed.load_state_dict(stored)
+        _learner(resumed, number).train()
 
         batch = _batches(trained, stage, 4)[3]
         losses = []
@@ -161,9 +161,7 @@ def test_training_goes_on_from_stored_weights_as_if_never_stopped(trained, tmp_p
 def _steps(trained: Trained, method: Method, number: int, count: int) -> list[float]:
     """Losses of the first steps of a stage, taken as the trainer takes them."""
     stage = _with_steps(method)[number]
-    learner = Learner(method, stage, Optimisation(0.05, 0.001, 0, 0.9, 1e-4), 10, (0, 0), {})
-    learner.train()
-    optimiser = learner.configure_optimizers()
+    optimiser = _learner(method, number).train().configure_optimizers()
     losses = []
     for batch in _batches(trained, stage, count):
         optimiser.zero_grad()
@@ -173,6 +171,12 @@ def _steps(trained: Trained, method: Method, number: int, count: int) -> list[fl
         losses.append(loss.item())
     optimiser.zero_grad()
     return losses
+
+
+def _learner(method: Method, number: int) -> Learner:
+    """Freezes what the stage does not train."""
+    optimisation = Optimisation(0.05, 0.001, 0, 0.9, 1e-4)
+    return Learner(method, _with_steps(method)[number], optimisation, 10, (0, 0), {})
 
 
 def test_methods_are_found_by_listing_the_folder():

@@ -123,6 +123,7 @@ class ImageDataModule(LightningDataModule):
     def parts(self) -> NDArray[np.str_]:
         """(n,) train, validation, test or unused."""
         protocol = self.protocol
+        protocol.check_fold(self.loading.fold)
         if protocol.split_file:
             path = Path(protocol.split_file)
             parts = read_split(path, self.table, self.groups, protocol.grouped)
@@ -158,19 +159,29 @@ class ImageDataModule(LightningDataModule):
         """Build the cache, once a machine."""
         _ = self.cache
 
-    def begin_stage(self, sampler: Sampler, *, views: int, epochs: int) -> None:
-        """Say what the next `train_dataloader` is to draw; raises UserError if it cannot."""
+    def begin_stage(self, sampler: Sampler, *, views: int, epochs: int, number: int = 0) -> None:
+        """Say what the next `train_dataloader` is to draw; raises UserError if it cannot.
+
+        Args:
+            sampler: decides the batches.
+            views: V.
+            epochs: T, the stage's length.
+            number: of the stage; later ones must not repeat the first one's draws and views.
+        """
         rows = self.rows("train")
         loading = self.loading
+        seed = loading.seed
+        if number > 0:
+            seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
         draws = TrainingDraws(
             sampler,
             rows,
             self.table.labels[rows],
             epochs=epochs,
-            seed=loading.seed,
+            seed=seed,
             batch_size=loading.batch_size,
         )
-        self._stage = _StageData(draws, views)
+        self._stage = _StageData(draws, views, seed)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Augmented views of the training part."""
@@ -180,7 +191,7 @@ class ImageDataModule(LightningDataModule):
             self.table.labels,
             self.augment,
             views=self._stage.views,
-            seed=self.loading.seed,
+            seed=self._stage.seed,
         )
         return _loader(views, self._stage.draws, self.loading.num_workers)
 
@@ -201,6 +212,7 @@ class ImageDataModule(LightningDataModule):
 class _StageData:
     draws: TrainingDraws
     views: PositiveInt
+    seed: int
 
 
 def _loader(dataset: Any, batch_sampler: Any, num_workers: int) -> DataLoader[Batch]:

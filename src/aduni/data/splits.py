@@ -67,6 +67,13 @@ class Protocol:
         """The parts whose figures are reported."""
         return ("validation", "test") if self.validation_fraction > 0 else ("test",)
 
+    def check_fold(self, fold: int) -> None:
+        """Raise UserError where there is no such fold."""
+        if fold >= self.folds:
+            raise UserError(
+                f"fold={fold} does not exist: the protocol has folds 0 to {self.folds - 1}."
+            )
+
     def split(self, table: ImageTable, groups: Ints, fold: int) -> NDArray[np.str_]:
         """The part of each row.
 
@@ -76,12 +83,8 @@ class Protocol:
             fold: which fold is the test part, 0 .. folds - 1.
 
         Raises:
-            UserError: no such fold, or too few images or groups of a class for the folds.
+            UserError: too few images or groups of a class for the folds.
         """
-        if fold >= self.folds:
-            raise UserError(
-                f"fold={fold} does not exist: the protocol has folds 0 to {self.folds - 1}."
-            )
         self._check_enough(table, groups)
         rows = np.arange(len(table.labels))
         training, test = self._divide(table.labels, groups, rows, self.folds, fold)

@@ -7,6 +7,7 @@ returns one value per sample, (N,). A new one is a function here, and a YAML tha
 from collections.abc import Callable
 from typing import Annotated
 
+import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor
 from torch.nn import functional
@@ -100,4 +101,6 @@ def effective_number_weights(class_counts: Tensor, beta: float) -> Tensor:
     """
     counts = class_counts.double()  # 1 - 0.9999^n loses half its digits in float32
     weights = (1 - beta) / (1 - beta**counts)
-    return (weights * len(weights) / weights.sum()).to(class_counts)
+    return (weights * len(weights) / weights.sum()).to(
+        torch.promote_types(class_counts.dtype, torch.float32)
+    )

@@ -1,5 +1,6 @@
 """BALMS: Balanced Softmax on batches of a learned meta sampler (Ren et al. 2020)."""
 
+import copy
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional
 from aduni.batch import Batch
 from aduni.distributed import gather, of_first_rank
 from aduni.errors import UserError
+from aduni.losses.precision import full_precision
 from aduni.losses.softmax import balanced_softmax, cross_entropy
 from aduni.methods.base import Stage, Task
 from aduni.methods.retrained import Retrained
@@ -65,12 +67,12 @@ class MetaSampler(nn.Module):
         self._adam.step()
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Adam's."""
-        return self._adam.state_dict()
+        """Adam's, as it is now: its own tensors change in place."""
+        return copy.deepcopy(self._adam.state_dict())
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """From a checkpoint."""
-        self._adam.load_state_dict(state)
+        self._adam.load_state_dict(copy.deepcopy(state))
 
 
 class BALMS(Retrained):
@@ -119,7 +121,7 @@ class BALMS(Retrained):
 
     def classifier_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         """Update the rates, then Balanced Softmax on the drawn batch; alike on all ranks."""
-        features = gather(self.encoder(batch.views.flatten(0, 1)).float())
+        features = gather(full_precision(self.encoder(batch.views.flatten(0, 1))))
         labels = gather(batch.labels)
         pool, meta = _halves(labels, len(self.class_counts))
         size = len(labels)

@@ -7,6 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from aduni.losses.precision import full_precision
 from aduni.methods.base import ReadPart, Stage, Task, share_of
 from aduni.methods.softmax import Softmax
 from aduni.models.encoder import Encoder
@@ -66,6 +67,6 @@ class Retrained(Softmax):
     def collect_features(self, batches: Any) -> tuple[Tensor, Tensor]:
         """(n, D) features and (n,) labels of a part's images as they are."""
         self.eval()
-        pairs = [(self.encoder(batch.views[0]).float(), batch.labels) for batch in batches]
+        pairs = [(full_precision(self.encoder(batch.views[0])), batch.labels) for batch in batches]
         features, labels = zip(*pairs, strict=True)
         return torch.cat(features), torch.cat(labels)
