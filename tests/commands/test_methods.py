@@ -1,5 +1,6 @@
 """Methods through train.py: stages reused and resumed, figures found, methods of one's own."""
 
+import re
 import shutil
 
 import pandas as pd
@@ -8,40 +9,21 @@ import torch
 
 from aduni.results import read_json
 
-OWN_LOSS = """
-def halved(logits, labels, class_counts):
-    return (logits.logsumexp(dim=1) - logits.gather(1, labels[:, None]).squeeze(1)) / 2
+LOSS_IMPORTS = """
+from pydantic import PositiveFloat
+from torch import Tensor
+from torch.nn import functional
+
+from aduni.losses.precision import full_precision
+
 """
-OWN_LOSS_YAML = """
-defaults:
-  - ce
-  - _self_
-loss:
-  _target_: own_loss.halved
-"""
-OWN_METHOD = """
-from aduni.distributed import global_mean
-from aduni.methods.base import Method, Stage
-from aduni.models.heads import Classifier
 
-class Mine(Method):
-    def __init__(self, encoder, task, *, strength):
-        super().__init__()
-        self.encoder, self.classifier = encoder, Classifier(encoder.features, task.classes, 0.0)
-        self.epochs, self.strength = task.epochs, strength
 
-    @property
-    def stages(self):
-        return (Stage("train", self.epochs, self.loss),)
-
-    def forward(self, images):
-        return self.classifier(self.encoder(images))
-
-    def loss(self, batch, epoch):
-        logits = self(batch.views.flatten(0, 1))
-        return {"loss": self.strength * global_mean(logits.pow(2).mean(dim=1))}
-"""
-OWN_METHOD_YAML = "_target_: own_method.Mine\nstrength: 0.1\n"
+def _example(root, kind: str, holding: str) -> str:
+    """The code block of CONTRIBUTING.md in which some words stand."""
+    blocks = re.findall(rf"```{kind}\n(.*?)```", (root / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    (block,) = (block for block in blocks if holding in block)
+    return block
 
 
 def _weights(path):
@@ -63,24 +45,25 @@ def own(tmp_path, monkeypatch):
     return write
 
 
-def test_a_loss_of_ones_own_is_one_function_and_one_yaml(train, own):
-    found = own("own_loss", OWN_LOSS, OWN_LOSS_YAML)
-    finished, run = train(found, "method=own_loss", "epochs=1")
-    _, plain = train("method=ce", "epochs=1", folder="plain")
+def test_the_guides_loss_is_one_function_and_one_yaml(train, own, root):
+    code = LOSS_IMPORTS + _example(root, "python", "def squared")
+    yaml = _example(root, "yaml", "squared").replace("aduni.losses.softmax", "own_loss")
+    finished, run = train(own("own_loss", code, yaml), "method=own_loss", "method.loss.scale=0.1")
 
     assert finished.status == 0, finished.err
     assert read_json(run / "metrics.json")["method"] == "own_loss"
-    halves, wholes = (pd.read_csv(each / "history.csv")["loss"] for each in (run, plain))
-    assert 0.3 < halves[0] / wholes[0] < 0.7  # the first batch's is half exactly
+    # Near 0, all logits are: the squared distance to a one-hot label is 1.
+    assert pd.read_csv(run / "history.csv")["loss"][0] == pytest.approx(1, abs=0.3)
 
 
-def test_a_method_of_ones_own_is_one_file_and_one_yaml(train, own):
-    found = own("own_method", OWN_METHOD, OWN_METHOD_YAML)
-    finished, run = train(found, "method=own_method", "method.strength=0.5")
+def test_the_guides_method_is_one_file_and_one_yaml(train, own, root):
+    code = _example(root, "python", "class Averaged")
+    yaml = _example(root, "yaml", "Averaged").replace("aduni.methods.averaged", "own_method")
+    finished, run = train(own("own_method", code, yaml), "method=own_method", "method.dropout=0.1")
 
     assert finished.status == 0, finished.err
     assert list(pd.read_csv(run / "history.csv")["stage"]) == ["train"] * 2
-    assert read_json(run / "metrics.json")["test"]["accuracy"] >= 0
+    assert read_json(run / "metrics.json")["method"] == "own_method"
 
 
 def test_decouples_first_stage_is_the_ce_run_to_the_bit(train):
@@ -99,7 +82,7 @@ def test_one_ce_training_serves_all_second_stages(train):
     choices = [f"method.classifier={kind}" for kind in ("crt", "lws", "tau_norm", "ncm")]
 
     for choice in choices:
-        finished, run = train("method=decouple", choice, reused, folder=choice)
+        finished, run = train("method=decouple", choice, reused, folder=choice.split("=")[1])
         assert finished.status == 0, finished.err
         first, second = read_json(run / "metrics.json")["stages"]
         assert (first["handed_over"], first["epochs"]) == (str(checkpoint), 0)
