@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from aduni.checkpoints import load_checkpoint, load_weights
 from aduni.config import Settings
@@ -31,7 +32,13 @@ def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tu
     """
     checkpoint = load_checkpoint(path, "ckpt")
     stored = checkpoint["aduni"]
-    settings = Settings.model_validate(stored["config"])
+    try:
+        settings = Settings.model_validate(stored["config"])
+    except ValidationError as error:
+        raise UserError(
+            f"{path} holds settings that this version does not know; evaluate it with the version "
+            "that trained it."
+        ) from error
     settings.encoder["weights"] = None  # all weights come from the checkpoint
     if root is not None:
         settings.dataset["root"] = root

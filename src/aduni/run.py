@@ -1,7 +1,6 @@
 """One run: data, stages, one look at the test part, results."""
 
 import logging
-import os
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from pytorch_lightning import seed_everything
 
 from aduni.config import Settings, build
+from aduni.data.cache import usable_cpus
 from aduni.data.module import ImageDataModule, Loading
 from aduni.data.samplers import Sampler
 from aduni.distributed import is_first_process
@@ -65,7 +65,7 @@ def build_data(settings: Settings) -> ImageDataModule:
     workers = settings.num_workers
     loading = Loading(
         batch_size=settings.batch_size,
-        num_workers=min(len(os.sched_getaffinity(0)) - 1, 8) if workers is None else workers,
+        num_workers=min(usable_cpus() - 1, 8) if workers is None else workers,
         seed=settings.seed,
         fold=settings.fold,
     )
