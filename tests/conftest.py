@@ -1,7 +1,8 @@
-"""What the tests of the data share: tiny releases in the official layouts, and the real ones."""
+"""What tests share: threads; tiny releases in the official layouts, and the real ones."""
 
 import os
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -18,6 +20,11 @@ from aduni.data.module import ImageDataModule, Loading
 from aduni.data.samplers import InstanceBalanced
 from aduni.data.splits import Protocol
 from aduni.errors import UserError
+
+# Small networks gain nothing from threads, which wait in loops for each other on a busy machine.
+torch.set_num_threads(1)
+# Tests that run in the background inherit that SIGINT is ignored, and so would what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 ISIC = "ISIC2018_Task3_Training"

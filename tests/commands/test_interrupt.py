@@ -21,8 +21,6 @@ def test_an_interrupted_training_says_how_it_is_continued(root, quick, cache, tm
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        # Tests that run in the background inherit that SIGINT is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         limit = time.monotonic() + PATIENCE
