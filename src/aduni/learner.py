@@ -108,9 +108,9 @@ class Learner(LightningModule):
         terms = self._stage.loss(batch, self.current_epoch)
         values = {name: value.detach() for name, value in terms.items()}
         size = len(batch.labels)
-        self.log_dict(
-            values, on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True
-        )
+        # Not reduced over ranks: the progress bar asks for the values on the first one alone, which
+        # would wait for the others for ever.
+        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
         self._note_bad_step(terms["loss"], batch_idx)
         return terms["loss"]
 
