@@ -26,6 +26,11 @@ SHARES = {"equal": [4, 4], "unequal": [4, 3]}
 LABELS = [0, 1, 0, 2, 0, 1, 1, 0]  # positives on both processes; class 2 is on the first alone
 PAIRS = [0, 1, 2, 0, 1, 2, 1, 0]  # BALMS draws from one image of a class, and tests on another
 METHODS = ["aduni released", "aduni printed", "ce", "ldam", "cicl", "paco", "balms"]
+REMEMBERED = {  # what changes by itself: no gradient brings the processes together again
+    "paco": ["memory.keys", "memory.labels", "memory._extra_state", "keys.model.0.linear.weight"],
+    "balms": ["meta_sampler.weights"],
+}
+STEPS = 3
 
 
 class TinyEncoder(nn.Module):
@@ -64,11 +69,12 @@ class Loss(nn.Module):
 
 @dataclass
 class Results:
-    """What one process found; `losses` and `gradients` by method and shares."""
+    """What one process found; by method and shares, and `gathered` by shares."""
 
     place: tuple[int, int]
     losses: dict[tuple[str, str], Tensor]
     gradients: dict[tuple[str, str], list[Tensor]]
+    remembered: dict[tuple[str, str], dict[str, Tensor]]
     gathered: dict[str, Any]
 
 
@@ -88,7 +94,8 @@ def make_method(name: str) -> Method:
     if name == "balms":
         return BALMS(encoder, task, loss=cross_entropy, dropout=0.0).double()
     if name == "paco":
-        method = PaCo(encoder, task, schedules.constant, queue_size=5, **sizes).double()
+        memory: Any = {"queue_size": 20, "momentum": 0.9}
+        method = PaCo(encoder, task, schedules.constant, **memory, **sizes).double()
         keys = nn.functional.normalize(torch.randn(3, 4, dtype=torch.float64))
         method.memory.add(keys, torch.tensor([0, 1, 1]))
         return method
@@ -96,8 +103,8 @@ def make_method(name: str) -> Method:
     return AdUni(encoder, task, schedules.constant, weighting=weighting, **sizes).double()
 
 
-def make_batch(name: str, rows: slice) -> Batch:
-    generator = torch.Generator().manual_seed(1)
+def make_batch(name: str, rows: slice, seed: int = 1) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
     views = torch.randint(0, 256, (2, 8, 3, 2, 2), generator=generator).byte()
     labels = torch.tensor(PAIRS if name == "balms" else LABELS)
     views = views[:1] if name in ("ce", "ldam", "balms") else views
@@ -109,6 +116,18 @@ def step(module: nn.Module, method: Method, batch: Batch) -> tuple[Tensor, list[
     loss.backward()
     learned = [parameter for parameter in method.parameters() if parameter.requires_grad]
     return loss.detach(), [parameter.grad.clone() for parameter in learned]
+
+
+def remembered(module: nn.Module, method: Method, name: str, rows: slice) -> dict[str, Tensor]:
+    """After some steps of SGD, on another batch each."""
+    learned = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.SGD(learned, lr=0.1)
+    for seed in range(STEPS):
+        optimiser.zero_grad()
+        module(make_batch(name, rows, seed)).backward()
+        optimiser.step()
+    state = method.state_dict()
+    return {key: state[key] for key in REMEMBERED[name]}
 
 
 def gather_by_hand(share: list[int]) -> dict[str, Any]:
@@ -132,15 +151,21 @@ def work(number: int, folder: Path) -> None:
     dist.init_process_group(
         "gloo", init_method=f"file://{folder / 'meeting'}", rank=number, world_size=2
     )
-    results = Results((rank(), world_size()), {}, {}, {})
+    results = Results((rank(), world_size()), {}, {}, {}, {})
     for name in METHODS:
         for kind, share in SHARES.items():
             before = sum(share[:number])
-            batch = make_batch(name, slice(before, before + share[number]))
+            rows = slice(before, before + share[number])
             method = make_method(name)
             key = name, kind
             wrapped = DistributedDataParallel(Loss(method))
-            results.losses[key], results.gradients[key] = step(wrapped, method, batch)
+            found = step(wrapped, method, make_batch(name, rows))
+            results.losses[key], results.gradients[key] = found
+            if name in REMEMBERED:
+                method = make_method(name)
+                # DDP would hand the first process's queue to the others.
+                wrapped = DistributedDataParallel(Loss(method), broadcast_buffers=False)
+                results.remembered[key] = remembered(wrapped, method, name, rows)
     for kind, share in SHARES.items():
         results.gathered[kind] = gather_by_hand(share)
     torch.save(vars(results), folder / f"{number}.pt")
@@ -173,6 +198,23 @@ def test_two_processes_learn_as_one_on_the_joined_batch(processes, name, kind):
     for found in processes:
         for gradient, expected in zip(found.gradients[name, kind], gradients, strict=True):
             torch.testing.assert_close(gradient, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", SHARES)
+@pytest.mark.parametrize("name", REMEMBERED)
+def test_processes_remember_what_one_on_the_joined_batches_does(processes, name, kind):
+    method, images = make_method(name), sum(SHARES[kind])
+    state = method.state_dict()
+    before = {key: state[key].clone() for key in REMEMBERED[name]}
+    expected = remembered(Loss(method), method, name, slice(0, images))
+
+    assert all(not torch.equal(before[key], expected[key]) for key in before)
+    assert expected.get("memory._extra_state", 3 + STEPS * images) == 3 + STEPS * images
+    for found in processes:
+        for key in REMEMBERED[name]:
+            torch.testing.assert_close(
+                found.remembered[name, kind][key], expected[key], rtol=0, atol=1e-10
+            )
 
 
 @pytest.mark.parametrize(("kind", "first", "second"), [("equal", 4, 4), ("unequal", 4, 3)])

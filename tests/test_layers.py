@@ -9,17 +9,26 @@ SRC = Path(__file__).resolve().parents[1] / "src"
 
 # Low floors first. A folder stands for its modules.
 FLOORS = [
-    ["aduni.errors"],
-    ["aduni.batch", "aduni.schedules", "aduni.distributed", "aduni.metrics", "aduni.provenance"],
+    ["aduni.errors", "aduni.processes"],
+    [
+        "aduni.batch",
+        "aduni.schedules",
+        "aduni.distributed",
+        "aduni.metrics",
+        "aduni.provenance",
+        "aduni.files",
+    ],
     ["aduni.data", "aduni.models", "aduni.losses", "aduni.results"],
-    ["aduni.methods"],
+    ["aduni.methods", "aduni.plan"],
+    ["aduni.report"],
     ["aduni.learner", "aduni.callbacks", "aduni.checkpoints", "aduni.predictions", "aduni.summary"],
     ["aduni.dashboard"],
     ["aduni.config"],
     ["aduni.training"],
     ["aduni.run", "aduni.resume", "aduni.prepare"],
     ["aduni.evaluation", "aduni.command"],
-    ["train", "evaluate", "prepare"],
+    ["aduni.reproduce"],
+    ["train", "evaluate", "prepare", "reproduce", "report"],
 ]
 # Inside a floor only these lean on a neighbour.
 NEIGHBOURS = {("aduni.models", "aduni.losses")}
@@ -30,6 +39,8 @@ NEVER = {
     "aduni.models": ("aduni.data", "hydra", "pytorch_lightning"),
     "aduni.data": ("hydra",),
     "aduni.learner": ("hydra",),
+    "aduni.report": ("torch", "hydra", "pytorch_lightning"),
+    "aduni.plan": ("torch", "hydra", "pytorch_lightning"),
 }
 
 

@@ -3,7 +3,11 @@
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
+from aduni.learner import Learner, Optimisation, learnable
+from aduni.methods.base import Method, Stage
+from aduni.models.memory import MomentumCopy
 from aduni.results import RunFolder
 from aduni.run import run
 from composing import settings_of
@@ -12,6 +16,27 @@ METHOD = {
     "_target_": "two_stages.TwoStages",
     "classifier_sampler": {"_target_": "aduni.data.samplers.Balanced", "epoch_length": 3},
 }
+
+
+class Parts(Method):
+    """A module, a parameter of the method's own, and a momentum copy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(2, 3)
+        self.classifier = nn.Linear(3, 2)
+        self.temperature = nn.Parameter(torch.ones(()))
+        self.keys = MomentumCopy(self.encoder, 0.9)
+
+
+def _learning(method: Method, *stages: tuple[str, ...]) -> set[str]:
+    """Parameters that the last of some stages gives to its optimiser."""
+    free = learnable(method)
+    for trainable in stages:
+        stage = Stage("train", 1, lambda batch, epoch: {}, trainable=trainable)
+        learner = Learner(method, stage, Optimisation(0.1, 0.1, 0, 0, 0), 2, (0, 0), {}, free)
+    chosen = {id(p) for p in learner.configure_optimizers().param_groups[0]["params"]}
+    return {name for name, p in method.named_parameters() if id(p) in chosen}
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +98,19 @@ def test_the_test_uses_the_last_stage(finished):
 
     assert best["aduni"]["stage"] == "classifier"
     assert metrics["selected_epoch"] == best["epoch"]
+
+
+def test_a_module_that_the_method_does_not_have_is_an_error():
+    with pytest.raises(ValueError, match="Parts has no module clasifier"):
+        _learning(Parts(), ("encoder", "clasifier"))
+
+
+def test_a_stage_that_names_modules_trains_no_parameter_of_the_methods_own():
+    assert _learning(Parts(), ("classifier",)) == {"classifier.weight", "classifier.bias"}
+
+
+def test_a_stage_that_names_none_trains_all_but_the_momentum_copy():
+    own = {"encoder.weight", "encoder.bias", "classifier.weight", "classifier.bias", "temperature"}
+
+    assert _learning(Parts(), ()) == own
+    assert _learning(Parts(), ("classifier",), ()) == own  # whatever stood still before

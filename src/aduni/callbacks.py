@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from aduni.results import write_csv, written_whole
+from aduni.files import write_csv, written_whole
 
 
 class History(Callback):

@@ -1,5 +1,6 @@
 """Reading stored weights; nothing in a file is executed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -46,7 +47,7 @@ def load_weights(method: Method, checkpoint: dict[str, Any]) -> None:
     method.load_state_dict(_weights(checkpoint))
 
 
-def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> int:
+def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[str, Any]:
     """Take the weights of a stage's trainable modules from the checkpoint of an earlier run.
 
     Args:
@@ -55,31 +56,47 @@ def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> int:
         stored: what this run writes into its own checkpoints.
 
     Returns:
-        The epoch that the checkpoint is of.
+        For metrics.json: the epoch that the checkpoint is of, and how it was trained.
 
     Raises:
-        UserError: it comes from other data, another split or another kind of model.
+        UserError: it comes from other data, another split, another loss or another kind of model.
     """
     path = Path(str(stage.reuse))
     key = "method.stage1_ckpt"
     checkpoint = load_checkpoint(path, key)
-    theirs, ours = _origin(checkpoint["aduni"]), _origin(stored)
+    origin = checkpoint["aduni"]
+    theirs, ours = _origin(origin), _origin(stored)
     for name, value in ours.items():
         if theirs[name] != value:
             raise UserError(
                 f"{path} was trained with {name}={theirs[name]}, this run has {value}; give a "
                 f"checkpoint of the same data and encoder with {key}=."
             )
+    if origin.get("objective") != dict(stage.objective):
+        raise UserError(
+            f"{path} (method={origin['config']['names']['method']}, stage {origin['stage']}) was "
+            f"not trained by {_shown(stage.objective)}; give another checkpoint with {key}=."
+        )
     wanted = tuple(f"{module}." for module in stage.trainable)
     found = {name: value for name, value in _weights(checkpoint).items() if name.startswith(wanted)}
     own = {name: value for name, value in method.state_dict().items() if name.startswith(wanted)}
     if {k: v.shape for k, v in found.items()} != {k: v.shape for k, v in own.items()}:
         raise UserError(
-            f"{path} (method={checkpoint['aduni']['config']['names']['method']}) does not hold "
-            f"the weights of {' and '.join(stage.trainable)}; give another with {key}=."
+            f"{path} does not hold the weights of {' and '.join(stage.trainable)}; give another "
+            f"with {key}=."
         )
     method.load_state_dict(found, strict=False)
-    return int(checkpoint["epoch"])
+    return {"epoch": int(checkpoint["epoch"]), "trained_by": _recipe(origin["config"])}
+
+
+def _recipe(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a reused stage that its user may choose freely, but should find again."""
+    chosen = {key: config["names"][key] for key in ("method", "sampler")}
+    return chosen | {key: config[key] for key in ("seed", "epochs", "batch_size", "lr")}
+
+
+def _shown(objective: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in objective.items())
 
 
 def _weights(checkpoint: dict[str, Any]) -> dict[str, Any]:

@@ -20,10 +20,9 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from aduni.distributed import is_first_process
 from aduni.errors import UserError, did_you_mean
-from aduni.results import RunFolder
-from aduni.resume import run_dir
+from aduni.processes import is_first_process
+from aduni.results import RunFolder, run_dir
 
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
 

@@ -5,7 +5,6 @@ used: in the constructor's annotations. They are checked here before anything is
 """
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -28,7 +27,7 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
-from aduni.errors import UserError, did_you_mean
+from aduni.errors import UserError, complaint, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -72,6 +71,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     momentum: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: NonNegativeFloat
     num_workers: NonNegativeInt | None
+    save_features: bool
     resume: str | None
     verbose: bool
 
@@ -99,7 +99,7 @@ def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model
     try:
         settings = model.model_validate(plain)
     except ValidationError as error:
-        raise UserError(_describe(error, "")) from error
+        raise UserError(complaint(error, model.model_fields)) from error
     for group in groups:
         _check_node(getattr(settings, group), group)
     return settings
@@ -155,7 +155,7 @@ def _checked(value: Any, hint: Any, path: str) -> Any:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        raise UserError(_describe(error, path)) from error
+        raise UserError(complaint(error, path=path)) from error
 
 
 def _parameters(target: Any) -> dict[str, Any]:
@@ -184,21 +184,6 @@ def _holds_nodes(value: Any) -> bool:
     if isinstance(value, Mapping) and "_target_" in value:
         return True
     return any(_holds_nodes(inner) for _, inner in _items(value))
-
-
-def _describe(error: ValidationError, path: str) -> str:
-    """The first complaint, with the key and the value."""
-    first = error.errors()[0]
-    inner = [str(part) for part in first["loc"] if path == "" or isinstance(part, int)]
-    key = ".".join([path, *inner] if path else inner)
-    if first["type"] == "extra_forbidden":
-        return f"{key} is no known key{did_you_mean(key, Settings.model_fields)}; remove it."
-    if first["type"] == "missing":
-        return f"{key} is missing; set it."
-    if first["type"] == "value_error":  # a sentence of ours
-        return f"{key}={first['input']} {first['ctx']['error']}."
-    message = re.sub("^(Input|Value|List) ", "", first["msg"])
-    return f"{key}={first['input']} is not valid: it {message}."
 
 
 def _refusal(target: str, error: BaseException | None) -> UserError:

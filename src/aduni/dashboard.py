@@ -15,7 +15,8 @@ from pydantic import Field
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from aduni.results import RunFolder, written_whole
+from aduni.files import written_whole
+from aduni.results import RunFolder
 
 OF_THE_RUN = ("selected_epoch", "train_seconds", "images_per_second")
 
@@ -135,6 +136,40 @@ class Dashboard(WandbLogger):
             with _forgiven():
                 self._experiment.finish(exit_code=int(failed))
             self._experiment = None
+
+
+def send_report(
+    folder: Path, name: str, *, project: str, group: str | None, offline: Literal["auto"] | bool
+) -> None:
+    """Tables and figures of a report as a W&B run of its own; a later report continues it.
+
+    Args:
+        folder: with tables/ and figures/; keeps the run's id.
+        name: of the run.
+        project: on W&B.
+        group: of the runs that the report is about.
+        offline: as for `Dashboard`.
+    """
+    stored = folder / "wandb_id.txt"
+    run = wandb.init(
+        project=project,
+        group=group,
+        name=name,
+        job_type="report",
+        dir=folder,
+        id=stored.read_text().strip() if stored.exists() else None,
+        resume="allow",
+        mode=_mode(offline),
+    )
+    try:
+        tables = {f"tables/{t.stem}": pd.read_csv(t) for t in sorted(folder.glob("tables/*.csv"))}
+        pictures = sorted(folder.glob("figures/*.png"))
+        run.log({name: wandb.Table(dataframe=frame) for name, frame in tables.items()})
+        run.log({f"figures/{file.stem}": wandb.Image(str(file)) for file in pictures})
+    finally:
+        if not run.disabled:
+            stored.write_text(f"{run.id}\n")
+        run.finish()
 
 
 def _mode(offline: Literal["auto"] | bool) -> Literal["online", "offline"] | None:

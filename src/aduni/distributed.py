@@ -1,6 +1,5 @@
 """What a method needs of other processes; every function is the identity in a single one."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +12,6 @@ from torch import Tensor
 def rank() -> int:
     """This process's number, 0 in a single process."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-
-
-def is_first_process() -> bool:
-    """Whether this process writes the files; known before the processes are connected."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0 == rank()
 
 
 def world_size() -> int:

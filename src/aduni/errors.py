@@ -1,7 +1,10 @@
 """What is meant for the person at the keyboard."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+from pydantic import ValidationError
 
 
 class UserError(Exception):
@@ -15,3 +18,24 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a mistyped name, empty where nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+def complaint(error: ValidationError, known: Iterable[str] = (), *, path: str = "") -> str:
+    """The first thing that is wrong with checked values, as a sentence with key and value.
+
+    Args:
+        error: what pydantic found.
+        known: keys that exist, for a hint at a mistyped one.
+        path: key of the value that was checked, where it was a single one.
+    """
+    first = error.errors()[0]
+    inner = [str(part) for part in first["loc"] if path == "" or isinstance(part, int)]
+    key = ".".join([path, *inner] if path else inner)
+    if first["type"] == "extra_forbidden":
+        return f"{key} is no known key{did_you_mean(key, known)}; remove it."
+    if first["type"] == "missing":
+        return f"{key} is missing; set it."
+    if first["type"] == "value_error":  # a sentence of ours
+        return f"{key}={first['input']} {first['ctx']['error']}."
+    message = re.sub("^(Input|Value|List) ", "", first["msg"])
+    return f"{key}={first['input']} is not valid: it {message}."

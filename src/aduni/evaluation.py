@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from aduni.checkpoints import load_checkpoint, load_weights
 from aduni.config import Settings
 from aduni.errors import UserError
+from aduni.files import write_csv, write_json
 from aduni.predictions import predict_parts
 from aduni.provenance import provenance
-from aduni.results import RunFolder, evaluate_predictions, write_csv, write_json
+from aduni.results import RunFolder, evaluate_predictions
 from aduni.run import build_data, build_method, describe
 
 

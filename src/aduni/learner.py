@@ -42,6 +42,7 @@ class Learner(LightningModule):
         classes: C.
         entropy: seed of the run and number of the stage, from which random numbers follow.
         stored: plain values that go into every checkpoint under `aduni`.
+        free: names of the parameters that may learn at all (see `learnable`).
     """
 
     def __init__(
@@ -52,12 +53,13 @@ class Learner(LightningModule):
         classes: int,
         entropy: tuple[int, int],
         stored: dict[str, Any],
+        free: frozenset[str],
     ) -> None:
         super().__init__()
         self.method = method
         self._entropy = entropy
         self._stage, self._optimisation, self._stored = stage, optimisation, stored
-        self._frozen = _freeze(method, stage.trainable)
+        self._frozen = _freeze(method, stage.trainable, free)
         self.scores = MetricCollection(
             {
                 "validation_accuracy": MulticlassAccuracy(classes, average="micro"),
@@ -138,7 +140,8 @@ class Learner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Plain values only: checkpoints are loaded with weights_only=True."""
-        checkpoint["aduni"] = {**self._stored, "stage": self._stage.name}
+        stage = {"stage": self._stage.name, "objective": dict(self._stage.objective)}
+        checkpoint["aduni"] = {**self._stored, **stage}
 
     def _note_bad_step(self, loss: Tensor, step: int) -> None:
         # No .item(): it would stall the device in every step.
@@ -155,12 +158,24 @@ class Learner(LightningModule):
             )
 
 
-def _freeze(method: Method, trainable: tuple[str, ...]) -> list[torch.nn.Module]:
-    """Leave gradients only to the named modules; returns the others."""
-    frozen = [
-        module for name, module in method.named_children() if trainable and name not in trainable
-    ]
-    method.requires_grad_(True)
-    for module in frozen:
-        module.requires_grad_(False)
-    return frozen
+def learnable(method: Method) -> frozenset[str]:
+    """Names of the parameters that a new method leaves to be learned: no momentum copy's."""
+    return frozenset(name for name, values in method.named_parameters() if values.requires_grad)
+
+
+def _freeze(
+    method: Method, trainable: tuple[str, ...], free: frozenset[str]
+) -> list[torch.nn.Module]:
+    """Leave gradients only to the named modules; returns the others.
+
+    Raises:
+        ValueError: the method has no such module.
+    """
+    modules = dict(method.named_children())
+    unknown = set(trainable) - set(modules)
+    if unknown:
+        raise ValueError(f"{type(method).__name__} has no module {', '.join(sorted(unknown))}.")
+    for name, values in method.named_parameters():
+        learns = not trainable or name.split(".")[0] in trainable
+        values.requires_grad_(learns and name in free)
+    return [module for name, module in modules.items() if trainable and name not in trainable]

@@ -1,5 +1,7 @@
 """Class probabilities of whole parts, and the table they are stored in."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
@@ -12,6 +14,7 @@ from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Ints
 from aduni.data.tables import ImageTable
 from aduni.errors import UserError
+from aduni.methods.base import Method
 from aduni.results import probability_column
 
 
@@ -38,6 +41,28 @@ def predict_parts(
         rows, probabilities = _probabilities(method, data.evaluation_loader(part), device)
         frames.append(_frame(data.table, part, rows, probabilities))
     return pd.concat(frames, ignore_index=True)
+
+
+@torch.inference_mode()
+def training_features(
+    method: Method, data: ImageDataModule, device: torch.device
+) -> dict[str, NDArray[Any]]:
+    """Pooled features of the training images as they are, for pictures of the feature space.
+
+    Returns:
+        images (n,), labels (n,) class numbers, features (n, D) float16.
+    """
+    method = method.to(device).eval()
+    rows, features = [], []
+    for batch in data.evaluation_loader("train"):
+        rows.append(batch.indices.numpy())
+        features.append(method.encoder(batch.views[0].to(device)).half().cpu().numpy())
+    order = np.concatenate(rows)
+    return {
+        "images": np.array([data.table.images[row] for row in order]),
+        "labels": data.table.labels[order],
+        "features": np.concatenate(features),
+    }
 
 
 @torch.inference_mode()

@@ -1,7 +1,5 @@
-"""The run folder: what is in it, and writing each file whole or not at all."""
+"""The run folder: what is in it, who trains it, and its figures."""
 
-import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
+from filelock import FileLock, Timeout
 
 from aduni.errors import UserError
 from aduni.metrics import evaluate
+
+PATIENCE = 5
+"""Seconds to wait for a lock: whoever asks whether a run is running holds it for a moment."""
 
 
 @dataclass(frozen=True)
@@ -47,65 +48,68 @@ class RunFolder:
         """Figures of a finished run; its presence means that the run is finished."""
         return self.path / "metrics.json"
 
+    @property
+    def failure(self) -> Path:
+        """Why the last try of a planned run failed; absent once a try succeeds."""
+        return self.path / "failure.json"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the process that trains the run."""
+        return self.path / ".lock"
+
+    @property
+    def log(self) -> Path:
+        """The command, warnings, the summary."""
+        return self.path / "train.log"
+
+    @property
+    def console(self) -> Path:
+        """What a planned run printed, all tries."""
+        return self.path / "console.txt"
+
+    @property
+    def features(self) -> Path:
+        """Pooled features of the training images, where `save_features` asks for them."""
+        return self.path / "features.npz"
+
     def checkpoint(self, name: str, stage: str = "") -> Path:
         """The `best` or `last` checkpoint of the final stage, or of an earlier one by its name."""
         return self.path / (stage or "checkpoints") / f"{name}.ckpt"
 
-    def claim(self) -> None:
-        """Take the folder for one run, also against another that starts at the same time.
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training this run; the lock goes with its process.
 
         Raises:
-            UserError: it holds a run.
+            UserError: another process holds it.
         """
         try:
-            self.config.open("x").close()
-        except FileExistsError as error:
+            with FileLock(self.lock, timeout=PATIENCE):
+                yield
+        except Timeout as error:
+            raise UserError(
+                f"{self.path} is being trained by another process; wait for its end, or stop it."
+            ) from error
+
+    def check_fresh(self) -> None:
+        """Raise UserError where the folder holds a run."""
+        if self.config.exists():
             raise UserError(
                 f"{self.path} already holds a run; give another hydra.run.dir, or continue it "
                 f"with resume={self.path}."
-            ) from error
+            )
 
 
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary name to write to; it becomes `path` only if the block succeeds."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """A table with its header, written whole."""
-    with written_whole(path) as temporary:
-        frame.to_csv(temporary, index=False)
-
-
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """Indented JSON, written whole."""
-    with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
+def run_dir(resume: str | None, fresh: str) -> str:
+    """Folder for a new run, or of the run to continue.
 
     Raises:
-        UserError: not one.
+        UserError: there is no run to continue.
     """
-    try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"{path} is not readable as JSON; remove it and run again.") from error
-    return dict(content)
-
-
-def write_yaml(content: dict[str, Any], path: Path) -> None:
-    """YAML, written whole."""
-    with written_whole(path) as temporary:
-        OmegaConf.save(OmegaConf.create(content), temporary)
+    if resume and not RunFolder(Path(resume)).config.is_file():
+        raise UserError(f"resume={resume} holds no run: config.yaml is missing there.")
+    return resume or fresh
 
 
 def training_speed(history: Path) -> dict[str, float | None]:
@@ -133,10 +137,12 @@ def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[s
     Raises:
         UserError: the file does not fit the class names.
     """
-    frame = pd.read_csv(path, dtype={"image": str, "label": str, "predicted": str})
     columns = [probability_column(name) for name in class_names]
-    if not set(columns) <= set(frame.columns):
+    frame = _read_predictions(path)
+    if not {"part", "label", *columns} <= set(frame.columns):
         raise UserError(f"{path} holds predictions of other classes than {', '.join(class_names)}.")
+    if frame[columns].isna().any(axis=None) or not frame["label"].isin(class_names).all():
+        raise UserError(f"{path} is cut or was changed; evaluate or train the run again.")
     figures: dict[str, dict[str, Any] | None] = {}
     for part in ("validation", "test"):
         rows = frame[frame["part"] == part]
@@ -144,6 +150,13 @@ def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[s
         probabilities = rows[columns].to_numpy(dtype=np.float64)
         figures[part] = evaluate(labels, probabilities, class_names) if len(rows) else None
     return figures
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype={"image": str, "label": str, "predicted": str})
+    except ValueError as error:  # pandas' own errors are of this kind
+        raise UserError(f"{path} is not readable as CSV; train the run again.") from error
 
 
 def probability_column(class_name: str) -> str:

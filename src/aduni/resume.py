@@ -5,27 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
-from yaml import YAMLError  # what OmegaConf.load raises
 
 from aduni.config import Settings
 from aduni.errors import UserError
-from aduni.results import RunFolder
+from aduni.files import read_yaml
+from aduni.results import RunFolder, run_dir
 
 FREE = ("resume", "verbose", "num_workers", "dataset.root", "dataset.cache_dir")
 """Keys that may differ from the stored ones: no result depends on them."""
-
-
-def run_dir(resume: str | None, fresh: str) -> str:
-    """Folder for a new run, or of the run to continue.
-
-    Raises:
-        UserError: there is no run to continue.
-    """
-    if resume and not RunFolder(Path(resume)).config.is_file():
-        raise UserError(f"resume={resume} holds no run: config.yaml is missing there.")
-    return resume or fresh
 
 
 def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> Settings:
@@ -62,9 +50,11 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
 
 def _read(path: Path) -> Settings:
     try:
-        return Settings.model_validate(OmegaConf.to_container(OmegaConf.load(path)))
-    except (OSError, ValueError, OmegaConfBaseException, YAMLError, ValidationError) as error:
-        raise UserError(f"{path} is no stored configuration of a run; start a new one.") from error
+        return Settings.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise UserError(
+            f"{path} holds settings that this version does not know; start a new run."
+        ) from error
 
 
 def _replaced(settings: Settings, key: str, value: Any) -> Settings:

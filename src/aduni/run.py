@@ -1,6 +1,7 @@
 """One run: data, stages, one look at the test part, results."""
 
 import logging
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,12 @@ from aduni.config import Settings, build
 from aduni.data.cache import usable_cpus
 from aduni.data.module import ImageDataModule, Loading
 from aduni.data.samplers import Sampler
-from aduni.distributed import is_first_process
+from aduni.files import read_json, write_csv, write_json, write_npz, write_yaml
 from aduni.methods.base import Method, Task
-from aduni.predictions import predict_parts
+from aduni.predictions import predict_parts, training_features
+from aduni.processes import is_first_process
 from aduni.provenance import provenance
-from aduni.results import (
-    RunFolder,
-    evaluate_predictions,
-    read_json,
-    training_speed,
-    write_csv,
-    write_json,
-    write_yaml,
-)
+from aduni.results import RunFolder, evaluate_predictions, training_speed
 from aduni.training import Training
 
 log = logging.getLogger(__name__)
@@ -42,8 +36,15 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     Raises:
         UserError: whatever the user can mend.
     """
-    if settings.resume and folder.metrics.exists():
-        return read_json(folder.metrics)
+    with folder.locked() if is_first_process() else nullcontext():
+        if settings.resume and folder.metrics.exists():
+            return read_json(folder.metrics)
+        if not settings.resume:
+            folder.check_fresh()
+        return _train_and_test(settings, folder)
+
+
+def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     origin = provenance()  # of the code that starts, whatever is checked out in the meantime
     seed_everything(settings.seed, workers=False, verbose=False)
     data = build_data(settings)
@@ -96,7 +97,7 @@ def describe(
     return {
         **settings.names.model_dump(),
         "encoder": settings.encoder["name"],
-        "alpha_settings": {k: v for k, v in settings.alpha.items() if not k.startswith("_")},
+        **_alpha(settings),
         **{key: getattr(settings, key) for key in ("fold", "seed", "epochs", "batch_size", "lr")},
         "image_size": data.image_size,
         "selected_epoch": selected_epoch,
@@ -105,6 +106,14 @@ def describe(
         "split_hash": data.split_hash,
         "training_counts": dict(zip(names, data.training_counts.tolist(), strict=True)),
     }
+
+
+def _alpha(settings: Settings) -> dict[str, Any]:
+    """The schedule and its values; nothing where the method has no alpha."""
+    if "alpha" not in settings.method:
+        return {"alpha": None, "alpha_settings": None}
+    values = {key: value for key, value in settings.alpha.items() if not key.startswith("_")}
+    return {"alpha": settings.names.alpha, "alpha_settings": values}
 
 
 def _dashboard(settings: Settings, folder: RunFolder) -> Any:
@@ -116,9 +125,8 @@ def _dashboard(settings: Settings, folder: RunFolder) -> Any:
 
 def _write_inputs(settings: Settings, folder: RunFolder, data: ImageDataModule) -> None:
     """What the run is made of, before it starts."""
-    folder.claim()
-    write_yaml(settings.model_dump(), folder.config)
     write_csv(data.split, folder.split)
+    write_yaml(settings.model_dump(), folder.config)  # last: it makes the folder resumable
     log.info("split: %s", data.split_hash)
 
 
@@ -127,6 +135,8 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
     folder, data = training.folder, training.data
     predictions = predict_parts(training.method, data, data.protocol.reported, training.device)
     write_csv(predictions, folder.predictions)
+    if training.settings.save_features:
+        write_npz(training_features(training.method, data, training.device), folder.features)
     metrics = {
         **describe(training.settings, data, training.stages[-1]["epoch"]),
         "stages": training.stages,

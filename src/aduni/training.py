@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ from aduni.callbacks import Checkpoints, History, Progress, WholeCheckpoints
 from aduni.checkpoints import load_checkpoint, load_weights, method_state, reuse_stage
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule
-from aduni.distributed import is_first_process, seed_torch
-from aduni.learner import Learner, Optimisation
+from aduni.distributed import seed_torch
+from aduni.learner import Learner, Optimisation, learnable
 from aduni.methods.base import Method, Part, ReadPart, Stage
+from aduni.processes import is_first_process
 from aduni.results import RunFolder
 
 
@@ -42,21 +44,33 @@ class Training:
     stages: list[dict[str, Any]] = field(default_factory=list)
     found: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._learnable = learnable(self.method)
+
     def run(self) -> None:
         """All stages; those that a resumed run has behind it are not repeated."""
         for number, stage in enumerate(self.method.stages):
+            if stage.epochs and not stage.reuse:
+                self._draw(number, stage)  # a later stage's mistakes end the run before the first
+        for number, stage in enumerate(self.method.stages):
             if stage.reuse:
-                epoch = reuse_stage(self.method, stage, self._stored())
-            else:
-                epoch = self._train(number, stage)
-            self.stages.append(
-                {
-                    "name": stage.name,
-                    "epochs": 0 if stage.reuse else stage.epochs,
-                    "handed_over": stage.reuse or _chosen(stage),
-                    "epoch": epoch,
-                }
-            )
+                self.stages.append(self._reuse(number, stage))
+                continue
+            epoch = self._train(number, stage)
+            done = {"epochs": stage.epochs, "handed_over": _chosen(stage), "epoch": epoch}
+            self.stages.append({"name": stage.name, **done})
+
+    def _reuse(self, number: int, stage: Stage) -> dict[str, Any]:
+        """A stage of another run; a copy stays in this one, for the case that it is resumed."""
+        kept = self.folder.checkpoint("best", self._place(number))
+        if kept.exists():
+            checkpoint = load_checkpoint(kept, "resume")
+            load_weights(self.method, checkpoint)
+            origin: dict[str, Any] = checkpoint["aduni"]["origin"]
+        else:
+            origin = reuse_stage(self.method, stage, self._stored())
+            self._keep(stage, kept, origin["epoch"], origin=origin)
+        return {"name": stage.name, "epochs": 0, "handed_over": stage.reuse, **origin}
 
     def _train(self, number: int, stage: Stage) -> int:
         """One stage; returns the epoch whose weights it leaves in the method."""
@@ -68,11 +82,11 @@ class Training:
             seed_torch(self.settings.seed, number)  # the same numbers in a resumed run
             self.found |= stage.begin(self._reader())
         if stage.epochs == 0:
-            self._keep(stage, place)
-            return int(self.stages[-1]["epoch"])
+            epoch = int(self.stages[-1]["epoch"])
+            self._keep(stage, self.folder.checkpoint("best", place), epoch)
+            return epoch
         if not last.exists() or _epoch(last) + 1 < stage.epochs:
-            sampler = stage.sampler or build(self.settings.sampler)
-            self.data.begin_stage(sampler, views=stage.views, epochs=stage.epochs, number=number)
+            self._draw(number, stage)
             self.method.train()  # the learner freezes what the stage does not train
             trainer.fit(
                 self._learner(number, stage),
@@ -84,6 +98,15 @@ class Training:
         load_weights(self.method, chosen)
         return int(chosen["epoch"])
 
+    def _draw(self, number: int, stage: Stage) -> None:
+        self.data.begin_stage(
+            stage.sampler or build(self.settings.sampler),
+            views=stage.views,
+            epochs=stage.epochs,
+            number=number,
+            least_of_class=stage.least_of_class,
+        )
+
     def _reader(self) -> ReadPart:
         self.method.to(self.device)
 
@@ -94,16 +117,13 @@ class Training:
 
         return read
 
-    def _keep(self, stage: Stage, place: str) -> None:
+    def _keep(self, stage: Stage, path: Path, epoch: int, **further: Any) -> None:
         """The checkpoint of a stage that takes no steps."""
         if not is_first_process():
             return
-        content = {
-            "state_dict": method_state(self.method),
-            "epoch": self.stages[-1]["epoch"],
-            "aduni": {**self._stored(), "stage": stage.name},
-        }
-        WholeCheckpoints().save_checkpoint(content, self.folder.checkpoint("best", place))
+        stored = {**self._stored(), "stage": stage.name, "objective": {}, **further}
+        content = {"state_dict": method_state(self.method), "epoch": epoch, "aduni": stored}
+        WholeCheckpoints().save_checkpoint(content, path)
 
     def _place(self, number: int) -> str:
         """Earlier stages keep their checkpoints in folders of their own."""
@@ -129,7 +149,10 @@ class Training:
             weight_decay=settings.weight_decay,
         )
         classes, entropy = len(self.data.table.class_names), (settings.seed, number)
-        return Learner(self.method, stage, optimisation, classes, entropy, self._stored())
+
+        return Learner(
+            self.method, stage, optimisation, classes, entropy, self._stored(), self._learnable
+        )
 
     def _trainer(self, stage: Stage, place: str) -> Trainer:
         select = self.data.protocol.select if stage.scored else None

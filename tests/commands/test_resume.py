@@ -107,4 +107,4 @@ def test_a_damaged_configuration_is_refused(train):
     finished, _ = train(f"resume={run}")
 
     assert finished.status == 1
-    assert "config.yaml is no stored configuration" in finished.err
+    assert "config.yaml is not readable as YAML" in finished.err

@@ -11,7 +11,7 @@ import pytest
 from aduni.data.splits import check_parts, group_rows, read_split, split_frame, split_hash
 from aduni.data.tables import ImageTable
 from aduni.errors import UserError
-from aduni.results import write_csv
+from aduni.files import write_csv
 
 CLASSES = ["A", "B", "C", "D"]
 COUNTS = [300, 90, 40, 20]

@@ -169,5 +169,13 @@ def test_rates_and_their_adam_are_restored():
 
 
 def test_a_batch_without_two_images_of_a_class_is_refused():
-    with pytest.raises(UserError, match="batch_size=4 or more"):
+    with pytest.raises(UserError, match="sampler@method.classifier_sampler=upsample"):
         make_method().classifier_loss(make_batch(1), 0)
+
+
+def test_every_batch_of_the_second_stage_must_hold_two_images_of_each_class():
+    assert [stage.least_of_class for stage in make_method().stages] == [0, 2]
+
+
+def test_a_new_classifier_without_steps_is_refused(refusal):
+    refusal(lambda: make_method(classifier_share=0.0), "method.classifier_share=0")

@@ -1,4 +1,4 @@
-"""The CE family: a loss on the logits of one view, with mixup and post-hoc adjustment."""
+"""The CE family: a loss on the logits of one view, with mixup."""
 
 import math
 from typing import Any
@@ -75,27 +75,6 @@ def test_the_loss_knows_the_class_counts():
     terms = make_method(loss=balanced_softmax).loss(make_batch(), 0)
 
     torch.testing.assert_close(terms["loss"], expected.mean())
-
-
-def test_post_hoc_adjustment_is_for_predictions_alone():
-    method = make_method(post_hoc_adjustment=1.0)
-    prior = torch.tensor([0.8, 0.1, 0.1])
-
-    torch.testing.assert_close(
-        method(make_batch().views[0]), torch.tensor([[2.0, 0, 0], [1, 1, 3]]) - prior.log()
-    )
-    assert torch.equal(
-        method.loss(make_batch(), 0)["loss"], make_method().loss(make_batch(), 0)["loss"]
-    )
-
-
-def test_a_uniform_prior_adjusts_nothing_but_a_constant():
-    method = make_method(post_hoc_adjustment=1.0)
-    method.class_counts.fill_(5)
-
-    logits = method(make_batch().views[0])
-
-    torch.testing.assert_close(logits.softmax(1), make_method()(make_batch().views[0]).softmax(1))
 
 
 def test_mixup_mixes_images_and_losses_alike(monkeypatch):

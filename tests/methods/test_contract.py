@@ -14,11 +14,12 @@ from aduni.checkpoints import load_weights
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule
 from aduni.evaluation import evaluate_checkpoint
-from aduni.learner import Learner, Optimisation
+from aduni.files import read_json
+from aduni.learner import Learner, Optimisation, learnable
 from aduni.methods.balms import MetaSampler
 from aduni.methods.base import Method, Stage
 from aduni.models.memory import KeyQueue, MomentumCopy
-from aduni.results import RunFolder, read_json
+from aduni.results import RunFolder
 from aduni.run import build_data, build_method, run
 from composing import options, settings_of
 
@@ -126,6 +127,15 @@ def test_metrics_say_which_weights_were_handed_over(trained):
     assert metrics["selected_epoch"] == metrics["stages"][-1]["epoch"]
 
 
+def test_metrics_name_an_alpha_where_the_method_has_one(trained):
+    name = trained.settings.names.alpha if hasattr(trained.initial, "alpha") else None
+
+    metrics = read_json(trained.folder.metrics)
+
+    assert metrics["alpha"] == name
+    assert (metrics["alpha_settings"] is None) == (name is None)
+
+
 def test_a_stored_checkpoint_predicts_the_same_to_the_bit(trained, tmp_path):
     evaluate_checkpoint(trained.folder.checkpoint("best"), None, tmp_path)
 
@@ -174,9 +184,10 @@ def _steps(trained: Trained, method: Method, number: int, count: int) -> list[fl
 
 
 def _learner(method: Method, number: int) -> Learner:
-    """Freezes what the stage does not train."""
+    """Freezes what the stage does not train; of a new method."""
     optimisation = Optimisation(0.05, 0.001, 0, 0.9, 1e-4)
-    return Learner(method, _with_steps(method)[number], optimisation, 10, (0, 0), {})
+    free = learnable(method)
+    return Learner(method, _with_steps(method)[number], optimisation, 10, (0, 0), {}, free)
 
 
 def test_methods_are_found_by_listing_the_folder():

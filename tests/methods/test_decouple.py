@@ -1,5 +1,6 @@
 """Decouple: four classifiers on one representation, each against its definition."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from aduni.batch import Batch
-from aduni.losses.softmax import cross_entropy
+from aduni.losses.softmax import balanced_softmax, cross_entropy, focal
 from aduni.methods.base import Task
 from aduni.methods.decouple import Decouple
 
@@ -53,6 +54,20 @@ def test_the_first_stage_is_cross_entropy_on_encoder_and_classifier():
     assert first.sampler is None  # the run's
 
 
+def test_a_stage_of_another_loss_has_another_objective():
+    losses = (
+        cross_entropy,
+        partial(focal, gamma=1.0),
+        partial(focal, gamma=2.0),
+        partial(balanced_softmax),
+    )
+    stages = [make_method(loss=loss, mixup=mixup).stages for loss in losses for mixup in (0, 0.2)]
+
+    found = [tuple(sorted(first.objective.items())) for first, _ in stages]
+    assert len(set(found)) == 8
+    assert not any(second.objective for _, second in stages)  # no other run can take it
+
+
 @pytest.mark.parametrize(("kind", "learns"), [("crt", "classifier"), ("lws", "scale")])
 def test_learned_classifiers_take_a_tenth_of_the_epochs_on_their_own_sampler(kind, learns):
     _, second = make_method(classifier=kind, classifier_sampler="balanced").stages
@@ -67,14 +82,19 @@ def test_crt_forgets_the_first_classifier():
     assert not torch.isclose(method.classifier.linear.weight, WEIGHTS).any()
 
 
-def test_crt_without_epochs_and_reinitialisation_is_the_first_stage():
-    method = make_method(classifier_share=0.0, reinitialise=False)
-    _, second = method.stages
-    images = VALIDATION.views[0]
-    before = method(images)
+def test_a_new_classifier_without_steps_is_refused(refusal):
+    refusal(lambda: make_method(classifier_share=0.0), "method.classifier_share=0")
 
-    assert (second.epochs, second.begin) == (0, None)
-    assert torch.equal(method(images), before)
+
+@pytest.mark.parametrize(
+    "options",
+    [{"reinitialise": False}, *({"classifier": kind} for kind in ("lws", "tau_norm", "ncm"))],
+    ids=str,
+)
+def test_classifiers_that_start_from_the_first_stage_need_no_steps(options):
+    _, second = make_method(classifier_share=0.0, **options).stages
+
+    assert second.epochs == 0
 
 
 def test_lws_learns_a_factor_per_class_and_no_weights():

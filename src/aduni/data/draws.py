@@ -8,6 +8,7 @@ from torch.utils.data import Sampler as TorchSampler
 
 from aduni.data.samplers import Ints, Sampler
 from aduni.distributed import rank, world_size
+from aduni.errors import UserError
 
 
 class Draw(NamedTuple):
@@ -36,15 +37,29 @@ class TrainingDraws(TorchSampler[list[Draw]]):
         epochs: T, the stage's length.
         seed: of the run.
         batch_size: of all ranks together.
+        least_of_class: images of each class that every batch must hold.
+
+    Raises:
+        UserError: a batch of the first epoch holds fewer.
     """
 
     def __init__(
-        self, sampler: Sampler, rows: Ints, labels: Ints, *, epochs: int, seed: int, batch_size: int
+        self,
+        sampler: Sampler,
+        rows: Ints,
+        labels: Ints,
+        *,
+        epochs: int,
+        seed: int,
+        batch_size: int,
+        least_of_class: int = 0,
     ) -> None:
         self._sampler, self._rows, self._labels = sampler, rows, labels
         self._epochs, self._seed, self._batch_size = epochs, seed, batch_size
         self._epoch = 0
-        self._length = len(self._batches())
+        batches = self._batches()
+        self._length = len(batches)
+        self._check(batches, least_of_class)
 
     @property
     def sampler(self) -> "TrainingDraws":
@@ -67,6 +82,16 @@ class TrainingDraws(TorchSampler[list[Draw]]):
         for batch in batches:
             yield joined[start : start + len(batch)][rank() :: world_size()]
             start += len(batch)
+
+    def _check(self, batches: list[Ints], least: int) -> None:
+        classes = int(self._labels.max()) + 1
+        for batch in batches if least else ():
+            if np.bincount(self._labels[batch], minlength=classes).min() < least:
+                raise UserError(
+                    f"batch_size={self._batch_size} does not give this stage {least} images of "
+                    f"each class in every batch; use batch_size={least * classes} or more, and a "
+                    "sampler with equally many of each class (upsample) for this stage."
+                )
 
     def _batches(self) -> list[Ints]:
         return self._sampler.batches(

@@ -159,7 +159,9 @@ class ImageDataModule(LightningDataModule):
         """Build the cache, once a machine."""
         _ = self.cache
 
-    def begin_stage(self, sampler: Sampler, *, views: int, epochs: int, number: int = 0) -> None:
+    def begin_stage(
+        self, sampler: Sampler, *, views: int, epochs: int, number: int = 0, least_of_class: int = 0
+    ) -> None:
         """Say what the next `train_dataloader` is to draw; raises UserError if it cannot.
 
         Args:
@@ -167,6 +169,7 @@ class ImageDataModule(LightningDataModule):
             views: V.
             epochs: T, the stage's length.
             number: of the stage; later ones must not repeat the first one's draws and views.
+            least_of_class: images of each class that every batch must hold.
         """
         rows = self.rows("train")
         loading = self.loading
@@ -180,6 +183,7 @@ class ImageDataModule(LightningDataModule):
             epochs=epochs,
             seed=seed,
             batch_size=loading.batch_size,
+            least_of_class=least_of_class,
         )
         self._stage = _StageData(draws, views, seed)
 

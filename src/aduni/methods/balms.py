@@ -104,6 +104,7 @@ class BALMS(Retrained):
         **retrained: Any,
     ) -> None:
         super().__init__(encoder, task, **retrained)
+        self.check_steps()
         self.meta_sampler = MetaSampler(task.class_counts, meta_lr)
         self.classifier_sampler = classifier_sampler
         self.virtual_lr = virtual_lr
@@ -117,10 +118,11 @@ class BALMS(Retrained):
             trainable=("classifier",),
             sampler=self.classifier_sampler,
             begin=self.reset_classifier,
+            least_of_class=2,
         )
 
     def classifier_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Update the rates, then Balanced Softmax on the drawn batch; alike on all ranks."""
+        """Update the rates, then Balanced Softmax on the drawn batch of all ranks' images."""
         features = gather(full_precision(self.encoder(batch.views.flatten(0, 1))))
         labels = gather(batch.labels)
         pool, meta = _halves(labels, len(self.class_counts))
@@ -183,9 +185,8 @@ def _halves(labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     each = int(counts.min()) // 2
     if each == 0:
         raise UserError(
-            f"batch_size={len(labels)} does not hold two images of each class, one to draw from "
-            f"and one for the meta batch; use batch_size={2 * classes} or more and "
-            "method.classifier_sampler._target_=aduni.data.samplers.Upsample."
+            "A batch does not hold two images of each class, one to draw from and one for the "
+            "meta batch; use sampler@method.classifier_sampler=upsample."
         )
     order = labels.argsort(stable=True)
     starts = counts.cumsum(0) - counts

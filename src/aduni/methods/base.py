@@ -1,15 +1,18 @@
 """The contract between a method and everything else."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from aduni.batch import Batch
 
 Part = Literal["train", "validation"]
+
+CheckpointPath = Annotated[str, Field(min_length=1)]
 
 ReadPart = Callable[[Part], Iterable[Batch]]
 """Gives a part's images as they are, once each, on the device of the method."""
@@ -53,7 +56,10 @@ class Stage:
         hand_over: weights that the next stage, or the test, starts from.
         scored: whether `forward` gives logits worth validating yet; if not, the last weights are
             handed over.
-        reuse: checkpoint whose weights of the trainable modules take this stage's place.
+        objective: plain values that say what the loss minimises.
+        reuse: checkpoint whose weights of the trainable modules take this stage's place; a stage of
+            the same objective must have left it. Empty objectives are those of no reusable stage.
+        least_of_class: images of each class that every batch must hold.
     """
 
     name: str
@@ -65,7 +71,9 @@ class Stage:
     begin: Callable[[ReadPart], dict[str, Any]] | None = None
     hand_over: Literal["best", "last"] = "best"
     scored: bool = True
+    objective: Mapping[str, Any] = field(default_factory=dict)
     reuse: str | None = None
+    least_of_class: int = 0
 
 
 class Method(nn.Module):
@@ -73,7 +81,12 @@ class Method(nn.Module):
 
     A subclass is built by `_target_` from its YAML with `encoder` and `task` handed down, and
     defines `stages` in the order in which they run.
+
+    Attributes:
+        encoder: (N, 3, H, W) images -> (N, D) features that predictions are made from.
     """
+
+    encoder: nn.Module
 
     @property
     @abstractmethod

@@ -1,6 +1,6 @@
 """CICL: balanced supervised contrastive learning, then a classifier (Marrakchi et al. 2021)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
@@ -9,7 +9,7 @@ from aduni.batch import Batch
 from aduni.distributed import global_mean
 from aduni.losses.contrastive import supervised_contrastive
 from aduni.losses.softmax import cross_entropy
-from aduni.methods.base import Method, Stage, Task, share_of
+from aduni.methods.base import CheckpointPath, Method, Stage, Task, share_of
 from aduni.methods.contrasts import gather_contrasts
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
@@ -27,6 +27,8 @@ class CICL(Method):
         embedding: length of the embedding.
         dropout: before the classifier.
         classifier_share: length of the second stage, as a share of the first one's epochs.
+        hand_over: weights of the first stage that the second starts from: there is no score to
+            select better ones by.
         stage1_ckpt: checkpoint of an earlier run on the same split whose encoder and projector
             take the place of the first stage; None to train it.
     """
@@ -44,7 +46,8 @@ class CICL(Method):
         embedding: PositiveInt = 128,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
         classifier_share: Annotated[float, Field(gt=0)] = 0.1,
-        stage1_ckpt: str | None = None,
+        hand_over: Literal["last"] = "last",
+        stage1_ckpt: CheckpointPath | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -54,6 +57,7 @@ class CICL(Method):
         self.base_temperature = base_temperature
         self.epochs = task.epochs
         self.classifier_epochs = share_of(task.epochs, classifier_share)
+        self.hand_over: Literal["last"] = hand_over
         self.stage1_ckpt = stage1_ckpt
         self.register_buffer("class_counts", task.class_counts)
 
@@ -66,8 +70,13 @@ class CICL(Method):
             self.representation_loss,
             views=2,
             trainable=("encoder", "projector"),
-            hand_over="last",
+            hand_over=self.hand_over,
             scored=False,
+            objective={
+                "loss": supervised_contrastive.__qualname__,
+                "temperature": self.temperature,
+                "base_temperature": self.base_temperature,
+            },
             reuse=self.stage1_ckpt,
         )
         second = Stage(

@@ -56,6 +56,8 @@ class Decouple(Retrained):
         self.classifier_sampler = classifier_sampler
         self.reinitialise = reinitialise
         self.tau_grid = tau_grid
+        if classifier == "crt" and reinitialise:
+            self.check_steps()
 
     def classifier_stage(self) -> Stage:
         """Of the chosen kind."""

@@ -7,8 +7,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from aduni.errors import UserError
 from aduni.losses.precision import full_precision
-from aduni.methods.base import ReadPart, Stage, Task, share_of
+from aduni.methods.base import CheckpointPath, ReadPart, Stage, Task, share_of
 from aduni.methods.softmax import Softmax
 from aduni.models.encoder import Encoder
 
@@ -33,7 +34,7 @@ class Retrained(Softmax):
         *,
         classifier_share: Annotated[float, Field(ge=0)] = 0.1,
         hand_over: Literal["best", "last"] = "best",
-        stage1_ckpt: str | None = None,
+        stage1_ckpt: CheckpointPath | None = None,
         **softmax: Any,
     ) -> None:
         super().__init__(encoder, task, **softmax)
@@ -50,6 +51,7 @@ class Retrained(Softmax):
             self.loss,
             trainable=("encoder", "classifier"),
             hand_over=self.hand_over,
+            objective=self.objective,
             reuse=self.stage1_ckpt,
         )
         return (first, self.classifier_stage())
@@ -57,6 +59,14 @@ class Retrained(Softmax):
     @abstractmethod
     def classifier_stage(self) -> Stage:
         """The second stage; the encoder is not among its trainable modules."""
+
+    def check_steps(self) -> None:
+        """Raise UserError where a new classifier would stay as it was drawn."""
+        if self.classifier_epochs == 0:
+            raise UserError(
+                "method.classifier_share=0 would leave the new classifier untrained; give a share "
+                "above 0."
+            )
 
     def reset_classifier(self, read: ReadPart) -> dict[str, Any]:
         """Forget the first stage's classifier."""

@@ -1,6 +1,6 @@
 """The CE family: encoder and linear classifier under a loss on the logits."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, NonNegativeFloat
@@ -24,8 +24,6 @@ class Softmax(Method):
         dropout: before the classifier.
         mixup: a of the Beta(a, a) distribution that the mixing factors come from (Zhang et al.
             2018); 0 for none.
-        post_hoc_adjustment: tau of the trained model's logits z_c - tau log pi_c (Menon et al.
-            2021, equation 9); 0 for none.
     """
 
     class_counts: Tensor
@@ -38,26 +36,30 @@ class Softmax(Method):
         loss: SoftmaxLoss,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
         mixup: NonNegativeFloat = 0.0,
-        post_hoc_adjustment: NonNegativeFloat = 0.0,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.classifier = Classifier(encoder.features, task.classes, dropout)
         self.softmax_loss = loss
         self.mixup = mixup
-        self.post_hoc_adjustment = post_hoc_adjustment
         self.epochs = task.epochs
         self.register_buffer("class_counts", task.class_counts)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """One stage on one view."""
-        return (Stage("train", self.epochs, self.loss),)
+        return (Stage("train", self.epochs, self.loss, objective=self.objective),)
+
+    @property
+    def objective(self) -> dict[str, Any]:
+        """The loss by name, with its options and those of the mixing."""
+        function = getattr(self.softmax_loss, "func", self.softmax_loss)
+        options = getattr(self.softmax_loss, "keywords", {})
+        return {"loss": function.__qualname__, **options, "mixup": self.mixup}
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, C) logits."""
-        prior = self.class_counts / self.class_counts.sum()
-        return self._logits(images) - self.post_hoc_adjustment * prior.log()
+        return self._logits(images)
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         """Mean loss of the batch, mixed or not."""

@@ -1,0 +1,32 @@
+"""Post-hoc logit adjustment: the prior leaves a trained model's logits (Menon et al. 2021)."""
+
+from typing import Any
+
+from pydantic import NonNegativeFloat
+from torch import Tensor
+
+from aduni.methods.base import Task
+from aduni.methods.softmax import Softmax
+from aduni.models.encoder import Encoder
+
+
+class PostHoc(Softmax):
+    """Trained as in `Softmax`; predicts from z_c - tau log pi_c, pi_c = n_c / sum n (equation 9).
+
+    Args:
+        encoder: the encoder.
+        task: class counts, epochs.
+        tau: strength of the adjustment; 0 for none.
+        softmax: arguments of `Softmax`.
+    """
+
+    def __init__(
+        self, encoder: Encoder, task: Task, *, tau: NonNegativeFloat = 1.0, **softmax: Any
+    ) -> None:
+        super().__init__(encoder, task, **softmax)
+        self.tau = tau
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, C) adjusted logits."""
+        prior = self.class_counts / self.class_counts.sum()
+        return self._logits(images) - self.tau * prior.log()

@@ -1,0 +1,102 @@
+"""plan.json: the runs that a reproduction consists of, and how far each has come."""
+
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ValidationError
+
+from aduni.errors import UserError
+from aduni.files import read_json
+from aduni.results import RunFolder
+
+State = Literal["done", "running", "failed", "stopped", "missing"]
+"""`stopped` has begun and goes on from its last checkpoint at the next call."""
+
+
+class PlannedRun(BaseModel, extra="forbid", frozen=True):
+    """One training.
+
+    Attributes:
+        id: hash of the resolved configuration and the split.
+        folder: its name below `runs`.
+        dataset: name of the data set.
+        fold: test fold.
+        seed: of the training.
+        rows: (table, label of the row) of every row that the run is part of.
+        overrides: of train.py.
+        first_stage: id of the run whose best checkpoint takes the first stage's place.
+    """
+
+    id: str
+    folder: str
+    dataset: str
+    fold: int
+    seed: int
+    rows: tuple[tuple[str, str], ...]
+    overrides: tuple[str, ...]
+    first_stage: str | None = None
+
+
+class Plan(BaseModel, extra="forbid", frozen=True):
+    """All runs of a profile.
+
+    Attributes:
+        profile: its name.
+        folds: planned ones.
+        runs: first stages come before what needs them.
+    """
+
+    profile: str
+    folds: tuple[int, ...]
+    runs: tuple[PlannedRun, ...]
+
+
+def read_plan(root: Path) -> Plan | None:
+    """The plan in a folder; None where there is none.
+
+    Raises:
+        UserError: it is unreadable or of another version.
+    """
+    path = root / "plan.json"
+    if not path.exists():
+        return None
+    try:
+        return Plan.model_validate(read_json(path))
+    except ValidationError as error:
+        raise UserError(
+            f"{path} was written by another version of this project; remove it, and "
+            "reproduce.py writes it again."
+        ) from error
+
+
+def run_folder(root: Path, run: PlannedRun) -> RunFolder:
+    """Where a planned run lies."""
+    return RunFolder(root / "runs" / run.folder)
+
+
+def state_of(folder: RunFolder) -> State:
+    """How far a run has come, by its files and its lock."""
+    if folder.metrics.exists():
+        return "done"
+    if is_running(folder):
+        return "running"
+    if folder.failure.exists():
+        return "failed"
+    return "stopped" if folder.config.exists() else "missing"
+
+
+def is_running(folder: RunFolder) -> bool:
+    """Whether some process trains it now."""
+    if not folder.lock.exists():
+        return False
+    try:
+        with FileLock(folder.lock, blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
+def failure_of(folder: RunFolder) -> str:
+    """Why the last try failed, as one sentence."""
+    return str(read_json(folder.failure)["reason"])

@@ -1,0 +1,90 @@
+"""Bootstrap of two rows' differences over their pooled out-of-fold predictions."""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+
+from aduni.report.runs import Run
+from aduni.report.tables import Unit
+
+Floats = NDArray[np.float64]
+Units = dict[Unit, Run]
+
+RESAMPLES = 2000
+SEED = 0
+CHUNK = 200  # resamples at a time: 10,000 groups take 16 MB
+
+
+@lru_cache(maxsize=2)
+def group_draws(groups: int) -> NDArray[np.uint8]:
+    """(RESAMPLES, groups) how often each group is in a bootstrap sample; always the same."""
+    rng = np.random.default_rng(SEED)
+    draws = np.empty((RESAMPLES, groups), dtype=np.uint8)  # a count over 255 does not happen
+    for row in draws:
+        row[:] = np.bincount(rng.integers(groups, size=groups), minlength=groups)
+    draws.flags.writeable = False
+    return draws
+
+
+def scores(confusion: Floats) -> Floats:
+    """(n, 2) accuracy and macro F1 of (n, C, C) confusion matrices, as in `aduni.metrics`."""
+    hits = np.diagonal(confusion, axis1=1, axis2=2)
+    sizes = confusion.sum(axis=1) + confusion.sum(axis=2)
+    f1 = 2 * hits / np.where(sizes > 0, sizes, 1)
+    return np.stack([hits.sum(axis=1) / confusion.sum(axis=(1, 2)), f1.mean(axis=1)], axis=1)
+
+
+def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
+    """Test images of all folds and seeds with what both rows took them for.
+
+    An image that s seeds of a fold have predicted stands there s times with weight 1/s, so that
+    confusion counts are the mean over seeds and no fold counts more for having more of them.
+
+    Args:
+        row: runs by fold and seed.
+        baseline: runs of the same folds and seeds, on the same images.
+
+    Returns:
+        label, row, baseline (class numbers), group, weight.
+    """
+    frames = []
+    for unit, run in row.items():
+        _, labels, probabilities = run.test_predictions()
+        _, _, others = baseline[unit].test_predictions()
+        test = run.split[run.split["part"] == "test"].sort_values("image")
+        outcomes = {
+            "label": labels,
+            "row": probabilities.argmax(axis=1),
+            "baseline": others.argmax(axis=1),
+            "group": test["group"].to_numpy(),
+            "weight": 1 / sum(fold == unit[0] for fold, _ in row),
+        }
+        frames.append(pd.DataFrame(outcomes))
+    return pd.concat(frames, ignore_index=True)
+
+
+def bootstrap(outcomes: pd.DataFrame, classes: int) -> tuple[Floats, Floats]:
+    """Differences in accuracy and macro F1: (2,) of the sample, (RESAMPLES, 2) of its resamples.
+
+    Whole groups are drawn, since photographs of one lesion depend on one another; both rows share
+    the draws.
+
+    Args:
+        outcomes: see `pooled_outcomes`.
+        classes: C.
+    """
+    numbers, names = pd.factorize(outcomes["group"], sort=True)
+    draws = group_draws(len(names))
+    of_rows = []
+    for column in ("row", "baseline"):
+        cells = (outcomes["label"] * classes + outcomes[column]).to_numpy()
+        entries = (outcomes["weight"].to_numpy(), (cells, numbers))
+        counts = coo_array(entries, shape=(classes**2, len(names))).tocsr()
+        parts = [counts @ draws[i : i + CHUNK].T.astype(float) for i in range(0, RESAMPLES, CHUNK)]
+        confusion = np.hstack([counts.sum(axis=1)[:, None], *parts]).T
+        of_rows.append(scores(confusion.reshape(-1, classes, classes)))
+    differences = of_rows[0] - of_rows[1]
+    return differences[0], differences[1:]

@@ -1,0 +1,88 @@
+"""What the tables consist of: rows, the overrides that define them, the paper's figures."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from omegaconf import OmegaConf
+from pydantic import BaseModel
+
+from aduni.errors import UserError, did_you_mean
+
+PaperFigure = tuple[float, float]
+"""Mean and standard deviation over the paper's five folds."""
+
+
+class Row(BaseModel, extra="forbid", frozen=True):
+    """One row of a table.
+
+    Attributes:
+        name: shown.
+        overrides: of train.py; a run that has all these values belongs to the row.
+        block: rows of one block compete with each other; empty where there is one block only.
+        after: name of the row whose run is the first stage of this row's.
+        paper: by data set and figure.
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    block: str = ""
+    after: str | None = None
+    paper: dict[str, dict[str, PaperFigure]] = {}
+
+    @property
+    def label(self) -> str:
+        """Names the row among all of its table."""
+        return f"{self.block}, {self.name}" if self.block else self.name
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The overrides by key."""
+        pairs = (override.split("=", 1) for override in self.overrides)
+        return {key: OmegaConf.from_dotlist([f"value={text}"]).value for key, text in pairs}
+
+    def holds(self, config: dict[str, Any]) -> bool:
+        """Whether a run's resolved configuration has the row's values.
+
+        Args:
+            config: what the run's config.yaml holds; a group is compared by the name of its option.
+        """
+        names = config["names"]
+        return all(
+            (names[key] if key in names else _select(config, key)) == value
+            for key, value in self.values.items()
+        )
+
+
+class Definition(BaseModel, extra="forbid", frozen=True):
+    """A table of the paper.
+
+    Attributes:
+        title: shown.
+        rows: from top to bottom.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+
+    def only(self, names: Sequence[str]) -> "Definition":
+        """With some of the rows, in the table's order.
+
+        Raises:
+            UserError: there is no such row.
+        """
+        known = [row.name for row in self.rows]
+        for name in names:
+            if name not in known:
+                raise UserError(
+                    f"{self.title} has no row {name}{did_you_mean(name, known)}; it has "
+                    f"{', '.join(dict.fromkeys(known))}."
+                )
+        return self.model_copy(update={"rows": tuple(r for r in self.rows if r.name in names)})
+
+
+def _select(config: Any, key: str) -> Any:
+    """The value at a dotted key; None where there is none."""
+    for part in key.split("."):
+        config = config.get(part) if isinstance(config, dict) else None
+    return config

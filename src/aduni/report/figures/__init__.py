@@ -1,0 +1,1 @@
+"""The paper's figures and some more, drawn from finished runs."""

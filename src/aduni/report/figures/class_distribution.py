@@ -1,0 +1,28 @@
+"""Figure 1: how unequal the classes are."""
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+from aduni.report.figures.style import BLUE, COLUMN, SMALL, new_figure, small_ticks, styled
+
+
+@styled
+def draw_class_distribution(counts: Mapping[str, int], dataset: str) -> Figure:
+    """Images of each class as bars, with their numbers.
+
+    Args:
+        counts: by class, from top to bottom.
+        dataset: its name.
+    """
+    figure = new_figure(COLUMN, 0.65 + 0.2 * len(counts))
+    axes = figure.subplots()
+    bars = axes.barh(list(counts), list(counts.values()), height=0.7, color=BLUE)
+    axes.bar_label(bars, fmt="{:.0f}", padding=2, fontsize=SMALL)
+    axes.invert_yaxis()
+    axes.set_xlim(0, max(counts.values()) * 1.15)  # room for the numbers
+    axes.set_xlabel("Images")
+    axes.set_title(f"{dataset}: images of each class")
+    small_ticks(axes)
+    axes.tick_params(axis="y", length=0)
+    return figure

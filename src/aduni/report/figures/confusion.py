@@ -1,0 +1,67 @@
+"""Which classes are taken for which, row by row of the table."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+
+from aduni.report.figures.f1_by_class import clear_frame, write_cells
+from aduni.report.figures.panels import grid
+from aduni.report.figures.pooled import pooled_test
+from aduni.report.figures.style import PAGE, SEQUENTIAL, small_ticks, styled, wrapped
+from aduni.report.runs import Run
+
+PER_LINE = 3
+
+
+def pooled_confusion(runs: Sequence[Run], class_names: Sequence[str]) -> NDArray[np.int64]:
+    """(C, C) images by true (first) and predicted class, test parts of all runs."""
+    labels, probabilities = pooled_test(runs, class_names)
+    predicted = probabilities.argmax(axis=1)
+    counts: NDArray[np.int64] = confusion_matrix(labels, predicted, labels=range(len(class_names)))
+    return counts
+
+
+def row_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(C, C) shares of the true class; NaN for a class without images."""
+    sums = counts.sum(axis=1, keepdims=True).astype(float)
+    shares: NDArray[np.float64] = counts / np.where(sums > 0, sums, np.nan)
+    return shares
+
+
+@styled
+def draw_confusion(
+    matrices: Mapping[str, NDArray[np.int64]], class_names: list[str], dataset: str
+) -> Figure:
+    """A matrix for each row, of page width: colours are shares of the true class, numbers images.
+
+    Args:
+        matrices: (C, C) by the row's label, true classes first.
+        class_names: C names.
+        dataset: its name.
+    """
+    figure, panels = grid(list(matrices), PER_LINE, PAGE, PAGE / PER_LINE)
+    for panel, (label, counts) in zip(panels, matrices.items(), strict=True):
+        shares = row_shares(counts)
+        image = panel.axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
+        texts = [[f"{count}" for count in row] for row in counts]
+        write_cells(panel.axes, shares, texts)
+        panel.axes.set_title(wrapped(label, 36))
+        _name_classes(panel.axes, class_names, panel.left, panel.bottom)
+    drawn = [panel.axes for panel in panels]
+    bar = figure.colorbar(image, ax=drawn, location="right", aspect=40, pad=0.01, shrink=0.6)
+    bar.set_label("Share of the true class")
+    small_ticks(bar.ax)
+    figure.suptitle(f"{dataset}: confusion in the test part, images")
+    figure.supxlabel("Predicted class")
+    figure.supylabel("True class")
+    return figure
+
+
+def _name_classes(axes: Axes, names: list[str], left: bool, bottom: bool) -> None:
+    axes.set_xticks(range(len(names)), names if bottom else [], rotation=90)
+    axes.set_yticks(range(len(names)), names if left else [])
+    clear_frame(axes)

@@ -1,0 +1,126 @@
+"""Alpha, training loss and validation macro F1 over the epochs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+
+from aduni.report.figures.style import (
+    COLUMN,
+    Look,
+    looks_of,
+    new_figure,
+    small_ticks,
+    styled,
+    written_width,
+)
+from aduni.report.runs import Run
+
+SHOWN = {
+    "alpha": "Alpha",
+    "loss": "Training loss",
+    "validation_macro_f1": "Validation macro F1",
+}
+"""Columns of history.csv, and the labels of their axes."""
+MARKED = 5
+"""Markers on a line."""
+FAR = 10
+"""Ratio of values from which their axis is logarithmic."""
+
+
+def mean_history(runs: Sequence[Run]) -> pd.DataFrame:
+    """Columns stage, epoch and those of SHOWN that there are; mean over runs.
+
+    Epochs count from 1 and go on through the stages. A first stage that another run trained has
+    no rows, but its epochs count. Empty where no run trained anything.
+    """
+    parts = [_counted_on(run) for run in runs if len(run.history)]
+    if not parts:
+        return pd.DataFrame()
+    frame = pd.concat(parts)
+    columns = [column for column in SHOWN if column in frame]
+    means: pd.DataFrame = frame.groupby(["stage", "epoch"], sort=False)[columns].mean()
+    return means.reset_index().sort_values("epoch", ignore_index=True)
+
+
+def _counted_on(run: Run) -> pd.DataFrame:
+    parts: list[pd.DataFrame] = []
+    before = 0
+    own = run.history["stage"].unique().tolist()
+    for stage in run.metrics.get("stages", []):
+        if stage["name"] not in own and str(stage["handed_over"]).endswith(".ckpt"):
+            before += int(run.metrics["epochs"])  # of the run that trained it
+    for name in own:
+        part = run.history[run.history["stage"] == name]
+        parts.append(part.assign(epoch=part["epoch"] + 1 + before))
+        before += int(part["epoch"].max()) + 1
+    return pd.concat(parts)
+
+
+@styled
+def draw_curves(histories: Mapping[str, pd.DataFrame], dataset: str) -> Figure:
+    """A panel for each of SHOWN that any row has, one above another.
+
+    Args:
+        histories: by the row's label, none of them empty.
+        dataset: its name.
+    """
+    looks = looks_of(histories)
+    columns = [c for c in SHOWN if any(c in h and h[c].notna().any() for h in histories.values())]
+    beside = _beside(histories)
+    lines = -(-len(histories) // beside)
+    figure = new_figure(COLUMN, 0.55 + 1.25 * len(columns) + 0.13 * lines)
+    panels = figure.subplots(len(columns), sharex=True, squeeze=False)[:, 0]
+    for axes, column in zip(panels, columns, strict=True):
+        for place, (label, history) in enumerate(histories.items()):
+            if column in history:
+                _draw_line(axes, history.dropna(subset=[column]), column, looks[label], place)
+        _scale(axes, column)
+        axes.set_ylabel(SHOWN[column])
+        small_ticks(axes)
+    panels[-1].set_xlabel("Epoch")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    panels[0].set_title(f"{dataset}: training")
+    handles = [
+        panels[0].plot([], [], color=k.colour, marker=k.marker, linestyle=k.line, markersize=3.5)[0]
+        for k in looks.values()
+    ]
+    figure.legend(handles, list(looks), loc="outside lower center", ncols=beside, handlelength=2.6)
+    return figure
+
+
+def _beside(labels: Iterable[str]) -> int:
+    """Columns of the legend."""
+    widest = max(written_width(label) for label in labels) + 0.3  # the line before the label
+    return min(max(int(COLUMN / widest), 1), 3)
+
+
+def _draw_line(axes: Axes, history: pd.DataFrame, column: str, look: Look, place: int) -> None:
+    """Interrupted between stages: their losses are not the same."""
+    for _, part in history.groupby("stage", sort=False):
+        step = max(len(part) // MARKED, 1)
+        axes.plot(
+            part["epoch"],
+            part[column],
+            color=look.colour,
+            linestyle=look.line,
+            marker=look.marker,
+            markersize=3.5,
+            markevery=(place * step // 9 % step, step),  # lines on top of each other stay visible
+        )
+
+
+def _scale(axes: Axes, column: str) -> None:
+    """Logarithmic where losses or alphas lie far apart, otherwise from 0."""
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    low, high = values.min(), values.max()
+    if column != "validation_macro_f1" and 0 < FAR * low < high:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter("")
+    elif low >= 0:
+        axes.set_ylim(0, 1.05 * high or 1)

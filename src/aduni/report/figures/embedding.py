@@ -1,0 +1,121 @@
+"""Figure 4: t-SNE of training features, with how separable they are in feature space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from aduni.report.figures.style import (
+    MARKERS,
+    PAGE,
+    PALETTE,
+    SMALL,
+    new_figure,
+    styled,
+)
+from aduni.report.separability import Separability, normalised, separability, stratified_sample
+
+POINTS = 1500
+SEED = 0
+COMPONENTS = 50
+"""Of the features that t-SNE sees."""
+PERPLEXITY = 30.0
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Some of a run's training images.
+
+    Attributes:
+        labels: (n,) classes.
+        coordinates: (n, 2), without unit.
+        separability: in feature space.
+    """
+
+    labels: NDArray[np.int64]
+    coordinates: NDArray[np.float64]
+    separability: Separability
+
+
+def embed(labels: NDArray[np.int64], features: NDArray[np.floating]) -> Embedding:
+    """At most POINTS of (N,) classes and (N, D) features."""
+    chosen = stratified_sample(labels, POINTS, SEED)
+    measured = separability(labels, features, chosen)
+    return Embedding(labels[chosen], tsne(features[chosen]), measured)
+
+
+def tsne(features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(n, 2) coordinates of (n, D) features, L2-normalised, by their first principal components.
+
+    Source: van der Maaten and Hinton 2008; always the same for the same features.
+    """
+    unit = normalised(features)
+    parts = min(COMPONENTS, *unit.shape)
+    reduced = PCA(parts, random_state=SEED).fit_transform(unit)
+    perplexity = min(PERPLEXITY, (len(unit) - 1) / 3)
+    model = TSNE(perplexity=perplexity, init="pca", random_state=SEED, n_jobs=1)
+    return np.asarray(model.fit_transform(reduced), dtype=np.float64)
+
+
+@styled
+def draw_embedding(
+    panels: dict[str, Embedding], class_names: list[str], order: Sequence[str], dataset: str
+) -> Figure:
+    """Up to three embeddings beside each other, of page width.
+
+    Args:
+        panels: by the row's label.
+        class_names: C names in the order of class numbers.
+        order: the same names, the largest class first; it is drawn first.
+        dataset: its name.
+    """
+    figure = new_figure(PAGE, 3.05)
+    spots = figure.subplots(1, len(panels), squeeze=False)[0]
+    ranks = [class_names.index(name) for name in order]
+    for axes, (label, shown) in zip(spots, panels.items(), strict=True):
+        _draw_points(axes, shown, ranks)
+        axes.set_title(label)
+        axes.set_xlabel(_summary(shown.separability), fontsize=SMALL)
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=name)
+        for name, (colour, marker) in zip(order, _class_looks(len(order)), strict=True)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=7, handletextpad=0.1)
+    figure.suptitle(f"{dataset}: t-SNE of training features")
+    return figure
+
+
+def _class_looks(classes: int) -> list[tuple[str, str]]:
+    return [(PALETTE[c % len(PALETTE)], MARKERS[c % len(MARKERS)]) for c in range(classes)]
+
+
+def _draw_points(axes: Axes, shown: Embedding, ranks: Sequence[int]) -> None:
+    for place, (number, look) in enumerate(zip(ranks, _class_looks(len(ranks)), strict=True)):
+        points = shown.coordinates[shown.labels == number]
+        axes.scatter(
+            points[:, 0],
+            points[:, 1],
+            s=5 if place == 0 else 9,
+            color=look[0],
+            marker=look[1],
+            edgecolors="white",
+            linewidths=0.2,
+            zorder=2 + place,
+        )
+    axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    axes.spines[:].set(visible=True, color="0.7")
+
+
+def _summary(measured: Separability) -> str:
+    silhouette, macro = measured.silhouette, measured.macro_silhouette
+    first = "-" if silhouette is None else f"{silhouette:.2f} (macro {macro:.2f})"
+    return (
+        f"silhouette {first}\n{measured.neighbours}-NN accuracy "
+        f"{measured.knn_accuracy:.2f} (macro {measured.macro_knn_accuracy:.2f})"
+    )

@@ -1,0 +1,94 @@
+"""Figure 5: F1 of every class under every method."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from aduni.report.figures.pooled import Rows
+from aduni.report.figures.style import (
+    COLUMN,
+    SEQUENTIAL,
+    SMALL,
+    new_figure,
+    small_ticks,
+    styled,
+    wrapped,
+    written_width,
+)
+
+
+def f1_table(rows: Rows, class_names: list[str]) -> NDArray[np.float64]:
+    """(rows, C) F1 in the test part, mean over the folds whose test part has the class.
+
+    NaN where no fold has it.
+    """
+    table = np.full((len(rows), len(class_names)), np.nan)
+    for r, runs in enumerate(rows.values()):
+        for c, name in enumerate(class_names):
+            tests = [run.test for run in runs]
+            values = [test["per_class_f1"][name] for test in tests if test["support"][name]]
+            if values:
+                table[r, c] = np.mean(values)
+    return table
+
+
+@styled
+def draw_f1_by_class(
+    table: NDArray[np.float64], labels: list[str], class_names: list[str], dataset: str
+) -> Figure:
+    """A heat map with its numbers.
+
+    Args:
+        table: (rows, C); NaN is shown as a dash.
+        labels: of the rows.
+        class_names: of the columns.
+        dataset: its name.
+    """
+    names = [wrapped(label) for label in labels]
+    lines = sum(name.count("\n") + 1 for name in names)
+    turned = max(map(written_width, class_names)) > 2.3 / len(class_names)
+    figure = new_figure(COLUMN, 0.75 + 0.17 * max(lines, 2) + 0.35 * turned)
+    axes = figure.subplots()
+    image = axes.imshow(table, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    write_cells(axes, table, [[_text(value) for value in row] for row in table])
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(class_names)), class_names)
+    if turned:
+        axes.set_xticks(
+            axes.get_xticks(), class_names, rotation=40, ha="right", rotation_mode="anchor"
+        )
+    axes.set_xlabel("Class, the largest first")
+    axes.set_title(f"{dataset}: F1 of each class, test part")
+    bar = figure.colorbar(image, ax=axes, label="F1", pad=0.02, aspect=25, ticks=[0, 0.5, 1])
+    small_ticks(bar.ax)
+    clear_frame(axes)
+    return figure
+
+
+def _text(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2f}"
+
+
+def write_cells(axes: Axes, shares: NDArray[np.float64], texts: list[list[str]]) -> None:
+    """Light on dark cells, dark on light ones.
+
+    Args:
+        axes: hold an image of `shares`.
+        shares: (rows, columns) from 0 to 1; NaN is a white cell.
+        texts: by row and column.
+    """
+    luminance = colormaps[SEQUENTIAL](shares)[..., :3] @ [0.2126, 0.7152, 0.0722]
+    for r, row in enumerate(texts):
+        for c, text in enumerate(row):
+            dark = luminance[r, c] < 0.45 and not np.isnan(shares[r, c])
+            colour = "white" if dark else "black"
+            axes.text(c, r, text, ha="center", va="center", fontsize=SMALL, color=colour)
+
+
+def clear_frame(axes: Axes) -> None:
+    """A heat map is its own frame."""
+    small_ticks(axes)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,80 @@
+"""Figure 2: which classes a model finds hard, one model beside another."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from aduni.report.figures.pooled import pooled_test
+from aduni.report.figures.style import COLUMN, Look, looks_of, new_figure, small_ticks, styled
+from aduni.report.runs import Run
+
+SMALLEST = 1e-12
+"""Of a probability: the loss of a rounded zero is finite."""
+INNER, OUTER = (25, 75), (5, 95)
+"""Percentiles of the spread."""
+
+Losses = dict[str, NDArray[np.float64]]
+
+
+def losses_by_class(runs: Sequence[Run], class_names: Sequence[str]) -> Losses:
+    """-log p_y in nats of each test image, all folds pooled, by true class.
+
+    Args:
+        runs: of one row.
+        class_names: the order of the result.
+    """
+    labels, probabilities = pooled_test(runs, class_names)
+    true = np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST)
+    losses = -np.log(true)
+    return {name: losses[labels == c] for c, name in enumerate(class_names)}
+
+
+@styled
+def draw_loss_by_class(rows: Mapping[str, Losses], dataset: str) -> Figure:
+    """Mean, quartiles and the middle 90 % of each class's losses, the rows beside each other.
+
+    Args:
+        rows: losses by row and class; all rows have the same classes. Those of a class may be none.
+        dataset: its name.
+    """
+    classes = list(next(iter(rows.values())))
+    figure = new_figure(COLUMN, 0.95 + 0.28 * len(classes))
+    axes = figure.subplots()
+    apart = 0.7 / len(rows)
+    for place, (label, look) in enumerate(looks_of(rows).items()):
+        shift = (place - (len(rows) - 1) / 2) * apart
+        _draw_row(axes, rows[label], look, shift, label)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_ylim(len(classes) - 0.5, -0.5)
+    for edge in range(1, len(classes)):
+        axes.axhline(edge - 0.5, color="0.9", linewidth=0.5, zorder=0)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(r"Loss of a test image, $-\log\,p_y$ (nats)")
+    axes.set_title(f"{dataset}: loss by class, test part")
+    figure.legend(loc="outside lower center", ncols=len(rows))
+    small_ticks(axes)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def _draw_row(axes: Axes, losses: Losses, look: Look, shift: float, label: str) -> None:
+    """Thin line: the middle 90 %; thick line: the middle half; marker: the mean."""
+    held = [(place, values) for place, values in enumerate(losses.values()) if len(values)]
+    places = [place + shift for place, _ in held]
+    for (low, high), width in ((OUTER, 0.8), (INNER, 3.5)):
+        ends = np.array([np.percentile(values, (low, high)) for _, values in held])
+        axes.hlines(places, ends[:, 0], ends[:, 1], color=look.colour, linewidth=width, alpha=0.6)
+    means = [values.mean() for _, values in held]
+    axes.plot(
+        means,
+        places,
+        look.marker,
+        color=look.colour,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        markersize=5,
+        label=label,
+    )

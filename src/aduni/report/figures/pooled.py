@@ -1,0 +1,41 @@
+"""What several figures need of runs: the classes' order, the predictions of all folds."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aduni.report.runs import Run
+
+Rows = Mapping[str, Sequence[Run]]
+"""Runs of one data set by the label of their row, in the table's order."""
+
+
+def class_counts(run: Run) -> dict[str, int]:
+    """Images of each class in all parts, the largest class first."""
+    found = run.split.drop_duplicates("image")["label"].value_counts()
+    counts = {name: int(found.get(name, 0)) for name in run.class_names}
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def class_order(rows: Rows) -> list[str]:
+    """Class names, the largest class first."""
+    return list(class_counts(next(iter(rows.values()))[0]))
+
+
+def pooled_test(
+    runs: Sequence[Run], class_names: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(n,) classes and (n, C) probabilities of all runs' test parts, one run after another.
+
+    Args:
+        runs: at least one.
+        class_names: the order that class numbers and columns get.
+    """
+    labels, probabilities = [], []
+    for run in runs:
+        columns = [run.class_names.index(name) for name in class_names]
+        _, codes, table = run.test_predictions()
+        labels.append(np.argsort(columns)[codes])  # the new number of each old one
+        probabilities.append(table[:, columns])
+    return np.concatenate(labels), np.concatenate(probabilities)

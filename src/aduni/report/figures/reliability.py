@@ -1,0 +1,78 @@
+"""Whether confidences can be taken at their word."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from aduni.metrics import CALIBRATION_BINS, expected_calibration_error
+from aduni.report.figures.panels import grid
+from aduni.report.figures.pooled import pooled_test
+from aduni.report.figures.style import BLUE, COLUMN, PALE, small_ticks, styled, wrapped
+from aduni.report.runs import Run
+
+PER_LINE = 3
+LARGEST = 60
+"""Area of a dot that stands for all images, in square points."""
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Bins of confidence that hold images.
+
+    Attributes:
+        counts: (b,) images.
+        confidence: (b,) mean.
+        accuracy: (b,) mean.
+        error: expected calibration error.
+    """
+
+    counts: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    error: float
+
+
+def reliability(runs: Sequence[Run], bins: int = CALIBRATION_BINS) -> Reliability:
+    """Of all runs' test parts together, in the bins of `aduni.metrics`."""
+    labels, probabilities = pooled_test(runs, runs[0].class_names)
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    counts = np.bincount(bin_of, minlength=bins)
+    held = counts > 0
+    sums = [np.bincount(bin_of, weights=w, minlength=bins)[held] for w in (confidence, correct)]
+    error = expected_calibration_error(labels, probabilities, bins)
+    return Reliability(counts[held], sums[0] / counts[held], sums[1] / counts[held], error)
+
+
+@styled
+def draw_reliability(rows: Mapping[str, Reliability], dataset: str) -> Figure:
+    """Accuracy over confidence, a panel for each row; a dot's area is its share of the images.
+
+    Args:
+        rows: by the row's label.
+        dataset: its name.
+    """
+    figure, panels = grid(list(rows), PER_LINE, COLUMN, 1.3)
+    for panel, (label, shown) in zip(panels, rows.items(), strict=True):
+        _draw_bins(panel.axes, shown)
+        panel.axes.set_title(f"{wrapped(label)}\nECE {shown.error:.3f}")
+        panel.axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"] if panel.bottom else [])
+        panel.axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"] if panel.left else [])
+        small_ticks(panel.axes)
+    figure.suptitle(f"{dataset}: reliability, test part")
+    figure.supxlabel("Confidence (area of a dot: share of the images)")
+    figure.supylabel("Accuracy")
+    return figure
+
+
+def _draw_bins(axes: Axes, shown: Reliability) -> None:
+    areas = np.maximum(LARGEST * shown.counts / shown.counts.sum(), 2)
+    axes.plot([0, 1], [0, 1], color=PALE, linewidth=0.8, linestyle="--", zorder=1)
+    axes.plot(shown.confidence, shown.accuracy, color=BLUE, linewidth=0.8, zorder=2)
+    axes.scatter(shown.confidence, shown.accuracy, areas, color=BLUE, linewidths=0, zorder=3)
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")

@@ -1,0 +1,120 @@
+"""What all figures share: size, type, colours that colour-blind readers can tell apart, saving."""
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLUMN, PAGE = 3.5, 7.0
+"""Widths of a column and of a page, in inches."""
+SMALL, NORMAL = 6.5, 7.0
+"""Sizes of type, in points."""
+DPI = 200
+INK, PALE = "#000000", "#B0B0B0"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+SKY, ORANGE, YELLOW = "#56B4E9", "#E69F00", "#F0E442"
+"""Okabe and Ito's palette, with black for the eighth."""
+PALETTE = (SKY, ORANGE, BLUE, VERMILLION, GREEN, PURPLE, INK)
+MARKERS = ("o", "s", "^", "D", "v", "X", "P", "<", ">", "p", "h", "d")
+LINES = ("-", "--", ":")
+SEQUENTIAL = "cividis"
+
+styled = matplotlib.rc_context(
+    {
+        "font.family": "DejaVu Sans",
+        "font.size": NORMAL,
+        "axes.titlesize": NORMAL,
+        "axes.labelsize": NORMAL,
+        "axes.titlepad": 3,
+        "axes.labelpad": 2,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "xtick.labelsize": SMALL,
+        "ytick.labelsize": SMALL,
+        "legend.fontsize": SMALL,
+        "legend.frameon": False,
+        "figure.titlesize": NORMAL + 0.5,
+        "figure.labelsize": NORMAL,
+        "lines.linewidth": 1.0,
+        "pdf.fonttype": 42,
+        "figure.constrained_layout.h_pad": 0.03,
+        "figure.constrained_layout.w_pad": 0.03,
+    }
+)
+"""Decorates every function that draws or saves."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Tells a row from the others in colour, and without it."""
+
+    colour: str
+    marker: str
+    line: str
+
+
+LOOKS = {
+    "CE": Look(INK, "o", "-"),
+    "BALMS": Look(PURPLE, "s", "-"),
+    "LDAM": Look(SKY, "^", "-"),
+    "Decouple": Look(ORANGE, "D", "-"),
+    "CICL": Look(GREEN, "v", "-"),
+    "PaCo": Look(BLUE, "<", "--"),
+    "PaCo + AduC": Look(BLUE, "P", "-"),
+    "AdUni w/o AduC": Look(VERMILLION, ">", "--"),
+    "AdUni": Look(VERMILLION, "X", "-"),
+}
+"""Of the rows of Table 1: related methods share a colour."""
+
+
+def looks_of(labels: Iterable[str]) -> dict[str, Look]:
+    """By row: its own look, or one that its position gives."""
+    return {label: LOOKS.get(label) or _look(place) for place, label in enumerate(labels)}
+
+
+def _look(place: int) -> Look:
+    """Another for each of many places: the three lists have different lengths."""
+    line = LINES[place // len(PALETTE) % len(LINES)]
+    return Look(PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)], line)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure that makes room for all labels; inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def small_ticks(axes: Axes) -> None:
+    """Also of ticks that are made only when the figure is drawn."""
+    axes.tick_params(labelsize=SMALL, length=2, width=0.6, pad=1.5)
+
+
+def wrapped(label: str, width: int = 18) -> str:
+    """In lines of so many characters at most; words stay whole."""
+    return "\n".join(textwrap.wrap(label, width, break_long_words=False)) or label
+
+
+def written_width(label: str, size: float = SMALL) -> float:
+    """Upper estimate of a label's width, in inches."""
+    longest = max(len(line) for line in label.split("\n"))
+    return longest * 0.65 * size / 72
+
+
+@styled
+def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write NAME.png and NAME.pdf, the same bytes for the same figure; their paths.
+
+    Args:
+        figure: to write.
+        folder: made if need be.
+        name: of the files, without a suffix.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
+    figure.savefig(png, dpi=DPI)
+    figure.savefig(pdf, metadata={"CreationDate": None})
+    return png, pdf

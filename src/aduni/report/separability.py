@@ -1,0 +1,123 @@
+"""How well classes lie apart in feature space, in numbers: pictures of it mislead."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import silhouette_samples
+
+NEIGHBOURS = 20
+KEPT = 10
+"""Images of a class that a sample keeps in any case."""
+CHUNK = 1024
+"""Rows of the similarity matrix that are in memory at a time."""
+
+TINY = 1e-12
+"""Least length that a row is divided by."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Separability:
+    """Figures by cosine similarity; macro: mean over classes.
+
+    Attributes:
+        silhouette: from -1 to 1, mean over the sample; None where the sample has a single class or
+            as many classes as images.
+        macro_silhouette: the same.
+        neighbours: k.
+        knn_accuracy: share of all images whose k nearest others elect its class.
+        macro_knn_accuracy: the same.
+    """
+
+    silhouette: float | None
+    macro_silhouette: float | None
+    neighbours: int
+    knn_accuracy: float
+    macro_knn_accuracy: float
+
+
+def normalised(features: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(N, D) rows of length 1; a row of zeros stays."""
+    rows = features.astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = rows / np.maximum(lengths, np.float32(TINY))
+    return unit
+
+
+def stratified_sample(labels: Ints, limit: int, seed: int) -> Ints:
+    """Positions of at most `limit` images, sorted; all where there are no more.
+
+    A class keeps min(n_c, KEPT) images, and of the others as large a share as every class.
+
+    Args:
+        labels: (N,).
+        limit: at least KEPT for each class.
+        seed: of the choice inside a class.
+    """
+    if len(labels) <= limit:
+        return np.arange(len(labels))
+    counts = np.bincount(labels)
+    kept = np.minimum(counts, KEPT)
+    share = (limit - kept.sum()) / (len(labels) - kept.sum())
+    quotas = kept + np.floor((counts - kept) * share).astype(int)
+    rng = np.random.default_rng(seed)
+    chosen = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in enumerate(quotas)]
+    return np.sort(np.concatenate(chosen))
+
+
+def separability(labels: Ints, features: NDArray[np.floating], sample: Ints) -> Separability:
+    """All figures.
+
+    Args:
+        labels: (N,) classes, N at least 2.
+        features: (N, D).
+        sample: (n,) positions, for the silhouette: it needs all distances at once.
+    """
+    unit = normalised(features)
+    counts = np.bincount(labels)
+    k = max(min(NEIGHBOURS, int(counts[counts > 0].min()) - 1), 1)  # the rarest class can fill it
+    correct = elected_by_neighbours(labels, unit, k) == labels
+    silhouettes = _silhouettes(labels[sample], unit[sample])
+    return Separability(
+        None if silhouettes is None else float(silhouettes.mean()),
+        None if silhouettes is None else _macro(labels[sample], silhouettes),
+        k,
+        float(correct.mean()),
+        _macro(labels, correct),
+    )
+
+
+def elected_by_neighbours(labels: Ints, unit: NDArray[np.float32], k: int) -> Ints:
+    """(N,) class that most of an image's k nearest other images have.
+
+    Ties go to the class whose neighbours are more similar in sum.
+
+    Args:
+        labels: (N,).
+        unit: (N, D) of length 1.
+        k: below N.
+    """
+    elected = np.empty_like(labels)
+    classes = np.eye(int(labels.max()) + 1)
+    for first in range(0, len(labels), CHUNK):
+        similarities = unit[first : first + CHUNK] @ unit.T
+        rows = np.arange(len(similarities))[:, None]
+        similarities[rows[:, 0], first + rows[:, 0]] = -np.inf  # not its own neighbour
+        nearest = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
+        votes = classes[labels[nearest]]
+        sums = (votes * similarities[rows, nearest][:, :, None]).sum(axis=1)
+        scores = votes.sum(axis=1) + sums / (2 * k + 1)  # below half a vote
+        elected[first : first + CHUNK] = scores.argmax(axis=1)
+    return elected
+
+
+def _silhouettes(labels: Ints, unit: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    if not 2 <= len(np.unique(labels)) < len(labels):
+        return None
+    return np.asarray(silhouette_samples(unit, labels, metric="cosine"), dtype=np.float64)
+
+
+def _macro(labels: Ints, values: NDArray[np.generic]) -> float:
+    return float(np.mean([values[labels == c].mean() for c in np.unique(labels)]))

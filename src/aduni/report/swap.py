@@ -1,0 +1,66 @@
+"""A report takes the place of the previous one whole, or not at all."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+INDEX = Path("index.html")
+MANAGED = ("tables", "figures")
+"""Sub-folders that hold nothing but the report."""
+PREFIX = ".report-"
+
+
+@contextmanager
+def replaced_files(folder: Path) -> Iterator[Path]:
+    """A temporary folder to write a report into; its files move to `folder` if the block succeeds.
+
+    The page moves last. Files in `tables` and `figures` that the new report lacks are removed.
+    If the block fails, the previous report is what it was. A second process waits for the first.
+
+    Args:
+        folder: made if need be.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".report.lock"):
+        for leftover in folder.glob(f"{PREFIX}*"):  # of a killed process: the lock is ours
+            shutil.rmtree(leftover)
+        temporary = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+        try:
+            yield temporary
+            _move(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    new = _files(source)
+    added = [file for file in new if not (target / file).exists()]
+    moved = []
+    try:
+        # Only new names need space on the disk: they come first, and go again if one fails.
+        for file in sorted(new, key=lambda file: (file == INDEX, file not in added, file)):
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(source / file, target / file)
+            moved.append(file)
+    except OSError:
+        for file in moved:
+            if file in added:
+                (target / file).unlink()
+        raise
+    for name in MANAGED:
+        for file in _files(target / name):
+            if name / file not in new:
+                (target / name / file).unlink()
+
+
+def _files(folder: Path) -> list[Path]:
+    """At any depth, relative to the folder."""
+    return [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]

@@ -1,0 +1,1 @@
+"""From a profile to finished runs: planning, jobs, status. Training happens in train.py alone."""

@@ -1,0 +1,151 @@
+"""The keys of conf/reproduce.yaml, checked."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
+
+from aduni.errors import UserError, complaint, did_you_mean
+from aduni.report.build import Sources
+from aduni.report.definitions import Definition
+
+Model = TypeVar("Model", bound=BaseModel)
+
+SOME = Field(min_length=1)
+
+
+class Profile(BaseModel, extra="forbid", frozen=True):
+    """What is to be run: data sets x rows of both tables x folds x seeds.
+
+    Attributes:
+        datasets: names of data sets.
+        rows: of table 1.
+        alphas: of table 2.
+        samplers: of table 2.
+        folds: test folds.
+        seeds: of the trainings.
+        features: rows of table 1 whose run of the first fold and seed keeps training features.
+        overrides: of train.py, for every run.
+        dataset_overrides: further ones, by data set.
+    """
+
+    datasets: Annotated[tuple[str, ...], SOME]
+    rows: tuple[str, ...]
+    alphas: tuple[str, ...]
+    samplers: tuple[str, ...]
+    folds: Annotated[tuple[NonNegativeInt, ...], SOME]
+    seeds: Annotated[tuple[NonNegativeInt, ...], SOME]
+    features: tuple[str, ...]
+    overrides: tuple[str, ...]
+    dataset_overrides: dict[str, tuple[str, ...]]
+
+
+class Reproduction(BaseModel, extra="forbid", frozen=True):
+    """All keys of conf/reproduce.yaml."""
+
+    action: Literal["train", "status"]
+    name: str
+    profile: Profile
+    methods: Definition
+    sampling: Definition
+    tables: Annotated[tuple[Literal[1, 2], ...], SOME]
+    datasets: tuple[str, ...] | None
+    columns: tuple[str, ...]
+    gpus: tuple[NonNegativeInt, ...]
+    logger: dict[str, Any]
+    logger_name: str
+    job: str | None
+    output: Path
+    verbose: bool
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Data sets of this call."""
+        return self.profile.datasets if self.datasets is None else self.datasets
+
+    @property
+    def definitions(self) -> dict[str, Definition]:
+        """The tables of this call, each with the profile's rows, by the name of its file."""
+        return {
+            name: table
+            for number, (name, table) in enumerate(self.all_definitions.items(), start=1)
+            if number in self.tables
+        }
+
+    @property
+    def all_definitions(self) -> dict[str, Definition]:
+        """Both tables with the profile's rows, by the name of their files."""
+        profile = self.profile
+        kept = [
+            row
+            for row in self.sampling.rows
+            if row.values["alpha"] in profile.alphas and row.values["sampler"] in profile.samplers
+        ]
+        return {
+            "methods": self.methods.only(profile.rows),
+            "sampling": self.sampling.model_copy(update={"rows": tuple(kept)}),
+        }
+
+
+def read_reproduction(config: DictConfig) -> Reproduction:
+    """Checked settings.
+
+    Raises:
+        UserError: unknown key or value, unknown table, row or data set.
+    """
+    settings = _validated(config, Reproduction)
+    profile = settings.profile
+    for dataset in settings.chosen:
+        _check(dataset, profile.datasets, "dataset", "data sets")
+    for dataset in profile.dataset_overrides:
+        _check(dataset, profile.datasets, "profile.dataset_overrides", "data sets")
+    sampling = [row.values for row in settings.sampling.rows]
+    for alpha in profile.alphas:
+        _check(alpha, _distinct(sampling, "alpha"), "profile.alphas", "alphas")
+    for sampler in profile.samplers:
+        _check(sampler, _distinct(sampling, "sampler"), "profile.samplers", "samplers")
+    for row in (*profile.rows, *profile.features):
+        _check(row, [each.name for each in settings.methods.rows], "profile.rows", "rows")
+    return settings
+
+
+class _Report(BaseModel, extra="forbid", frozen=True):
+    """All keys of conf/report.yaml."""
+
+    runs: Path
+    output: Path
+    methods: Definition
+    sampling: Definition
+    columns: tuple[str, ...]
+    verbose: bool
+
+
+def read_sources(config: DictConfig) -> Sources:
+    """What report.py is to make a report from.
+
+    Raises:
+        UserError: unknown key or value.
+    """
+    settings = _validated(config, _Report)
+    definitions = {"methods": settings.methods, "sampling": settings.sampling}
+    return Sources(settings.runs, settings.output, definitions, settings.columns)
+
+
+def _validated(config: DictConfig, model: type[Model]) -> Model:
+    try:
+        return model.model_validate(OmegaConf.to_container(config, resolve=True))
+    except ValidationError as error:
+        raise UserError(complaint(error, model.model_fields)) from error
+
+
+def _distinct(rows: list[dict[str, str]], key: str) -> list[str]:
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def _check(name: str, known: tuple[str, ...] | list[str], key: str, kind: str) -> None:
+    if name not in known:
+        raise UserError(
+            f"{key}={name} does not exist{did_you_mean(name, known)}; the {kind} are "
+            f"{', '.join(known)}."
+        )

@@ -1,0 +1,88 @@
+"""How far a reproduction has come, and how long the rest will take."""
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from aduni.files import read_json, read_yaml
+from aduni.plan import Plan, PlannedRun, State, failure_of, run_folder, state_of
+from aduni.results import RunFolder
+
+
+def print_status(root: Path, plan: Plan, runs: Sequence[PlannedRun]) -> None:
+    """A line for every run that is not finished, counts, and an estimate.
+
+    Args:
+        root: of the reproduction.
+        plan: all of it; finished runs of other calls help to estimate.
+        runs: those to show.
+    """
+    states = {run.id: state_of(run_folder(root, run)) for run in plan.runs}
+    width = max(len(run.folder) for run in runs)
+    for run in runs:
+        if states[run.id] != "done":
+            line = f"{run.folder:{width}}  {states[run.id]:7}  {_detail(root, run, states)}"
+            print(line.rstrip())
+    counts = Counter(states[run.id] for run in runs)
+    print(", ".join(f"{count} {state}" for state, count in counts.items()))
+    print(_estimate(root, plan, runs, states))
+
+
+def _detail(root: Path, run: PlannedRun, states: dict[str, State]) -> str:
+    folder = run_folder(root, run)
+    state = states[run.id]
+    if state == "failed":
+        return f"{failure_of(folder)} See {folder.console}."
+    if state in ("running", "stopped") and folder.config.exists():
+        done, planned = _epochs(folder)
+        return f"epoch {done} of {planned}"
+    if run.first_stage and states[run.first_stage] != "done":
+        return "waits for its first stage"
+    return ""
+
+
+def _estimate(root: Path, plan: Plan, runs: Sequence[PlannedRun], states: dict[str, State]) -> str:
+    """Training time that is left, from the finished runs."""
+    left = [run for run in runs if states[run.id] != "done"]
+    if not left:
+        return "All runs are finished."
+    seconds = {
+        run: float(read_json(run_folder(root, run).metrics)["train_seconds"])
+        for run in plan.runs
+        if states[run.id] == "done"
+    }
+    if not seconds:
+        return "Time left: known once a run is finished."
+    total = 0.0
+    for run in left:
+        folder = run_folder(root, run)
+        done, planned = _epochs(folder) if folder.config.exists() else (0, 1)
+        total += _typical(run, seconds) * (1 - min(done / planned, 1))
+    parallel = max(sum(state == "running" for state in states.values()), 1)
+    return f"Time left: about {_duration(total / parallel)}, with {parallel} at a time."
+
+
+def _typical(run: PlannedRun, seconds: dict[PlannedRun, float]) -> float:
+    """Of finished runs of the same row and data set, else of the same data set, else of all."""
+    same_data = [s for other, s in seconds.items() if other.dataset == run.dataset]
+    same_row = [
+        s for other, s in seconds.items() if (other.dataset, other.rows) == (run.dataset, run.rows)
+    ]
+    return statistics.mean(same_row or same_data or seconds.values())
+
+
+def _epochs(folder: RunFolder) -> tuple[int, int]:
+    """Finished and planned epochs of the first stage, which takes most of the time."""
+    planned = int(read_yaml(folder.config)["epochs"])
+    done = len(pd.read_csv(folder.history)) if folder.history.exists() else 0
+    return min(done, planned), planned
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

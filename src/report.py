@@ -1,0 +1,23 @@
+"""Tables and page from existing runs: python src/report.py runs=DIR (conf/report.yaml)."""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from aduni.command import run_command, task
+from aduni.report.build import build_report
+from aduni.reproduce.arguments import hydra_arguments
+from aduni.reproduce.settings import read_sources
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="report")
+@task
+def main(config: DictConfig) -> None:
+    """Write the report of finished runs."""
+    print(build_report(read_sources(config)))
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = hydra_arguments(sys.argv[1:])
+    run_command(main)

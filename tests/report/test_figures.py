@@ -1,0 +1,318 @@
+"""What the figures show, against hand numbers, and that it can be read."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from aduni.files import read_yaml
+from aduni.metrics import expected_calibration_error
+from aduni.report.definitions import Definition
+from aduni.report.figures import embedding, style
+from aduni.report.figures.all import KINDS, draw
+from aduni.report.figures.class_distribution import draw_class_distribution
+from aduni.report.figures.confusion import draw_confusion, pooled_confusion, row_shares
+from aduni.report.figures.curves import draw_curves, mean_history
+from aduni.report.figures.embedding import draw_embedding, embed, tsne
+from aduni.report.figures.f1_by_class import draw_f1_by_class, f1_table
+from aduni.report.figures.loss_by_class import draw_loss_by_class, losses_by_class
+from aduni.report.figures.pooled import class_counts, pooled_test
+from aduni.report.figures.reliability import Reliability, draw_reliability, reliability
+from aduni.report.figures.style import LOOKS, looks_of, save
+from aduni.report.runs import Run, read_run
+from hand_made import CLASSES, make_run
+
+ISIC = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]
+APTOS = ["no DR", "mild", "moderate", "severe", "proliferative"]
+METHODS = list(LOOKS)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Makes and reads a run."""
+
+    def made(name: str, **settings) -> Run:
+        settings = {"labels": [0, 0, 1, 2], "predicted": [0, 1, 1, 0], **settings}
+        return read_run(make_run(tmp_path / "runs" / name, **settings))
+
+    return made
+
+
+# Values
+
+
+def test_counts_are_of_all_parts_and_sorted(run):
+    made = run("a", labels=[2] * 9 + [0], predicted=[0] * 10, training_labels=[0, 1, 1, 2])
+    assert list(class_counts(made).items()) == [("rare", 10), ("common", 2), ("less", 2)]
+    bars = draw_class_distribution(class_counts(made), "toy").axes[0].patches
+    assert [bar.get_width() for bar in bars] == [10, 2, 2]
+
+
+def test_predictions_are_pooled_in_the_order_asked_for(run):
+    runs = [run("a"), run("b", labels=[2, 0], predicted=[2, 0], fold=1)]
+    labels, probabilities = pooled_test(runs, ["rare", "common", "less"])
+    assert labels.tolist() == [1, 1, 2, 0, 0, 1]
+    assert probabilities.argmax(axis=1).tolist() == [1, 2, 2, 1, 0, 1]
+
+
+def test_losses_of_each_class(run):
+    first = run("a", confidence=[0.8, 0.6, 1.0, 1.0])
+    runs = [first, run("b", labels=[1, 0], predicted=[1, 0], fold=1)]
+    losses = losses_by_class(runs, CLASSES)
+    assert losses["common"] == pytest.approx([-np.log(0.8), -np.log(0.2), -np.log(0.8)])
+    assert losses["less"] == pytest.approx([0, -np.log(0.8)])
+    assert losses["rare"] == pytest.approx([-np.log(1e-12)])
+
+
+def test_a_class_without_test_images_has_no_loss(run):
+    losses = losses_by_class([run("a", labels=[0, 0, 2], predicted=[0, 0, 2])], CLASSES)
+    assert len(losses["less"]) == 0
+    axes = draw_loss_by_class({"CE": losses, "AdUni": losses}, "toy").axes[0]
+    assert [len(line.get_xdata()) for line in axes.lines if line.get_marker() != "None"] == [2, 2]
+
+
+def test_f1_is_the_mean_over_folds_that_have_the_class(run):
+    rows = {
+        "CE": [run("a"), run("b", labels=[0, 1], predicted=[0, 0], fold=1)],
+        "AdUni": [run("c", labels=[0, 1], predicted=[0, 1])],
+    }
+    # Fold 0: common 1 of 2 with 1 false alarm, less 1 of 1 with 1. Fold 1: common 1 of 1 with 1.
+    expected = [[(1 / 2 + 2 / 3) / 2, (2 / 3 + 0) / 2, 0], [1, 1, np.nan]]
+    assert f1_table(rows, list(CLASSES)) == pytest.approx(np.array(expected), nan_ok=True)
+
+
+def test_history_is_a_mean_over_folds(run):
+    history = pd.DataFrame({"stage": "train", "epoch": [0, 1], "loss": [3.0, 1.0], "images": 1})
+    history["seconds"] = 1.0
+    first, second = run("a"), run("b", fold=1, history=history)
+    means = mean_history([first, second])
+    assert means["epoch"].tolist() == [1, 2]
+    assert means["loss"].tolist() == pytest.approx([(1.5 + 3) / 2, (0.9 + 1) / 2])
+    assert means["alpha"].tolist() == [1.0, 0.5]
+    assert "alpha" not in mean_history([second])
+
+
+STAGED = pd.DataFrame(
+    {
+        "stage": ["features", "features", "classifier"],
+        "epoch": [0, 1, 0],
+        "loss": [3.0, 2.0, 1.0],
+        "images": 1,
+        "seconds": 1.0,
+    }
+)
+
+
+def test_stages_follow_one_another(run):
+    means = mean_history([run("a", history=STAGED)])
+    assert means["epoch"].tolist() == [1, 2, 3]
+    assert means["stage"].tolist() == ["features", "features", "classifier"]
+    lines = draw_curves({"CICL": means}, "toy").axes[0].lines
+    assert [line.get_xdata().tolist() for line in lines if len(line.get_xdata())] == [[1, 2], [3]]
+
+
+def test_epochs_of_a_stage_that_another_run_trained_count(run):
+    stages = [
+        {"name": "features", "epochs": 0, "handed_over": "/a/checkpoints/best.ckpt", "epoch": 3},
+        {"name": "classifier", "epochs": 1, "handed_over": "best", "epoch": 0},
+    ]
+    made = run("a", history=STAGED[2:], stages=stages, epochs=40)
+    assert mean_history([made])["epoch"].tolist() == [41]
+
+
+def test_reliability_has_the_calibration_error(run):
+    confidence = [0.61, 0.62, 0.95, 0.5]
+    shown = reliability([run("a", confidence=confidence)])
+    assert shown.counts.tolist() == [1, 2, 1]
+    assert shown.confidence == pytest.approx([0.5, 0.615, 0.95])
+    assert shown.accuracy == pytest.approx([0, 0.5, 1])
+    gaps = np.abs(shown.accuracy - shown.confidence) * shown.counts / 4
+    assert shown.error == pytest.approx(gaps.sum()) == pytest.approx((0.5 + 2 * 0.115 + 0.05) / 4)
+
+
+def test_reliability_pools_folds(run):
+    rng = np.random.default_rng(0)
+    runs = [
+        run(
+            f"{fold}",
+            labels=rng.integers(3, size=50),
+            predicted=rng.integers(3, size=50),
+            confidence=rng.uniform(0.4, 1, 50),
+            fold=fold,
+        )
+        for fold in range(2)
+    ]
+    labels, probabilities = pooled_test(runs, CLASSES)
+    assert reliability(runs).error == expected_calibration_error(labels, probabilities)
+
+
+def test_confusion_counts_and_shares(run):
+    runs = [run("a"), run("b", labels=[1, 0, 2], predicted=[2, 0, 0], fold=1)]
+    counts = pooled_confusion(runs, CLASSES)
+    assert counts.tolist() == [[2, 1, 0], [0, 1, 1], [2, 0, 0]]
+    counts[2] = 0
+    expected = [[2 / 3, 1 / 3, 0], [0, 0.5, 0.5], [np.nan] * 3]
+    assert row_shares(counts) == pytest.approx(np.array(expected), nan_ok=True)
+
+
+def test_tsne_keeps_clusters_and_is_always_the_same():
+    labels = np.repeat([0, 1], 25)
+    rng = np.random.default_rng(0)
+    features = (np.eye(2, 16)[labels] + 0.1 * rng.normal(size=(50, 16))).astype(np.float16)
+    first = tsne(features)
+    assert first.shape == (50, 2)
+    assert (first == tsne(features)).all()
+    centres = np.stack([first[labels == c].mean(axis=0) for c in (0, 1)])
+    nearest = np.linalg.norm(first[:, None] - centres, axis=2).argmin(axis=1)
+    assert nearest.tolist() == labels.tolist()
+    # The direction counts, the length does not; powers of two keep every digit.
+    assert (tsne(features * np.float16(2)) == first).all()
+
+
+def test_rare_classes_are_drawn_last(monkeypatch):
+    monkeypatch.setattr(embedding, "POINTS", 60)
+    labels = np.repeat([0, 1, 2], [20, 70, 10])
+    features = np.random.default_rng(0).normal(size=(100, 8))
+    shown = embed(labels, features)
+    assert np.bincount(shown.labels).tolist() == [14, 35, 10]
+    figure = draw_embedding({"CICL": shown}, list(CLASSES), ["less", "common", "rare"], "toy")
+    drawn = sorted(figure.axes[0].collections, key=lambda points: points.get_zorder())
+    assert [len(points.get_offsets()) for points in drawn] == [35, 14, 10]
+
+
+def test_rows_differ_without_colour():
+    looks = looks_of([*METHODS, "one more", "yet another"])
+    assert len({(look.marker, look.line) for look in looks.values()}) == len(looks)
+    assert looks["AdUni"] == LOOKS["AdUni"]
+    many = looks_of([f"row {i}" for i in range(20)])
+    assert len(set(many.values())) == 20
+
+
+def test_every_row_of_table_1_has_a_look(pytestconfig):
+    table = read_yaml(pytestconfig.rootpath / "conf" / "table" / "methods.yaml")
+    assert [row.name for row in Definition(**table).rows] == METHODS
+
+
+# Legibility
+
+LONG = [f"alpha 1 to 0.0{i}, ProBal sampling" for i in range(4)]
+
+
+def _figures(classes: list[str], rows: list[str]) -> dict[str, Figure]:
+    rng = np.random.default_rng(0)
+    sizes = (5000 // np.arange(1, len(classes) + 1) ** 2).tolist()
+    losses = {name: rng.exponential(size=40) for name in classes}
+    table = rng.uniform(size=(len(rows), len(classes)))
+    table[0, 0] = np.nan
+    epochs = np.arange(30)
+    history = pd.DataFrame({"stage": "a", "epoch": epochs + 1, "loss": 9 * np.exp(-epochs / 9.0)})
+    history["alpha"] = np.linspace(1, 0.01, 30)
+    history["validation_macro_f1"] = epochs / 40
+    labels = np.arange(60) % len(classes)
+    embedded = embed(labels, rng.normal(size=(60, 8)))
+    counts = np.diag(sizes) + rng.integers(1000, size=(len(classes),) * 2)
+    middles = (np.arange(15) + 0.5) / 15
+    bins = Reliability(rng.integers(1, 99, 15), middles, rng.uniform(size=15), 0.1)
+    return {
+        "class_distribution": draw_class_distribution(dict(zip(classes, sizes, strict=True)), "a"),
+        "loss_by_class": draw_loss_by_class({"CE": losses, "AdUni": losses}, "aptos"),
+        "embedding": draw_embedding(dict.fromkeys(rows[:3], embedded), classes, classes, "aptos"),
+        "f1_by_class": draw_f1_by_class(table, rows, classes, "isic2018"),
+        "curves": draw_curves(dict.fromkeys(rows, history), "isic2018"),
+        "reliability": draw_reliability(dict.fromkeys(rows, bins), "isic2018"),
+        "confusion": draw_confusion(dict.fromkeys(rows, counts), classes, "isic2018"),
+    }
+
+
+SETTINGS = {
+    "isic": (ISIC, METHODS),
+    "aptos": (APTOS, METHODS),
+    "digits": ([str(i) for i in range(10)], LONG),
+    "single": (ISIC, ["CE"]),
+}
+
+
+@pytest.fixture(scope="module", params=SETTINGS)
+def figures(request) -> dict[str, Figure]:
+    return _figures(*SETTINGS[request.param])
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in KINDS])
+def test_text_is_legible(figures, name, monkeypatch):
+    figure = figures[name]
+    texts = _drawn_texts(figure, monkeypatch)
+    assert figure.get_figwidth() in (style.COLUMN, style.PAGE)
+    assert len(texts) > 5
+    width, height = figure.canvas.get_width_height()
+    boxes = [text.get_window_extent() for text in texts]
+    for text, box in zip(texts, boxes, strict=True):
+        assert text.get_fontsize() >= 6.5, text
+        assert 0 <= box.x0 < box.x1 <= width, text
+        assert 0 <= box.y0 < box.y1 <= height, text
+    for (one, first), (other, second) in combinations(zip(texts, boxes, strict=True), 2):
+        slanted = one.get_rotation() % 90 and other.get_rotation() % 90
+        assert slanted or not _overlap(first, second), (one, other)
+
+
+def _drawn_texts(figure: Figure, monkeypatch) -> list[Text]:
+    """Matplotlib also keeps labels of ticks that are out of range, which are not drawn."""
+    drawn: dict[Text, None] = {}
+    original = Text.draw
+
+    def recorded(self, *args, **settings):
+        drawn[self] = None
+        return original(self, *args, **settings)
+
+    monkeypatch.setattr(Text, "draw", recorded)
+    FigureCanvasAgg(figure).draw()
+    return [text for text in drawn if text.get_visible() and text.get_text().strip()]
+
+
+def _overlap(first: Bbox, second: Bbox) -> bool:
+    """By more than a hundredth of an inch both ways."""
+    width = min(first.x1, second.x1) - max(first.x0, second.x0)
+    height = min(first.y1, second.y1) - max(first.y0, second.y0)
+    return bool(width > 1 and height > 1)
+
+
+# Everything together
+
+
+def test_all_that_there_are_data_for(run, tmp_path):
+    rows = {
+        "CE": [run("ce0"), run("ce1", fold=1)],
+        "CICL": [],
+        "AdUni": [run("aduni")],
+    }
+    labels = np.repeat([0, 1, 2], [12, 6, 3])
+    features = np.random.default_rng(0).normal(size=(21, 8)).astype(np.float16)
+    np.savez(rows["AdUni"][0].folder.features, images=labels, labels=labels, features=features)
+    drawn = draw(rows, "toy", tmp_path / "one")
+    assert [d.name for d in drawn] == [f"toy_{kind.name}" for kind in KINDS]
+    again = draw(rows, "toy", tmp_path / "two")
+    for first, second in zip(drawn, again, strict=True):
+        assert first.png.read_bytes() == second.png.read_bytes()
+        assert first.pdf.read_bytes() == second.pdf.read_bytes()
+        assert first.png.read_bytes()[1:4] == b"PNG"
+        assert first.pdf.read_bytes()[:5] == b"%PDF-"
+        assert first.caption.endswith(".")
+
+
+def test_what_is_missing_is_skipped(run, tmp_path):
+    made = run("a", labels=[0, 0, 2], predicted=[0, 0, 0])
+    made.folder.history.unlink()
+    names = [d.name for d in draw({"LDAM": [made]}, "toy", tmp_path / "out")]
+    skipped = {"loss_by_class", "embedding", "curves"}
+    assert names == [f"toy_{kind.name}" for kind in KINDS if kind.name not in skipped]
+    assert draw({"LDAM": []}, "toy", tmp_path / "none") == []
+    assert not (tmp_path / "none").exists()
+
+
+def test_picture_has_its_width(tmp_path):
+    png, _ = save(draw_class_distribution({"a": 3, "b": 0}, "toy"), tmp_path, "a")
+    assert int.from_bytes(png.read_bytes()[16:20]) == 700

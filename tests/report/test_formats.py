@@ -1,0 +1,276 @@
+"""A table in print, and the sentences on what does not compare."""
+
+import re
+import shutil
+import subprocess
+from io import StringIO
+
+import pandas as pd
+import pytest
+
+from aduni.plan import Plan, PlannedRun
+from aduni.report.comparability import warnings_of
+from aduni.report.definitions import Definition, Row
+from aduni.report.formats import (
+    csv_frame,
+    footnote,
+    latex,
+    markdown,
+    note_text,
+    value_text,
+)
+from aduni.report.runs import read_run
+from aduni.report.tables import FIGURES, Cell, build_table
+from hand_made import make_run
+
+LABELS = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2]
+PAPER = {"isic2018": {"accuracy": (0.75, 0.002)}}
+TOY = Definition(
+    title="Toy & co",
+    rows=(
+        Row(name="CE_1", overrides=("method=ce",), paper=PAPER),
+        Row(name="LDAM", overrides=("method=ldam",)),
+        Row(name="100 % {x}", overrides=("method=cicl",), paper=PAPER),
+    ),
+)
+PLAN = Plan(
+    profile="p",
+    folds=(0, 1),
+    runs=tuple(
+        PlannedRun(
+            id=f"{row.name}{fold}",
+            folder="",
+            dataset="isic2018",
+            fold=fold,
+            seed=0,
+            rows=(("toy", row.name),),
+            overrides=(),
+        )
+        for row in TOY.rows
+        for fold in (0, 1)
+    ),
+)
+
+
+@pytest.fixture
+def add(tmp_path):
+    def added(name, hits=6, **settings):
+        predicted = [c if i < hits else (c + 1) % 3 for i, c in enumerate(LABELS)]
+        settings = {"dataset": "isic2018", **settings}
+        return read_run(make_run(tmp_path / name, labels=LABELS, predicted=predicted, **settings))
+
+    return added
+
+
+@pytest.fixture
+def table(add):
+    """CE 0.7 on two folds, LDAM 0.6 on two, the third failed in both."""
+    runs = [add("a0", 6), add("a1", 8, fold=1), add("b0", method="ldam")]
+    runs.append(add("b1", method="ldam", fold=1))
+    states = {f"100 % {{x}}{fold}": ("failed", "no | space\nleft_on $HOME") for fold in (0, 1)}
+    return build_table("toy", TOY, runs, plan=PLAN, states=states)
+
+
+def _cell(**changes) -> Cell:
+    values = {
+        "dataset": "toy",
+        "figure": FIGURES["accuracy"],
+        "mean": 0.87640,
+        "deviation": 0.00449,
+        "folds": 5,
+        "planned_folds": 5,
+        "lacking": "",
+        "paper": (0.878, 0.00436),
+        "state": "",
+    }
+    return Cell(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "value", "note"),
+    [
+        ({}, "0.876 ± 0.004", "paper 0.878, -0.002"),
+        ({"paper": None}, "0.876 ± 0.004", ""),
+        ({"mean": 0.8777}, "0.878 ± 0.004", "paper 0.878, +0.000"),  # never -0.000
+        ({"mean": 0.8801}, "0.880 ± 0.004", "paper 0.878, +0.002"),
+        (
+            {"deviation": None, "lacking": "1 of 5 folds"},
+            "0.876",
+            "1 of 5 folds; paper 0.878, -0.002",
+        ),
+        ({"mean": None, "state": "running", "lacking": "0 of 5 folds"}, "running", "paper 0.878"),
+    ],
+)
+def test_what_a_cell_says(changes, value, note):
+    cell = _cell(**changes)
+    assert (value_text(cell), note_text(cell)) == (value, note)
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "text"),
+    [
+        (7200.0, 360.0, "2.0 ± 0.1 h"),
+        (3600.0, None, "1.0 h"),
+        (3599.0, 30.0, "60.0 ± 0.5 min"),
+        (90.0, None, "1.5 min"),
+    ],
+)
+def test_time_is_in_hours_or_minutes(mean, deviation, text):
+    figure = FIGURES["train_seconds"]
+    assert value_text(_cell(figure=figure, mean=mean, deviation=deviation)) == text
+
+
+def test_markdown(table):
+    lines = markdown(table).splitlines()
+    assert lines[0] == "| Toy & co | ISIC2018 Accuracy | ISIC2018 Macro F1 |"
+    assert lines[1] == "| --- | ---: | ---: |"
+    assert lines[2].startswith("| CE_1 | **0.700 ± 0.141** (paper 0.750, -0.050) | ")
+    assert lines[3].startswith("| LDAM | 0.600 ± 0.000 | ")
+    failed = r"failed: no \| space left_on $HOME"
+    assert lines[4] == f"| 100 % {{x}} | {failed} (paper 0.750) | {failed} |"
+    assert lines[6] == footnote(table)
+    assert len(lines) == 7  # nothing to warn of
+
+
+def test_markdown_warns(add):
+    runs = [add("a"), add("b", method="ldam", epochs=7)]
+    text = markdown(build_table("toy", TOY, runs))
+    assert text.endswith("\n- Warning: ISIC2018: different epochs, 2 (CE_1) and 7 (LDAM).\n")
+
+
+def test_the_footnote_says_how_to_read_it(add, table):
+    assert "sample standard deviation (n - 1)" in footnote(table)
+    assert "planned: ISIC2018 2)" in footnote(table)
+    assert "lowest" not in footnote(table)
+    calibrated = build_table("toy", TOY, [add("c")], columns=["expected_calibration_error"])
+    assert "(lowest of ECE)" in footnote(calibrated)
+
+
+def test_blocks_have_a_column_of_their_own(add):
+    rows = tuple(r.model_copy(update={"block": "one"}) for r in TOY.rows)
+    table = build_table("toy", Definition(title="Toy", rows=rows), [add("a")])
+    lines = markdown(table).splitlines()
+    assert lines[0].startswith("| Block | Toy | ISIC2018 Accuracy |")
+    assert lines[2].startswith("| one | CE_1 | 0.600 ")
+    assert r"\multicolumn{3}{l}{one} \\" in latex(table)
+
+
+def test_latex(table):
+    text = latex(table)
+    assert r"\textbf{0.700 $\pm$ 0.141}" in text
+    assert r"\multicolumn{2}{c}{ISIC2018} \\" in text
+    assert r"\cmidrule(lr){2-3}" in text
+    assert r"\label{tab:toy}" in text
+    assert r"\caption{Toy \& co}" in text
+    assert r"CE\_1 & " in text
+    assert r"100 \% \{x\} & failed: no \textbar{} space left\_on \$HOME & " in text
+    assert r"paper 0.750, $-$0.050" in text
+    assert len(re.findall(r"\\(begin|end)\{(?:table|tabular)\}", text)) == 4
+    rows = [
+        line for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line
+    ]
+    assert len(rows) == 1 + 2 * 3
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {2}
+    plain = re.sub(r"\\[{}]", "", text)
+    assert plain.count("{") == plain.count("}")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
+def test_latex_compiles(table, tmp_path):
+    text = latex(table)
+    page = (
+        rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{text}\end{{document}}"
+    )
+    (tmp_path / "page.tex").write_text(page)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+
+
+def test_csv_is_tidy(table):
+    read = pd.read_csv(StringIO(csv_frame([table, table]).to_csv(index=False)))
+    assert read.columns.tolist() == [
+        "table",
+        "dataset",
+        "block",
+        "row",
+        "figure",
+        "mean",
+        "deviation",
+        "folds",
+        "planned_folds",
+        "best",
+        "paper_mean",
+        "paper_deviation",
+        "difference",
+        "state",
+    ]
+    assert len(read) == 2 * 3 * 2
+    first = read.iloc[0]
+    assert (first["table"], first["dataset"], first["row"]) == ("toy", "isic2018", "CE_1")
+    assert first["mean"] == pytest.approx(0.7)
+    assert first["difference"] == pytest.approx(-0.05)
+    assert bool(first["best"])
+    assert (first["folds"], first["planned_folds"]) == (2, 2)
+    last = read.iloc[4]
+    assert pd.isna(last["mean"])
+    assert last["state"].startswith("failed: no | space")
+
+
+def test_csv_says_what_lacks(add):
+    cell = csv_frame([build_table("toy", TOY, [add("a")], plan=PLAN)]).iloc[0]
+    assert (cell["mean"], cell["state"]) == (pytest.approx(0.6), "1 of 2 folds")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("epochs", 7, "different epochs, 2 (CE_1) and 7 (LDAM)"),
+        ("batch_size", 7, "different batch sizes, 6 (CE_1) and 7 (LDAM)"),
+        ("image_size", 7, "different image sizes, 16 (CE_1) and 7 (LDAM)"),
+        ("encoder", "resnet50", "different encoders, resnet18 (CE_1) and resnet50 (LDAM)"),
+        ("lr", 0.1, "different learning rates, 0.05 (CE_1) and 0.1 (LDAM)"),
+        (
+            "git_commit",
+            None,
+            "incompatible versions, git commit 0000000000 (CE_1) and unknown (LDAM)",
+        ),
+        (
+            "versions",
+            {"aduni": "0.2.0", "torch": "3.0"},
+            "incompatible versions, aduni 0.1.0 (CE_1) and 0.2.0 (LDAM); "
+            "torch 2.15.0 (CE_1) and 3.0 (LDAM)",
+        ),
+        ("split_hash", "else", "different splits, in fold 0 split0 (CE_1) and else (LDAM)"),
+        ("caveat", "Seen before.", "Seen before (LDAM)"),
+    ],
+)
+def test_what_does_not_compare_is_one_sentence(add, key, value, sentence):
+    runs = [add(f"a{fold}", fold=fold) for fold in (0, 1)]
+    runs += [add("b0", method="ldam", **{key: value}), add("b1", method="ldam", fold=1)]
+    runs[-1].metrics.update({key: value} if key != "split_hash" else {})
+    assert warnings_of(build_table("toy", TOY, runs)) == [f"ISIC2018: {sentence}."]
+
+
+def test_clean_beside_paper_says_which_part_selects(add):
+    paper = {"protocol": "paper", "selected_on": "test"}
+    runs = [add("a"), add("b", method="ldam", **paper)]
+    (warning,) = warnings_of(build_table("toy", TOY, runs))
+    assert "clean, selected on validation (CE_1) and paper, selected on test (LDAM)" in warning
+
+
+def test_a_row_of_mixed_runs_is_named_with_their_folders(add):
+    runs = [add("a0"), add("a1", fold=1, epochs=7), add("b0", method="ldam")]
+    (warning,) = warnings_of(build_table("toy", TOY, runs))
+    folders = [str(run.folder.path) for run in runs]
+    assert f"2 (CE_1 in {folders[0]}, LDAM) and 7 (CE_1 in {folders[1]})" in warning
+
+
+def test_data_sets_need_not_compare_and_equal_runs_do(add, table):
+    assert warnings_of(table) == []
+    runs = [add("c"), add("d", dataset="aptos", epochs=7, image_size=32, split_hash="other")]
+    assert warnings_of(build_table("toy", TOY, runs)) == []
+
+
+def test_doubles_are_among_the_warnings(add):
+    (warning,) = warnings_of(build_table("toy", TOY, [add("a"), add("b")]))
+    assert "newest" in warning
