@@ -103,6 +103,14 @@ def make_method(name: str) -> Method:
     return AdUni(encoder, task, schedules.constant, weighting=weighting, **sizes).double()
 
 
+def make_in_process(name: str) -> Method:
+    """With random numbers of the process's own from here on, as in a training."""
+    method = make_method(name)
+    if rank() > 0:
+        torch.manual_seed(rank())
+    return method
+
+
 def make_batch(name: str, rows: slice, seed: int = 1) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     views = torch.randint(0, 256, (2, 8, 3, 2, 2), generator=generator).byte()
@@ -156,13 +164,13 @@ def work(number: int, folder: Path) -> None:
         for kind, share in SHARES.items():
             before = sum(share[:number])
             rows = slice(before, before + share[number])
-            method = make_method(name)
+            method = make_in_process(name)
             key = name, kind
             wrapped = DistributedDataParallel(Loss(method))
             found = step(wrapped, method, make_batch(name, rows))
             results.losses[key], results.gradients[key] = found
             if name in REMEMBERED:
-                method = make_method(name)
+                method = make_in_process(name)
                 # DDP would hand the first process's queue to the others.
                 wrapped = DistributedDataParallel(Loss(method), broadcast_buffers=False)
                 results.remembered[key] = remembered(wrapped, method, name, rows)

@@ -37,5 +37,5 @@ def complaint(error: ValidationError, known: Iterable[str] = (), *, path: str = 
         return f"{key} is missing; set it."
     if first["type"] == "value_error":  # a sentence of ours
         return f"{key}={first['input']} {first['ctx']['error']}."
-    message = re.sub("^(Input|Value|List) ", "", first["msg"])
+    message = re.sub("^(Input|Value|List|Tuple) ", "", first["msg"])
     return f"{key}={first['input']} is not valid: it {message}."

@@ -169,7 +169,7 @@ def test_rates_and_their_adam_are_restored():
 
 
 def test_a_batch_without_two_images_of_a_class_is_refused():
-    with pytest.raises(UserError, match="sampler@method.classifier_sampler=upsample"):
+    with pytest.raises(UserError, match=r"sampler@method\.classifier_sampler=upsample"):
         make_method().classifier_loss(make_batch(1), 0)
 
 

@@ -75,7 +75,7 @@ class Definition(BaseModel, extra="forbid", frozen=True):
         for name in names:
             if name not in known:
                 raise UserError(
-                    f"{self.title} has no row {name}{did_you_mean(name, known)}; it has "
+                    f"{self.title} has no row {name}{did_you_mean(name, known)}; choose from "
                     f"{', '.join(dict.fromkeys(known))}."
                 )
         return self.model_copy(update={"rows": tuple(r for r in self.rows if r.name in names)})

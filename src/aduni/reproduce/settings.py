@@ -146,6 +146,6 @@ def _distinct(rows: list[dict[str, str]], key: str) -> list[str]:
 def _check(name: str, known: tuple[str, ...] | list[str], key: str, kind: str) -> None:
     if name not in known:
         raise UserError(
-            f"{key}={name} does not exist{did_you_mean(name, known)}; the {kind} are "
+            f"{key}={name} does not exist{did_you_mean(name, known)}; choose {kind} from "
             f"{', '.join(known)}."
         )

@@ -74,5 +74,6 @@ def _draw_bins(axes: Axes, shown: Reliability) -> None:
     areas = np.maximum(LARGEST * shown.counts / shown.counts.sum(), 2)
     axes.plot([0, 1], [0, 1], color=PALE, linewidth=0.8, linestyle="--", zorder=1)
     axes.plot(shown.confidence, shown.accuracy, color=BLUE, linewidth=0.8, zorder=2)
-    axes.scatter(shown.confidence, shown.accuracy, areas, color=BLUE, linewidths=0, zorder=3)
+    dots = axes.scatter(shown.confidence, shown.accuracy, areas, color=BLUE, linewidths=0, zorder=3)
+    dots.set_clip_on(False)  # one on the edge is as large as its share
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")

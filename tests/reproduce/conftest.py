@@ -1,0 +1,50 @@
+"""Small profiles, composed and planned without a command."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+from aduni.plan import Plan, PlannedRun
+from aduni.reproduce.planning import _composed, make_plan
+from aduni.reproduce.settings import Reproduction, read_reproduction
+from composing import CONF
+
+Planned = tuple[Plan, list[PlannedRun]]
+
+
+@pytest.fixture
+def settings(tmp_path) -> Callable[..., Reproduction]:
+    """What `reproduce.py OVERRIDES` runs with, in a folder of the test's own."""
+
+    def read(*overrides: str) -> Reproduction:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            words = [f"output={tmp_path / 'out'}", *overrides]
+            config = compose("reproduce", overrides=words, return_hydra_config=True)
+            HydraConfig.instance().set_config(config)
+            del config.hydra
+            return read_reproduction(config)
+
+    return read
+
+
+@pytest.fixture
+def plan(settings, monkeypatch) -> Callable[..., Planned]:
+    """The plan of a call; splits are named by fold and size of the test's own."""
+    monkeypatch.setattr("aduni.reproduce.splits._compute", lambda config: f"split{config['fold']}")
+
+    def make(*overrides: str) -> Planned:
+        checked = settings(*overrides)
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            _composed.cache_clear()
+            return make_plan(checked)
+
+    return make
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    """Where the reproduction lies."""
+    return tmp_path / "out"

@@ -1,0 +1,77 @@
+"""Which runs are launched, when, and how often."""
+
+from aduni.files import write_json
+from aduni.plan import run_folder
+from aduni.reproduce import launching
+from aduni.reproduce.launching import train_all
+
+WORDS = ("tables=[1]", "profile.rows=[CE,LDAM,BALMS]", "profile.features=[]")
+
+
+class Jobs:
+    """Stands for a launcher: notes what it is given, and leaves runs done or failed."""
+
+    def __init__(self, root, plan, failing=()):
+        self.root, self.runs, self.failing = root, {run.id: run for run in plan.runs}, failing
+        self.launched = []
+
+    def __call__(self, root, identities, overrides):
+        self.launched.append([self.runs[identity].folder.split("_")[1] for identity in identities])
+        for identity in identities:
+            run = self.runs[identity]
+            folder = run_folder(self.root, run)
+            folder.path.mkdir(parents=True, exist_ok=True)
+            if run.folder.split("_")[1] in self.failing:
+                write_json({"reason": "No.", "status": 1}, folder.failure)
+            else:
+                write_json({}, folder.metrics)
+
+
+def test_first_stages_come_first_and_nothing_comes_twice(plan, out, monkeypatch):
+    made, runs = plan(*WORDS)
+    jobs = Jobs(out, made)
+    monkeypatch.setattr(launching, "_launch", jobs)
+    train_all(out, made, runs, [])
+    assert jobs.launched == [["ce", "ce", "ldam", "ldam"], ["balms", "balms"]]
+    train_all(out, made, runs, [])
+    assert len(jobs.launched) == 2
+
+
+def test_a_failure_stops_what_needs_it_and_nothing_else(plan, out, monkeypatch):
+    made, runs = plan(*WORDS)
+    jobs = Jobs(out, made, failing=("ce",))
+    monkeypatch.setattr(launching, "_launch", jobs)
+    train_all(out, made, runs, [])
+    assert jobs.launched == [["ce", "ce", "ldam", "ldam"]]
+    jobs.failing = ()
+    train_all(out, made, runs, [])
+    assert jobs.launched[1:] == [["ce", "ce"], ["balms", "balms"]]
+
+
+def test_what_another_call_trains_is_waited_for(plan, out, monkeypatch):
+    made, runs = plan(*WORDS)
+    jobs = Jobs(out, made)
+    (theirs, *_) = (run for run in runs if run.folder.split("_")[1] == "ce")
+    held = {theirs.id: 2}
+    real = launching.state_of
+
+    def state_of(folder):
+        if folder.path.name == theirs.folder and held[theirs.id] > 0:
+            return "running"
+        return real(folder)
+
+    def sleep(seconds):
+        held[theirs.id] -= 1
+        if held[theirs.id] == 0:
+            write_json({}, _made(run_folder(out, theirs)).metrics)
+
+    monkeypatch.setattr(launching, "_launch", jobs)
+    monkeypatch.setattr(launching, "state_of", state_of)
+    monkeypatch.setattr(launching.time, "sleep", sleep)
+    train_all(out, made, runs, [])
+    assert jobs.launched == [["ce", "ldam", "ldam"], ["balms"], ["balms"]]
+
+
+def _made(folder):
+    folder.path.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,141 @@
+"""Which runs a profile consists of, and how they are named."""
+
+import pytest
+
+from aduni.plan import read_plan
+from aduni.reproduce import splits
+
+
+def _by_row(runs):
+    return {(label, run.fold): run for run in runs for _, label in run.rows}
+
+
+def test_smoke_has_every_row_of_both_tables_on_two_folds(plan, out):
+    made, runs = plan()
+    assert len(runs) == (9 + 7) * 2  # AdUni stands in both tables
+    assert made == read_plan(out)
+    assert len({run.id for run in runs}) == len({run.folder for run in runs}) == len(runs)
+    assert len(_by_row(runs)) == (9 + 8) * 2
+
+
+def test_paper_has_160_runs(plan, monkeypatch):
+    monkeypatch.setattr(splits, "_files", lambda root: [])
+    _, runs = plan("profile=paper")
+    assert len(runs) == (9 + 7) * 5 * 2
+    rows = _by_row(run for run in runs if run.dataset == "aptos")
+    assert "sampler=none" in rows["CE", 0].overrides
+    assert not [word for run in runs for word in run.overrides if word.startswith("epochs=")]
+
+
+def test_adunis_run_serves_both_tables(plan):
+    rows = _by_row(plan()[1])
+    assert rows["AdUni", 0] == rows["alpha 1 to 0.01, w/o sampling", 0]
+    assert rows["AdUni", 0].rows == (
+        ("methods", "AdUni"),
+        ("sampling", "alpha 1 to 0.01, w/o sampling"),
+    )
+
+
+def test_one_ce_training_is_the_first_stage_of_balms_and_decouple(plan):
+    made, runs = plan("tables=[1]", "profile.rows=[BALMS,Decouple]", "profile.features=[]")
+    rows = _by_row(runs)
+    for fold in (0, 1):
+        (ce,) = (run for run in runs if run.fold == fold and "method=ce" in run.overrides)
+        assert ce.rows == ()
+        assert rows["BALMS", fold].first_stage == rows["Decouple", fold].first_stage == ce.id
+        assert made.runs.index(ce) < made.runs.index(rows["BALMS", fold])
+
+
+def test_the_first_run_of_three_rows_keeps_features(plan):
+    keeping = [run for run in plan()[1] if "save_features=true" in run.overrides]
+    assert sorted((run.rows[0][1], run.fold) for run in keeping) == [
+        ("AdUni", 0),
+        ("CICL", 0),
+        ("PaCo", 0),
+    ]
+
+
+ONE = ("tables=[1]", "profile.rows=[CE]", "profile.features=[]", "profile.folds=[0]")
+
+
+def _id(plan, *overrides):
+    ((run,)) = plan(*ONE, *overrides)[1]
+    return run.id
+
+
+def test_an_id_is_the_same_for_the_same_run(plan, monkeypatch, tmp_path):
+    first = _id(plan)
+    monkeypatch.setenv("ADUNI_CACHE", str(tmp_path / "elsewhere"))
+    assert _id(plan) == first
+    assert _id(plan, "profile.overrides=['epochs=8','num_workers=3']") == _id(
+        plan, "profile.overrides=['epochs=8','num_workers=0']"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "profile.overrides=['epochs=9']",
+        "profile.overrides=['epochs=8','lr=0.01']",
+        "profile.seeds=[1]",
+        "profile.folds=[1]",
+    ],
+)
+def test_another_configuration_is_another_run(plan, change):
+    base = _id(plan, "profile.overrides=['epochs=8']")
+    assert _id(plan, "profile.overrides=['epochs=8']", change) != base
+
+
+def test_another_split_is_another_run(plan, monkeypatch, out):
+    first = _id(plan)
+    (out / "splits.json").unlink()
+    monkeypatch.setattr("aduni.reproduce.splits._compute", lambda config: "changed data")
+    assert _id(plan) != first
+
+
+def test_another_first_stage_is_another_run(settings, plan):
+    words = ("tables=[1]", "profile.rows=[BALMS]", "profile.features=[]", "profile.folds=[0]")
+    ((balms,), (other,)) = (
+        [run for run in plan(*words, f"profile.overrides=['{key}']")[1] if run.rows]
+        for key in ("method.dropout=0.5", "method.dropout=0.4")
+    )
+    assert balms.first_stage != other.first_stage
+    assert balms.id != other.id
+
+
+def test_a_split_is_computed_once(plan, monkeypatch):
+    plan()
+
+    def refuse(config):
+        raise AssertionError("a second look at the data")
+
+    monkeypatch.setattr("aduni.reproduce.splits._compute", refuse)
+    plan()
+
+
+def test_changed_files_are_noticed(plan, monkeypatch, tmp_path):
+    root = tmp_path / "images" / "isic2018"
+    root.mkdir(parents=True)
+    monkeypatch.setenv("ADUNI_DATA", str(root.parent))
+    words = ("profile=small", "datasets=[isic2018]", "tables=[1]", "profile.rows=[CE]")
+    hashes = iter(["first", "second"])
+    monkeypatch.setattr("aduni.reproduce.splits._compute", lambda config: next(hashes))
+    ids = []
+    for _ in range(2):
+        ids += [run.id for run in plan(*words, "profile.features=[]")[1]]
+        (root / "more.jpg").write_bytes(b"new")
+    assert len(set(ids)) == 2
+
+
+def test_a_part_keeps_what_other_calls_planned(plan, out):
+    whole, _ = plan()
+    _, part = plan("tables=[2]")
+    assert {run.id for run in read_plan(out).runs} == {run.id for run in whole.runs}
+    assert len(part) == 8 * 2
+    assert all("sampling" in dict(run.rows) for run in part)
+
+
+def test_a_plan_of_another_version_is_refused(plan, out, refusal):
+    plan()
+    (out / "plan.json").write_text('{"runs": 1}')
+    refusal(plan, "plan.json", "another version")

@@ -1,0 +1,45 @@
+"""Mistakes in a reproduction's settings are sentences."""
+
+import re
+
+import pytest
+
+from aduni.errors import UserError
+
+UNKNOWN = {
+    "datasets=[isic]": ["dataset=isic", "digits"],
+    "profile.rows=[CE,AdUnu]": ["AdUnu", "did you mean AdUni?"],
+    "profile.features=[LDM]": ["LDM", "did you mean LDAM?"],
+    "profile.samplers=[balanced]": ["profile.samplers=balanced", "progressive"],
+    "profile.alphas=[cosine]": ["profile.alphas=cosine", "released"],
+    "+profile.dataset_overrides.aptos=[]": ["profile.dataset_overrides=aptos", "digits"],
+}
+INVALID = {
+    "tables=[3]": "tables.0=3 is not valid",
+    "tables=[]": "tables=[] is not valid",
+    "profile.folds=[]": "profile.folds=[] is not valid",
+    "profile.folds=[-1]": "profile.folds.0=-1 is not valid",
+    "gpus=[a]": "gpus.0=a is not valid",
+    "action=go": "action=go is not valid",
+}
+
+
+@pytest.mark.parametrize("override", UNKNOWN)
+def test_an_unknown_name_is_refused_with_those_there_are(settings, refusal, override):
+    refusal(lambda: settings(override), *UNKNOWN[override])
+
+
+@pytest.mark.parametrize("override", INVALID)
+def test_an_invalid_value_is_refused_with_its_key(settings, override):
+    with pytest.raises(UserError, match=re.escape(INVALID[override])):
+        settings(override)
+
+
+def test_the_tables_of_a_call_have_the_profiles_rows(settings):
+    read = settings("tables=[2]", "profile.samplers=[none]", "profile.rows=[CE]")
+    assert list(read.definitions) == ["sampling"]
+    assert [row.label for row in read.definitions["sampling"].rows] == [
+        "alpha = 0.01, w/o sampling",
+        "alpha 1 to 0.01, w/o sampling",
+    ]
+    assert [row.name for row in read.all_definitions["methods"].rows] == ["CE"]
