@@ -2,7 +2,7 @@
 # from requirements.lock.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow lint types lock clean
+.PHONY: help setup train reproduce test test-slow lint types lock clean
 
 # uv, found or installed, with a suitable Python.
 UV := sh scripts/uv.sh
@@ -31,6 +31,9 @@ $(READY): requirements.lock pyproject.toml scripts/uv.sh
 
 train: setup ## train a model; ARGS="..." are the configuration's overrides
 	$(PY) src/train.py $(ARGS)
+
+reproduce: setup ## the paper's tables and figures; PROFILE=smoke, small or paper
+	$(PY) src/reproduce.py profile=$(or $(PROFILE),smoke) $(ARGS)
 
 test: setup ## run the fast tests; ARGS="..." go to pytest
 	$(PY) -m pytest -m "not slow" $(ARGS)

@@ -72,10 +72,12 @@ def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[st
                 f"{path} was trained with {name}={theirs[name]}, this run has {value}; give a "
                 f"checkpoint of the same data and encoder with {key}=."
             )
-    if origin.get("objective") != dict(stage.objective):
+    objective = origin.get("objective")
+    if not objective or objective != dict(stage.objective):
         raise UserError(
             f"{path} (method={origin['config']['names']['method']}, stage {origin['stage']}) was "
-            f"not trained by {_shown(stage.objective)}; give another checkpoint with {key}=."
+            f"trained by {_shown(objective or {})}, not by {_shown(stage.objective)}; give another "
+            f"checkpoint with {key}=."
         )
     wanted = tuple(f"{module}." for module in stage.trainable)
     found = {name: value for name, value in _weights(checkpoint).items() if name.startswith(wanted)}
@@ -86,7 +88,8 @@ def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[st
             f"with {key}=."
         )
     method.load_state_dict(found, strict=False)
-    return {"epoch": int(checkpoint["epoch"]), "trained_by": _recipe(origin["config"])}
+    earlier = origin.get("origin", {}).get("trained_by")  # of a copy
+    return {"epoch": int(checkpoint["epoch"]), "trained_by": earlier or _recipe(origin["config"])}
 
 
 def _recipe(config: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def _recipe(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(objective: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in objective.items())
+    return ", ".join(f"{key}={value}" for key, value in objective.items()) or "another loss"
 
 
 def _weights(checkpoint: dict[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,8 @@ class Training:
             origin: dict[str, Any] = checkpoint["aduni"]["origin"]
         else:
             origin = reuse_stage(self.method, stage, self._stored())
-            self._keep(stage, kept, origin["epoch"], origin=origin)
+            further = {"origin": origin, "objective": dict(stage.objective)}
+            self._keep(stage, kept, origin["epoch"], **further)
         return {"name": stage.name, "epochs": 0, "handed_over": stage.reuse, **origin}
 
     def _train(self, number: int, stage: Stage) -> int:

@@ -1,6 +1,9 @@
 """Mistakes end in one sentence that says what to do, status 1, and nothing half-written."""
 
 import pytest
+from filelock import FileLock
+
+from aduni.results import RunFolder
 
 MISTAKES = {
     "fold=7": ["fold=7", "folds 0 to 4"],
@@ -133,6 +136,18 @@ def test_the_fold_must_exist_under_a_split_file_too(train):
 
     assert finished.status == 1
     assert "fold=7 does not exist" in finished.err
+
+
+def test_a_run_that_another_process_trains_is_left_alone(train, tmp_path, monkeypatch):
+    monkeypatch.setattr("aduni.results.PATIENCE", 0.1)
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    with FileLock(folder.lock):
+        finished, run = train()
+
+    assert finished.status == 1
+    assert f"{run} is being trained by another process" in finished.err
+    assert not (run / "config.yaml").exists()
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(train):

@@ -175,8 +175,8 @@ def test_a_first_stage_of_another_loss_is_refused(train, method, stage):
     checkpoint = other / "checkpoints" / "best.ckpt"
     finished, run = train("method=decouple", f"method.stage1_ckpt={checkpoint}")
 
-    what = f"(method={method}, stage {stage}) was not trained by loss=cross_entropy, mixup=0.0"
-    _check_refusal(finished, run, checkpoint, what)
+    who = f"(method={method}, stage {stage}) was trained by "
+    _check_refusal(finished, run, checkpoint, who, "not by loss=cross_entropy, mixup=0.0")
 
 
 def test_cicls_first_stage_serves_another_cicl_which_says_how_it_was_trained(train):

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -154,6 +155,18 @@ def test_a_split_can_be_used_again(train, metrics):
 
     assert metrics(first)["split_hash"] == metrics(again)["split_hash"]
     assert (first / "split.csv").read_text() == (again / "split.csv").read_text()
+
+
+def test_features_of_the_training_images_are_kept_where_wanted(train):
+    _, run = train("save_features=true", "epochs=1")
+    split = pd.read_csv(run / "split.csv", dtype={"image": str})
+    training = split[split["part"] == "train"]
+    with np.load(run / "features.npz") as kept:
+        assert kept["images"].tolist() == training["image"].tolist()
+        assert kept["features"].shape == (len(training), 1024)  # ShuffleNet's
+        assert np.isfinite(kept["features"]).all()
+        names = np.array(sorted(split["label"].unique()))
+        assert names[kept["labels"]].tolist() == training["label"].tolist()
 
 
 def test_every_checkpoint_loads_without_executing_anything(finished_run):

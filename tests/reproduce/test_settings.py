@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from aduni.errors import UserError
+from composing import CONF
 
 UNKNOWN = {
     "datasets=[isic]": ["dataset=isic", "digits"],
@@ -43,3 +45,11 @@ def test_the_tables_of_a_call_have_the_profiles_rows(settings):
         "alpha 1 to 0.01, w/o sampling",
     ]
     assert [row.name for row in read.all_definitions["methods"].rows] == ["CE"]
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", "submitit_slurm"])
+def test_launchers_compose(launcher):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        words = [f"hydra/launcher={launcher}"]
+        config = compose("reproduce", overrides=words, return_hydra_config=True)
+    assert launcher.split("_")[0] in config.hydra.launcher._target_.lower()

@@ -62,7 +62,7 @@ def build_report(sources: Sources) -> Path:
         return page
     runs, problems = read_runs(sources.root)
     if not (runs or problems or plan):
-        raise UserError(f"runs={sources.root} holds no finished run; train one first.")
+        raise UserError(f"runs={sources.root} holds no finished run; give a folder that does.")
     tables = {
         name: build_table(name, definition, runs, plan=plan, states=states, columns=sources.columns)
         for name, definition in sources.definitions.items()

@@ -50,7 +50,10 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
         return None
     columns = [Column("Row"), Column("minus"), Column("Data set"), Column("Figure")]
     columns += [Column(name, numeric=True) for name in ("Folds", "Difference", "Pooled")]
-    columns += [Column("95 % interval"), Column("p", numeric=True), Column("Note")]
+    columns += [Column("95 % interval"), Column("p", numeric=True)]
+    # Of one fold, the footnote says it.
+    noted = any(each.note for each in comparisons if each.folds != 1)
+    columns += [Column("Note")] if noted else []
     rows = [
         [
             PageCell(each.row),
@@ -62,7 +65,7 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
             _signed(each.pooled),
             PageCell(_interval(each.interval), each.interval[0] if each.interval else None),
             PageCell("-" if each.p is None else f"{each.p:.3f}", each.p, muted=each.p is None),
-            PageCell(each.note, muted=True),
+            *([PageCell(each.note, muted=True)] if noted else []),
         ]
         for each in comparisons
     ]

@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATE = "page.html.j2"
 LONG = 25
 """Rows from which a table scrolls in its own window, under a header that stays."""
-WIDE = 1.75
-"""Width over height from which a figure takes a line of its own."""
+WIDE = 1200
+"""Pixels from which a figure takes a line of its own: those as wide as a printed page."""
 
 
 @dataclass(frozen=True)
@@ -204,4 +204,4 @@ def _picture(png: bytes | Path) -> _Picture:
     content = png.read_bytes() if isinstance(png, Path) else png
     width, height = struct.unpack(">II", content[16:24])  # of the IHDR chunk, always the first
     source = f"data:image/png;base64,{b64encode(content).decode()}"
-    return _Picture(source, width, height, width / height >= WIDE)
+    return _Picture(source, width, height, width >= WIDE)

@@ -34,7 +34,7 @@ def summarise(runs: Sequence[Run], plan: Plan | None) -> list[tuple[str, str]]:
         ),
         ("Hardware", _listed(_hardware(run) for run in runs)),
         *((name, _listed(m["versions"].get(name, "") for m in metrics)) for name in packages),
-        ("Commit", _listed((m["git_commit"] or "unknown") for m in metrics)),
+        ("Commit", _listed(_short(m["git_commit"]) for m in metrics)),
         ("Report of", datetime.date.today().isoformat()),
     ]
     return [(term, value) for term, value in pairs if value]
@@ -58,6 +58,13 @@ def _splits(runs: Sequence[Run]) -> str:
         for run in sorted(runs, key=lambda run: (run.dataset, run.fold))
     }
     return _listed(found)
+
+
+def _short(commit: str | None) -> str:
+    """10 digits, and whether the checkout had changes."""
+    if commit is None:
+        return "unknown"
+    return commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
 
 
 def _hardware(run: Run) -> str:

@@ -88,7 +88,7 @@ def _call(overrides: list[str], folder: RunFolder, environment: dict[str, str]) 
     """Exit status of train.py; what it prints goes into the run's folder."""
     with folder.console.open("a") as console:
         process = subprocess.Popen(
-            [sys.executable, str(TRAIN), *overrides],
+            [sys.executable, os.path.relpath(TRAIN), *overrides],
             env=environment,
             stdout=console,
             stderr=subprocess.STDOUT,

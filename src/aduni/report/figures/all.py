@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from aduni.errors import UserError
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion
 from aduni.report.figures.curves import draw_curves, mean_history
@@ -18,6 +20,7 @@ from aduni.report.figures.pooled import Rows, class_counts, class_order
 from aduni.report.figures.reliability import draw_reliability, reliability
 from aduni.report.figures.style import save
 from aduni.report.runs import Run
+from aduni.report.tables import title_of
 
 COMPARED = ("CE", "AdUni")
 """Rows of the paper's figure 2."""
@@ -55,7 +58,7 @@ def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
     held = {label: runs for label, runs in rows.items() if runs}
     drawn = []
     for kind in KINDS:
-        figure = kind.make(held, dataset) if held else None
+        figure = kind.make(held, title_of(dataset)) if held else None
         if figure is not None:
             name = f"{dataset}_{kind.name}"
             png, pdf = save(figure, folder, name)
@@ -94,9 +97,14 @@ def _embeddings(rows: Rows, dataset: str) -> Figure | None:
 
 def _first_embedding(runs: Sequence[Run]) -> Embedding | None:
     for run in runs:
-        if run.folder.features.is_file():
-            with np.load(run.folder.features) as arrays:
-                return embed(arrays["labels"], arrays["features"])
+        file = run.folder.features
+        if file.is_file():
+            try:
+                with np.load(file) as arrays:
+                    labels, features = arrays["labels"], arrays["features"]
+            except (OSError, ValueError, KeyError, BadZipFile) as error:
+                raise UserError(f"{file} is damaged; remove it, or train the run again.") from error
+            return embed(labels, features)
     return None
 
 

@@ -1,0 +1,157 @@
+"""The whole report, from hand-made run folders to files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aduni.plan import Plan, PlannedRun, run_folder
+from aduni.report.build import Sources, build_report
+from aduni.report.definitions import Definition, Row
+from hand_made import make_run
+
+ROWS = (
+    Row(
+        name="CE",
+        overrides=("method=ce", "sampler=none"),
+        paper={"toy": {"accuracy": (0.5, 0.01)}},
+    ),
+    Row(name="AdUni", overrides=("method=aduni", "sampler=none")),
+)
+DEFINITIONS = {
+    "methods": Definition(title="Methods", rows=ROWS),
+    "sampling": Definition(title="Sampling", rows=(ROWS[1],)),
+}
+LABELS = [0, 0, 0, 0, 1, 1, 1, 2]
+GUESSES = {"ce": [0, 0, 0, 0, 0, 0, 1, 0], "aduni": [0, 0, 0, 1, 1, 1, 1, 2]}
+
+
+@pytest.fixture
+def sources(tmp_path) -> Sources:
+    """Two methods on two folds, with training features for one of them."""
+    root = tmp_path / "out"
+    for method, guesses in GUESSES.items():
+        for fold in (0, 1):
+            alpha = {"method_settings": {"alpha": 1}} if method == "aduni" else {}
+            run = make_run(
+                root / "runs" / f"{method}{fold}",
+                method=method,
+                fold=fold,
+                labels=LABELS,
+                predicted=guesses if fold else LABELS,
+                **alpha,
+            )
+            if (method, fold) == ("aduni", 0):
+                _write_features(run.features)
+    return Sources(root, root, DEFINITIONS)
+
+
+def _write_features(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [30, 15, 10])
+    features = rng.normal(size=(55, 8)) + 4 * np.eye(8)[labels]
+    images = np.array([f"t{i}" for i in range(55)])
+    np.savez(path, images=images, labels=labels, features=features.astype(np.float16))
+
+
+def _files(sources: Sources) -> set[str]:
+    return {
+        str(file.relative_to(sources.output))
+        for folder in ("tables", "figures")
+        for file in (sources.output / folder).iterdir()
+    }
+
+
+def test_a_report_has_tables_figures_and_a_page(sources):
+    page = build_report(sources)
+    assert page == sources.output / "index.html"
+    files = _files(sources)
+    assert {
+        f"tables/{name}"
+        for name in ("methods.md", "methods.tex", "sampling.md", "tables.csv", "comparisons.csv")
+    } <= files
+    for name in ("class_distribution", "loss_by_class", "embedding", "f1_by_class", "curves"):
+        assert {f"figures/toy_{name}.png", f"figures/toy_{name}.pdf"} <= files
+    text = page.read_text()
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert 'href="runs/ce0"' in text
+    assert "python src/train.py method=ce" in text
+
+
+def test_the_tables_numbers_are_those_of_the_folders(sources):
+    build_report(sources)
+    cells = pd.read_csv(sources.output / "tables" / "tables.csv")
+    accuracy = cells[(cells["table"] == "methods") & (cells["figure"] == "accuracy")]
+    accuracy = accuracy.set_index("row")
+    # CE: 8 and 5 of 8 right; AdUni: 8 and 7.
+    assert accuracy.loc["CE", "mean"] == pytest.approx((1 + 5 / 8) / 2)
+    assert accuracy.loc["CE", "deviation"] == pytest.approx((3 / 8) / 2**0.5)
+    assert accuracy.loc["CE", "difference"] == pytest.approx((1 + 5 / 8) / 2 - 0.5)
+    assert accuracy.loc["AdUni", "mean"] == pytest.approx((1 + 7 / 8) / 2)
+    assert accuracy["best"].tolist() == [False, True]
+
+
+def test_an_unchanged_report_is_not_made_again(sources):
+    page = build_report(sources)
+    before = page.stat().st_mtime_ns
+    build_report(sources)
+    assert page.stat().st_mtime_ns == before
+    make_run(sources.root / "runs" / "more", method="ce", fold=2, labels=LABELS, predicted=LABELS)
+    build_report(sources)
+    assert page.stat().st_mtime_ns != before
+
+
+def test_an_edited_run_is_left_out_and_named(sources):
+    metrics = sources.root / "runs" / "aduni1" / "metrics.json"
+    content = json.loads(metrics.read_text())
+    content["test"]["macro_f1"] = 0.99
+    metrics.write_text(json.dumps(content))
+    text = build_report(sources).read_text()
+    assert "test.macro_f1 = 0.99" in text
+    cells = pd.read_csv(sources.output / "tables" / "tables.csv")
+    aduni = cells[(cells["row"] == "AdUni") & (cells["table"] == "methods")]
+    assert (aduni["folds"] == 1).all()
+    assert not aduni["best"].any()
+
+
+def test_missing_and_failed_runs_are_shown_as_such(sources):
+    planned = [
+        PlannedRun(
+            id=f"{method}{fold}",
+            folder=f"{method}{fold}",
+            dataset="toy",
+            fold=fold,
+            seed=0,
+            rows=(("methods", label),),
+            overrides=(f"method={method}", f"fold={fold}"),
+        )
+        for method, label in (("ce", "CE"), ("aduni", "AdUni"))
+        for fold in (0, 1, 2)
+    ]
+    plan = Plan(profile="mine", folds=(0, 1, 2), runs=tuple(planned))
+    (sources.root / "plan.json").write_text(plan.model_dump_json())
+    failed = run_folder(sources.root, planned[5])
+    failed.path.mkdir()
+    failed.failure.write_text('{"reason": "The loss is no longer finite.", "status": 1}')
+    text = build_report(sources).read_text()
+    assert "The loss is no longer finite." in text
+    assert "4 of 6 finished" in text
+    assert "2 of 3 folds" in text
+    cells = pd.read_csv(sources.output / "tables" / "tables.csv")
+    assert not cells.loc[cells["table"] == "methods", "best"].any()
+
+
+def test_damaged_features_are_refused_and_the_old_report_stays(sources, refusal):
+    page = build_report(sources)
+    before = page.read_bytes()
+    features = sources.root / "runs" / "aduni0" / "features.npz"
+    features.write_bytes(features.read_bytes()[:100])
+    refusal(lambda: build_report(sources), features)
+    assert page.read_bytes() == before
+    assert not list(sources.output.glob(".report-*"))
+
+
+def test_a_folder_without_runs_is_refused(tmp_path, refusal):
+    refusal(lambda: build_report(Sources(tmp_path, tmp_path, DEFINITIONS)), "runs=", tmp_path)
