@@ -133,7 +133,7 @@ KINDS = (
     _Kind(
         "class_distribution",
         "Images of each class",
-        "Images of each class in all parts together.",
+        "Images of each class: training, validation and test parts together.",
         _classes,
     ),
     _Kind(

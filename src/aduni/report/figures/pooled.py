@@ -12,8 +12,9 @@ Rows = Mapping[str, Sequence[Run]]
 
 
 def class_counts(run: Run) -> dict[str, int]:
-    """Images of each class in all parts, the largest class first."""
-    found = run.split.drop_duplicates("image")["label"].value_counts()
+    """Images of each class in all parts that are used, the largest class first."""
+    used = run.split[run.split["part"] != "unused"]
+    found = used.drop_duplicates("image")["label"].value_counts()
     counts = {name: int(found.get(name, 0)) for name in run.class_names}
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
