@@ -79,8 +79,9 @@ def latex(table: Table) -> str:
                 lines.append(_line([rf"\multicolumn{{{width}}}{{l}}{{{_escape(row.block)}}}"]))
         block = row.block
         lines.append(_line([_escape(row.name), *map(_latex_value, row.cells)]))
-        notes = (_escape(note_text(cell)).replace(", -", ", $-$") for cell in row.cells)
-        lines.append(_line(["", *notes]))
+        notes = [_escape(note_text(cell)).replace(", -", ", $-$") for cell in row.cells]
+        if any(notes):
+            lines.append(_line(["", *notes]))
     body = "\n".join(line for line in lines if line)
     warnings = "".join(f"% Warning: {text}\n" for text in warnings_of(table))
     return rf"""{warnings}\begin{{table}}

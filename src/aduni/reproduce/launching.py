@@ -52,7 +52,8 @@ def _has_failed(root: Path, run: PlannedRun) -> bool:
 
 def _launch(root: Path, identities: list[str], overrides: list[str]) -> None:
     """A Hydra multirun with a job for each run."""
-    jobs = [f"job={','.join(identities)}", f"hydra.sweep.dir={root / '.jobs'}"]
+    quoted = ",".join(f"'{identity}'" for identity in identities)  # one may look like a number
+    jobs = [f"job={quoted}", f"hydra.sweep.dir={root / '.jobs'}"]
     command = [sys.executable, str(REPRODUCE), "--multirun", *jobs, *overrides]
     process = subprocess.Popen(command)
     try:
