@@ -65,7 +65,7 @@ class RunFolder:
 
     @property
     def console(self) -> Path:
-        """What a planned run printed, all tries."""
+        """What the last try of a planned run printed."""
         return self.path / "console.txt"
 
     @property

@@ -28,7 +28,7 @@ def reproduce(settings: Reproduction, hydra: HydraConf) -> None:
     if settings.job:
         plan = read_plan(root)
         if plan is None:
-            raise UserError(f"{root / 'plan.json'} is missing; leave job out, and it is written.")
+            raise UserError(f"{root / 'plan.json'} is missing; run reproduce.py without job.")
         logging = _logging(settings, plan, settings.job)
         train_planned(root, plan, settings.job, gpus=settings.gpus, logging=logging)
         return

@@ -41,7 +41,9 @@ def train_planned(
     """
     runs = {run.id: run for run in plan.runs}
     if identity not in runs:
-        raise UserError(f"job={identity} is no run of {root / 'plan.json'}; leave job out.")
+        raise UserError(
+            f"job={identity} is no run of {root / 'plan.json'}; run reproduce.py without job."
+        )
     run = runs[identity]
     folder = run_folder(root, run)
     if state_of(folder) in ("done", "running"):
@@ -86,7 +88,7 @@ def _one_of(gpus: Sequence[int], root: Path) -> Iterator[dict[str, str]]:
 
 def _call(overrides: list[str], folder: RunFolder, environment: dict[str, str]) -> int:
     """Exit status of train.py; what it prints goes into the run's folder."""
-    with folder.console.open("a") as console:
+    with folder.console.open("w") as console:
         process = subprocess.Popen(
             [sys.executable, os.path.relpath(TRAIN), *overrides],
             env=environment,
