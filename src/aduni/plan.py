@@ -87,11 +87,16 @@ def state_of(folder: RunFolder) -> State:
 
 
 def is_running(folder: RunFolder) -> bool:
-    """Whether some process trains it now."""
-    if not folder.lock.exists():
+    """Whether some process trains it now, or is about to."""
+    return is_locked(folder.lock) or is_locked(folder.job_lock)
+
+
+def is_locked(lock: Path) -> bool:
+    """Whether some process holds it."""
+    if not lock.exists():
         return False
     try:
-        with FileLock(folder.lock, blocking=False):
+        with FileLock(lock, blocking=False):
             return False
     except Timeout:
         return True

@@ -64,6 +64,11 @@ class RunFolder:
         return self.path / "train.log"
 
     @property
+    def job_lock(self) -> Path:
+        """Locked by the job of a planned run, from before its training starts."""
+        return self.path / ".job.lock"
+
+    @property
     def console(self) -> Path:
         """What the last try of a planned run printed."""
         return self.path / "console.txt"

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from aduni.errors import UserError
 from aduni.files import write_json
-from aduni.plan import Plan, PlannedRun, is_running, run_folder, state_of
+from aduni.plan import Plan, PlannedRun, is_locked, run_folder, state_of
 from aduni.results import RunFolder
 
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
@@ -49,11 +49,14 @@ def train_planned(
     if state_of(folder) in ("done", "running"):
         return
     folder.path.mkdir(parents=True, exist_ok=True)
-    folder.failure.unlink(missing_ok=True)
-    with _one_of(gpus, root) as environment:
-        print(f"{run.folder}: {'goes on' if folder.config.exists() else 'starts'}", flush=True)
-        status = _call(_command(root, runs, run, logging), folder, environment)
-    _settle(folder, status)
+    try:
+        with FileLock(folder.job_lock, timeout=1), _one_of(gpus, root) as environment:
+            folder.failure.unlink(missing_ok=True)
+            print(f"{run.folder}: {'goes on' if folder.config.exists() else 'starts'}", flush=True)
+            status = _call(_command(root, runs, run, logging), folder, environment)
+            _settle(folder, status)
+    except Timeout:
+        return  # another job was faster
 
 
 def _command(
@@ -110,7 +113,7 @@ def _settle(folder: RunFolder, status: int) -> None:
         folder.checkpoint("last").unlink(missing_ok=True)  # nothing is left to resume
         test = json.loads(folder.metrics.read_text())["test"]
         print(f"{folder.path.name}: macro F1 {test['macro_f1']:.3f}", flush=True)
-    elif not is_running(folder):
+    elif not is_locked(folder.lock):
         reason = _reason(folder, status)
         write_json({"reason": reason, "status": status}, folder.failure)
         print(f"{folder.path.name}: failed: {reason}", flush=True)
