@@ -6,7 +6,7 @@ import hydra
 from omegaconf import DictConfig
 
 from aduni.command import run_command, task
-from aduni.report.build import build_report
+from aduni.report.fresh import fresh_report
 from aduni.reproduce.arguments import hydra_arguments
 from aduni.reproduce.settings import read_sources
 
@@ -15,7 +15,7 @@ from aduni.reproduce.settings import read_sources
 @task
 def main(config: DictConfig) -> None:
     """Write the report of finished runs."""
-    print(build_report(read_sources(config)))
+    print(fresh_report(read_sources(config)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-from aduni.results import RunFolder, evaluate_predictions
+from aduni.data.splits import split_hash
+from aduni.results import RunFolder
+from aduni.scores import evaluate_predictions
 
 CLASSES = ("common", "less", "rare")
 
@@ -31,6 +33,7 @@ def make_run(
     classes: Sequence[str] = CLASSES,
     groups: Sequence[int] | None = None,
     training_labels: Sequence[int] = (0,) * 12 + (1,) * 6 + (2,) * 3,
+    training_images: str = "train",
     history: pd.DataFrame | None = None,
     **metrics: Any,
 ) -> RunFolder:
@@ -42,9 +45,11 @@ def make_run(
         predicted: class of each test image.
         confidence: probability of the predicted class; the others share the rest.
         groups: of the test images; None for one each.
+        method_settings: in config.yaml; without an `alpha` the method takes none.
         training_labels: of the training part.
+        training_images: what their names begin with; other names make another split.
         history: None for two epochs of falling loss.
-        metrics: replaces values in metrics.json.
+        metrics: replaces values in metrics.json, and in config.yaml where it has them too.
     """
     run = RunFolder(folder)
     folder.mkdir(parents=True)
@@ -66,14 +71,15 @@ def make_run(
     own = list(range(len(labels))) if groups is None else list(groups)
     training = pd.DataFrame(
         {
-            "image": [f"train_{fold}_{i:04d}" for i in range(len(training_labels))],
+            "image": [f"{training_images}_{fold}_{i:04d}" for i in range(len(training_labels))],
             "label": [names[label] for label in training_labels],
             "group": [100_000 + i for i in range(len(training_labels))],
             "part": "train",
         }
     )
     split = frame[["image", "label", "part"]].assign(group=own)[training.columns]
-    pd.concat([split, training]).to_csv(run.split, index=False)
+    split = pd.concat([split, training])
+    split.to_csv(run.split, index=False)
     if history is None:
         history = pd.DataFrame(
             {
@@ -95,34 +101,36 @@ def make_run(
         "dataset": dataset,
         "sampler": sampler,
         "alpha": alpha,
-        "protocol": "clean",
-        "encoder": "resnet18",
+        "protocol": metrics.get("protocol", "clean"),
+        "encoder": metrics.get("encoder", "resnet18"),
     }
+    numbers = {"epochs": 2, "batch_size": 6, "lr": 0.05}
+    numbers |= {key: metrics[key] for key in numbers if key in metrics}
+    settings = {"fold": fold, "seed": seed, **numbers}
+    image_size, caveat = metrics.get("image_size", 16), metrics.get("caveat")
     config = {
         "names": chosen,
         "method": {"_target_": f"aduni.methods.{method}", **(method_settings or {})},
-        "dataset": {"image_size": 16},
+        "dataset": {"image_size": image_size},
         "sampler": {"_target_": SAMPLERS[sampler], "epoch_length": None},
         "alpha": {"_target_": f"aduni.schedules.{alpha}", **alpha_settings},
-        "protocol": {"name": "clean", "folds": 5},
-        "encoder": {"name": "resnet18"},
-        "fold": fold,
-        "seed": seed,
-        "epochs": 2,
-        "batch_size": 6,
-        "lr": 0.05,
+        "protocol": {"name": chosen["protocol"], "folds": 5, "caveat": caveat},
+        "encoder": {"name": chosen["encoder"]},
+        **settings,
     }
     OmegaConf.save(OmegaConf.create(config), run.config)
     counts = np.bincount(training_labels, minlength=len(names)).tolist()
+    takes_alpha = "alpha" in config["method"]
     content = {
         **chosen,
-        "alpha_settings": alpha_settings,
-        **{key: config[key] for key in ("fold", "seed", "epochs", "batch_size", "lr")},
-        "image_size": 16,
+        "alpha": alpha if takes_alpha else None,
+        "alpha_settings": alpha_settings if takes_alpha else None,
+        **settings,
+        "image_size": image_size,
         "selected_epoch": 1,
         "selected_on": "validation",
-        "caveat": None,
-        "split_hash": f"split{fold}",
+        "caveat": caveat,
+        "split_hash": split_hash(split),
         "training_counts": dict(zip(names, counts, strict=True)),
         "stages": [{"name": "train", "epochs": 2, "handed_over": "best", "epoch": 1}],
         "found": {},

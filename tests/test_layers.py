@@ -18,7 +18,7 @@ FLOORS = [
         "aduni.provenance",
         "aduni.files",
     ],
-    ["aduni.data", "aduni.models", "aduni.losses", "aduni.results"],
+    ["aduni.data", "aduni.models", "aduni.losses", "aduni.results", "aduni.scores"],
     ["aduni.methods", "aduni.plan"],
     ["aduni.report"],
     ["aduni.learner", "aduni.callbacks", "aduni.checkpoints", "aduni.predictions", "aduni.summary"],

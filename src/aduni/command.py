@@ -119,7 +119,7 @@ def _sentence(error: BaseException) -> str:
         return f"{place}{error.strerror or error}; check the path and its permissions."
     if isinstance(error, OverrideParseException):
         word = str(error.override)
-        remedy = "put quotes around the value" if "=" in word else f"write {word}=VALUE"
+        remedy = "put quotes around its values: ['a=1']" if "=" in word else f"write {word}=VALUE"
         return f"{word} cannot be read as key=value; {remedy}."
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is missing; give it on the command line."

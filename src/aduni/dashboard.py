@@ -143,6 +143,8 @@ def send_report(
 ) -> None:
     """Tables and figures of a report as a W&B run of its own; a later report continues it.
 
+    A failure of W&B is a warning and no more.
+
     Args:
         folder: with tables/ and figures/; keeps the run's id.
         name: of the run.
@@ -151,22 +153,21 @@ def send_report(
         offline: as for `Dashboard`.
     """
     stored = folder / "wandb_id.txt"
-    run = wandb.init(
-        project=project,
-        group=group,
-        name=name,
-        job_type="report",
-        dir=folder,
-        id=stored.read_text().strip() if stored.exists() else None,
-        resume="allow",
-        mode=_mode(offline),
-    )
-    try:
+    with _forgiven():
+        run = wandb.init(
+            project=project,
+            group=group,
+            name=name,
+            job_type="report",
+            dir=folder,
+            id=stored.read_text().strip() if stored.exists() else None,
+            resume="allow",
+            mode=_mode(offline),
+        )
         tables = {f"tables/{t.stem}": pd.read_csv(t) for t in sorted(folder.glob("tables/*.csv"))}
         pictures = sorted(folder.glob("figures/*.png"))
         run.log({name: wandb.Table(dataframe=frame) for name, frame in tables.items()})
         run.log({f"figures/{file.stem}": wandb.Image(str(file)) for file in pictures})
-    finally:
         if not run.disabled:
             stored.write_text(f"{run.id}\n")
         run.finish()

@@ -12,8 +12,9 @@ from aduni.errors import UserError
 from aduni.files import write_csv, write_json
 from aduni.predictions import predict_parts
 from aduni.provenance import provenance
-from aduni.results import RunFolder, evaluate_predictions
+from aduni.results import RunFolder
 from aduni.run import build_data, build_method, describe
+from aduni.scores import evaluate_predictions
 
 
 def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tuple[Any, RunFolder]:

@@ -78,7 +78,7 @@ def run_folder(root: Path, run: PlannedRun) -> RunFolder:
 def state_of(folder: RunFolder) -> State:
     """How far a run has come, by its files and its lock."""
     if folder.metrics.exists():
-        return "done"
+        return "done" if damage_of(folder) is None else "failed"
     if is_running(folder):
         return "running"
     if folder.failure.exists():
@@ -103,5 +103,22 @@ def is_locked(lock: Path) -> bool:
 
 
 def failure_of(folder: RunFolder) -> str:
-    """Why the last try failed, as one sentence."""
-    return str(read_json(folder.failure)["reason"])
+    """Why a run failed, as one sentence."""
+    damage = damage_of(folder) if folder.metrics.exists() else None
+    if damage:
+        return damage
+    try:
+        return str(read_json(folder.failure)["reason"])
+    except (UserError, OSError, KeyError):
+        return "Its reason was not kept."
+
+
+def damage_of(folder: RunFolder) -> str | None:
+    """What is wrong with a finished run's metrics.json; None where nothing is."""
+    try:
+        read_json(folder.metrics)
+    except UserError as error:
+        return str(error)
+    except OSError:
+        return f"{folder.metrics} is not readable; remove it and run again."
+    return None

@@ -15,7 +15,7 @@ from aduni.data.samplers import Ints
 from aduni.data.tables import ImageTable
 from aduni.errors import UserError
 from aduni.methods.base import Method
-from aduni.results import probability_column
+from aduni.scores import probability_column
 
 
 def predict_parts(

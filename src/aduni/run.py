@@ -17,7 +17,8 @@ from aduni.methods.base import Method, Task
 from aduni.predictions import predict_parts, training_features
 from aduni.processes import is_first_process
 from aduni.provenance import provenance
-from aduni.results import RunFolder, evaluate_predictions, training_speed
+from aduni.results import RunFolder
+from aduni.scores import evaluate_predictions, training_speed
 from aduni.training import Training
 
 log = logging.getLogger(__name__)

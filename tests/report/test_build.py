@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from aduni.plan import Plan, PlannedRun, run_folder
-from aduni.report.build import Sources, build_report
 from aduni.report.definitions import Definition, Row
+from aduni.report.fresh import fresh_report
+from aduni.report.sources import Sources
 from hand_made import make_run
 
 ROWS = (
@@ -50,9 +51,9 @@ def sources(tmp_path) -> Sources:
 
 def _write_features(path: Path) -> None:
     rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1, 2], [30, 15, 10])
-    features = rng.normal(size=(55, 8)) + 4 * np.eye(8)[labels]
-    images = np.array([f"t{i}" for i in range(55)])
+    labels = np.repeat([0, 1, 2], [12, 6, 3])
+    features = rng.normal(size=(21, 8)) + 4 * np.eye(8)[labels]
+    images = np.array([f"train_0_{i:04d}" for i in range(21)])
     np.savez(path, images=images, labels=labels, features=features.astype(np.float16))
 
 
@@ -65,7 +66,7 @@ def _files(sources: Sources) -> set[str]:
 
 
 def test_a_report_has_tables_figures_and_a_page(sources):
-    page = build_report(sources)
+    page = fresh_report(sources)
     assert page == sources.output / "index.html"
     files = _files(sources)
     assert {
@@ -81,7 +82,7 @@ def test_a_report_has_tables_figures_and_a_page(sources):
 
 
 def test_the_tables_numbers_are_those_of_the_folders(sources):
-    build_report(sources)
+    fresh_report(sources)
     cells = pd.read_csv(sources.output / "tables" / "tables.csv")
     accuracy = cells[(cells["table"] == "methods") & (cells["figure"] == "accuracy")]
     accuracy = accuracy.set_index("row")
@@ -94,12 +95,12 @@ def test_the_tables_numbers_are_those_of_the_folders(sources):
 
 
 def test_an_unchanged_report_is_not_made_again(sources):
-    page = build_report(sources)
+    page = fresh_report(sources)
     before = page.stat().st_mtime_ns
-    build_report(sources)
+    fresh_report(sources)
     assert page.stat().st_mtime_ns == before
     make_run(sources.root / "runs" / "more", method="ce", fold=2, labels=LABELS, predicted=LABELS)
-    build_report(sources)
+    fresh_report(sources)
     assert page.stat().st_mtime_ns != before
 
 
@@ -108,7 +109,7 @@ def test_an_edited_run_is_left_out_and_named(sources):
     content = json.loads(metrics.read_text())
     content["test"]["macro_f1"] = 0.99
     metrics.write_text(json.dumps(content))
-    text = build_report(sources).read_text()
+    text = fresh_report(sources).read_text()
     assert "test.macro_f1 = 0.99" in text
     cells = pd.read_csv(sources.output / "tables" / "tables.csv")
     aduni = cells[(cells["row"] == "AdUni") & (cells["table"] == "methods")]
@@ -135,7 +136,7 @@ def test_missing_and_failed_runs_are_shown_as_such(sources):
     failed = run_folder(sources.root, planned[5])
     failed.path.mkdir()
     failed.failure.write_text('{"reason": "The loss is no longer finite.", "status": 1}')
-    text = build_report(sources).read_text()
+    text = fresh_report(sources).read_text()
     assert "The loss is no longer finite." in text
     assert "4 of 6 finished" in text
     assert "2 of 3 folds" in text
@@ -143,15 +144,16 @@ def test_missing_and_failed_runs_are_shown_as_such(sources):
     assert not cells.loc[cells["table"] == "methods", "best"].any()
 
 
-def test_damaged_features_are_refused_and_the_old_report_stays(sources, refusal):
-    page = build_report(sources)
-    before = page.read_bytes()
+def test_damaged_features_are_a_warning(sources):
+    page = fresh_report(sources)
+    assert "features.npz is damaged" not in page.read_text()
     features = sources.root / "runs" / "aduni0" / "features.npz"
     features.write_bytes(features.read_bytes()[:100])
-    refusal(lambda: build_report(sources), features)
-    assert page.read_bytes() == before
-    assert not list(sources.output.glob(".report-*"))
+    text = fresh_report(sources).read_text()
+    assert f"{features} is damaged" in text
+    assert "toy_embedding" not in text
+    assert 'href="runs/aduni0"' in text
 
 
 def test_a_folder_without_runs_is_refused(tmp_path, refusal):
-    refusal(lambda: build_report(Sources(tmp_path, tmp_path, DEFINITIONS)), "runs=", tmp_path)
+    refusal(lambda: fresh_report(Sources(tmp_path, tmp_path, DEFINITIONS)), "runs=", tmp_path)

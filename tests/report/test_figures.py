@@ -306,11 +306,23 @@ def test_all_that_there_are_data_for(run, tmp_path):
 def test_what_is_missing_is_skipped(run, tmp_path):
     made = run("a", labels=[0, 0, 2], predicted=[0, 0, 0])
     made.folder.history.unlink()
-    names = [d.name for d in draw({"LDAM": [made]}, "toy", tmp_path / "out")]
+    names = [d.name for d in draw({"LDAM": [read_run(made.folder)]}, "toy", tmp_path / "out")]
     skipped = {"loss_by_class", "embedding", "curves"}
     assert names == [f"toy_{kind.name}" for kind in KINDS if kind.name not in skipped]
     assert draw({"LDAM": []}, "toy", tmp_path / "none") == []
     assert not (tmp_path / "none").exists()
+
+
+def test_damaged_features_give_way_to_the_next_run_s(run, tmp_path):
+    runs = [run("a"), run("b", fold=1)]
+    runs[0].folder.features.write_bytes(b"PK")
+    drawn = [d.name for d in draw({"CICL": runs}, "toy", tmp_path / "one")]
+    assert "toy_embedding" not in drawn
+    labels = np.repeat([0, 1, 2], [12, 6, 3])
+    features = np.random.default_rng(0).normal(size=(21, 8)).astype(np.float16)
+    np.savez(runs[1].folder.features, labels=labels, features=features)
+    drawn = [d.name for d in draw({"CICL": runs}, "toy", tmp_path / "two")]
+    assert "toy_embedding" in drawn
 
 
 def test_picture_has_its_width(tmp_path):

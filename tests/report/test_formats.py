@@ -1,4 +1,4 @@
-"""A table in print, and the sentences on what does not compare."""
+"""A table in print."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from aduni.plan import Plan, PlannedRun
-from aduni.report.comparability import warnings_of
+from aduni.report.columns import FIGURES
 from aduni.report.definitions import Definition, Row
 from aduni.report.formats import (
     csv_frame,
@@ -20,13 +20,13 @@ from aduni.report.formats import (
     value_text,
 )
 from aduni.report.runs import read_run
-from aduni.report.tables import FIGURES, Cell, build_table
+from aduni.report.tables import Cell, build_table
 from hand_made import make_run
 
 LABELS = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2]
 PAPER = {"isic2018": {"accuracy": (0.75, 0.002)}}
 TOY = Definition(
-    title="Toy & co",
+    title="Table 3: toy & co",
     rows=(
         Row(name="CE_1", overrides=("method=ce",), paper=PAPER),
         Row(name="LDAM", overrides=("method=ldam",)),
@@ -122,20 +122,23 @@ def test_time_is_in_hours_or_minutes(mean, deviation, text):
 
 def test_markdown(table):
     lines = markdown(table).splitlines()
-    assert lines[0] == "| Toy & co | ISIC2018 Accuracy | ISIC2018 Macro F1 |"
-    assert lines[1] == "| --- | ---: | ---: |"
-    assert lines[2].startswith("| CE_1 | **0.700 ± 0.141** (paper 0.750, -0.050) | ")
-    assert lines[3].startswith("| LDAM | 0.600 ± 0.000 | ")
+    assert lines[0] == "**Table 3: toy & co**"
+    assert lines[2] == "| Row | ISIC2018 Accuracy | ISIC2018 Macro F1 |"
+    assert lines[3] == "| --- | ---: | ---: |"
+    assert lines[4].startswith("| CE_1 | **0.700 ± 0.141** (paper 0.750, -0.050) | ")
+    assert lines[5].startswith("| LDAM | 0.600 ± 0.000 | ")
     failed = r"failed: no \| space left_on $HOME"
-    assert lines[4] == f"| 100 % {{x}} | {failed} (paper 0.750) | {failed} |"
-    assert lines[6] == footnote(table)
-    assert len(lines) == 7  # nothing to warn of
+    assert lines[6] == f"| 100 % {{x}} | {failed} (paper 0.750) | {failed} |"
+    assert lines[8] == footnote(table)
+    assert len(lines) == 9  # nothing to warn of
 
 
-def test_markdown_warns(add):
+def test_both_warn(add):
     runs = [add("a"), add("b", method="ldam", epochs=7)]
-    text = markdown(build_table("toy", TOY, runs))
-    assert text.endswith("\n- Warning: ISIC2018: different epochs, 2 (CE_1) and 7 (LDAM).\n")
+    table = build_table("toy", TOY, runs)
+    warning = "Warning: ISIC2018: different epochs, 2 (CE_1) and 7 (LDAM)."
+    assert markdown(table).endswith(f"\n- {warning}\n")
+    assert latex(table).startswith(f"% {warning}\n\\begin{{table}}")
 
 
 def test_the_footnote_says_how_to_read_it(add, table):
@@ -146,12 +149,37 @@ def test_the_footnote_says_how_to_read_it(add, table):
     assert "(lowest of ECE)" in footnote(calibrated)
 
 
+FOLDS = " Beside it: how many folds or runs there are, where some lack"
+PRINTED = "the paper's mean and the difference to it."
+
+
+@pytest.mark.parametrize(
+    ("shown", "plan", "end"),
+    [
+        (PAPER, PLAN, f"{FOLDS}; {PRINTED}"),
+        (PAPER, None, f"cells. Beside it: {PRINTED}"),
+        ({}, PLAN, f"cells.{FOLDS}."),
+        ({}, None, "complete cells."),
+    ],
+)
+def test_the_footnote_says_what_is_beside_the_values(add, shown, plan, end):
+    rows = tuple(row.model_copy(update={"paper": shown}) for row in TOY.rows)
+    table = build_table("toy", Definition(title="Toy", rows=rows), [add("a")], plan=plan)
+    assert footnote(table).endswith(end)
+
+
+def test_rows_without_runs_lack_no_folds(add):
+    rows = tuple(row.model_copy(update={"paper": {}}) for row in TOY.rows)
+    table = build_table("toy", Definition(title="Toy", rows=rows), [], plan=PLAN)
+    assert "Beside" not in footnote(table)
+
+
 def test_blocks_have_a_column_of_their_own(add):
     rows = tuple(r.model_copy(update={"block": "one"}) for r in TOY.rows)
     table = build_table("toy", Definition(title="Toy", rows=rows), [add("a")])
     lines = markdown(table).splitlines()
-    assert lines[0].startswith("| Block | Toy | ISIC2018 Accuracy |")
-    assert lines[2].startswith("| one | CE_1 | 0.600 ")
+    assert lines[2].startswith("| Block | Row | ISIC2018 Accuracy |")
+    assert lines[4].startswith("| one | CE_1 | 0.600 ")
     assert r"\multicolumn{3}{l}{one} \\" in latex(table)
 
 
@@ -161,7 +189,7 @@ def test_latex(table):
     assert r"\multicolumn{2}{c}{ISIC2018} \\" in text
     assert r"\cmidrule(lr){2-3}" in text
     assert r"\label{tab:toy}" in text
-    assert r"\caption{Toy \& co}" in text
+    assert r"\caption{Toy \& co}" in text  # LaTeX numbers it
     assert r"CE\_1 & " in text
     assert r"100 \% \{x\} & failed: no \textbar{} space left\_on \$HOME & " in text
     assert r"paper 0.750, $-$0.050" in text
@@ -219,58 +247,3 @@ def test_csv_is_tidy(table):
 def test_csv_says_what_lacks(add):
     cell = csv_frame([build_table("toy", TOY, [add("a")], plan=PLAN)]).iloc[0]
     assert (cell["mean"], cell["state"]) == (pytest.approx(0.6), "1 of 2 folds")
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "sentence"),
-    [
-        ("epochs", 7, "different epochs, 2 (CE_1) and 7 (LDAM)"),
-        ("batch_size", 7, "different batch sizes, 6 (CE_1) and 7 (LDAM)"),
-        ("image_size", 7, "different image sizes, 16 (CE_1) and 7 (LDAM)"),
-        ("encoder", "resnet50", "different encoders, resnet18 (CE_1) and resnet50 (LDAM)"),
-        ("lr", 0.1, "different learning rates, 0.05 (CE_1) and 0.1 (LDAM)"),
-        (
-            "git_commit",
-            None,
-            "incompatible versions, git commit 0000000000 (CE_1) and unknown (LDAM)",
-        ),
-        (
-            "versions",
-            {"aduni": "0.2.0", "torch": "3.0"},
-            "incompatible versions, aduni 0.1.0 (CE_1) and 0.2.0 (LDAM); "
-            "torch 2.15.0 (CE_1) and 3.0 (LDAM)",
-        ),
-        ("split_hash", "else", "different splits, in fold 0 split0 (CE_1) and else (LDAM)"),
-        ("caveat", "Seen before.", "Seen before (LDAM)"),
-    ],
-)
-def test_what_does_not_compare_is_one_sentence(add, key, value, sentence):
-    runs = [add(f"a{fold}", fold=fold) for fold in (0, 1)]
-    runs += [add("b0", method="ldam", **{key: value}), add("b1", method="ldam", fold=1)]
-    runs[-1].metrics.update({key: value} if key != "split_hash" else {})
-    assert warnings_of(build_table("toy", TOY, runs)) == [f"ISIC2018: {sentence}."]
-
-
-def test_clean_beside_paper_says_which_part_selects(add):
-    paper = {"protocol": "paper", "selected_on": "test"}
-    runs = [add("a"), add("b", method="ldam", **paper)]
-    (warning,) = warnings_of(build_table("toy", TOY, runs))
-    assert "clean, selected on validation (CE_1) and paper, selected on test (LDAM)" in warning
-
-
-def test_a_row_of_mixed_runs_is_named_with_their_folders(add):
-    runs = [add("a0"), add("a1", fold=1, epochs=7), add("b0", method="ldam")]
-    (warning,) = warnings_of(build_table("toy", TOY, runs))
-    folders = [str(run.folder.path) for run in runs]
-    assert f"2 (CE_1 in {folders[0]}, LDAM) and 7 (CE_1 in {folders[1]})" in warning
-
-
-def test_data_sets_need_not_compare_and_equal_runs_do(add, table):
-    assert warnings_of(table) == []
-    runs = [add("c"), add("d", dataset="aptos", epochs=7, image_size=32, split_hash="other")]
-    assert warnings_of(build_table("toy", TOY, runs)) == []
-
-
-def test_doubles_are_among_the_warnings(add):
-    (warning,) = warnings_of(build_table("toy", TOY, [add("a"), add("b")]))
-    assert "newest" in warning

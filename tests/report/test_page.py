@@ -197,6 +197,15 @@ def test_a_figure_is_embedded(tmp_path):
         render(Page("P", figures=[FigureGroup("G", [PageFigure("A", "", Path("gone.png"))])]))
 
 
+def test_narrow_figures_come_first():
+    widths = {"A": 1200, "B": 1199, "C": 1400, "D": 700}
+    figures = [PageFigure(title, "", png(width, 1)) for title, width in widths.items()]
+    tree = Tree(render(Page("P", figures=[FigureGroup("G", figures)])))
+    assert [image["alt"] for image, _ in tree.all("img")] == ["B, G", "D, G", "A, G", "C, G"]
+    pictures = [(a["class"] or "").split() for a, _ in tree.all("figure")]
+    assert ["wide" in classes for classes in pictures] == [False, False, True, True]
+
+
 def test_the_best_is_bold_and_a_gap_is_muted():
     tree = Tree(render(replace(PAGE, comparisons=None, batches=None)))
     assert [text for _, text in tree.all("strong")] == ["0.90", "Classes."]

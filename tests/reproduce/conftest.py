@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from aduni.plan import Plan, PlannedRun
-from aduni.reproduce.planning import _composed, make_plan
+from aduni.reproduce.planning import _composed, make_plan, write_plan
 from aduni.reproduce.settings import Reproduction, read_reproduction
 from composing import CONF
 
@@ -37,9 +37,12 @@ def plan(settings, monkeypatch) -> Callable[..., Planned]:
 
     def make(*overrides: str) -> Planned:
         checked = settings(*overrides)
+        checked.output.mkdir(exist_ok=True)
         with initialize_config_dir(str(CONF), version_base="1.3"):
             _composed.cache_clear()
-            return make_plan(checked)
+            planned = make_plan(checked)
+        write_plan(planned[0], checked)
+        return planned
 
     return make
 

@@ -10,7 +10,13 @@ from aduni.plan import run_folder
 from aduni.reproduce import jobs
 from aduni.reproduce.jobs import train_planned
 
-WORDS = ("tables=[1]", "profile.rows=[CE,BALMS]", "profile.features=[]", "profile.folds=[0]")
+WORDS = (
+    "tables=[1]",
+    "profile.rows=[CE,BALMS]",
+    "profile.features=[]",
+    "profile.alphas=[]",
+    "profile.folds=[0]",
+)
 
 
 class Training:

@@ -5,7 +5,7 @@ from aduni.plan import run_folder
 from aduni.reproduce import launching
 from aduni.reproduce.launching import train_all
 
-WORDS = ("tables=[1]", "profile.rows=[CE,LDAM,BALMS]", "profile.features=[]")
+WORDS = ("tables=[1]", "profile.rows=[CE,LDAM,BALMS]", "profile.features=[]", "profile.alphas=[]")
 
 
 class Jobs:

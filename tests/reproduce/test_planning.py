@@ -1,9 +1,12 @@
 """Which runs a profile consists of, and how they are named."""
 
 import pytest
+from hydra import initialize_config_dir
 
 from aduni.plan import read_plan
 from aduni.reproduce import splits
+from aduni.reproduce.planning import make_plan
+from composing import CONF
 
 
 def _by_row(runs):
@@ -88,7 +91,7 @@ def test_another_configuration_is_another_run(plan, change):
 
 def test_another_split_is_another_run(plan, monkeypatch, out):
     first = _id(plan)
-    (out / "splits.json").unlink()
+    (out / "splits.json").unlink(missing_ok=True)
     monkeypatch.setattr("aduni.reproduce.splits._compute", lambda config: "changed data")
     assert _id(plan) != first
 
@@ -127,12 +130,31 @@ def test_changed_files_are_noticed(plan, monkeypatch, tmp_path):
     assert len(set(ids)) == 2
 
 
-def test_a_part_keeps_what_other_calls_planned(plan, out):
-    whole, _ = plan()
-    _, part = plan("tables=[2]")
-    assert {run.id for run in read_plan(out).runs} == {run.id for run in whole.runs}
+def test_a_part_of_the_tables_has_the_same_runs_in_the_same_folders(plan, out):
+    whole, runs = plan()
+    made, part = plan("tables=[2]")
+    assert made == whole == read_plan(out)
     assert len(part) == 8 * 2
-    assert all("sampling" in dict(run.rows) for run in part)
+    assert set(part) <= set(runs)
+    rows = _by_row(part)
+    assert rows["AdUni", 0] == rows["alpha 1 to 0.01, w/o sampling", 0]
+    assert "save_features=true" in rows["AdUni", 0].overrides
+
+
+def test_other_data_sets_stay_in_the_plan(plan, out, monkeypatch):
+    monkeypatch.setattr(splits, "_files", lambda root: [])
+    first, _ = plan("profile=small", "datasets=[aptos]")
+    second, runs = plan("profile=small", "datasets=[isic2018]")
+    assert {run.dataset for run in runs} == {"isic2018"}
+    assert set(first.runs) < set(second.runs)
+
+
+def test_planning_writes_nothing(settings, monkeypatch, out):
+    monkeypatch.setattr("aduni.reproduce.splits._compute", lambda config: "a split")
+    checked = settings(*ONE)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        make_plan(checked)
+    assert not out.exists()
 
 
 def test_a_plan_of_another_version_is_refused(plan, out, refusal):

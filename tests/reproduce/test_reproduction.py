@@ -173,6 +173,7 @@ def test_a_failed_run_is_listed_and_stops_no_other(place, tmp_path):
         "tables=1",
         "profile.rows=[CE,LDAM]",
         "profile.features=[]",
+        "profile.alphas=[]",
         "profile.folds=[0]",
         "methods.rows.2.overrides=['method=ldam','sampler=none','method.scale=-1']",
     )
@@ -199,6 +200,7 @@ def test_submitit_runs_a_job(place, tmp_path):
         "tables=1",
         "profile.rows=[CE]",
         "profile.features=[]",
+        "profile.alphas=[]",
         "profile.folds=[0]",
     )
     status, _, err = _finish(_start(place, out, *words))

@@ -14,6 +14,7 @@ UNKNOWN = {
     "profile.features=[LDM]": ["LDM", "did you mean LDAM?"],
     "profile.samplers=[balanced]": ["profile.samplers=balanced", "progressive"],
     "profile.alphas=[cosine]": ["profile.alphas=cosine", "released"],
+    "columns=[balanced]": ["columns=balanced", "did you mean balanced_accuracy?"],
     "+profile.dataset_overrides.aptos=[]": ["profile.dataset_overrides=aptos", "digits"],
 }
 INVALID = {

@@ -8,7 +8,7 @@ from filelock import FileLock
 from aduni.plan import run_folder, state_of
 from aduni.reproduce.status import print_status
 
-WORDS = ("tables=[1]", "profile.rows=[CE,LDAM,BALMS]", "profile.features=[]")
+WORDS = ("tables=[1]", "profile.rows=[CE,LDAM,BALMS]", "profile.features=[]", "profile.alphas=[]")
 
 
 @pytest.fixture
@@ -63,3 +63,28 @@ def test_a_released_lock_is_no_training(runs):
     with FileLock(folders["ldam1"].lock):
         assert state_of(folders["ldam1"]) == "running"
     assert state_of(folders["ldam1"]) == "stopped"
+
+
+DAMAGE = {
+    "empty configuration": lambda folders: folders["ldam1"].config.write_text(""),
+    "cut history": lambda folders: folders["ldam1"].history.write_text(""),
+    "failure without a reason": lambda folders: folders["ldam0"].failure.write_text("{}"),
+    "cut failure": lambda folders: folders["ldam0"].failure.write_text("{"),
+    "no time": lambda folders: folders["ce0"].metrics.write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_does_not_stop_the_status(runs, out, capsys, damage):
+    made, all_runs, folders = runs
+    DAMAGE[damage](folders)
+    print_status(out, made, all_runs)
+    assert "Time left" in capsys.readouterr().out
+
+
+def test_a_finished_run_whose_figures_are_damaged_has_failed(runs, out, capsys):
+    made, all_runs, folders = runs
+    folders["ce0"].metrics.write_text('{"train_sec')
+    print_status(out, made, all_runs)
+    assert f"{folders['ce0'].metrics} is not readable as JSON; remove it" in capsys.readouterr().out
+    assert state_of(folders["ce0"]) == "failed"

@@ -1,7 +1,5 @@
 """The whole report from a folder of runs: tables, figures, page."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,43 +7,28 @@ from pathlib import Path
 import pandas as pd
 
 from aduni.errors import UserError
-from aduni.plan import Plan, failure_of, read_plan, run_folder, state_of
+from aduni.plan import Plan, read_plan, run_folder
 from aduni.report import content
 from aduni.report.batches import batch_statistic, training_labels
-from aduni.report.comparability import warnings_of
+from aduni.report.comparability import warnings_about
 from aduni.report.definitions import Definition
 from aduni.report.figures.all import draw
 from aduni.report.formats import csv_frame, latex, markdown
 from aduni.report.page import FigureGroup, Page, PageFigure, render
-from aduni.report.runs import Problem, Run, find_runs, read_runs
+from aduni.report.runs import Problem, Run, read_runs
+from aduni.report.sources import Sources, States, states_of
 from aduni.report.statistics import compare, comparison_frame
 from aduni.report.summary import summarise
 from aduni.report.swap import replaced_files
 from aduni.report.tables import Table, build_table, title_of
 
-INPUTS = ("config", "metrics", "predictions", "split", "history", "log", "features")
-"""Files of a run that the report reads."""
 
+def build_report(sources: Sources, stamp: str) -> Path:
+    """Write the report.
 
-@dataclass(frozen=True)
-class Sources:
-    """What a report is made from.
-
-    Attributes:
-        root: folder with run folders at any depth, and a plan.json if there is a plan.
-        output: where index.html, tables/ and figures/ go.
-        definitions: of the tables, by the name of their files; `methods` is compared and drawn.
-        columns: of the tables, beside accuracy and macro F1.
-    """
-
-    root: Path
-    output: Path
-    definitions: Mapping[str, Definition]
-    columns: Sequence[str] = ()
-
-
-def build_report(sources: Sources) -> Path:
-    """Write the report, unless the one that is there was made from the same sources.
+    Args:
+        sources: what it is made from.
+        stamp: content of `.report.json`, by which a later call knows the report.
 
     Returns:
         The page.
@@ -54,24 +37,44 @@ def build_report(sources: Sources) -> Path:
         UserError: no run, or an unknown column.
         OSError: the output cannot be written; the previous report is whole.
     """
-    page, stamp = sources.output / "index.html", sources.output / ".report.json"
     plan = read_plan(sources.root)
-    states = _states(sources.root, plan)
-    digest = _digest(sources, states)
-    if page.exists() and stamp.exists() and json.loads(stamp.read_text()) == digest:
-        return page
-    runs, problems = read_runs(sources.root)
-    if not (runs or problems or plan):
+    found, problems = read_runs(sources.root)
+    if not (found or problems or plan):
         raise UserError(f"runs={sources.root} holds no finished run; give a folder that does.")
+    runs = [run for run in found if _is_planned(run, sources.root, plan)]
+    states = states_of(sources.root, plan)
     tables = {
-        name: build_table(name, definition, runs, plan=plan, states=states, columns=sources.columns)
+        name: build_table(
+            name,
+            _planned_rows(name, definition, plan),
+            runs,
+            plan=plan,
+            states=states,
+            columns=sources.columns,
+        )
         for name, definition in sources.definitions.items()
     }
     with replaced_files(sources.output) as folder:
-        made = _Report(sources, plan, states, runs, problems, tables, folder)
+        others = [run.folder.path.name for run in found if run not in runs]
+        made = _Report(sources, plan, states, runs, problems, tables, others, folder)
         (folder / "index.html").write_text(render(made.page()), encoding="utf-8")
-        (folder / ".report.json").write_text(json.dumps(digest))
-    return page
+        (folder / ".report.json").write_text(stamp)
+    return sources.output / "index.html"
+
+
+def _is_planned(run: Run, root: Path, plan: Plan | None) -> bool:
+    """Whether a run is of the plan, where there is one: others are of earlier settings."""
+    folders = [run_folder(root, planned).path.resolve() for planned in plan.runs] if plan else []
+    return plan is None or run.folder.path.resolve() in folders
+
+
+def _planned_rows(name: str, definition: Definition, plan: Plan | None) -> Definition:
+    """A table with the rows of the plan, where there is one."""
+    if plan is None:
+        return definition
+    labels = {label for run in plan.runs for table, label in run.rows if table == name}
+    rows = tuple(row for row in definition.rows if row.label in labels)
+    return definition.model_copy(update={"rows": rows})
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,11 @@ class _Report:
 
     sources: Sources
     plan: Plan | None
-    states: content.States
+    states: States
     runs: Sequence[Run]
     problems: Sequence[Problem]
     tables: Mapping[str, Table]
+    others: Sequence[str]
     folder: Path
 
     def page(self) -> Page:
@@ -92,11 +96,10 @@ class _Report:
         comparisons = compare(methods)
         batches = self._batches(methods)
         self._write_tables(comparison_frame(comparisons), batches)
-        warnings = [text for table in self.tables.values() for text in warnings_of(table)]
         return Page(
             title=f"AdUni: {self.plan.profile if self.plan else self.sources.root.name}",
             summary=summarise(self.runs, self.plan),
-            warnings=list(dict.fromkeys(warnings)),
+            warnings=self._warnings(),
             tables=[content.figures_table(table) for table in self.tables.values()],
             comparisons=content.comparisons_table(comparisons),
             batches=content.batches_table(batches),
@@ -112,6 +115,16 @@ class _Report:
                 for file in sorted((self.folder / "tables").iterdir())
             ],
         )
+
+    def _warnings(self) -> list[str]:
+        found = warnings_about(list(self.tables.values()))
+        if self.others:
+            found.append(
+                f"{len(self.others)} finished runs are not of this plan and left out, the first "
+                f"being {self.others[0]}."
+            )
+        damaged = [run.folder.features for run in self.runs if run.features_damaged]
+        return [*found] + [f"{file} is damaged and not shown; remove it." for file in damaged]
 
     def _write_tables(self, differences: pd.DataFrame, batches: Mapping[str, pd.DataFrame]) -> None:
         folder = self.folder / "tables"
@@ -157,27 +170,3 @@ class _Report:
             run.folder.path: "; ".join(row.label for row in rows if row.holds(run.config))
             for run in self.runs
         }
-
-
-def _states(root: Path, plan: Plan | None) -> content.States:
-    states = {}
-    for run in plan.runs if plan else ():
-        folder = run_folder(root, run)
-        state = state_of(folder)
-        states[run.id] = (state, failure_of(folder) if state == "failed" else "")
-    return states
-
-
-def _digest(sources: Sources, states: content.States) -> str:
-    """Of all that the report shows, and of the code that makes it."""
-    digest = hashlib.sha256(repr((sorted(states.items()), sources)).encode())
-    for folder in find_runs(sources.root):
-        for name in INPUTS:
-            file: Path = getattr(folder, name)
-            if file.exists():
-                digest.update(str(file).encode() + b"\0")
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-    for file in sorted(Path(__file__).parent.rglob("*.*")):
-        if file.suffix in (".py", ".j2"):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from aduni.plan import Plan, PlannedRun, State, run_folder
+from aduni.plan import Plan, PlannedRun, run_folder
 from aduni.report.batches import PAPER_BATCH, PAPER_QUEUE, QUEUE
+from aduni.report.columns import FIGURES
 from aduni.report.formats import footnote, note_text, value_text
 from aduni.report.page import Column, PageCell, PageProblem, PageTable
 from aduni.report.runs import Problem, Run
+from aduni.report.sources import States
 from aduni.report.statistics import Comparison, power_note
-from aduni.report.tables import FIGURES, Table, title_of
-
-States = Mapping[str, tuple[State, str]]
+from aduni.report.tables import Table, title_of
 
 
 def figures_table(table: Table) -> PageTable:

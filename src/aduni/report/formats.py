@@ -1,10 +1,11 @@
 """A table in print: Markdown, LaTeX, CSV."""
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
 
-from aduni.report.comparability import warnings_of
+from aduni.report.comparability import warnings_about
 from aduni.report.tables import Cell, Table, title_of
 
 
@@ -35,11 +36,17 @@ def footnote(table: Table) -> str:
     folds = {cell.dataset: cell.planned_folds for row in table.rows for cell in row.cells}
     counts = ", ".join(f"{title_of(name)} {count}" for name, count in folds.items())
     lowest = ", ".join(figure.title for figure in table.figures if figure.best == "lowest")
+    cells = [cell for row in table.rows for cell in row.cells]
+    beside = []
+    if any(cell.lacking and cell.mean is not None for cell in cells):
+        beside.append("how many folds or runs there are, where some lack")
+    if any(cell.paper for cell in cells):
+        beside.append("the paper's mean and the difference to it")
+    end = f" Beside it: {'; '.join(beside)}." if beside else ""
     return (
         f"Mean ± sample standard deviation (n - 1) over folds (planned: {counts or 'none'}); one "
         "fold has no deviation. Bold: highest mean of its block at three decimals, among two or "
-        f"more complete cells{f' (lowest of {lowest})' if lowest else ''}. Beside it: how many "
-        "folds there are, where some lack; the paper's mean and the difference to it."
+        f"more complete cells{f' (lowest of {lowest})' if lowest else ''}.{end}"
     )
 
 
@@ -47,15 +54,16 @@ def markdown(table: Table) -> str:
     """For GitHub, with the footnote and all warnings."""
     blocks = any(row.block for row in table.rows)
     columns = [f"{title_of(d)} {f.title}" for d in table.datasets for f in table.figures]
-    header = [*(["Block"] if blocks else []), table.title, *columns]
+    header = [*(["Block"] if blocks else []), "Row", *columns]
     names = len(header) - len(columns)
     lines = [header, ["---"] * names + ["---:"] * len(columns)]
     for row in table.rows:
         own = [row.block, row.name] if blocks else [row.name]
         lines.append([_bars(text) for text in (*own, *map(_markdown_cell, row.cells))])
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    warnings = "".join(f"\n- Warning: {warning}" for warning in warnings_of(table))
-    return f"{text}\n\n{footnote(table)}\n" + (f"{warnings}\n" if warnings else "")
+    warnings = "".join(f"\n- Warning: {warning}" for warning in warnings_about([table]))
+    end = f"{warnings}\n" if warnings else ""
+    return f"**{table.title}**\n\n{text}\n\n{footnote(table)}\n{end}"
 
 
 def latex(table: Table) -> str:
@@ -69,7 +77,7 @@ def latex(table: Table) -> str:
         groups.append(rf"\multicolumn{{{count}}}{{c}}{{{_escape(title_of(dataset))}}}")
         rules.append(rf"\cmidrule(lr){{{2 + i * count}-{1 + (i + 1) * count}}}")
     titles = [_escape(f.title) for f in table.figures] * len(table.datasets)
-    lines = [_line(groups), "".join(rules), _line([_escape(table.title), *titles])]
+    lines = [_line(groups), "".join(rules), _line(["", *titles])]
     block = None
     for row in table.rows:
         if row.block != block:
@@ -83,11 +91,11 @@ def latex(table: Table) -> str:
         if any(notes):
             lines.append(_line(["", *notes]))
     body = "\n".join(line for line in lines if line)
-    warnings = "".join(f"% Warning: {text}\n" for text in warnings_of(table))
+    warnings = "".join(f"% Warning: {text}\n" for text in warnings_about([table]))
     return rf"""{warnings}\begin{{table}}
 \centering
 \footnotesize
-\caption{{{_escape(table.title)}}}
+\caption{{{_escape(_caption(table.title))}}}
 \label{{tab:{table.name}}}
 \begin{{tabular}}{{l{"r" * len(titles)}}}
 \toprule
@@ -134,6 +142,12 @@ def _markdown_cell(cell: Cell) -> str:
 
 def _bars(text: str) -> str:
     return " ".join(text.replace("|", r"\|").split())
+
+
+def _caption(title: str) -> str:
+    """LaTeX numbers tables itself."""
+    text = re.sub(r"^Table \d+: ", "", title)
+    return text[:1].upper() + text[1:]
 
 
 def _latex_value(cell: Cell) -> str:

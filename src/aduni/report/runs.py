@@ -1,9 +1,7 @@
-"""Finished runs, each checked against its own predictions before anybody quotes it."""
+"""Finished runs, each checked against its own files before anybody quotes it."""
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +11,45 @@ from numpy.typing import NDArray
 
 from aduni.errors import UserError
 from aduni.files import read_json, read_yaml
-from aduni.results import RunFolder, evaluate_predictions, probability_column
-
-TOLERANCE = 1e-9
-"""Of a recomputed figure: predictions.csv holds all digits, sums may run in another order."""
-
-NEEDED = (
-    *("method", "dataset", "sampler", "alpha", "protocol", "fold", "seed", "epochs", "batch_size"),
-    *("image_size", "split_hash", "training_counts", "validation", "test", "versions"),
-    *("git_commit", "hardware", "train_seconds", "caveat", "selected_on", "selected_epoch"),
+from aduni.report.checks import (
+    check_config,
+    check_figures,
+    check_metrics,
+    check_predictions,
+    check_split,
+    read_history,
+    read_table,
+    readable,
 )
-"""Keys of metrics.json that the report reads."""
+from aduni.results import RunFolder
+from aduni.scores import probability_column
+
+Features = dict[str, NDArray[Any]]
+"""labels (n,) class numbers, features (n, D)."""
+
+SPLIT = dict.fromkeys(("image", "label", "part"), "str")
+"""Columns that split.csv and predictions.csv share, with their types."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run whose stored figures agree with its predictions.
+    """A finished run whose files agree with each other.
 
     Attributes:
         folder: where it lies.
         config: what config.yaml holds.
         metrics: what metrics.json holds.
         predictions: rows of predictions.csv, all parts.
+        split: what split.csv holds: image, label, group, part.
+        history: what history.csv holds; empty where nothing was trained.
     """
 
     folder: RunFolder
     config: dict[str, Any]
     metrics: dict[str, Any]
     predictions: pd.DataFrame
+    split: pd.DataFrame
+    history: pd.DataFrame
 
     @property
     def dataset(self) -> str:
@@ -67,16 +76,16 @@ class Run:
         """Figures of the test part."""
         return dict(self.metrics["test"])
 
-    @cached_property
-    def split(self) -> pd.DataFrame:
-        """What split.csv holds: image, label, group, part."""
-        return pd.read_csv(self.folder.split, dtype={"image": str, "label": str})
+    @property
+    def features(self) -> Features | None:
+        """Features of the training images; None where they were not kept, or are damaged."""
+        counts = list(self.metrics["training_counts"].values())
+        return _read_features(self.folder.features, counts)
 
-    @cached_property
-    def history(self) -> pd.DataFrame:
-        """What history.csv holds; empty where nothing was trained."""
-        path = self.folder.history
-        return pd.read_csv(path) if path.exists() else pd.DataFrame()
+    @property
+    def features_damaged(self) -> bool:
+        """Whether there is a file of features that is of no use."""
+        return self.folder.features.exists() and self.features is None
 
     def test_predictions(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
         """(n) images, (n,) classes and (n, C) probabilities of the test part, sorted by image."""
@@ -89,7 +98,7 @@ class Run:
     def command(self) -> str:
         """As it was typed; empty where the log is gone."""
         log = self.folder.log
-        if not log.exists():
+        if not log.is_file():
             return ""
         lines = log.read_text(errors="replace").splitlines()
         return next((line.split("command: ", 1)[1] for line in lines if "command: " in line), "")
@@ -132,55 +141,34 @@ def read_run(folder: RunFolder) -> Run:
     Raises:
         UserError: a file is missing, cut, of another version, or does not agree with another.
     """
-    metrics = read_json(folder.metrics)
-    for key in NEEDED:
-        if key not in metrics:
-            raise UserError(
-                f"{folder.metrics} lacks {key}: another version of this project wrote it; "
-                "evaluate or train the run again."
-            )
+    with readable(folder.metrics):
+        metrics = read_json(folder.metrics)
+    check_metrics(metrics, folder.metrics)
     for file in (folder.config, folder.predictions, folder.split):
         if not file.is_file():
             raise UserError(f"{file} is missing; train the run again.")
-    config = read_yaml(folder.config)
+    with readable(folder.config):
+        config = read_yaml(folder.config)
+    check_config(metrics, config, folder)
+    split = read_table(folder.split, {**SPLIT, "group": "int64"})
+    check_split(split, metrics, folder)
     names = list(metrics["training_counts"])
-    _compare(evaluate_predictions(folder.predictions, names), metrics, folder)
-    text = {"image": str, "label": str, "predicted": str}
-    run = Run(folder, config, metrics, pd.read_csv(folder.predictions, dtype=text))
-    _check_rows(run)
-    return run
+    probabilities = dict.fromkeys(map(probability_column, names), "float64")
+    predictions = read_table(folder.predictions, {**SPLIT, "predicted": "str", **probabilities})
+    wrong = check_predictions(predictions, split, names)
+    if wrong:
+        raise UserError(f"{folder.predictions} {wrong}; evaluate or train the run again.")
+    check_figures(metrics, folder)
+    return Run(folder, config, metrics, predictions, split, read_history(folder.history))
 
 
-def _compare(recomputed: Mapping[str, Any], stored: Mapping[str, Any], folder: RunFolder) -> None:
-    for part in ("validation", "test"):
-        difference = _first_difference(recomputed[part], stored[part], part)
-        if difference:
-            raise UserError(
-                f"{folder.metrics} says {difference}, which {folder.predictions.name} does not "
-                "give: one of the two was changed; evaluate or train the run again."
-            )
-
-
-def _first_difference(new: Any, old: Any, name: str) -> str:
-    """Name and stored value of the first figure that disagrees, or nothing."""
-    if isinstance(new, Mapping) and isinstance(old, Mapping):
-        if new.keys() != old.keys():
-            return f"{name} = {', '.join(old)}"
-        inner = (_first_difference(new[key], old[key], f"{name}.{key}") for key in new)
-        return next((difference for difference in inner if difference), "")
-    numbers = isinstance(new, float) and isinstance(old, float | int)
-    same = math.isclose(new, old, abs_tol=TOLERANCE, rel_tol=0) if numbers else new == old
-    return "" if same else f"{name} = {old}"
-
-
-def _check_rows(run: Run) -> None:
-    """predictions.csv has each image of split.csv's reported parts once."""
-    columns = ["image", "part", "label"]
-    rows = run.predictions[columns].sort_values(columns, ignore_index=True)
-    parts = rows["part"].unique()
-    split = run.split[run.split["part"].isin(parts)][columns]
-    if not rows.equals(split.sort_values(columns, ignore_index=True)):
-        raise UserError(
-            f"{run.folder.predictions} does not hold the images of {run.folder.split.name}, each "
-            "once; train the run again."
-        )
+def _read_features(file: Path, counts: list[int]) -> Features | None:
+    """None unless they are numbers of as many images of each class as the training part has."""
+    try:
+        with file.open("rb") as opened, np.load(opened) as arrays:
+            labels, features = arrays["labels"], arrays["features"]
+        fits = np.bincount(labels, minlength=len(counts)).tolist() == counts
+        whole = features.ndim == 2 and len(features) == len(labels) and np.isfinite(features).all()
+    except Exception:  # zipfile, zlib and numpy each raise kinds of their own for damaged files
+        return None
+    return {"labels": labels, "features": features} if fits and whole else None

@@ -1,47 +1,23 @@
 """A table: every row's figures over the folds, beside what the paper printed."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from statistics import fmean, stdev
-from typing import Literal
 
-from aduni.errors import UserError, did_you_mean
-from aduni.plan import Plan, State
+from aduni.plan import Plan
+from aduni.report.columns import ALWAYS, FIGURES, Figure, check_columns
 from aduni.report.definitions import Definition, PaperFigure
 from aduni.report.runs import Run
+from aduni.report.sources import States
 
 Unit = tuple[int, int]
 """Fold and seed."""
 Runs = dict[tuple[str, str], dict[Unit, Run]]
 """By the row's label and the data set."""
-States = Mapping[str, tuple[State, str]]
-"""How far each planned run has come, and why it failed, by its id."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """What a column shows: key in metrics.json, title, and which mean is best, if any is."""
-
-    name: str
-    title: str
-    best: Literal["highest", "lowest"] | None = "highest"
-
-
-FIGURES = {
-    figure.name: figure
-    for figure in (
-        Figure("accuracy", "Accuracy"),
-        Figure("macro_f1", "Macro F1"),
-        Figure("balanced_accuracy", "Balanced accuracy"),
-        Figure("macro_auroc", "Macro AUROC"),
-        Figure("quadratic_kappa", "Quadratic kappa"),
-        Figure("expected_calibration_error", "ECE", "lowest"),
-        Figure("train_seconds", "Train time", None),
-    )
-}
-ALWAYS = ("accuracy", "macro_f1")
 TITLES = {"isic2018": "ISIC2018", "aptos": "APTOS2019"}
 """Of data sets, in the paper's order; others go by their names."""
 
@@ -135,12 +111,7 @@ def build_table(
     Raises:
         UserError: there is no such figure.
     """
-    for column in columns:
-        if column not in FIGURES:
-            raise UserError(
-                f"columns={column} is no figure{did_you_mean(column, FIGURES)}; choose from "
-                f"{', '.join(FIGURES)}."
-            )
+    check_columns(columns)
     figures = tuple(FIGURES[column] for column in dict.fromkeys((*ALWAYS, *columns)))
     found = [(row.label, run) for row in definition.rows for run in runs if row.holds(run.config)]
     planned = _planned(name, found, plan)
@@ -218,7 +189,7 @@ def _cell(
 ) -> Cell:
     seeds = defaultdict(list)
     for (fold, _), run in sorted(runs.items()):
-        value = run.metrics[figure.name] if figure.name in run.metrics else run.test[figure.name]
+        value = (run.metrics if figure.name == "train_seconds" else run.test)[figure.name]
         if value is not None:
             seeds[fold].append(float(value))
     folds = [fmean(values) for values in seeds.values()]

@@ -6,10 +6,11 @@ from hydra.conf import HydraConf
 
 from aduni.errors import UserError
 from aduni.plan import Plan, PlannedRun, failure_of, read_plan, run_folder, state_of
-from aduni.report.build import Sources, build_report
+from aduni.report.fresh import fresh_report
+from aduni.report.sources import Sources
 from aduni.reproduce.jobs import train_planned
 from aduni.reproduce.launching import train_all
-from aduni.reproduce.planning import make_plan
+from aduni.reproduce.planning import make_plan, write_plan
 from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.status import print_status
 
@@ -32,12 +33,16 @@ def reproduce(settings: Reproduction, hydra: HydraConf) -> None:
         logging = _logging(settings, plan, settings.job)
         train_planned(root, plan, settings.job, gpus=settings.gpus, logging=logging)
         return
+    if settings.action == "train":
+        root.mkdir(parents=True, exist_ok=True)
     plan, runs = make_plan(settings)
     if settings.action == "status":
         print_status(root, plan, runs)
         return
+    write_plan(plan, settings)
     train_all(root, plan, runs, _job_overrides(settings, hydra))
-    page = build_report(Sources(root, root, settings.all_definitions, settings.columns))
+    definitions = {"methods": settings.methods, "sampling": settings.sampling}
+    page = fresh_report(Sources(root, root, definitions, settings.columns))
     if settings.logger_name == "wandb":
         _send(settings)
     print(page)

@@ -1,6 +1,5 @@
 """One planned run as a command that can be called any number of times."""
 
-import json
 import os
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from aduni.errors import UserError
-from aduni.files import write_json
+from aduni.files import read_json, write_json
 from aduni.plan import Plan, PlannedRun, is_locked, run_folder, state_of
 from aduni.results import RunFolder
 
@@ -109,10 +108,10 @@ def _settle(folder: RunFolder, status: int) -> None:
     """Tidy up after a training, or note why it failed."""
     if status == INTERRUPTED:
         raise KeyboardInterrupt
-    if folder.metrics.exists():
+    if status == 0:
         folder.checkpoint("last").unlink(missing_ok=True)  # nothing is left to resume
-        test = json.loads(folder.metrics.read_text())["test"]
-        print(f"{folder.path.name}: macro F1 {test['macro_f1']:.3f}", flush=True)
+        macro_f1 = read_json(folder.metrics)["test"]["macro_f1"]
+        print(f"{folder.path.name}: macro F1 {macro_f1:.3f}", flush=True)
     elif not is_locked(folder.lock):
         reason = _reason(folder, status)
         write_json({"reason": reason, "status": status}, folder.failure)

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from filelock import FileLock
 from hydra import compose
 from omegaconf import OmegaConf, open_dict
 
@@ -33,47 +31,50 @@ class _Wanted(NamedTuple):
 
 
 def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
-    """The plan with what earlier calls planned, written to plan.json, and the runs of this call.
+    """The plan of the profile on this call's data sets, and the runs of this call's tables.
+
+    Data sets that other calls planned stay in the plan. Nothing is written but hashes of splits,
+    and those only where the reproduction has a folder.
 
     Raises:
         UserError: a data set is missing, or an override does not fit.
     """
-    settings.output.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.output / ".plan.lock"):
-        runs = {run.id: run for run in _expand(settings)}
-        wanted = set(runs)
-        earlier = read_plan(settings.output)
-        for run in earlier.runs if earlier else ():
-            if run.id not in runs and _of_another_call(run, settings):
-                runs[run.id] = run
-        ordered = sorted(runs.values(), key=lambda run: run.first_stage is not None)
-        plan = Plan(profile=settings.name, folds=settings.profile.folds, runs=tuple(ordered))
-        write_json(plan.model_dump(mode="json"), settings.output / "plan.json")
-        return plan, [run for run in plan.runs if run.id in wanted]
+    runs = list(_expand(settings))
+    earlier = read_plan(settings.output)
+    others = [run for run in earlier.runs if run.dataset not in settings.chosen] if earlier else []
+    ordered = sorted((*runs, *others), key=lambda run: run.first_stage is not None)
+    plan = Plan(profile=settings.name, folds=settings.profile.folds, runs=tuple(ordered))
+    wanted = [run for run in runs if {table for table, _ in run.rows} & set(settings.definitions)]
+    stages = {run.first_stage for run in wanted}
+    chosen = {run.id for run in wanted} | stages
+    return plan, [run for run in plan.runs if run.id in chosen]
 
 
-def _of_another_call(run: PlannedRun, settings: Reproduction) -> bool:
-    """Whether this call's choice of data sets and tables says nothing of a run."""
-    tables = {table for table, _ in run.rows}
-    return run.dataset not in settings.chosen or not tables & set(settings.definitions)
+def write_plan(plan: Plan, settings: Reproduction) -> None:
+    """Put plan.json into the reproduction's folder, which exists."""
+    write_json(plan.model_dump(mode="json"), settings.output / "plan.json")
 
 
 def _expand(settings: Reproduction) -> Iterator[PlannedRun]:
-    """First stages come before what needs them; a run of several rows comes once."""
+    """Runs of both tables; one of several rows comes once, with all of them."""
     hashes = SplitHashes(settings.output)
     for dataset in settings.chosen:
         runs: dict[str, PlannedRun] = {}
         for wanted in _wanted(settings):
             for run in _runs(settings, dataset, wanted, hashes):
                 known = runs.get(run.id, run)
-                rows = tuple(dict.fromkeys((*known.rows, *run.rows)))
-                runs[run.id] = known.model_copy(update={"rows": rows})
+                runs[run.id] = known.model_copy(
+                    update={
+                        "rows": tuple(dict.fromkeys((*known.rows, *run.rows))),
+                        "overrides": max(known.overrides, run.overrides, key=len),
+                    }
+                )
         yield from runs.values()
 
 
 def _wanted(settings: Reproduction) -> Iterator[_Wanted]:
     methods = {row.name: row for row in settings.methods.rows}
-    for table, definition in settings.definitions.items():
+    for table, definition in settings.all_definitions.items():
         for row in definition.rows:
             first = methods[row.after] if row.after else None
             if first:
@@ -99,7 +100,7 @@ def _runs(
             )
             yield PlannedRun(
                 id=identity,
-                folder=f"{dataset}_{_plain(wanted.row.label)}_fold{fold}_seed{seed}_{identity}",
+                folder=f"{dataset}_{config['names']['method']}_fold{fold}_seed{seed}_{identity}",
                 dataset=dataset,
                 fold=fold,
                 seed=seed,
@@ -140,8 +141,3 @@ def _identity(config: dict[str, Any], split: str, first_stage: str | None) -> st
     plain = OmegaConf.to_container(content)
     text = json.dumps([plain, split, first_stage], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _plain(label: str) -> str:
-    """A label as part of a folder's name: AdUni w/o AduC -> aduni-w-o-aduc."""
-    return re.sub(r"[^a-z0-9.]+", "-", label.lower()).strip("-")

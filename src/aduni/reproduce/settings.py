@@ -7,8 +7,9 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from aduni.errors import UserError, complaint, did_you_mean
-from aduni.report.build import Sources
+from aduni.report.columns import check_columns
 from aduni.report.definitions import Definition
+from aduni.report.sources import Sources
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -95,6 +96,7 @@ def read_reproduction(config: DictConfig) -> Reproduction:
         UserError: unknown key or value, unknown table, row or data set.
     """
     settings = _validated(config, Reproduction)
+    check_columns(settings.columns)
     profile = settings.profile
     for dataset in settings.chosen:
         _check(dataset, profile.datasets, "dataset", "data sets")
@@ -105,8 +107,10 @@ def read_reproduction(config: DictConfig) -> Reproduction:
         _check(alpha, _distinct(sampling, "alpha"), "profile.alphas", "alphas")
     for sampler in profile.samplers:
         _check(sampler, _distinct(sampling, "sampler"), "profile.samplers", "samplers")
-    for row in (*profile.rows, *profile.features):
-        _check(row, [each.name for each in settings.methods.rows], "profile.rows", "rows")
+    rows = [row.name for row in settings.methods.rows]
+    for key, names in (("profile.rows", profile.rows), ("profile.features", profile.features)):
+        for name in names:
+            _check(name, rows, key, "rows")
     return settings
 
 
@@ -114,7 +118,7 @@ class _Report(BaseModel, extra="forbid", frozen=True):
     """All keys of conf/report.yaml."""
 
     runs: Path
-    output: Path
+    output: Path | None
     methods: Definition
     sampling: Definition
     columns: tuple[str, ...]
@@ -127,9 +131,12 @@ def read_sources(config: DictConfig) -> Sources:
     Raises:
         UserError: unknown key or value.
     """
+    if OmegaConf.is_missing(config, "runs"):
+        raise UserError("runs is missing; give a folder that holds run folders: runs=DIR.")
     settings = _validated(config, _Report)
+    check_columns(settings.columns)
     definitions = {"methods": settings.methods, "sampling": settings.sampling}
-    return Sources(settings.runs, settings.output, definitions, settings.columns)
+    return Sources(settings.runs, settings.output or settings.runs, definitions, settings.columns)
 
 
 def _validated(config: DictConfig, model: type[Model]) -> Model:

@@ -36,7 +36,8 @@ class SplitHashes:
         key = _key(config)
         if key not in self._known:
             self._known[key] = _compute(config)
-            write_json(self._known, self._path)
+            if self._path.parent.is_dir():
+                write_json(self._known, self._path)
         return self._known[key]
 
 

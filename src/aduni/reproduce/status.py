@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from aduni.errors import UserError
 from aduni.files import read_json, read_yaml
 from aduni.plan import Plan, PlannedRun, State, failure_of, run_folder, state_of
 from aduni.results import RunFolder
@@ -49,11 +50,8 @@ def _estimate(root: Path, plan: Plan, runs: Sequence[PlannedRun], states: dict[s
     left = [run for run in runs if states[run.id] != "done"]
     if not left:
         return "All runs are finished."
-    seconds = {
-        run: float(read_json(run_folder(root, run).metrics)["train_seconds"])
-        for run in plan.runs
-        if states[run.id] == "done"
-    }
+    done_runs = [run for run in plan.runs if states[run.id] == "done"]
+    seconds = {run: _seconds(run_folder(root, run)) for run in done_runs}
     if not seconds:
         return "Time left: known once a run is finished."
     total = 0.0
@@ -74,11 +72,19 @@ def _typical(run: PlannedRun, seconds: dict[PlannedRun, float]) -> float:
     return statistics.mean(same_row or same_data or seconds.values())
 
 
+def _seconds(folder: RunFolder) -> float:
+    value = read_json(folder.metrics).get("train_seconds")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
 def _epochs(folder: RunFolder) -> tuple[int, int]:
     """Finished and planned epochs of the first stage, which takes most of the time."""
-    planned = int(read_yaml(folder.config)["epochs"])
-    done = len(pd.read_csv(folder.history)) if folder.history.exists() else 0
-    return min(done, planned), planned
+    try:
+        planned = int(read_yaml(folder.config)["epochs"])
+        done = len(pd.read_csv(folder.history)) if folder.history.exists() else 0
+    except (UserError, KeyError, ValueError, OSError):  # the next try will say what is wrong
+        return 0, 1
+    return min(done, planned), max(planned, 1)
 
 
 def _duration(seconds: float) -> str:

@@ -4,12 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from aduni.errors import UserError
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion
 from aduni.report.figures.curves import draw_curves, mean_history
@@ -97,14 +94,9 @@ def _embeddings(rows: Rows, dataset: str) -> Figure | None:
 
 def _first_embedding(runs: Sequence[Run]) -> Embedding | None:
     for run in runs:
-        file = run.folder.features
-        if file.is_file():
-            try:
-                with np.load(file) as arrays:
-                    labels, features = arrays["labels"], arrays["features"]
-            except (OSError, ValueError, KeyError, BadZipFile) as error:
-                raise UserError(f"{file} is damaged; remove it, or train the run again.") from error
-            return embed(labels, features)
+        kept = run.features
+        if kept is not None:
+            return embed(kept["labels"], kept["features"])
     return None
 
 
@@ -133,14 +125,14 @@ KINDS = (
     _Kind(
         "class_distribution",
         "Images of each class",
-        "Images of each class: training, validation and test parts together.",
+        "Training, validation and test parts together. The paper's figure 1.",
         _classes,
     ),
     _Kind(
         "loss_by_class",
         "Loss by class",
         "Loss of the test images by true class, folds pooled, the largest class on top: mean "
-        "(marker), middle half (thick line) and middle 90 % (thin line).",
+        "(marker), middle half (thick line) and middle 90 % (thin line). The paper's figure 2.",
         _losses,
     ),
     _Kind(
@@ -149,13 +141,13 @@ KINDS = (
         "t-SNE of training features of one run each, at most 1500 images. The figures below are "
         "measured in feature space, by cosine: silhouette of the images shown, and leave-one-out "
         "accuracy of the nearest neighbours among all training images; macro is the mean over "
-        "classes.",
+        "classes. The paper's figure 4.",
         _embeddings,
     ),
     _Kind(
         "f1_by_class",
         "F1 of each class",
-        "F1 of each class in the test part, mean over folds.",
+        "F1 of each class in the test part, mean over folds. The paper's figure 5.",
         _f1,
     ),
     _Kind(

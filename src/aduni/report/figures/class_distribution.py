@@ -1,4 +1,4 @@
-"""Figure 1: how unequal the classes are."""
+"""The paper's figure 1: how unequal the classes are."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Figure 4: t-SNE of training features, with how separable they are in feature space."""
+"""The paper's figure 4: t-SNE of training features, and how separable these are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

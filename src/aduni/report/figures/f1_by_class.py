@@ -1,4 +1,4 @@
-"""Figure 5: F1 of every class under every method."""
+"""The paper's figure 5: F1 of every class under every method."""
 
 import numpy as np
 from matplotlib import colormaps

@@ -1,4 +1,4 @@
-"""Figure 2: which classes a model finds hard, one model beside another."""
+"""The paper's figure 2: which classes a model finds hard, one model beside another."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,0 +1,228 @@
+"""Whether a run folder holds together: each file by itself, and each against the others."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import (
+    BaseModel,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+
+from aduni.data.splits import split_hash
+from aduni.errors import UserError
+from aduni.results import RunFolder
+from aduni.scores import evaluate_predictions, probability_column
+
+TOLERANCE = 1e-9
+"""Of a recomputed figure: predictions.csv holds all digits, sums may run in another order."""
+SUM_TOLERANCE = 1e-6
+"""Of a row of probabilities."""
+
+CONFIG_KEYS = {
+    **{key: f"names.{key}" for key in ("method", "dataset", "sampler", "alpha", "protocol")},
+    **{key: key for key in ("fold", "seed", "epochs", "batch_size", "lr")},
+    "encoder": "encoder.name",
+    "image_size": "dataset.image_size",
+    "caveat": "protocol.caveat",
+}
+"""Keys of metrics.json, and where config.yaml has the same value."""
+
+
+class Hardware(BaseModel, strict=True):
+    """What a run was trained on."""
+
+    processor: str
+    threads: int
+    gpus: list[str]
+
+
+class Stage(BaseModel, strict=True):
+    """A stage of a training."""
+
+    name: str
+    handed_over: str
+
+
+class Metrics(BaseModel, strict=True, allow_inf_nan=False):
+    """Keys of metrics.json that the report reads; others may stand beside them."""
+
+    method: str
+    dataset: str
+    sampler: str
+    alpha: str | None
+    protocol: str
+    encoder: str
+    fold: NonNegativeInt
+    seed: NonNegativeInt
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    image_size: PositiveInt
+    split_hash: str
+    training_counts: Annotated[dict[str, NonNegativeInt], Field(min_length=2)]
+    validation: dict[str, Any] | None
+    test: dict[str, Any]
+    versions: dict[str, str]
+    git_commit: str | None
+    hardware: Hardware
+    train_seconds: NonNegativeFloat
+    caveat: str | None
+    selected_on: Literal["validation", "test"]
+    selected_epoch: int | None
+    stages: list[Stage] = []
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """Turn what a cut, binary or unreadable file makes its reader raise into a UserError."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{file} cannot be read or was changed; train the run again.") from error
+
+
+def read_table(file: Path, types: Mapping[str, str]) -> pd.DataFrame:
+    """A CSV that has rows and, with their types, the given columns; empty cells are NaN.
+
+    Raises:
+        UserError: it has not.
+    """
+    with readable(file):
+        # An image may be called "NA".
+        frame = pd.read_csv(file, dtype=dict(types), keep_default_na=False, na_values=[""])
+    missing = [column for column in types if column not in frame.columns]
+    if missing:
+        raise UserError(f"{file} lacks the column {missing[0]}; train the run again.")
+    if frame.empty:
+        raise UserError(f"{file} has no rows; train the run again.")
+    return frame
+
+
+def read_history(file: Path) -> pd.DataFrame:
+    """A row an epoch: stage, epoch, loss, further numbers; empty where nothing was trained.
+
+    Raises:
+        UserError: unreadable, or a number is infinite.
+    """
+    if not file.exists():
+        return pd.DataFrame()
+    frame = read_table(file, {"stage": "str", "epoch": "int64", "loss": "float64"})
+    with readable(file):
+        numbers = frame.drop(columns="stage").to_numpy(dtype=np.float64)
+    if np.isinf(numbers).any():
+        raise UserError(f"{file} has a number that is not finite; train the run again.")
+    return frame
+
+
+def check_metrics(metrics: Mapping[str, Any], file: Path) -> None:
+    """Raise UserError where metrics.json lacks a key, or a value is not of its type."""
+    try:
+        Metrics.model_validate(metrics)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "missing":
+            raise UserError(
+                f"{file} lacks {key}: another version of this project wrote it; evaluate or train "
+                "the run again."
+            ) from error
+        wanted = first["msg"].removeprefix("Input ")
+        raise UserError(f"{file} has a {key} that {wanted}; train the run again.") from error
+
+
+def check_config(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: RunFolder) -> None:
+    """Raise UserError where metrics.json and config.yaml are not of one training."""
+    takes_alpha = _value(config, "method.alpha") is not None
+    for key, place in CONFIG_KEYS.items():
+        stored, configured = metrics[key], _value(config, place)
+        if key == "alpha" and stored is None and not takes_alpha:
+            continue
+        if stored != configured:
+            raise UserError(
+                f"{folder.metrics} says {key} = {stored}, {folder.config.name} {configured}: one "
+                "of the two was changed; train the run again."
+            )
+
+
+def _value(config: Any, place: str) -> Any:
+    """At a dotted key; None where there is none."""
+    for part in place.split("."):
+        config = config.get(part) if isinstance(config, Mapping) else None
+    return config
+
+
+def check_split(split: pd.DataFrame, metrics: Mapping[str, Any], folder: RunFolder) -> None:
+    """Raise UserError where split.csv is not the one that the run was trained on."""
+    found = split_hash(split)
+    if found != metrics["split_hash"]:
+        raise UserError(
+            f"{folder.metrics} says split_hash = {metrics['split_hash']}, {folder.split.name} "
+            f"gives {found}: one of the two was changed; train the run again."
+        )
+    counted = split.loc[split["part"] == "train", "label"].value_counts().to_dict()
+    counts = metrics["training_counts"]
+    if counted != {name: count for name, count in counts.items() if count}:
+        raise UserError(
+            f"{folder.metrics} says other training_counts than {folder.split.name} gives: one of "
+            "the two was changed; train the run again."
+        )
+
+
+def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]) -> str:
+    """What is wrong with the rows of predictions.csv, or nothing.
+
+    Args:
+        frame: of predictions.csv.
+        split: of split.csv.
+        names: of the C classes.
+    """
+    table = frame[[probability_column(name) for name in names]].to_numpy(dtype=np.float64)
+    if not ((table >= 0) & (table <= 1)).all():  # NaN is neither
+        return "has a probability outside 0 to 1"
+    if (np.abs(table.sum(axis=1) - 1) > SUM_TOLERANCE).any():
+        return "has a row of probabilities whose sum is not 1"
+    chosen = pd.Index(names).get_indexer(pd.Index(frame["predicted"]))
+    unlikely = table[np.arange(len(table)), chosen] < table.max(axis=1) - TOLERANCE
+    if (chosen < 0).any() or unlikely.any():
+        return "has a predicted class that is not the most probable one"
+    columns = ["image", "part", "label"]
+    rows = frame[columns].sort_values(columns, ignore_index=True)
+    reported = split[split["part"].isin(rows["part"].unique())][columns]
+    if not rows.equals(reported.sort_values(columns, ignore_index=True)):
+        return "does not hold the images of split.csv, each once"
+    return ""
+
+
+def check_figures(metrics: Mapping[str, Any], folder: RunFolder) -> None:
+    """Raise UserError where metrics.json has other figures than predictions.csv gives."""
+    with readable(folder.predictions):
+        recomputed = evaluate_predictions(folder.predictions, list(metrics["training_counts"]))
+    for part in ("validation", "test"):
+        difference = _first_difference(recomputed[part], metrics[part], part)
+        if difference:
+            raise UserError(
+                f"{folder.metrics} says {difference}, which {folder.predictions.name} does not "
+                "give: one of the two was changed; evaluate or train the run again."
+            )
+
+
+def _first_difference(new: Any, old: Any, name: str) -> str:
+    """Name and stored value of the first figure that disagrees, or nothing."""
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        if new.keys() != old.keys():
+            return f"{name} = {', '.join(old)}"
+        inner = (_first_difference(new[key], old[key], f"{name}.{key}") for key in new)
+        return next((difference for difference in inner if difference), "")
+    numbers = isinstance(new, float) and isinstance(old, float | int)
+    same = math.isclose(new, old, abs_tol=TOLERANCE, rel_tol=0) if numbers else new == old
+    return "" if same else f"{name} = {old}"

@@ -1,0 +1,47 @@
+"""The report, made only if something that it shows has changed.
+
+This module looks at files alone: what draws and computes is imported when it is needed.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from aduni.plan import read_plan
+from aduni.report.sources import Sources, States, states_of
+from aduni.results import RunFolder
+
+INPUTS = ("config", "metrics", "predictions", "split", "history", "log", "features")
+"""Files of a run that the report reads."""
+
+
+def fresh_report(sources: Sources) -> Path:
+    """The page, made anew unless the one that is there was made from the same sources.
+
+    Raises:
+        UserError: no run, or an unknown column.
+        OSError: the output cannot be written; the previous report is whole.
+    """
+    page, stamp = sources.output / "index.html", sources.output / ".report.json"
+    plan = read_plan(sources.root)
+    digest = _digest(sources, states_of(sources.root, plan))
+    if page.exists() and stamp.exists() and stamp.read_text() == json.dumps(digest):
+        return page
+    from aduni.report.build import build_report
+
+    return build_report(sources, json.dumps(digest))
+
+
+def _digest(sources: Sources, states: States) -> str:
+    """Of all that the report shows, and of the code that makes it."""
+    digest = hashlib.sha256(repr((sorted(states.items()), sources)).encode())
+    for metrics in sorted(sources.root.rglob("metrics.json")):
+        for name in INPUTS:
+            file: Path = getattr(RunFolder(metrics.parent), name)
+            if file.is_file():
+                digest.update(str(file).encode() + b"\0")
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for file in sorted(Path(__file__).parent.rglob("*.*")):
+        if file.suffix in (".py", ".j2"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

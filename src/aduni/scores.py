@@ -1,0 +1,62 @@
+"""What a run's history and predictions say, computed from the files alone."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aduni.errors import UserError
+from aduni.metrics import evaluate
+
+
+def training_speed(history: Path) -> dict[str, float | None]:
+    """train_seconds, validation passes included, and training images_per_second (not views).
+
+    Without a history nothing was trained: 0 and None.
+    """
+    if not history.exists():
+        return {"train_seconds": 0.0, "images_per_second": None}
+    frame = pd.read_csv(history)
+    seconds = float(frame["seconds"].sum())
+    return {
+        "train_seconds": round(seconds, 3),
+        "images_per_second": round(float(frame["images"].sum()) / seconds, 2),
+    }
+
+
+def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[str, Any] | None]:
+    """Figures of the validation and test rows of a predictions.csv, None for an absent part.
+
+    Args:
+        path: written by a run.
+        class_names: C names, in the order of class numbers.
+
+    Raises:
+        UserError: the file does not fit the class names.
+    """
+    columns = [probability_column(name) for name in class_names]
+    frame = _read_predictions(path)
+    if not {"part", "label", *columns} <= set(frame.columns):
+        raise UserError(f"{path} holds predictions of other classes than {', '.join(class_names)}.")
+    if frame[columns].isna().any(axis=None) or not frame["label"].isin(class_names).all():
+        raise UserError(f"{path} is cut or was changed; evaluate or train the run again.")
+    figures: dict[str, dict[str, Any] | None] = {}
+    for part in ("validation", "test"):
+        rows = frame[frame["part"] == part]
+        labels = pd.Categorical(rows["label"], categories=class_names).codes.astype(np.int64)
+        probabilities = rows[columns].to_numpy(dtype=np.float64)
+        figures[part] = evaluate(labels, probabilities, class_names) if len(rows) else None
+    return figures
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype={"image": str, "label": str, "predicted": str})
+    except ValueError as error:  # pandas' own errors are of this kind
+        raise UserError(f"{path} is not readable as CSV; train the run again.") from error
+
+
+def probability_column(class_name: str) -> str:
+    """Header of a class's probabilities in predictions.csv."""
+    return f"p_{class_name}"
