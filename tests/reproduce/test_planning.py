@@ -70,8 +70,8 @@ def test_an_id_is_the_same_for_the_same_run(plan, monkeypatch, tmp_path):
     first = _id(plan)
     monkeypatch.setenv("ADUNI_CACHE", str(tmp_path / "elsewhere"))
     assert _id(plan) == first
-    assert _id(plan, "profile.overrides=['epochs=8','num_workers=3']") == _id(
-        plan, "profile.overrides=['epochs=8','num_workers=0']"
+    assert _id(plan, "profile.overrides=['epochs=6','num_workers=3']") == _id(
+        plan, "profile.overrides=['epochs=6','num_workers=0']"
     )
 
 
