@@ -40,7 +40,7 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     with folder.locked() if is_first_process() else nullcontext():
         if settings.resume and folder.metrics.exists():
             return read_json(folder.metrics)
-        if not settings.resume:
+        if not settings.resume and is_first_process():
             folder.check_fresh()
         return _train_and_test(settings, folder)
 
