@@ -28,7 +28,7 @@ def build_report(sources: Sources, stamp: str) -> Path:
 
     Args:
         sources: what it is made from.
-        stamp: content of `.report.json`, by which a later call knows the report.
+        stamp: content of `.report.sha256`, by which a later call knows the report.
 
     Returns:
         The page.
@@ -41,7 +41,8 @@ def build_report(sources: Sources, stamp: str) -> Path:
     found, problems = read_runs(sources.root)
     if not (found or problems or plan):
         raise UserError(f"runs={sources.root} holds no finished run; give a folder that does.")
-    runs = [run for run in found if _is_planned(run, sources.root, plan)]
+    folders = _planned_folders(sources.root, plan)
+    runs = [run for run in found if plan is None or run.folder.path.resolve() in folders]
     states = states_of(sources.root, plan)
     tables = {
         name: build_table(
@@ -58,14 +59,13 @@ def build_report(sources: Sources, stamp: str) -> Path:
         others = [run.folder.path.name for run in found if run not in runs]
         made = _Report(sources, plan, states, runs, problems, tables, others, folder)
         (folder / "index.html").write_text(render(made.page()), encoding="utf-8")
-        (folder / ".report.json").write_text(stamp)
+        (folder / ".report.sha256").write_text(stamp)
     return sources.output / "index.html"
 
 
-def _is_planned(run: Run, root: Path, plan: Plan | None) -> bool:
-    """Whether a run is of the plan, where there is one: others are of earlier settings."""
-    folders = [run_folder(root, planned).path.resolve() for planned in plan.runs] if plan else []
-    return plan is None or run.folder.path.resolve() in folders
+def _planned_folders(root: Path, plan: Plan | None) -> set[Path]:
+    """Where the plan's runs lie; runs elsewhere are of earlier settings."""
+    return {run_folder(root, run).path.resolve() for run in plan.runs} if plan else set()
 
 
 def _planned_rows(name: str, definition: Definition, plan: Plan | None) -> Definition:

@@ -4,7 +4,6 @@ This module looks at files alone: what draws and computes is imported when it is
 """
 
 import hashlib
-import json
 from pathlib import Path
 
 from aduni.plan import read_plan
@@ -22,14 +21,14 @@ def fresh_report(sources: Sources) -> Path:
         UserError: no run, or an unknown column.
         OSError: the output cannot be written; the previous report is whole.
     """
-    page, stamp = sources.output / "index.html", sources.output / ".report.json"
+    page, stamp = sources.output / "index.html", sources.output / ".report.sha256"
     plan = read_plan(sources.root)
     digest = _digest(sources, states_of(sources.root, plan))
-    if page.exists() and stamp.exists() and stamp.read_text() == json.dumps(digest):
+    if page.exists() and stamp.exists() and stamp.read_text() == digest:
         return page
     from aduni.report.build import build_report
 
-    return build_report(sources, json.dumps(digest))
+    return build_report(sources, digest)
 
 
 def _digest(sources: Sources, states: States) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from aduni.errors import UserError
 from aduni.plan import Plan, PlannedRun, run_folder, state_of
+from aduni.reproduce.jobs import INTERRUPTED
 
 REPRODUCE = Path(__file__).resolve().parents[2] / "reproduce.py"
 PATIENCE = 2  # seconds between two looks at what another process trains
-INTERRUPTED = 130
 
 
 def train_all(root: Path, plan: Plan, runs: Sequence[PlannedRun], overrides: list[str]) -> None:
