@@ -41,7 +41,9 @@ def per_anchor(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor
     features = functional.normalize(embeddings)
     contrasts = Contrasts(features, labels, torch.arange(len(labels)))
     options = {"temperature": temperature, "base_temperature": temperature}
-    return supervised_contrastive(features, labels, contrasts, **options)
+    return supervised_contrastive(
+        features, labels, contrasts, classes=int(labels.max()) + 1, **options
+    )
 
 
 def assert_equal_with_gradient(loss: Tensor, expected: Tensor, leaf: Tensor) -> None:
@@ -103,7 +105,12 @@ def test_contrasts_beyond_the_anchors_are_the_librarys_reference_embeddings():
     contrasts = Contrasts(features, labels, own)
 
     losses = supervised_contrastive(
-        features[own], labels[own], contrasts, temperature=0.1, base_temperature=0.1
+        features[own],
+        labels[own],
+        contrasts,
+        classes=int(labels.max()) + 1,
+        temperature=0.1,
+        base_temperature=0.1,
     )
 
     assert_equal_with_gradient(losses.mean(), expected, everyone)

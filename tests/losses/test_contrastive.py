@@ -184,7 +184,7 @@ def test_aduc_and_its_gradient_equal_the_loop(case, setting, weighting):
 @pytest.mark.parametrize("case", CASES)
 def test_supervised_contrastive_and_its_gradient_equal_the_loop(case, options):
     assert_same_value_and_gradient(
-        lambda inputs: supervised_contrastive(*inputs[1:], **options),
+        lambda inputs: supervised_contrastive(*inputs[1:], classes=4, **options),
         lambda inputs: slow_supervised_contrastive(inputs, **options),
         CASES[case],
     )
@@ -239,7 +239,7 @@ def test_supervised_contrastive_worked_by_hand():
     expected = torch.tensor([math.log(3 / 2), math.log(3 / 2), 0], dtype=torch.float64)
 
     loss = supervised_contrastive(
-        *THREE[1:], temperature=HALVING, base_temperature=2 * HALVING
+        *THREE[1:], classes=2, temperature=HALVING, base_temperature=2 * HALVING
     )  # half of it: tau / base temperature
 
     torch.testing.assert_close(loss, expected / 2)
@@ -321,11 +321,11 @@ def test_printed_loss_times_the_positives_is_the_papers_sum():
 def test_released_losses_are_divided_by_the_base_temperature():
     inputs = CASES["mixed"]
     unscaled = aduc(*inputs, alpha=0.3, base_temperature=0.1)
-    pairs = supervised_contrastive(*inputs[1:], base_temperature=0.1)
+    pairs = supervised_contrastive(*inputs[1:], classes=4, base_temperature=0.1)
 
     # The authors' 0.1 / 0.07 by default.
     torch.testing.assert_close(aduc(*inputs, alpha=0.3), unscaled * 10 / 7)
-    torch.testing.assert_close(supervised_contrastive(*inputs[1:]), pairs * 10 / 7)
+    torch.testing.assert_close(supervised_contrastive(*inputs[1:], classes=4), pairs * 10 / 7)
 
 
 def test_printed_loss_has_no_base_temperature():
@@ -353,7 +353,7 @@ def test_supervised_contrastive_passes_gradcheck():
     case = CASES["one anchor without positives"]
 
     def loss(features: Tensor) -> Tensor:
-        return supervised_contrastive(*in_batch(case.logits, features, case.labels)[1:])
+        return supervised_contrastive(*in_batch(case.logits, features, case.labels)[1:], classes=4)
 
     assert gradcheck(loss, (case.features.clone().requires_grad_(),))
 
@@ -376,7 +376,8 @@ def test_losses_move_with_their_samples_when_the_batch_is_reordered(weighting):
 
     torch.testing.assert_close(aduc(*moved, **options), aduc(*inputs, **options)[anchors])
     torch.testing.assert_close(
-        supervised_contrastive(*moved[1:]), supervised_contrastive(*inputs[1:])[anchors]
+        supervised_contrastive(*moved[1:], classes=4),
+        supervised_contrastive(*inputs[1:], classes=4)[anchors],
     )
 
 
@@ -400,7 +401,7 @@ def losses_and_gradients(
     options = {"alpha": 0.5, "prior": PRIOR.float(), "temperature": 0.07}
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):  # as Lightning: forward only
         losses = [aduc(*inputs, **options, weighting=weighting) for weighting in WEIGHTINGS]
-        losses.append(supervised_contrastive(*inputs[1:], temperature=0.07))
+        losses.append(supervised_contrastive(*inputs[1:], classes=4, temperature=0.07))
     return [*losses, *torch.autograd.grad(sum(map(torch.sum, losses)), (logits, features))]
 
 
@@ -466,6 +467,6 @@ def test_inputs_are_left_as_they_were():
     before = [inputs.logits.clone(), inputs.features.clone(), inputs.labels.clone()]
 
     aduc(*inputs, alpha=0.3, prior=PRIOR)
-    supervised_contrastive(*inputs[1:])
+    supervised_contrastive(*inputs[1:], classes=4)
 
     assert all(torch.equal(a, b) for a, b in zip(before, inputs[:3], strict=True))

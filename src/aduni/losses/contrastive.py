@@ -31,6 +31,7 @@ def supervised_contrastive(
     labels: Tensor,
     contrasts: Contrasts,
     *,
+    classes: int,
     temperature: float = 0.1,
     base_temperature: float = 0.07,
 ) -> Tensor:
@@ -46,17 +47,16 @@ def supervised_contrastive(
         features: (N, D) unit vectors of the anchors.
         labels: (N,) their classes.
         contrasts: what they are compared with.
+        classes: C.
         temperature: tau.
         base_temperature: the loss is multiplied by tau / base_temperature.
 
     Returns:
         (N,) losses.
     """
-    similarities, positives = _compare(full_precision(features), labels, contrasts, temperature)
-    log_p = similarities - similarities.logsumexp(dim=1, keepdim=True)
-    count = positives.sum(dim=1)
-    mean = _sum_where(positives, log_p) / count.clamp(min=1)
-    return -(temperature / base_temperature) * mean
+    log_total, pairs, count = _compare(features, labels, contrasts, classes, temperature)
+    mean = pairs / count.clamp(min=1) - log_total
+    return -(temperature / base_temperature) * torch.where(count > 0, mean, 0.0)
 
 
 def aduc(
@@ -108,33 +108,42 @@ def aduc(
     if prior is not None:
         logits = logits + torch.log(prior.to(logits) + 1e-9)
     classes = logits / class_temperature
-    similarities, positives = _compare(full_precision(features), labels, contrasts, temperature)
-    log_total = torch.cat([classes, similarities], dim=1).logsumexp(dim=1)
+    log_samples, pairs, count = _compare(features, labels, contrasts, logits.shape[1], temperature)
+    log_total = torch.logaddexp(classes.logsumexp(dim=1), log_samples)
     class_term = classes.gather(1, labels[:, None]).squeeze(1) - log_total
-    count = positives.sum(dim=1).to(classes)
-    pair_terms = _sum_where(positives, similarities) - count * log_total
+    pair_terms = pairs - count * log_total
     if weighting == "released":
         total = beta * class_term + alpha * pair_terms
         return -(temperature / base_temperature) * total / (beta + alpha * count + 1e-12)
     mean = alpha * pair_terms / count.clamp(min=1) + beta * class_term
-    return torch.where(count > 0, -mean, torch.zeros_like(mean))
+    return torch.where(count > 0, -mean, 0.0)
 
 
 def _compare(
-    features: Tensor, labels: Tensor, contrasts: Contrasts, temperature: float
-) -> tuple[Tensor, Tensor]:
-    """(N, M) similarities / tau with -inf at the anchor itself, and the mask of its positives."""
-    anchors = torch.arange(len(features), device=features.device)
+    features: Tensor, labels: Tensor, contrasts: Contrasts, classes: int, temperature: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Each anchor against all contrasts but itself.
+
+    The only (N, M) matrix is that of the similarities: the sum over an anchor's positives is its
+    product with the sum of its class's features, less its product with itself.
+
+    Returns:
+        (N,) log sum_{k != i} e^{f_i.f_k / tau}; (N,) sum_{p in P(i)} f_i.f_p / tau; (N,) |P(i)|.
+    """
     with torch.autocast(features.device.type, enabled=False):  # it would round the products
-        similarities = features @ contrasts.features.to(features).T / temperature
-    similarities = similarities.index_put(
-        (anchors, contrasts.own), similarities.new_tensor(-torch.inf)
-    )
-    positives = labels[:, None] == contrasts.labels
-    positives[anchors, contrasts.own] = False
-    return similarities, positives
-
-
-def _sum_where(mask: Tensor, values: Tensor) -> Tensor:
-    """Row sums of the masked values; -inf outside the mask does not spoil value or gradient."""
-    return values.masked_fill(~mask, 0.0).sum(dim=1)
+        features = full_precision(features)
+        others = contrasts.features.to(features)
+        scaled = features / temperature
+        similarities = scaled @ others.T
+        # In place, and not by indexing, which would copy -inf from the host.
+        similarities.scatter_(1, contrasts.own[:, None], -torch.inf)
+        log_samples = similarities.logsumexp(dim=1)
+        members = (contrasts.labels == torch.arange(classes, device=labels.device)[:, None]).to(
+            features
+        )
+        by_class = scaled @ (members @ others).T
+    of_class = by_class.gather(1, labels[:, None]).squeeze(1)
+    count = members.sum(dim=1)[labels] - 1
+    # Without positives the difference is rounding alone, which a weight of 0 + 1e-12 would enlarge.
+    pairs = torch.where(count > 0, of_class - (scaled * features).sum(dim=1), 0.0)
+    return log_samples, pairs, count

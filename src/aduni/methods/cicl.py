@@ -97,6 +97,7 @@ class CICL(Method):
             embeddings,
             labels,
             gather_contrasts(embeddings, labels),
+            classes=len(self.class_counts),
             temperature=self.temperature,
             base_temperature=self.base_temperature,
         )
