@@ -2,7 +2,7 @@
 # from requirements.lock.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train reproduce test test-slow lint types lock clean
+.PHONY: help setup train reproduce benchmark test test-slow lint types lock clean
 
 # uv, found or installed, with a suitable Python.
 UV := sh scripts/uv.sh
@@ -25,7 +25,7 @@ $(READY): requirements.lock pyproject.toml scripts/uv.sh
 		&& $(PY) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 13)' 2>/dev/null \
 		|| { rm -rf .venv && $(UV) venv .venv; }
 	@rm -f $@
-	@$(UV) pip sync --python $(PY) --require-hashes requirements.lock
+	@$(UV) pip sync --python $(PY) --compile-bytecode --require-hashes requirements.lock
 	@$(UV) pip install --python $(PY) --no-deps --editable .
 	@touch $@
 
@@ -34,6 +34,9 @@ train: setup ## train a model; ARGS="..." are the configuration's overrides
 
 reproduce: setup ## the paper's tables and figures; PROFILE=smoke, small or paper
 	$(PY) src/reproduce.py profile=$(or $(PROFILE),smoke) $(ARGS)
+
+benchmark: setup ## how fast each part is; ARGS="parts=[loss]", "full=true"
+	$(PY) src/benchmark.py $(ARGS)
 
 test: setup ## run the fast tests; ARGS="..." go to pytest
 	$(PY) -m pytest -m "not slow" $(ARGS)

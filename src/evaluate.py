@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-import hydra
-from omegaconf import DictConfig
+from aduni.startup import quick_imports
 
-from aduni.command import run_command, task
-from aduni.evaluation import evaluate_checkpoint
-from aduni.summary import print_summary
+with quick_imports():
+    import hydra
+    from omegaconf import DictConfig
+
+    from aduni.command import run_command, task
+    from aduni.evaluation import evaluate_checkpoint
+    from aduni.summary import print_summary
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="evaluate")

@@ -1,13 +1,16 @@
 """Verify a data set and build its cache: python src/prepare.py dataset=isic2018."""
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from aduni.startup import quick_imports
 
-from aduni.command import run_command, task
-from aduni.config import build
-from aduni.data.module import Loading
-from aduni.prepare import prepare, read_prepare_settings
+with quick_imports():
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import DictConfig
+
+    from aduni.command import run_command, task
+    from aduni.config import build
+    from aduni.data.module import Loading
+    from aduni.prepare import prepare, read_prepare_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="prepare")

@@ -1,14 +1,17 @@
 """Train, test and report: python src/train.py method=aduni dataset=digits ... (conf/train.yaml)."""
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from aduni.startup import quick_imports
 
-from aduni.command import run_command, run_folder, task
-from aduni.config import read_settings
-from aduni.resume import continued
-from aduni.run import run
-from aduni.summary import print_summary
+with quick_imports():
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import DictConfig
+
+    from aduni.command import run_command, run_folder, task
+    from aduni.config import read_settings
+    from aduni.resume import continued
+    from aduni.run import run
+    from aduni.summary import print_summary
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")

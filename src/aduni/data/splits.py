@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, NonNegativeInt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import StratifiedKFold
 
+from aduni.data.group_folds import GroupFolds
 from aduni.data.samplers import Ints
 from aduni.data.tables import ImageTable, read_csv
 from aduni.errors import UserError
@@ -100,7 +101,7 @@ class Protocol:
         self, labels: Ints, groups: Ints, rows: Ints, k: int, fold: int
     ) -> tuple[Ints, Ints]:
         """(rows of the other folds, rows of the fold)."""
-        cls = StratifiedGroupKFold if self.grouped else StratifiedKFold
+        cls = GroupFolds if self.grouped else StratifiedKFold
         splitter = cls(k, shuffle=True, random_state=self.split_seed)
         grouping = groups[rows] if self.grouped else None
         inside, outside = list(splitter.split(rows, labels[rows], grouping))[fold]
