@@ -61,8 +61,22 @@ class History(Callback):
         write_csv(pd.concat([earlier, pd.DataFrame([row])], ignore_index=True), self._path)
 
 
+SHOWN_EVERY = 0.25  # seconds
+
+
 class Progress(RichProgressBar):
     """The bar with few, short figures: they must fit into a line of 80 columns."""
+
+    _shown = 0.0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """A few times a second and at the epoch's end: to read the figures waits for the device."""
+        now = time.perf_counter()
+        if trainer.is_last_batch or now - self._shown >= SHOWN_EVERY:
+            self._shown = now
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def configure_columns(self, trainer: Trainer) -> list[ProgressColumn]:
         """Epoch, bar, batches and the time that is left of the epoch."""

@@ -60,10 +60,12 @@ class Learner(LightningModule):
         self._entropy = entropy
         self._stage, self._optimisation, self._stored = stage, optimisation, stored
         self._frozen = _freeze(method, stage.trainable, free)
+        # Checking the labels of every batch would wait for the device.
+        options: dict[str, Any] = {"num_classes": classes, "validate_args": False}
         self.scores = MetricCollection(
             {
-                "validation_accuracy": MulticlassAccuracy(classes, average="micro"),
-                "validation_macro_f1": MulticlassF1Score(classes, average="macro"),
+                "validation_accuracy": MulticlassAccuracy(average="micro", **options),
+                "validation_macro_f1": MulticlassF1Score(average="macro", **options),
             }
         )
         self._bad_step = torch.tensor(-1)  # first step with a loss that is not finite
@@ -88,6 +90,7 @@ class Learner(LightningModule):
             lr=settings.lr,
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
+            fused=True,  # one pass over the parameters
         )
 
     def on_train_epoch_start(self) -> None:
