@@ -5,6 +5,7 @@ import warnings
 from itertools import product
 from pathlib import Path
 
+import albumentations as A
 import numpy as np
 import pytest
 import torch
@@ -15,8 +16,10 @@ from torch.utils.data import DataLoader
 from aduni.batch import Batch
 from aduni.data.cache import ImageCache, build_cache
 from aduni.data.draws import Draw
+from aduni.data.jitter import ColorJitter
 from aduni.data.samplers import Upsample
 from aduni.data.views import PlainViews, TrainingViews
+from aduni.data.warp import FlippedAffine
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 LABELS = np.array([0, 1, 2, 0])
@@ -90,6 +93,62 @@ def test_global_seeds_have_no_influence_and_are_left_alone(cache, views):
         assert torch.equal(torch.get_rng_state(), state)
 
     assert torch.equal(*batches)
+
+
+def outcomes(cache: ImageCache, transforms: list) -> dict[str, int]:
+    """How often 2,000 views were the image, either mirror image, or both."""
+    plain = np.asarray(cache.pixels[0])
+    kinds = {"none": plain, "left-right": plain[:, ::-1], "top-bottom": plain[::-1]}
+    kinds["both"] = plain[::-1, ::-1]
+    views = TrainingViews(cache, LABELS, transforms, views=2, seed=0)
+    batch = views.__getitems__([Draw(0, epoch, 0) for epoch in range(1000)]).views
+    images = batch.flatten(0, 1).permute(0, 2, 3, 1).numpy()
+    return {name: sum(np.array_equal(i, kind) for i in images) for name, kind in kinds.items()}
+
+
+FLIPS = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        FLIPS,
+        [A.Compose(FLIPS)],
+        [A.Sequential(FLIPS[:1], p=1), FLIPS[1]],
+        [A.OneOf([A.HorizontalFlip(p=1), A.NoOp(p=1)], p=1), FLIPS[1]],
+        [FlippedAffine(horizontal_flip=0.5, vertical_flip=0.5, p=1)],
+        [FlippedAffine(horizontal_flip=0.5, p=1), FlippedAffine(vertical_flip=0.5, p=1)],
+    ],
+    ids=["flat", "Compose", "Sequential", "OneOf", "folded", "two folded"],
+)
+def test_transforms_of_a_view_draw_independently(cache, transforms):
+    counts = outcomes(cache, transforms)
+
+    # Under equal numbers for all transforms, two of the four never happen.
+    assert sum(counts.values()) == 2000
+    assert all(abs(count - 500) < 4 * 20 for count in counts.values()), counts
+
+
+def test_first_transform_draws_from_generators_started_with_the_views_seed(cache):
+    jitter = A.ColorJitter(p=1)
+    views = TrainingViews(cache, LABELS, [jitter], views=2, seed=7)
+    batch = views.__getitems__([Draw(2, 5, 3)]).views
+
+    for view in range(2):
+        key = [7, 5, 2, 3 * 2 + view]  # seed, epoch, row, how many views came before
+        jitter.set_random_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+        expected = jitter(image=np.asarray(cache.pixels[2]))["image"]
+        assert np.array_equal(batch[view, 0].permute(1, 2, 0).numpy(), expected)
+
+
+def test_a_view_cannot_change_the_image_of_the_next(cache):
+    def blacken(image: np.ndarray, **params: object) -> np.ndarray:
+        image[:] = 0
+        return image
+
+    views = TrainingViews(cache, LABELS, [A.Lambda(image=blacken, p=1)], views=2, seed=0)
+    with pytest.raises(ValueError, match="read-only"):
+        views.__getitems__([Draw(0, 0, 0)])
 
 
 def epochs(make_data, workers: int) -> list[list[Batch]]:
@@ -195,10 +254,10 @@ def test_albumentations_knows_every_argument_of_the_recipe(make_data, name):
 def test_recipe_of_the_photographs_is_the_papers(make_data, name):
     recipe = make_data(name).augment
 
-    kinds = ["Affine", "HorizontalFlip", "VerticalFlip", "ColorJitter"]
-    assert [type(transform).__name__ for transform in recipe] == kinds
-    affine, horizontal, vertical, jitter = recipe
-    assert (affine.p, horizontal.p, vertical.p, jitter.p) == (1.0, 0.5, 0.5, 1.0)
+    assert [type(transform) for transform in recipe] == [FlippedAffine, ColorJitter]
+    affine, jitter = recipe
+    assert (affine.p, jitter.p) == (1.0, 1.0)
+    assert (affine.horizontal_flip, affine.vertical_flip) == (0.5, 0.5)
     assert affine.rotate == (-180, 180)
     assert affine.scale == {"x": (0.8, 1.2), "y": (0.8, 1.2)}
     assert affine.keep_ratio  # one factor for both sides
