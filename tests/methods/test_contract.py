@@ -1,5 +1,6 @@
 """What every method of conf/method must keep, whatever it is."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +115,19 @@ def test_what_should_learn_moved_and_what_is_frozen_did_not(trained):
                 learning = [f"{name}.{key}" for key, _ in module.named_parameters()]
                 assert all(not torch.equal(before[key], after[key]) for key in learning), name
         before = _after(trained, stage, stage.hand_over)
+
+
+def test_no_step_waits_for_the_device(trained, monkeypatch):
+    """On torch's device without values, to read one is an error."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # knows no such device
+    method = _fresh(trained).to("meta")
+    for stage in _with_steps(method):
+        if trained.settings.names.method == "balms" and stage.name == "classifier":
+            continue  # how many images it draws depends on the batch's labels
+        (batch,) = _batches(trained, stage, 1)
+        loss = stage.loss(Batch(*(values.to("meta") for values in batch)), 0)["loss"]
+        loss.backward()
+        assert loss.is_meta
 
 
 def test_metrics_say_which_weights_were_handed_over(trained):
