@@ -4,10 +4,11 @@ Letters: N anchors, M contrasts, C classes, D features (see aduni.batch). Every 
 value per anchor; half types are computed in float32.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from aduni.losses.precision import full_precision
 
@@ -134,16 +135,42 @@ def _compare(
         features = full_precision(features)
         others = contrasts.features.to(features)
         scaled = features / temperature
-        similarities = scaled @ others.T
-        # In place, and not by indexing, which would copy -inf from the host.
-        similarities.scatter_(1, contrasts.own[:, None], -torch.inf)
-        log_samples = similarities.logsumexp(dim=1)
-        members = (contrasts.labels == torch.arange(classes, device=labels.device)[:, None]).to(
-            features
-        )
+        log_samples: Tensor = _LogSumOfOthers.apply(scaled, others, contrasts.own)
+        numbers = torch.arange(classes, device=labels.device)
+        members = (contrasts.labels == numbers[:, None]).to(features)
         by_class = scaled @ (members @ others).T
     of_class = by_class.gather(1, labels[:, None]).squeeze(1)
     count = members.sum(dim=1)[labels] - 1
     # Without positives the difference is rounding alone, which a weight of 0 + 1e-12 would enlarge.
     pairs = torch.where(count > 0, of_class - (scaled * features).sum(dim=1), 0.0)
     return log_samples, pairs, count
+
+
+class _LogSumOfOthers(torch.autograd.Function):
+    """log sum_{k != own} e^{a_i.b_k} of anchors a and others b.
+
+    One (N, M) matrix lives from forward to backward. Through torch's operations four would: the
+    products, and in the backward pass their differences, exponentials and gradients.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, anchors: Tensor, others: Tensor, own: Tensor) -> Tensor:
+        exponentials = anchors @ others.T
+        exponentials.scatter_(
+            1, own[:, None], -torch.inf
+        )  # by index, -inf would come from the host
+        # Finite also where nothing is left to sum up, so that the difference is -inf and not nan.
+        lowest = torch.finfo(anchors.dtype).min
+        largest = exponentials.amax(dim=1, keepdim=True).clamp(min=lowest)
+        total = exponentials.sub_(largest).exp_().sum(dim=1)
+        ctx.save_for_backward(anchors, others, exponentials, total)
+        return total.log() + largest.squeeze(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        anchors, others, exponentials, total = ctx.saved_tensors
+        with torch.autocast(anchors.device.type, enabled=False):
+            weights = (gradient / total.clamp(min=1))[:, None]  # 0 where nothing is left, else >= 1
+            of_anchors = weights * (exponentials @ others)
+            return of_anchors, exponentials.T @ (weights * anchors), None
