@@ -194,7 +194,11 @@ def check_subset() -> Callable[[ImageDataModule, tuple[int, int]], None]:
             assert batch.views.shape == (2, 16, 3, 32, 32)
             loaded += batch.indices.tolist()
         for part in ("validation", "test"):
-            loaded += [i for b in data.evaluation_loader(part) for i in b.indices.tolist()]
+            loaded += [
+                i
+                for b in data.evaluation_batches(part, torch.device("cpu"))
+                for i in b.indices.tolist()
+            ]
         assert len(loaded) == len(set(loaded))
         assert 60 - 16 < len(loaded) <= 60  # an incomplete training batch is dropped
 

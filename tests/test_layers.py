@@ -9,7 +9,7 @@ SRC = Path(__file__).resolve().parents[1] / "src"
 
 # Low floors first. A folder stands for its modules.
 FLOORS = [
-    ["aduni.errors", "aduni.processes"],
+    ["aduni.errors", "aduni.processes", "aduni.startup"],
     [
         "aduni.batch",
         "aduni.schedules",
@@ -27,8 +27,8 @@ FLOORS = [
     ["aduni.training"],
     ["aduni.run", "aduni.resume", "aduni.prepare"],
     ["aduni.evaluation", "aduni.command"],
-    ["aduni.reproduce"],
-    ["train", "evaluate", "prepare", "reproduce", "report"],
+    ["aduni.reproduce", "aduni.benchmark"],
+    ["train", "evaluate", "prepare", "reproduce", "report", "benchmark"],
 ]
 # Inside a floor only these lean on a neighbour.
 NEIGHBOURS = {("aduni.models", "aduni.losses")}

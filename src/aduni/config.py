@@ -6,7 +6,7 @@ used: in the constructor's annotations. They are checked here before anything is
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
@@ -70,7 +70,10 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     warmup_epochs: NonNegativeInt
     momentum: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: NonNegativeFloat
+    precision: str | int
     num_workers: NonNegativeInt | None
+    augment: Literal["cpu", "gpu"]
+    data_on_gpu: Literal["auto", True, False]
     save_features: bool
     resume: str | None
     verbose: bool

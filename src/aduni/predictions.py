@@ -1,5 +1,6 @@
 """Class probabilities of whole parts, and the table they are stored in."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.data import DataLoader
 
 from aduni.batch import Batch
 from aduni.data.module import ImageDataModule
@@ -25,7 +25,7 @@ def predict_parts(
 
     Args:
         method: images -> logits.
-        data: set up; gives the parts' loaders.
+        data: set up; gives the parts' batches.
         parts: for example validation and test.
         device: where to compute.
 
@@ -38,7 +38,7 @@ def predict_parts(
     method = method.to(device).eval()
     frames = []
     for part in parts:
-        rows, probabilities = _probabilities(method, data.evaluation_loader(part), device)
+        rows, probabilities = _probabilities(method, data.evaluation_batches(part, device))
         frames.append(_frame(data.table, part, rows, probabilities))
     return pd.concat(frames, ignore_index=True)
 
@@ -54,9 +54,9 @@ def training_features(
     """
     method = method.to(device).eval()
     rows, features = [], []
-    for batch in data.evaluation_loader("train"):
-        rows.append(batch.indices.numpy())
-        features.append(method.encoder(batch.views[0].to(device)).half().cpu().numpy())
+    for batch in data.evaluation_batches("train", device):
+        rows.append(batch.indices.cpu().numpy())
+        features.append(method.encoder(batch.views[0]).half().cpu().numpy())
     order = np.concatenate(rows)
     return {
         "images": np.array([data.table.images[row] for row in order]),
@@ -66,16 +66,14 @@ def training_features(
 
 
 @torch.inference_mode()
-def _probabilities(
-    method: nn.Module, loader: DataLoader[Batch], device: torch.device
-) -> tuple[Ints, NDArray[np.float64]]:
-    """(n,) rows and (n, C) probabilities, in the loader's order."""
+def _probabilities(method: nn.Module, batches: Iterable[Batch]) -> tuple[Ints, NDArray[np.float64]]:
+    """(n,) rows and (n, C) probabilities, in the batches' order."""
     rows, probabilities = [], []
-    for batch in loader:
-        logits = method(batch.views[0].to(device)).double()
+    for batch in batches:
+        logits = method(batch.views[0]).double()
         if not torch.isfinite(logits).all():
             raise UserError("The trained model's outputs are not finite; lower lr and train again.")
-        rows.append(batch.indices.numpy())
+        rows.append(batch.indices.cpu().numpy())
         probabilities.append(logits.softmax(dim=1).cpu().numpy())
     return np.concatenate(rows), np.concatenate(probabilities)
 

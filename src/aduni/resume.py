@@ -12,7 +12,7 @@ from aduni.errors import UserError
 from aduni.files import read_yaml
 from aduni.results import RunFolder, run_dir
 
-FREE = ("resume", "verbose", "num_workers", "dataset.root", "dataset.cache_dir")
+FREE = ("resume", "verbose", "num_workers", "data_on_gpu", "dataset.root", "dataset.cache_dir")
 """Keys that may differ from the stored ones: no result depends on them."""
 
 

@@ -70,6 +70,8 @@ def build_data(settings: Settings) -> ImageDataModule:
         num_workers=min(usable_cpus() - 1, 8) if workers is None else workers,
         seed=settings.seed,
         fold=settings.fold,
+        augment=settings.augment,
+        data_on_gpu=settings.data_on_gpu,
     )
     protocol = build(settings.protocol)
     data: ImageDataModule = build(settings.dataset, protocol=protocol, loading=loading)

@@ -113,8 +113,7 @@ class Training:
 
         def read(part: Part) -> Iterator[Batch]:
             name = part if part == "train" else self.data.protocol.selected_on
-            for batch in self.data.evaluation_loader(name):
-                yield Batch(*(values.to(self.device) for values in batch))
+            yield from self.data.evaluation_batches(name, self.device)
 
         return read
 

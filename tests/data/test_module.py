@@ -11,6 +11,8 @@ from pytorch_lightning import LightningModule, Trainer
 
 from aduni.data.samplers import InstanceBalanced, Upsample
 
+CPU = torch.device("cpu")
+
 
 def indices(loader) -> list[int]:
     return [row for batch in loader for row in batch.indices.tolist()]
@@ -136,15 +138,15 @@ def test_training_views_show_the_image_that_they_are_labelled_with(make_tiny):
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
-def test_evaluation_loader_gives_each_image_once_in_order(make_data, part):
+def test_evaluation_gives_each_image_once_in_order(make_data, part):
     # Each part has more images than one batch holds.
     data = make_data("digits", protocol="paper", imbalance_ratio=1)
 
-    loader = data.evaluation_loader(part)
+    batches = list(data.evaluation_batches(part, CPU))
     rows = np.flatnonzero(data.split["part"] == part).tolist()
-    assert len(loader) > 1
-    assert indices(loader) == rows
-    labels = [label for batch in loader for label in batch.labels.tolist()]
+    assert len(batches) > 1
+    assert indices(batches) == rows
+    labels = [label for batch in batches for label in batch.labels.tolist()]
     assert labels == data.table.labels[rows].tolist()
 
 
@@ -160,8 +162,8 @@ def test_no_image_is_loaded_from_two_parts(make_tiny):
     data = make_tiny()
 
     loaded = indices(training_loader(data))
-    loaded += indices(data.evaluation_loader("validation"))
-    loaded += indices(data.evaluation_loader("test"))
+    loaded += indices(data.evaluation_batches("validation", CPU))
+    loaded += indices(data.evaluation_batches("test", CPU))
     assert len(set(loaded)) == len(loaded)
 
 

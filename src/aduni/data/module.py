@@ -1,14 +1,13 @@
 """The work that all data sets share: table, cache, split, loaders."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import albumentations as A
-import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -16,16 +15,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field, PositiveFloat, PositiveInt
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import DataLoader
 
 from aduni.batch import Batch
+from aduni.data.batch_views import RawBatch
 from aduni.data.cache import ImageCache, build_cache, open_rgb, source_key
+from aduni.data.device_images import DataOnGpu
 from aduni.data.download import Archive
 from aduni.data.draws import EvaluationRows, TrainingDraws
+from aduni.data.loaders import Loader, view_loaders
 from aduni.data.samplers import Ints, Sampler
 from aduni.data.splits import Protocol, check_parts, group_rows, read_split, split_frame, split_hash
 from aduni.data.tables import ImageTable
-from aduni.data.views import PlainViews, TrainingViews, as_batch
+from aduni.errors import UserError
 
 EVALUATION_BATCH = 256
 
@@ -39,12 +40,23 @@ class Loading:
         num_workers: loader processes; 0 loads in the training process.
         seed: of the run.
         fold: the test fold.
+        augment: image by image in the loader (cpu), or whole batches where the model is (gpu).
+        data_on_gpu: whether all images are kept on a GPU; auto: in less than half its free memory.
+
+    Raises:
+        UserError: the last two contradict each other.
     """
 
     batch_size: int
     num_workers: int
     seed: int
     fold: int
+    augment: Literal["cpu", "gpu"] = "cpu"
+    data_on_gpu: DataOnGpu = "auto"
+
+    def __post_init__(self) -> None:
+        if self.data_on_gpu is True and self.augment == "cpu":
+            raise UserError("data_on_gpu=true serves augment=gpu alone; set augment=gpu as well.")
 
 
 class ImageDataModule(LightningDataModule):
@@ -63,6 +75,9 @@ class ImageDataModule(LightningDataModule):
         loading: batch size, workers, seed, fold.
         paper_counts: images of each class as the paper counts them, for `prepare.py`.
         archives: what `prepare.py download=true` fetches.
+
+    Raises:
+        UserError: `loading` has augment=gpu, and `augment` what that cannot do.
     """
 
     title: ClassVar[str]
@@ -77,7 +92,7 @@ class ImageDataModule(LightningDataModule):
         image_size: Annotated[int, Field(ge=16)],
         mean: Annotated[list[float], Field(min_length=3, max_length=3)],
         std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)],
-        augment: Sequence[A.BasicTransform],
+        augment: Sequence[A.BasicTransform | A.BaseCompose],
         protocol: Protocol,
         loading: Loading,
         paper_counts: dict[str, int] | None = None,
@@ -89,6 +104,8 @@ class ImageDataModule(LightningDataModule):
         self.augment = augment
         self.protocol, self.loading = protocol, loading
         self.paper_counts, self.archives = paper_counts, archives
+        self._loaders = view_loaders(augment, loading.augment, loading.data_on_gpu)
+        self._device = torch.device("cpu")
         self._stage: _StageData | None = None
 
     @abstractmethod
@@ -159,6 +176,16 @@ class ImageDataModule(LightningDataModule):
         """Build the cache, once a machine."""
         _ = self.cache
 
+    def setup(self, stage: str) -> None:
+        """Copy the images to the trainer's device, where they are to be kept there.
+
+        Raises:
+            UserError: they are to be, and cannot.
+        """
+        if self.trainer is not None:
+            self._device = self.trainer.strategy.root_device
+            self._loaders.fill(self.cache, self._device)
+
     def begin_stage(
         self, sampler: Sampler, *, views: int, epochs: int, number: int = 0, least_of_class: int = 0
     ) -> None:
@@ -187,29 +214,28 @@ class ImageDataModule(LightningDataModule):
         )
         self._stage = _StageData(draws, views, seed)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Augmented views of the training part."""
-        assert self._stage is not None, "begin_stage comes first"
-        views = TrainingViews(
-            self.cache,
-            self.table.labels,
-            self.augment,
-            views=self._stage.views,
-            seed=self._stage.seed,
-        )
-        return _loader(views, self._stage.draws, self.loading.num_workers)
+    def train_dataloader(self) -> Loader:
+        """Augmented views of the training part, or what they are made from."""
+        stage, labels, workers = self._stage, self.table.labels, self.loading.num_workers
+        assert stage is not None, "begin_stage comes first"
+        numbers = {"views": stage.views, "seed": stage.seed}
+        return self._loaders.training(self.cache, labels, stage.draws, workers, **numbers)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> Loader:
         """The part that selects the checkpoint, each image once over all ranks."""
-        return self._plain_loader(self.protocol.selected_on, split=True)
+        rows = EvaluationRows(self.rows(self.protocol.selected_on), EVALUATION_BATCH, split=True)
+        return self._loaders.plain(self.cache, self.table.labels, rows, self._device)
 
-    def evaluation_loader(self, part: str) -> DataLoader[Batch]:
-        """A whole part's images as they are, for the process that writes predictions."""
-        return self._plain_loader(part, split=False)
+    def on_after_batch_transfer(self, batch: Batch | RawBatch, dataloader_idx: int) -> Batch:
+        """Whole batches for the steps, whatever the loader gives."""
+        return self._loaders.whole(batch)
 
-    def _plain_loader(self, part: str, *, split: bool) -> DataLoader[Batch]:
-        rows = EvaluationRows(self.rows(part), EVALUATION_BATCH, split=split)
-        return _loader(PlainViews(self.cache, self.table.labels), rows, 0)
+    def evaluation_batches(self, part: str, device: torch.device) -> Iterator[Batch]:
+        """A whole part's images as they are, on a device, for the process that predicts."""
+        rows = EvaluationRows(self.rows(part), EVALUATION_BATCH, split=False)
+        for batch in self._loaders.plain(self.cache, self.table.labels, rows, device):
+            sent = self.transfer_batch_to_device(batch, device, 0)
+            yield self.on_after_batch_transfer(sent, 0)
 
 
 @dataclass(frozen=True)
@@ -217,22 +243,3 @@ class _StageData:
     draws: TrainingDraws
     views: PositiveInt
     seed: int
-
-
-def _loader(dataset: Any, batch_sampler: Any, num_workers: int) -> DataLoader[Batch]:
-    return DataLoader(
-        dataset,
-        batch_sampler=batch_sampler,
-        collate_fn=as_batch,
-        num_workers=num_workers,
-        persistent_workers=num_workers > 0,
-        worker_init_fn=_one_thread,
-        pin_memory=torch.cuda.is_available(),
-        # The loader draws a base seed for its workers: not from the model's random numbers.
-        generator=torch.Generator(),
-    )
-
-
-def _one_thread(worker: int) -> None:
-    """opencv starts a thread a core in every worker otherwise."""
-    cv2.setNumThreads(0)

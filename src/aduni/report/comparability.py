@@ -11,7 +11,17 @@ from aduni.report.runs import Run
 from aduni.report.tables import Table, title_of
 
 NO_ACCOUNT = (
-    *("names.*", "fold", "seed", "num_workers", "save_features", "logger*", "resume", "verbose"),
+    *(
+        "names.*",
+        "fold",
+        "seed",
+        "num_workers",
+        "data_on_gpu",
+        "save_features",
+        "logger*",
+        "resume",
+        "verbose",
+    ),
     *("dataset.root", "dataset.cache_dir", "protocol.split_file", "protocol.caveat"),
     "trainer.accelerator",
 )

@@ -16,7 +16,7 @@ from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.splits import SplitHashes
 
 OF_NO_ACCOUNT = (
-    *("num_workers", "save_features", "logger", "resume", "verbose"),
+    *("num_workers", "data_on_gpu", "save_features", "logger", "resume", "verbose"),
     *("dataset.root", "dataset.cache_dir", "trainer.accelerator"),
 )
 """Keys that may differ between two runs that are the same: no figure depends on them."""

@@ -1,0 +1,62 @@
+"""The keys of conf/benchmark.yaml, checked."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, ValidationError
+
+from aduni.errors import UserError, complaint, did_you_mean
+
+PARTS = (
+    "data_path",
+    "loss",
+    "step",
+    "evaluation",
+    "start_up",
+    "cache",
+    "growth",
+    "profile",
+)
+
+
+class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
+    """All keys of conf/benchmark.yaml.
+
+    Attributes:
+        parts: which are measured; None for all.
+        full: take the time for more turns, more images and the largest batches.
+        output: folder of the results.
+        verbose: show the traceback of errors.
+    """
+
+    parts: tuple[str, ...] | None
+    full: bool
+    output: Path
+    verbose: bool
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Parts of this call, in their own order."""
+        return tuple(part for part in PARTS if self.parts is None or part in self.parts)
+
+
+def read_benchmark(config: DictConfig) -> BenchmarkSettings:
+    """Checked settings.
+
+    Raises:
+        UserError: unknown key, value or part.
+    """
+    plain = OmegaConf.to_container(config, resolve=True)
+    try:
+        settings = BenchmarkSettings.model_validate(plain)
+    except ValidationError as error:
+        raise UserError(complaint(error, BenchmarkSettings.model_fields)) from error
+    for part in settings.parts or ():
+        if part not in PARTS:
+            raise UserError(
+                f"parts={part} does not exist{did_you_mean(part, PARTS)}; choose from "
+                f"{', '.join(PARTS)}."
+            )
+    if not settings.chosen:
+        raise UserError(f"parts is empty; choose from {', '.join(PARTS)}, or null for all.")
+    return settings

@@ -1,0 +1,92 @@
+"""Part (e): seconds from the command to the first optimiser step, and of the imports alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from aduni.benchmark.composing import TRAIN
+from aduni.benchmark.first_step import MARK
+from aduni.benchmark.measure import ratio, spread
+from aduni.benchmark.section import Bench, Row, Section
+
+IMPORTS = f"""
+import torch, torchvision, pytorch_lightning, albumentations
+import os, time
+open(os.environ[{MARK!r}], "w").write(repr(time.time()))
+"""
+DATASET = "digits"
+
+
+def measure_start_up(bench: Bench) -> Section:
+    """Both in turns, each in a process of its own; the first turn fills all caches."""
+    calls = {
+        "train.py to its first step": partial(_train, bench.scratch),
+        "imports alone": partial(_imports, bench.scratch),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(bench.effort.start_turns + 1):
+        for name, call in calls.items():
+            passed = call(turn)
+            if turn > 0:
+                seconds[name].append(passed)
+    train, imports = seconds.values()
+    rows: list[Row] = [
+        {"what": name, "seconds": spread(values), "of the imports": ratio(values, imports)}
+        for name, values in seconds.items()
+    ]
+    notes = (
+        f"python src/train.py dataset={DATASET} with a warm cache, from the start of the process "
+        "to the end of the first optimiser step; imports: torch, torchvision, pytorch_lightning, "
+        "albumentations. Seconds on the wall, in turns.",
+    )
+    return Section("Start-up", rows, notes, {"start_up": ratio(train, imports)})
+
+
+def _train(scratch: Path, turn: int) -> float:
+    words = [
+        f"dataset={DATASET}",
+        f"dataset.cache_dir={scratch / 'cache'}",
+        f"hydra.run.dir={scratch / f'run{turn}'}",
+        "+trainer.profiler._target_=aduni.benchmark.first_step.FirstStep",
+    ]
+    return seconds_to_mark([sys.executable, str(TRAIN), *words], scratch / "mark")
+
+
+def _imports(scratch: Path, turn: int) -> float:
+    return seconds_to_mark([sys.executable, "-c", IMPORTS], scratch / "mark")
+
+
+def seconds_to_mark(command: list[str], mark: Path) -> float:
+    """From the start of a child process to the time that it writes into `mark`.
+
+    Raises:
+        subprocess.CalledProcessError: it ended without; `stderr` has what it printed.
+    """
+    mark.unlink(missing_ok=True)
+    environment = {**os.environ, MARK: str(mark), "NO_ALBUMENTATIONS_UPDATE": "1"}
+    with tempfile.TemporaryFile("w+") as printed:
+        started = time.time()
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            process.wait()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its loader's processes too
+        if not mark.exists():
+            printed.seek(0)
+            raise subprocess.CalledProcessError(
+                process.returncode, command, stderr=printed.read()[-2000:]
+            )
+    return float(mark.read_text()) - started

@@ -1,0 +1,72 @@
+"""The targets, and whether the measured figures meet them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from aduni.benchmark.measure import Spread
+from aduni.benchmark.section import Row
+
+
+@dataclass(frozen=True)
+class Target:
+    """One line of the table.
+
+    Attributes:
+        what: is measured.
+        key: of the figure.
+        limit: that the median is held against.
+        side: whether the figure is to be at least or at most that.
+        gpu: measured on a GPU only.
+    """
+
+    what: str
+    key: str
+    limit: float
+    side: Literal["at least", "at most"]
+    gpu: bool = False
+
+
+TARGETS = (
+    Target("data path, 384 px, times the released loader", "data_path_384", 5, "at least"),
+    Target("the same, stretch", "data_path_384", 9, "at least"),
+    Target("data path, 64 px, times the released loader", "data_path_64", 8, "at least"),
+    Target("the same, stretch", "data_path_64", 15, "at least"),
+    Target("AduC, B = 512, time over the floor's", "loss_time_512", 1.5, "at most"),
+    Target("AduC, B = 1024, time over the floor's", "loss_time_1024", 1.5, "at most"),
+    Target("AduC, B = 512, matrices of N x N", "loss_memory_512", 4, "at most"),
+    Target("AduC, B = 1024, matrices of N x N", "loss_memory_1024", 4, "at most"),
+    Target("step efficiency, CPU, 64 px, 1 worker", "step_cpu", 0.95, "at least"),
+    Target("step efficiency, GPU, 384 px, bf16", "step_gpu", 0.9, "at least", gpu=True),
+    Target("evaluation over the bare forward, CPU", "evaluation_cpu", 0.9, "at least"),
+    Target("evaluation over the bare forward, GPU", "evaluation_cuda", 0.9, "at least", gpu=True),
+    Target("isic2018, 384 px, 400 epochs, minutes", "isic_minutes", 45, "at most", gpu=True),
+    Target("start-up over the imports", "start_up", 1.3, "at most"),
+)
+
+
+def verdict(target: Target, figure: Spread | None, *, has_gpu: bool) -> str:
+    """met, not met, or why there is no figure."""
+    if figure is None:
+        return "no GPU here" if target.gpu and not has_gpu else "not measured"
+    median = round(figure.median, 2)
+    met = median >= target.limit if target.side == "at least" else median <= target.limit
+    return "met" if met else "not met"
+
+
+def target_rows(figures: Mapping[str, Spread], *, has_gpu: bool) -> list[Row]:
+    """The table of targets.
+
+    Args:
+        figures: of all parts that were measured, by key.
+        has_gpu: whether there is one.
+    """
+    return [
+        {
+            "what": target.what,
+            "measured": figures.get(target.key),
+            "target": f"{target.side} {target.limit:g}",
+            "verdict": verdict(target, figures.get(target.key), has_gpu=has_gpu),
+        }
+        for target in TARGETS
+    ]

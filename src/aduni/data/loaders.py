@@ -1,0 +1,140 @@
+"""Loaders of data sets that return whole batches."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import albumentations as A
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from aduni.batch import Batch
+from aduni.data.batch_recipe import read_recipe
+from aduni.data.batch_views import RawBatch, RawRows, RawTrainingViews, as_raw_batch, with_views
+from aduni.data.cache import ImageCache
+from aduni.data.device_images import DataOnGpu, DeviceImages
+from aduni.data.samplers import Ints
+from aduni.data.views import PlainViews, TrainingViews, as_batch
+
+Loader = DataLoader[Any]
+"""Of `Batch`, or of `RawBatch` where the device makes the views."""
+
+
+class ViewLoaders:
+    """Whole batches, whose views are made on the CPU.
+
+    Args:
+        transforms: of the training views.
+    """
+
+    def __init__(self, transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> None:
+        self._transforms = transforms
+
+    def fill(self, cache: ImageCache, device: torch.device) -> None:
+        """Nothing is kept on the device."""
+
+    def training(
+        self,
+        cache: ImageCache,
+        labels: Ints,
+        draws: Any,
+        num_workers: int,
+        *,
+        views: int,
+        seed: int,
+    ) -> Loader:
+        """V augmented views of each drawn image."""
+        made = TrainingViews(cache, labels, self._transforms, views=views, seed=seed)
+        return _loader(made, draws, as_batch, num_workers)
+
+    def plain(self, cache: ImageCache, labels: Ints, rows: Any, device: torch.device) -> Loader:
+        """Images as they are, on their way to a device."""
+        return _loader(PlainViews(cache, labels), rows, as_batch, 0)
+
+    def whole(self, batch: Batch | RawBatch) -> Batch:
+        """The batch, on the device that it has been sent to."""
+        assert isinstance(batch, Batch)
+        return batch
+
+
+class RawLoaders(ViewLoaders):
+    """Batches whose views are made on the device.
+
+    Args:
+        transforms: of the training views.
+        data_on_gpu: whether the device is to have all images: no loader reads any then, nor needs
+            workers.
+
+    Raises:
+        UserError: the transforms are none for whole batches.
+    """
+
+    def __init__(
+        self, transforms: Sequence[A.BasicTransform | A.BaseCompose], data_on_gpu: DataOnGpu
+    ) -> None:
+        super().__init__(transforms)
+        self._recipe = read_recipe(transforms)
+        self._on_device = DeviceImages(data_on_gpu)
+
+    def fill(self, cache: ImageCache, device: torch.device) -> None:
+        """Copy all images to the device, if they are to be there."""
+        self._on_device.fill(cache, device)
+
+    def training(
+        self,
+        cache: ImageCache,
+        labels: Ints,
+        draws: Any,
+        num_workers: int,
+        *,
+        views: int,
+        seed: int,
+    ) -> Loader:
+        """What V augmented views of each drawn image are made from."""
+        sent = self._on_device.images is None
+        raw = RawTrainingViews(
+            cache, labels, self._recipe, views=views, seed=seed, with_images=sent
+        )
+        return _loader(raw, draws, as_raw_batch, num_workers if sent else 0)
+
+    def plain(self, cache: ImageCache, labels: Ints, rows: Any, device: torch.device) -> Loader:
+        """Images as they are: their rows, where the device has the images."""
+        if self._on_device.has(device):
+            return _loader(RawRows(labels), rows, as_raw_batch, 0)
+        return super().plain(cache, labels, rows, device)
+
+    def whole(self, batch: Batch | RawBatch) -> Batch:
+        """The batch with its views."""
+        if isinstance(batch, Batch):
+            return batch
+        return with_views(batch, self._on_device.images, nearest=self._recipe.warp.nearest)
+
+
+def view_loaders(
+    transforms: Sequence[A.BasicTransform | A.BaseCompose], augment: str, data_on_gpu: DataOnGpu
+) -> ViewLoaders:
+    """Those that `augment`, cpu or gpu, asks for; raises as `RawLoaders`."""
+    if augment == "gpu":
+        return RawLoaders(transforms, data_on_gpu)
+    return ViewLoaders(transforms)
+
+
+def _loader(
+    dataset: Dataset[Any], rows: Any, collate: Callable[[Any], Any], num_workers: int
+) -> Loader:
+    return DataLoader(
+        dataset,
+        batch_sampler=rows,
+        collate_fn=collate,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        worker_init_fn=_one_thread,
+        pin_memory=torch.cuda.is_available(),
+        # The loader draws a base seed for its workers: not from the model's random numbers.
+        generator=torch.Generator(),
+    )
+
+
+def _one_thread(worker: int) -> None:
+    """opencv starts a thread a core in every worker otherwise."""
+    cv2.setNumThreads(0)

@@ -1,0 +1,52 @@
+"""The benchmark at tiny size."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from aduni.benchmark.effort import Effort
+from aduni.benchmark.section import Bench
+from aduni.benchmark.settings import BenchmarkSettings, read_benchmark
+from composing import CONF
+
+TINY = Effort(
+    turns=1,
+    sizes=(32, 16),
+    jpegs=3,
+    loader_batch=4,
+    pass_images=8,
+    loss_batches=(4, 8),
+    image_size=32,
+    batch_size=4,
+    steps=4,
+    bare_steps=2,
+    epochs=1,
+    evaluated=7,
+    growth_images=56,
+    growth_steps=1,
+    growth_epochs=1,
+    start_turns=1,
+)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """Tiny sizes, folders of the test's own, and Hydra as a command initialises it."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield Bench(TINY, scratch, tmp_path)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Callable[..., BenchmarkSettings]:
+    """What `benchmark.py OVERRIDES` runs with."""
+
+    def read(*overrides: str) -> BenchmarkSettings:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("benchmark", overrides=[f"output={tmp_path}", *overrides])
+        return read_benchmark(config)
+
+    return read
