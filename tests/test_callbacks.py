@@ -12,57 +12,91 @@ from rich.console import Console
 from rich.progress import Progress as RichProgress
 
 from aduni.callbacks import Checkpoints, History, Progress, WholeCheckpoints
+from aduni.files import written_whole
 
 
 class Trainer:
     """Stands for Lightning's: gives scores, and notes what is saved."""
 
-    def __init__(self) -> None:
+    is_global_zero = True
+
+    def __init__(self, folder: Path) -> None:
         self.callback_metrics: dict[str, float] = {}
-        self.saved: list[str] = []
+        self.number = -1
+        self.folder = folder
 
     def save_checkpoint(self, path: Path, weights_only: bool) -> None:
         assert not weights_only  # a resumed run needs the optimiser too
-        self.saved.append(path.name)
+        with written_whole(path) as temporary:
+            temporary.write_text(str(self.number))
 
     def epoch(self, checkpoints: Checkpoints, accuracy: float, macro_f1: float) -> bool:
         """Whether the epoch became the best."""
-        self.saved = []
+        self.number += 1
         self.callback_metrics["validation_accuracy"] = accuracy
         self.callback_metrics["validation_macro_f1"] = macro_f1
         checkpoints.on_train_epoch_end(self, None)
-        assert self.saved[-1] == "last.ckpt"
-        return self.saved[0] == "best.ckpt"
+        assert (self.folder / "last.ckpt").read_text() == str(self.number)
+        return self.best == self.number
+
+    @property
+    def best(self) -> int:
+        """The epoch that best.ckpt is of."""
+        return int((self.folder / "best.ckpt").read_text())
 
 
-def _selected(rule: str, epochs: list[tuple[float, float]]) -> int:
+@pytest.fixture
+def selected(tmp_path):
     """The epoch whose weights best.ckpt holds in the end."""
-    checkpoints, trainer = Checkpoints(Path(), rule), Trainer()
-    became_best = [trainer.epoch(checkpoints, *scores) for scores in epochs]
-    return max(i for i, better in enumerate(became_best) if better)
+
+    def after(rule: str, epochs: list[tuple[float, float]]) -> int:
+        checkpoints, trainer = Checkpoints(tmp_path, rule), Trainer(tmp_path)
+        for scores in epochs:
+            trainer.epoch(checkpoints, *scores)
+        return trainer.best
+
+    return after
 
 
-def test_the_highest_macro_f1_is_selected_whatever_the_accuracy():
-    assert _selected("macro_f1", [(0.9, 0.5), (0.8, 0.7), (0.95, 0.6)]) == 1
+def test_the_highest_macro_f1_is_selected_whatever_the_accuracy(selected):
+    assert selected("macro_f1", [(0.9, 0.5), (0.8, 0.7), (0.95, 0.6)]) == 1
 
 
-def test_of_equal_epochs_the_earlier_one_is_selected():
-    assert _selected("macro_f1", [(0.8, 0.5), (0.8, 0.7), (0.9, 0.7)]) == 1
+def test_of_equal_epochs_the_earlier_one_is_selected(selected):
+    assert selected("macro_f1", [(0.8, 0.5), (0.8, 0.7), (0.9, 0.7)]) == 1
 
 
-def test_the_released_rule_wants_both_to_improve_on_the_best_epoch():
+def test_the_released_rule_wants_both_to_improve_on_the_best_epoch(selected):
     # Epoch 1 loses accuracy; epoch 2 beats epoch 0 in both; epoch 3 only ties in accuracy.
     epochs = [(0.8, 0.5), (0.7, 0.9), (0.85, 0.6), (0.85, 0.95)]
-    assert _selected("accuracy_and_macro_f1", epochs) == 2
+    assert selected("accuracy_and_macro_f1", epochs) == 2
 
 
-def test_selection_goes_on_from_a_checkpoint():
-    first, resumed = Checkpoints(Path(), "macro_f1"), Checkpoints(Path(), "macro_f1")
-    assert Trainer().epoch(first, 0.8, 0.7)
+def test_selection_goes_on_from_a_checkpoint(tmp_path):
+    first, resumed = Checkpoints(tmp_path, "macro_f1"), Checkpoints(tmp_path, "macro_f1")
+    trainer = Trainer(tmp_path)
+    assert trainer.epoch(first, 0.8, 0.7)
     resumed.load_state_dict(first.state_dict())
 
-    assert not Trainer().epoch(resumed, 0.9, 0.65)
-    assert Trainer().epoch(resumed, 0.9, 0.75)
+    assert not trainer.epoch(resumed, 0.9, 0.65)
+    assert trainer.epoch(resumed, 0.9, 0.75)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_best_epochs_files_are_two_whole_ones(tmp_path, monkeypatch, links):
+    def refuse(*_: object) -> None:
+        raise OSError("no second names here")
+
+    if not links:
+        monkeypatch.setattr("os.link", refuse)
+    checkpoints, trainer = Checkpoints(tmp_path, "macro_f1"), Trainer(tmp_path)
+    trainer.epoch(checkpoints, 0.8, 0.7)
+    trainer.epoch(checkpoints, 0.8, 0.6)
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "best.ckpt": "0",
+        "last.ckpt": "1",
+    }
 
 
 def test_the_longest_line_of_progress_fits_into_80_columns():

@@ -1,11 +1,14 @@
 """What happens at the end of an epoch: history, checkpoints, progress."""
 
+import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
@@ -115,9 +118,12 @@ class Checkpoints(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validation is over; best comes first, so that a kill in between repeats the epoch."""
-        if self._rule and self._beats(trainer.callback_metrics):
-            trainer.save_checkpoint(self._folder / "best.ckpt", weights_only=False)
-        trainer.save_checkpoint(self._folder / "last.ckpt", weights_only=False)
+        best, last = self._folder / "best.ckpt", self._folder / "last.ckpt"
+        better = self._rule is not None and self._beats(trainer.callback_metrics)
+        trainer.save_checkpoint(best if better else last, weights_only=False)
+        if better and trainer.is_global_zero:
+            with written_whole(last) as temporary:
+                _copy(best, temporary)
 
     def _beats(self, metrics: Mapping[str, Any]) -> bool:
         """Whether the epoch is the best so far; it is remembered if so."""
@@ -136,6 +142,15 @@ class Checkpoints(Callback):
         self._best = dict(state_dict)
 
 
+def _copy(file: Path, to: Path) -> None:
+    """A second name where the file system has such: a whole file is never written to again."""
+    to.unlink(missing_ok=True)
+    try:
+        os.link(file, to)
+    except OSError:
+        shutil.copyfile(file, to)
+
+
 class WholeCheckpoints(TorchCheckpointIO):
     """Checkpoints get their name only when they are complete."""
 
@@ -145,4 +160,4 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Write under a temporary name, then rename."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with written_whole(Path(path)) as temporary:
-            super().save_checkpoint(checkpoint, temporary, storage_options)
+            torch.save(checkpoint, temporary)  # Lightning's way takes four times as long

@@ -1,4 +1,4 @@
-"""Part (e): seconds from the command to the first optimiser step, and of the imports alone."""
+"""Part (e): seconds from the command to the first training step, and of the imports alone."""
 
 import os
 import signal
@@ -25,30 +25,28 @@ DATASET = "digits"
 
 def measure_start_up(bench: Bench) -> Section:
     """Both in turns, each in a process of its own; the first turn fills all caches."""
-    calls = {
-        "train.py to its first step": partial(_train, bench.scratch),
-        "imports alone": partial(_imports, bench.scratch),
+    calls = (partial(_train, bench.scratch), partial(_imports, bench.scratch))
+    turns = [[*calls[0](turn), *calls[1](turn)] for turn in range(bench.effort.start_turns + 1)]
+    first_step, after_it, imports = map(list, zip(*turns[1:], strict=True))
+    seconds = {
+        "train.py to its first step": first_step,
+        "train.py to the end of that step": after_it,
+        "imports alone": imports,
     }
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(bench.effort.start_turns + 1):
-        for name, call in calls.items():
-            passed = call(turn)
-            if turn > 0:
-                seconds[name].append(passed)
-    train, imports = seconds.values()
     rows: list[Row] = [
         {"what": name, "seconds": spread(values), "of the imports": ratio(values, imports)}
         for name, values in seconds.items()
     ]
     notes = (
         f"python src/train.py dataset={DATASET} with a warm cache, from the start of the process "
-        "to the end of the first optimiser step; imports: torch, torchvision, pytorch_lightning, "
-        "albumentations. Seconds on the wall, in turns.",
+        "until its first step has its batch and begins; imports: torch, torchvision, "
+        "pytorch_lightning, albumentations. Seconds on the wall, in turns.",
     )
-    return Section("Start-up", rows, notes, {"start_up": ratio(train, imports)})
+    return Section("Start-up", rows, notes, {"start_up": ratio(first_step, imports)})
 
 
-def _train(scratch: Path, turn: int) -> float:
+def _train(scratch: Path, turn: int) -> list[float]:
+    """Until the first step begins, and until it ends."""
     words = [
         f"dataset={DATASET}",
         f"dataset.cache_dir={scratch / 'cache'}",
@@ -58,12 +56,12 @@ def _train(scratch: Path, turn: int) -> float:
     return seconds_to_mark([sys.executable, str(TRAIN), *words], scratch / "mark")
 
 
-def _imports(scratch: Path, turn: int) -> float:
+def _imports(scratch: Path, turn: int) -> list[float]:
     return seconds_to_mark([sys.executable, "-c", IMPORTS], scratch / "mark")
 
 
-def seconds_to_mark(command: list[str], mark: Path) -> float:
-    """From the start of a child process to the time that it writes into `mark`.
+def seconds_to_mark(command: list[str], mark: Path) -> list[float]:
+    """From the start of a child process to the times that it writes into `mark`.
 
     Raises:
         subprocess.CalledProcessError: it ended without; `stderr` has what it printed.
@@ -89,4 +87,4 @@ def seconds_to_mark(command: list[str], mark: Path) -> float:
             raise subprocess.CalledProcessError(
                 process.returncode, command, stderr=printed.read()[-2000:]
             )
-    return float(mark.read_text()) - started
+    return [float(word) - started for word in mark.read_text().split()]

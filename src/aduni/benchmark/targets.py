@@ -49,8 +49,8 @@ def verdict(target: Target, figure: Spread | None, *, has_gpu: bool) -> str:
     """met, not met, or why there is no figure."""
     if figure is None:
         return "no GPU here" if target.gpu and not has_gpu else "not measured"
-    median = round(figure.median, 2)
-    met = median >= target.limit if target.side == "at least" else median <= target.limit
+    above, below = figure.median >= target.limit, figure.median <= target.limit
+    met = above if target.side == "at least" else below
     return "met" if met else "not met"
 
 
