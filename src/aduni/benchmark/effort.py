@@ -40,8 +40,8 @@ class Effort:
     loss_turns: int = 1
     image_size: int = 64
     batch_size: int = 64
-    steps: int = 63  # the paper's on ISIC
-    bare_steps: int = 20
+    steps: int = 30
+    bare_steps: int = 10
     epochs: int = 3
     evaluated: int = 768
     growth_images: int = 512

@@ -6,39 +6,40 @@ import torch
 
 from aduni.benchmark.alternation import Alternation, Passed, neighbours
 from aduni.benchmark.composing import synthetic
-from aduni.benchmark.measure import Spread, ratio, spread
+from aduni.benchmark.measure import Spread, one_thread, ratio, spread
 from aduni.benchmark.section import Bench, Row, Section
 from aduni.benchmark.training import watched_training
+from aduni.data.cache import usable_cpus
 
 PAPER_EPOCHS = 400
 
 
 def measure_step(bench: Bench) -> Section:
-    """A row on the CPU, and one on a GPU where there is one."""
+    """Two rows on the CPU, and one on a GPU where there is one."""
     effort = bench.effort
-    watcher = alternated(
-        bench.scratch / "cpu",
-        images=effort.steps * effort.batch_size,
-        steps=effort.steps,
-        bare_steps=effort.bare_steps,
-        image_size=effort.image_size,
-        batch_size=effort.batch_size,
-        epochs=effort.epochs,
-    )
-    rows = [_row("cpu, 32-true", effort.image_size, watcher)]
-    figures = {"step_cpu": efficiency(watcher)}
+    with one_thread():
+        apart = _on_cpu(bench, "apart")
+    shared = _on_cpu(bench, "shared")
+    rows = [
+        _row("cpu, 1 torch thread", effort.image_size, apart),
+        _row(f"cpu, {torch.get_num_threads()} torch threads", effort.image_size, shared),
+    ]
+    figures = {"step_cpu": efficiency(apart), "step_cpu_shared": efficiency(shared)}
     if torch.cuda.is_available():
         on_gpu = _on_gpu(bench)
         rows.append(_row("cuda, bf16-mixed", effort.gpu_size, on_gpu))
         figures["step_gpu"] = efficiency(on_gpu)
         figures["isic_minutes"] = extrapolated(on_gpu.epochs, PAPER_EPOCHS)
+        for row in rows:
+            row["400 epochs, minutes"] = None
         rows[-1]["400 epochs, minutes"] = figures["isic_minutes"]
-        rows[0]["400 epochs, minutes"] = None
-    steps = watcher.epochs[0].images // effort.batch_size
+    steps = shared.epochs[0].images // effort.batch_size
     notes = (
         f"method=aduni, ResNet-18 with the standard stem, B = {effort.batch_size}, two views, 1 "
-        f"worker, {torch.get_num_threads()} torch threads in both; epochs of {steps} steps and "
-        f"{effort.bare_steps} bare steps in turns, {effort.epochs} after one of warm-up.",
+        f"worker; epochs of {steps} steps and {effort.bare_steps} bare steps in turns, "
+        f"{effort.epochs} after one of warm-up.",
+        f"{usable_cpus()} cores: with as many torch threads as cores, the worker takes its time "
+        "from threads that wait for one another; with one less it has a core of its own.",
         "An epoch holds loader, logging, metrics, progress bar, history and checkpoints, and no "
         "validation pass. The paper's epoch on ISIC has 63 steps, of 128 images.",
         "The bare model takes normalised floats that are there already through encoder, projector "
@@ -75,6 +76,19 @@ def alternated(
     ]
     watched_training(overrides, folder, watcher)
     return watcher
+
+
+def _on_cpu(bench: Bench, name: str) -> Alternation:
+    effort = bench.effort
+    return alternated(
+        bench.scratch / name,
+        images=effort.steps * effort.batch_size,
+        steps=effort.steps,
+        bare_steps=effort.bare_steps,
+        image_size=effort.image_size,
+        batch_size=effort.batch_size,
+        epochs=effort.epochs,
+    )
 
 
 def _on_gpu(bench: Bench) -> Alternation:

@@ -1,10 +1,10 @@
 """Loaders of data sets that return whole batches."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import albumentations as A
-import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -128,13 +128,13 @@ def _loader(
         collate_fn=collate,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_behind_the_model,
         pin_memory=torch.cuda.is_available(),
         # The loader draws a base seed for its workers: not from the model's random numbers.
         generator=torch.Generator(),
     )
 
 
-def _one_thread(worker: int) -> None:
-    """opencv starts a thread a core in every worker otherwise."""
-    cv2.setNumThreads(0)
+def _behind_the_model(worker: int) -> None:
+    """The model's threads wait for one another: a worker that takes one's core stops them all."""
+    os.nice(10)
