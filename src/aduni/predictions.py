@@ -68,14 +68,12 @@ def training_features(
 @torch.inference_mode()
 def _probabilities(method: nn.Module, batches: Iterable[Batch]) -> tuple[Ints, NDArray[np.float64]]:
     """(n,) rows and (n, C) probabilities, in the batches' order."""
-    rows, probabilities = [], []
-    for batch in batches:
-        logits = method(batch.views[0]).double()
-        if not torch.isfinite(logits).all():
-            raise UserError("The trained model's outputs are not finite; lower lr and train again.")
-        rows.append(batch.indices.cpu().numpy())
-        probabilities.append(logits.softmax(dim=1).cpu().numpy())
-    return np.concatenate(rows), np.concatenate(probabilities)
+    # Read in the end: the host would wait for a GPU after every batch.
+    pairs = [(batch.indices, method(batch.views[0])) for batch in batches]
+    rows, logits = (torch.cat(parts).cpu() for parts in zip(*pairs, strict=True))
+    if not torch.isfinite(logits).all():
+        raise UserError("The trained model's outputs are not finite; lower lr and train again.")
+    return rows.numpy(), logits.double().softmax(dim=1).numpy()
 
 
 def _frame(

@@ -12,6 +12,7 @@ from rich.table import Table
 from aduni.config import Node, read
 from aduni.data.download import download
 from aduni.data.module import ImageDataModule
+from aduni.data.tables import shown
 from aduni.errors import UserError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -71,14 +72,14 @@ def prepare(data: ImageDataModule, *, fetch: bool) -> None:
     Raises:
         UserError: whatever is missing or unreadable.
     """
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names of files and classes are no markup
     if fetch:
         if data.archives:
             download(data.archives, data.root)
         else:
             console.print(f"Nothing is downloaded for {data.title}: {data.obtain}.")
     table = data.table
-    data.prepare_data()
+    data.verify_cache()
     console.print(_counts(data))
     console.print(f"{len(table.images)} rows; each image was readable when the cache was built.")
     extra = files_without_row(data)
@@ -96,7 +97,8 @@ def prepare(data: ImageDataModule, *, fetch: bool) -> None:
         )
     console.print(_sizes(data))
     size = data.cache.pixels.nbytes / 2**20
-    console.print(f"Cache: {data.cache.folder} ({size:.0f} MiB)", soft_wrap=True)
+    checked = "checksums of all rows are right"
+    console.print(f"Cache: {data.cache.folder} ({size:.0f} MiB; {checked})", soft_wrap=True)
 
 
 def duplicates(data: ImageDataModule) -> Duplicates:
@@ -144,4 +146,4 @@ def _sizes(data: ImageDataModule) -> str:
 
 
 def _first(names: list[str]) -> str:
-    return f" (first: {names[0]})" if names else ""
+    return f" (first: {shown(names[0])})" if names else ""

@@ -7,7 +7,7 @@ import torch
 
 from aduni.benchmark import alternation
 from aduni.benchmark.alternation import Alternation, Passed, neighbours
-from aduni.benchmark.bare import BareTraining, bare_forward, normalised
+from aduni.benchmark.bare import BareTraining, bare_forward
 from aduni.benchmark.composing import settings_of, synthetic
 from aduni.benchmark.profiling import shares
 from aduni.benchmark.step import efficiency, extrapolated
@@ -93,7 +93,7 @@ def method(bench):
 def test_the_bare_forward_gives_the_method_s_logits(method):
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     with torch.no_grad():
-        bare = bare_forward(method, normalised(method.encoder, images))
+        bare = bare_forward(method, method.encoder.normalised(images))
         assert torch.equal(bare, method(images))
 
 

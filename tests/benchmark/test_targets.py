@@ -39,12 +39,9 @@ def test_no_figure_says_why():
 def test_every_target_has_a_row():
     rows = target_rows({"start_up": exactly(1.2)}, has_gpu=False)
     assert len(rows) == len(TARGETS)
-    assert rows[-1] == {
-        "what": "start-up over the imports",
-        "measured": exactly(1.2),
-        "target": "at most 1.3",
-        "verdict": "met",
-    }
+    (measured,) = [row for row in rows if row["measured"] is not None]
+    assert "first step" in measured.pop("what")
+    assert measured == {"measured": exactly(1.2), "target": "at most 1.3", "verdict": "met"}
 
 
 @pytest.mark.parametrize(

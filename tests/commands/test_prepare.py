@@ -3,6 +3,8 @@
 import pytest
 from PIL import Image
 
+from aduni.data.tables import shown
+
 COUNTED = {
     "aptos2019": ["no DR 1805 1805", "123 groups of pixel-identical images (251 files)", "30 of"],
     "isic2018": ["NV 6705 6705", "DF 115 115", "7470 lesions", "2545 photographs"],
@@ -21,7 +23,35 @@ def test_digits_are_counted_and_cached(command, tmp_path):
     assert "1797 rows; each image was readable when the cache was built" in finished.out
     assert "Originals from 8 x 8 to 8 x 8 pixels, resized to 16 x 16" in _words(finished.out)
     (cache,) = (folder for folder in tmp_path.iterdir() if folder.is_dir())
-    assert sorted(file.name for file in cache.iterdir()) == ["originals.csv", "pixels.npy"]
+    files = ["SHA256SUMS", "originals.csv", "pixels.npy"]
+    assert sorted(file.name for file in cache.iterdir()) == files
+
+
+def test_every_row_of_a_cache_that_is_there_is_checked(command, tmp_path):
+    command("prepare", f"dataset.cache_dir={tmp_path}")
+    (file,) = tmp_path.glob("*/pixels.npy")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:9999] + bytes([whole[9999] ^ 1]) + whole[10000:])
+    finished = command("prepare", f"dataset.cache_dir={tmp_path}")
+
+    assert finished.status == 0, finished.err
+    assert "checksums of all rows are right" in _words(finished.out)
+    row = (9999 - 128) // (16 * 16 * 3)
+    sentence = f"{file.parent} is built anew: the pixels of row {row} have changed."
+    assert sentence in finished.err
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", ["[red]stray.png", "a\nb.png", "caf\udce9.png"])
+def test_names_of_stray_files_are_shown_as_they_are_or_escaped(command, aptos, tmp_path, name):
+    Image.new("RGB", (5, 5)).save(tmp_path / "stray.png")
+    (tmp_path / "stray.png").rename(aptos.images / name)
+    root, cache = f"dataset.root={aptos.root}", f"dataset.cache_dir='{tmp_path}/[/c]'"
+    finished = command("prepare", "dataset=aptos", "dataset.image_size=16", root, cache)
+
+    assert finished.status == 0, finished.err
+    assert f"(first: {shown(name)})" in _words(finished.out)
+    assert f"{tmp_path}/[/c]/" in finished.out
 
 
 @pytest.mark.parametrize("stray", ["batch_size=3", "epochs=-1", "sampler=none", "++lr=1"])

@@ -352,4 +352,4 @@ def test_interrupting_a_process_that_waits_does_not_disturb_the_builder(tmp_path
     (tmp_path / "go").touch()
 
     assert builder.wait(PATIENCE) == 0, builder.stderr.read().decode()
-    assert len(build_cache(tmp_path / "cache" / "c", [], red, 16).pixels) == 3
+    assert len(build_cache(tmp_path / "cache" / "c", ["a", "b", "c"], red, 16).pixels) == 3

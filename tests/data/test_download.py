@@ -398,6 +398,33 @@ def test_symbolic_links_are_refused(server: Server, tmp_path: Path) -> None:
     assert names(tmp_path) == set()
 
 
+def test_an_archive_that_would_fill_the_disk_is_refused(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aduni.data.unpack.ALLOWANCE", 2**20)
+    server.content = packed(*((f"Input/{i}.jpg", bytes(2**20)) for i in range(4)))
+    message = refused(Archive(f"{server.url}/Input.zip", "Input"), tmp_path)
+    assert f"its {len(server.content)} bytes would become {4 * 2**20}" in message
+    assert names(tmp_path) == set()
+
+
+def test_tables_may_shrink_tenfold_in_an_archive(server: Server, tmp_path: Path) -> None:
+    server.content = packed(("Input/labels.csv", b"image,0.0,1.0\n" * 2**17))
+    assert len(server.content) * 100 < 14 * 2**17
+    download([Archive(f"{server.url}/Input.zip", "Input")], tmp_path)
+    assert names(tmp_path) == {"Input", "Input/labels.csv"}
+
+
+def test_a_member_larger_than_it_claims_is_refused(server: Server, tmp_path: Path) -> None:
+    content = packed(("Input/a.jpg", bytes(10**6)))
+    claimed = struct.pack("<I", 10**6)
+    server.content = content.replace(claimed, struct.pack("<I", 10))
+    assert server.content != content
+    message = refused(Archive(f"{server.url}/Input.zip", "Input"), tmp_path)
+    assert re.search("not a whole zip archive|is damaged", message)
+    assert names(tmp_path) == set()
+
+
 @pytest.mark.parametrize("broken", ["truncated", "damaged", "wrong table", "no zip"])
 def test_broken_zips_are_refused(server: Server, tmp_path: Path, broken: str) -> None:
     content = packed(("Input/a.jpg", CSV))

@@ -96,7 +96,7 @@ def test_the_ranks_shares_join_to_the_batch_of_one_process(monkeypatch, sampler,
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4, 7])
-@pytest.mark.parametrize("count", [1, 12, 13])
+@pytest.mark.parametrize("count", [7, 12, 13])
 def test_evaluation_rows_come_once_over_all_ranks(monkeypatch, count, ranks):
     table_rows = 50 + 2 * np.arange(count)
     seen = []
@@ -113,6 +113,16 @@ def test_evaluation_rows_come_once_over_all_ranks(monkeypatch, count, ranks):
 
 def test_evaluation_rows_keep_the_tables_order_in_one_process():
     assert list(EvaluationRows(np.array([3, 1, 4, 1, 5]), 2, split=True)) == [[3, 1], [4, 1], [5]]
+
+
+def test_fewer_images_than_ranks_are_refused(monkeypatch, refusal):
+    as_rank(monkeypatch, 0, 4)
+    rows, batch = np.array([3, 1, 4]), training_draws(InstanceBalanced(), 3)
+
+    refusal(lambda: next(iter(batch)), "batch_size=3", "4 processes", "trainer.devices")
+    refusal(lambda: EvaluationRows(rows, 2, split=True), "3 images", "trainer.devices=3")
+    assert len(next(iter(training_draws(InstanceBalanced(), 4)))) == 1
+    assert len(EvaluationRows(rows, 2, split=False)) == 2
 
 
 class Recorder(LightningModule):

@@ -1,11 +1,12 @@
 """Tables and file lists, and the sentences that say what is wrong with them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from aduni.data.tables import ImageTable, check_root, check_unique, find_files, read_csv
+from aduni.data.tables import ImageTable, check_images, check_root, find_files, read_csv, shown
 
 COLUMNS = ("id_code", "diagnosis")
 PLAIN = "id_code,diagnosis\n000123,0\nNA,4\n"
@@ -43,6 +44,14 @@ def test_tables_saved_by_a_spreadsheet_read_like_the_official_one(tmp_path, mark
         (PLAIN.encode("utf-16"), "train.csv"),
         (b"id_code,diagnosis\na,0\nb,1,2,3\n", "train.csv"),
         (b'id_code,diagnosis\n"a,0\n', "train.csv"),
+        (b'id_code,diagnosis\na"b,0\n"c"d,0\n', "train.csv"),
+        (b"id_code,diagnosis\na,0,\nb,1,\n", "3 cells under 2 columns, 'a'"),
+        (b"id_code,diagnosis\na,0\nb\n", "1 cells under 2 columns, 'b'"),
+        (b"id_code,diagnosis,diagnosis\na,0,1\n", "several columns 'diagnosis'"),
+        (b"\n\n\n", "is empty"),
+        (b"id_code,diagnosis\n\n\n", "no rows"),
+        (b"id_code,diagnosis\n\x89PNG\r\n\x1a\n\0,0", "train.csv"),
+        (b"a" * 200_000 + b",diagnosis\nb,0\n", "train.csv"),
     ],
     ids=[
         "no file",
@@ -54,6 +63,14 @@ def test_tables_saved_by_a_spreadsheet_read_like_the_official_one(tmp_path, mark
         "utf-16",
         "ragged row",
         "open quote",
+        "quote inside",
+        "comma after each row",
+        "short row",
+        "column twice",
+        "blank lines only",
+        "header and blank lines",
+        "binary",
+        "endless cell",
     ],
 )
 def test_table_that_cannot_be_used_is_named_with_the_remedy(tmp_path, refusal, content, words):
@@ -62,6 +79,63 @@ def test_table_that_cannot_be_used_is_named_with_the_remedy(tmp_path, refusal, c
         path.write_bytes(content)
 
     refusal(lambda: read_csv(path, COLUMNS), path, words)
+
+
+def test_spaces_around_cells_do_not_count_but_in_file_names(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text(" id_code , diagnosis,\tother\n a ,  0 , x \n\n b,1\t,y\n")
+
+    frame = read_csv(path, COLUMNS)
+    assert list(frame.columns) == ["id_code", "diagnosis", "other"]
+    assert frame["id_code"].tolist() == [" a ", " b"]
+    assert frame["diagnosis"].tolist() == ["0", "1"]
+
+
+def test_quotes_commas_and_line_ends_inside_a_cell_are_kept(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_bytes(b'id_code,diagnosis\r\n"a,b",0\r\n"say ""c""",1\r\n"two\nlines",2\r\n')
+
+    assert read_csv(path, COLUMNS)["id_code"].tolist() == ["a,b", 'say "c"', "two\nlines"]
+
+
+def test_pipe_in_place_of_a_table_is_refused_and_not_waited_for(tmp_path, refusal):
+    os.mkfifo(tmp_path / "train.csv")
+
+    refusal(lambda: read_csv(tmp_path / "train.csv", COLUMNS), "is no file", "dataset.root")
+
+
+@pytest.mark.parametrize(
+    "image", ["", "../secret", "a/b", "/etc/passwd", "..\\secret", "C:\\a", "a\0b", "a\rb"]
+)
+def test_identifier_that_would_leave_the_folder_is_refused(tmp_path, refusal, image):
+    path = tmp_path / "train.csv"
+
+    message = refusal(lambda: check_images(["a", image], path), path, "is no plain file name")
+    assert f"'{shown(image)}'" in message
+
+
+@pytest.mark.parametrize("image", ["../000012345678", "/etc/passwd"])
+def test_data_set_reads_nothing_outside_its_folder(aptos, make_data, refusal, image):
+    (aptos.root / "000012345678.png").write_bytes((aptos.images / "000012345678.png").read_bytes())
+    text = aptos.table.read_text().replace("000012345678", image, 1)
+    aptos.table.write_text(text)
+
+    refusal(make_data("aptos", aptos.root).prepare_data, aptos.table, f"'{image}'")
+
+
+def test_identifier_with_two_labels_is_refused(aptos, make_data, refusal):
+    with aptos.table.open("a") as file:
+        file.write("000012345678,3\n")
+
+    refusal(make_data("aptos", aptos.root).prepare_data, aptos.table, "2 rows for 000012345678")
+
+
+def test_names_in_messages_stay_on_one_line(aptos, make_data, refusal):
+    with aptos.table.open("a") as file:
+        file.write('"two\nlines",0\n"\x1b[31mred",0\n')
+
+    message = refusal(make_data("aptos", aptos.root).prepare_data, "2 of 52", r"two\nlines.png")
+    assert message.isprintable()
 
 
 def test_folder_in_place_of_a_table_is_refused(tmp_path, refusal):
@@ -109,8 +183,8 @@ def test_missing_image_folder_is_named(tmp_path, refusal):
 def test_image_with_two_rows_is_named(tmp_path, refusal):
     path = tmp_path / "train.csv"
 
-    check_unique(["a", "b", "c"], path)
-    refusal(lambda: check_unique(["a", "b", "c", "b"], path), path, "2 rows for b")
+    check_images(["a", "b", "c"], path)
+    refusal(lambda: check_images(["a", "b", "c", "b"], path), path, "2 rows for b")
 
 
 def test_class_without_images_counts_zero():

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import Optimizer
@@ -48,7 +47,7 @@ class BareTraining:
         self._labels = labels.repeat(len(views))
         self._context = context
         with context():
-            self._images = normalised(self._encoder, views.flatten(0, 1))
+            self._images = self._encoder.normalised(views.flatten(0, 1))
 
     def step(self) -> None:
         """One step."""
@@ -59,18 +58,6 @@ class BareTraining:
             loss = loss + self._projector(features).mean()
         loss.backward()
         self.optimiser.step()
-
-
-@torch.no_grad()
-def normalised(encoder: Encoder, images: Tensor) -> Tensor:
-    """(N, 3, H, W) what the encoder hands to its backbone, in the memory format of its choice."""
-    handed: list[Tensor] = []
-    hook = encoder.backbone.register_forward_pre_hook(lambda _, inputs: handed.append(inputs[0]))
-    try:
-        encoder(images)
-    finally:
-        hook.remove()
-    return handed[0].clone()
 
 
 def bare_forward(method: AdUni, images: Tensor) -> Tensor:

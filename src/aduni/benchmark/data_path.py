@@ -11,12 +11,14 @@ from pytorch_lightning import LightningDataModule
 
 from aduni.benchmark.composing import settings_of, synthetic
 from aduni.benchmark.measure import CPU, in_turns, one_thread, rate, ratio
+from aduni.benchmark.on_gpu import gpu_rows
 from aduni.benchmark.pictures import write_jpegs
 from aduni.benchmark.released_loader import released_loader
-from aduni.benchmark.section import Bench, Row, Section
+from aduni.benchmark.section import Bench, Row, Section, devices
 from aduni.config import build
 from aduni.data.cache import open_rgb
 from aduni.data.module import ImageDataModule
+from aduni.models.encoder import Encoder
 from aduni.run import build_data
 
 WARP = slice(None, -1)
@@ -33,13 +35,19 @@ def measure_data_path(bench: Bench) -> Section:
             seconds = in_turns(_calls(bench, files, size), bench.effort.turns, CPU)
             count = bench.effort.pass_images
             rows += _rows(seconds, size, count)
-            figures[f"data_path_{size}"] = ratio(seconds["released loader"], seconds["loader"])
+            figures[f"data_path_{size}"] = ratio(seconds["released loader"], seconds["normalised"])
+    for device in devices()[1:]:
+        for size in bench.effort.sizes:
+            rows += gpu_rows(bench, size, device)
     notes = (
         f"Two views of {bench.effort.pass_images} images a pass, batches of "
         f"{bench.effort.loader_batch}, one thread, CPU seconds; JPEGs of 600 x 450 pixels, "
         f"{np.mean([file.stat().st_size for file in files]) / 1024:.0f} KiB each.",
         "warp and colours are differences between whole loaders with and without them; the loader "
         "reads from the cache, and everything after decode and resize is for two views.",
+        "The released loader ends in normalised floats, this one in bytes, a quarter of what "
+        "travels between processes; the encoder normalises whole batches. The targets are held "
+        "against the row with normalising.",
     )
     return Section("Data path, images/s per core", rows, notes, figures)
 
@@ -53,6 +61,7 @@ def _calls(bench: Bench, files: list[Path], size: int) -> dict[str, Callable[[],
     return {
         "released loader": partial(drain, released_loader(chosen, size, batch)),
         "loader": partial(_pass, *make(slice(None))),
+        "normalised": partial(_pass, *make(slice(None)), _encoder(size)),
         "no colours": partial(_pass, *make(WARP)),
         "no augmentation": partial(_pass, *make(slice(0))),
         "loader, augment=gpu": partial(_pass, *make(slice(None), "augment=gpu")),
@@ -81,10 +90,21 @@ def drain(batches: Iterable[Any]) -> None:
         pass
 
 
-def _pass(data: LightningDataModule, batches: Iterable[Any]) -> None:
-    """One pass, with what the data set does to a batch on its way into the model."""
+def _encoder(size: int) -> Encoder:
+    encoder: Encoder = build(
+        settings_of(["dataset=isic2018", f"dataset.image_size={size}"]).encoder
+    )
+    return encoder
+
+
+def _pass(
+    data: LightningDataModule, batches: Iterable[Any], encoder: Encoder | None = None
+) -> None:
+    """One pass, with what is done to a batch on its way into the encoder's backbone."""
     for batch in batches:
-        data.on_after_batch_transfer(data.on_before_batch_transfer(batch, 0), 0)
+        whole = data.on_after_batch_transfer(data.on_before_batch_transfer(batch, 0), 0)
+        if encoder is not None:
+            encoder.normalised(whole.views.flatten(0, 1))
 
 
 def _resize(picture: Image.Image, size: int) -> Image.Image:
@@ -101,7 +121,8 @@ def _rows(seconds: dict[str, list[float]], size: int, count: int) -> list[Row]:
         "read, seed, batch": list(plain),
         "warp": list(np.maximum(warped - plain, 1e-9)),
         "colours": list(np.maximum(whole - warped, 1e-9)),
-        "whole, from the cache": seconds["loader"],
+        "whole, from the cache, bytes": seconds["loader"],
+        "whole, from the cache, normalised": seconds["normalised"],
         "whole, from JPEG": list(whole + seconds["decode"] + seconds["resize"]),
         "whole, augment=gpu on the CPU": seconds["loader, augment=gpu"],
         "released loader, from JPEG": seconds["released loader"],

@@ -37,7 +37,7 @@ class Effort:
     loader_batch: int = 32
     pass_images: int = 96
     loss_batches: tuple[int, ...] = (128, 512, 1024, 4096)
-    loss_turns: int = 1
+    loss_turns: int = 3
     image_size: int = 64
     batch_size: int = 64
     steps: int = 30

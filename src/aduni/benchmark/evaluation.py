@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import torch
 
-from aduni.benchmark.bare import bare_forward, normalised
+from aduni.benchmark.bare import bare_forward
 from aduni.benchmark.composing import settings_of, synthetic
 from aduni.benchmark.measure import WALL, in_turns, rate, ratio
 from aduni.benchmark.section import Bench, Row, Section, devices
@@ -73,7 +73,7 @@ class _Bare:
         self, method: AdUni, data: ImageDataModule, sizes: list[int], device: torch.device
     ) -> None:
         first = next(iter(data.evaluation_batches("test", device))).views[0]
-        images = normalised(cast(Encoder, method.encoder), first)
+        images = cast(Encoder, method.encoder).normalised(first)
         self._method = method
         self._batches = [images[:size] for size in sizes]
 

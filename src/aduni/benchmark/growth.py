@@ -54,7 +54,7 @@ def _figures(rows: list[Row]) -> dict[str, Spread]:
     first, last = rows[0]["own memory of train.py, MiB"], rows[-1]["own memory of train.py, MiB"]
     if not isinstance(first, float) or not isinstance(last, float):
         return {}
-    return {"memory_growth": spread([last - first])}
+    return {"memory_growth": spread([last / first])}
 
 
 def _rows_of_map(images: int) -> int:

@@ -88,8 +88,8 @@ def released(given: LossInput) -> Tensor:
 
 
 def floor(given: LossInput) -> Tensor:
-    """What no loss of this kind can do without: one product of matrices and a logsumexp."""
-    return (given.features @ given.contrasts.T / TEMPERATURE).logsumexp(dim=1).sum()
+    """One product of matrices and a logsumexp, as torch's own operations do them."""
+    return (given.features / TEMPERATURE @ given.contrasts.T).logsumexp(dim=1).sum()
 
 
 FORMS: dict[str, Callable[[LossInput], Tensor]] = {

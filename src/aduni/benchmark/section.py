@@ -46,5 +46,5 @@ class Section:
 
 def devices() -> list[torch.device]:
     """The CPU, and a GPU where there is one."""
-    gpus = [torch.device("cuda")] if torch.cuda.is_available() else []
+    gpus = [torch.device("cuda", 0)] if torch.cuda.is_available() else []
     return [torch.device("cpu"), *gpus]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator
 
 from aduni.errors import UserError, complaint, did_you_mean
 
@@ -24,12 +24,12 @@ class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
 
     Attributes:
         parts: which are measured; None for all.
-        full: take the time for more turns, more images and the largest batches.
+        full: take the time for more turns and more images.
         output: folder of the results.
         verbose: show the traceback of errors.
     """
 
-    parts: tuple[str, ...] | None
+    parts: tuple[str, ...] | str | None
     full: bool
     output: Path
     verbose: bool
@@ -38,6 +38,12 @@ class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
     def chosen(self) -> tuple[str, ...]:
         """Parts of this call, in their own order."""
         return tuple(part for part in PARTS if self.parts is None or part in self.parts)
+
+    @field_validator("parts")
+    @classmethod
+    def _several(cls, parts: tuple[str, ...] | str | None) -> tuple[str, ...] | None:
+        """parts=loss means parts=[loss]."""
+        return (parts,) if isinstance(parts, str) else parts
 
 
 def read_benchmark(config: DictConfig) -> BenchmarkSettings:

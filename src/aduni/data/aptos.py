@@ -3,7 +3,14 @@
 import numpy as np
 
 from aduni.data.module import ImageDataModule
-from aduni.data.tables import ImageTable, check_root, check_unique, find_files, read_csv
+from aduni.data.tables import (
+    ImageTable,
+    check_images,
+    check_root,
+    find_files,
+    read_csv,
+    shown,
+)
 from aduni.errors import UserError
 
 GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]
@@ -24,13 +31,13 @@ class APTOS(ImageDataModule):
         path = self.root / "train.csv"
         frame = read_csv(path, ["id_code", "diagnosis"])
         images = frame["id_code"].tolist()
-        check_unique(images, path)
+        check_images(images, path)
         known = [str(grade) for grade in range(len(GRADES))]
         for image, diagnosis in zip(images, frame["diagnosis"], strict=True):
             if diagnosis not in known:
                 raise UserError(
-                    f"{path} gives {image} the diagnosis '{diagnosis}'; it must be one of "
-                    f"{', '.join(known)}."
+                    f"{path} gives {shown(image)} the diagnosis '{shown(diagnosis)}'; it must be "
+                    f"one of {', '.join(known)}."
                 )
         files = find_files(images, self.root / "train_images", [".png", ".jpg"])
         labels = np.array([int(diagnosis) for diagnosis in frame["diagnosis"]], dtype=np.int64)

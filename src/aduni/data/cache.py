@@ -1,8 +1,11 @@
 """Resized images as one memory-mapped uint8 array, built once and read by every run."""
 
 import hashlib
+import logging
 import os
 import shutil
+import stat
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,9 +19,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 
+from aduni.data.cache_check import cache_fault, read_originals, row_digest, write_seal
+from aduni.data.decode import decoded
+from aduni.data.tables import shown
 from aduni.errors import UserError
 
 Pixels = NDArray[np.uint8]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,18 +47,29 @@ class ImageCache:
 
     @cached_property
     def originals(self) -> pd.DataFrame:
-        """Columns image, sha256 (of the original's pixels), width, height."""
-        return pd.read_csv(self.folder / "originals.csv", dtype={"image": str})
+        """See `read_originals`."""
+        return read_originals(self.folder)
 
     def __getstate__(self) -> dict[str, Path]:
         return {"folder": self.folder}
 
 
 def source_key(description: str, files: list[Path] | None) -> str:
-    """Names a cache by what it is made from: files' names, sizes and times, and the image size."""
+    """Names a cache by what it is made from: files' names, sizes and times, and the image size.
+
+    Symbolic links are followed, wherever they lead: who lays out a data set may keep it elsewhere.
+
+    Raises:
+        UserError: a link leads nowhere, or what is there is no file.
+    """
     digest = hashlib.sha256(description.encode())
     for file in files or []:
-        status = file.stat()
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise _unreadable(file, error.strerror or error) from error
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+            raise _unreadable(file, "it is no file")
         digest.update(f"{file.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -67,31 +86,43 @@ def build_cache(
     images: list[str],
     open_image: Callable[[int], Image.Image],
     image_size: int,
+    *,
+    every_row: bool = False,
 ) -> ImageCache:
-    """The cache at `folder`, built under a temporary name if it is not there yet.
+    """The cache at `folder`, built under a temporary name if it is not there, whole and of these.
 
-    Of several processes that ask at once, one builds and the others wait.
+    Of several processes that ask at once, one builds and the others wait. A cache that is there is
+    checked: complete, of these images in this size, the originals' table unchanged, and the pixels
+    of a few rows.
 
     Args:
         folder: where the cache is to be.
         images: identifiers, one a row.
         open_image: row -> RGB image in its original size.
         image_size: side of the square that images are resized to.
+        every_row: check all pixels of a cache that is there.
 
     Raises:
         UserError: an image cannot be read, or the folder cannot be written.
     """
-    if folder.is_dir():
+    fault = partial(cache_fault, folder, images, image_size, every_row=every_row)
+    if folder.is_dir() and not fault():
         return ImageCache(folder)
     partial_folder = folder.with_name(f"{folder.name}.part")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if not folder.is_dir():
+            found = fault() if folder.exists() else "it is missing"
+            if found and folder.exists():
+                sentence = f"The image cache {folder} is built anew: {found}."
+                log.warning("%s", sentence)
+                print(sentence, file=sys.stderr)  # the log of a run is a file, prepare.py has none
+            if found:
                 shutil.rmtree(partial_folder, ignore_errors=True)
                 try:
                     partial_folder.mkdir()
                     _write(partial_folder, images, open_image, image_size)
+                    _remove(folder)
                     partial_folder.rename(folder)
                 finally:
                     shutil.rmtree(partial_folder, ignore_errors=True)
@@ -110,12 +141,25 @@ def open_rgb(file: Path) -> Image.Image:
         UserError: no image, or a truncated one.
     """
     try:
-        with Image.open(file) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"{file} is not a readable image ({error}); restore the file or remove its row."
-        ) from error
+        return decoded(file)
+    except Exception as error:  # of damaged files Pillow raises errors of many kinds
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, why: object) -> UserError:
+    reason = " ".join(str(why).split()) or type(why).__name__
+    return UserError(
+        f"{shown(str(file))} is not a readable image ({reason}); restore the file or remove its "
+        "row."
+    )
+
+
+def _remove(folder: Path) -> None:
+    """What stands in a cache's place."""
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder)
+    else:
+        folder.unlink(missing_ok=True)
 
 
 def _write(
@@ -137,16 +181,18 @@ def _write(
             pool.shutdown(cancel_futures=True)
             raise
     pixels.flush()
-    originals = pd.DataFrame(rows, columns=["sha256", "width", "height"])
+    originals = pd.DataFrame(rows, columns=["sha256", "cached", "width", "height"])
     originals.insert(0, "image", images)
     originals.to_csv(folder / "originals.csv", index=False)
+    write_seal(folder)
 
 
 def _resize_into(
     pixels: Pixels, open_image: Callable[[int], Image.Image], row: int
-) -> tuple[str, int, int]:
+) -> tuple[str, str, int, int]:
     image = open_image(row)
-    digest = hashlib.sha256(str(image.size).encode() + image.tobytes()).hexdigest()
+    digest = hashlib.sha256(str(image.size).encode())
+    digest.update(image.tobytes())  # joined with the size, it would be copied
     # Bilinear with antialiasing, as the authors' loader resizes.
     pixels[row] = np.asarray(image.resize(pixels.shape[1:3], Image.Resampling.BILINEAR))
-    return digest, image.width, image.height
+    return digest.hexdigest(), row_digest(pixels[row]), image.width, image.height

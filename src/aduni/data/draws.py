@@ -74,7 +74,19 @@ class TrainingDraws(TorchSampler[list[Draw]]):
         return self._length
 
     def __iter__(self) -> Iterator[list[Draw]]:
+        """This rank's share of each batch.
+
+        Raises:
+            UserError: a batch has fewer images than there are ranks.
+        """
         batches = self._batches()
+        smallest = min(len(batch) for batch in batches)
+        if smallest < world_size():
+            raise UserError(
+                f"batch_size={self._batch_size} gives batches of {smallest} images to "
+                f"{world_size()} processes; use a batch_size that gives {world_size()} or more, or "
+                "fewer trainer.devices."
+            )
         positions = np.concatenate(batches)
         draws = zip(self._rows[positions].tolist(), repeats(positions).tolist(), strict=True)
         joined = [Draw(row, self._epoch, repeat) for row, repeat in draws]
@@ -111,9 +123,17 @@ class EvaluationRows(TorchSampler[list[int]]):
         batch_size: of each process.
         split: over all ranks together, without padding, which would count images twice; else
             every process that asks gets all rows.
+
+    Raises:
+        UserError: there are fewer rows to split than ranks.
     """
 
     def __init__(self, rows: Ints, batch_size: int, *, split: bool) -> None:
+        if split and len(rows) < world_size():
+            raise UserError(
+                f"The part that selects the checkpoint has {len(rows)} images for {world_size()} "
+                f"processes; use trainer.devices={len(rows)} or fewer."
+            )
         self._batch_size = batch_size
         self._own: list[int] = (rows[rank() :: world_size()] if split else rows).tolist()
 

@@ -3,7 +3,14 @@
 import numpy as np
 
 from aduni.data.module import ImageDataModule
-from aduni.data.tables import ImageTable, check_root, check_unique, find_files, read_csv
+from aduni.data.tables import (
+    ImageTable,
+    check_images,
+    check_root,
+    find_files,
+    read_csv,
+    shown,
+)
 from aduni.errors import UserError
 
 PREFIX = "ISIC2018_Task3_Training"
@@ -22,15 +29,15 @@ class ISIC2018(ImageDataModule):
         truth_path = self.root / f"{PREFIX}_GroundTruth" / f"{PREFIX}_GroundTruth.csv"
         truth = read_csv(truth_path, ["image", *CLASSES])
         images = truth["image"].tolist()
-        check_unique(images, truth_path)
+        check_images(images, truth_path)
         cells = truth[CLASSES].to_numpy(dtype=str)
         one_hot = np.isin(cells, ("1", "1.0"))
         known = one_hot | np.isin(cells, ("0", "0.0"))
         unclear = np.flatnonzero((one_hot.sum(axis=1) != 1) | ~known.all(axis=1))
         if len(unclear):
             raise UserError(
-                f"{truth_path} does not give {images[unclear[0]]} exactly one of the classes "
-                f"{', '.join(CLASSES)}; correct the row."
+                f"{truth_path} does not give {shown(images[unclear[0]])} exactly one of the "
+                f"classes {', '.join(CLASSES)}; correct the row."
             )
         files = find_files(images, self.root / f"{PREFIX}_Input", [".jpg"])
         labels = one_hot.argmax(axis=1).astype(np.int64)
@@ -39,12 +46,12 @@ class ISIC2018(ImageDataModule):
     def _lesions(self, images: list[str]) -> list[str]:
         path = self.root / f"{PREFIX}_LesionGroupings.csv"
         lesions = read_csv(path, ["image", "lesion_id"])
-        check_unique(lesions["image"].tolist(), path)
+        check_images(lesions["image"].tolist(), path)
         of_image = dict(zip(lesions["image"], lesions["lesion_id"], strict=True))
         missing = [image for image in images if image not in of_image]
         if missing:
             raise UserError(
-                f"{path} has no lesion for {len(missing)} images, first {missing[0]}; fetch the "
-                "official file again."
+                f"{path} has no lesion for {len(missing)} images, first {shown(missing[0])}; fetch "
+                "the official file again."
             )
         return [of_image[image] for image in images]

@@ -15,6 +15,7 @@ from aduni.data.cache import ImageCache
 from aduni.data.device_images import DataOnGpu, DeviceImages
 from aduni.data.samplers import Ints
 from aduni.data.views import PlainViews, TrainingViews, as_batch
+from aduni.errors import UserError
 
 Loader = DataLoader[Any]
 """Of `Batch`, or of `RawBatch` where the device makes the views."""
@@ -119,6 +120,21 @@ def view_loaders(
     return ViewLoaders(transforms)
 
 
+def lost_worker(error: BaseException) -> UserError | None:
+    """A sentence, if a training's error is torch's word on a loader process that is gone.
+
+    The signal of a child's end interrupts the training anywhere, not only where it asks for a
+    batch.
+    """
+    if not isinstance(error, RuntimeError) or not str(error).startswith("DataLoader worker (pid"):
+        return None
+    reason = " ".join(str(error).split()).rstrip(".")
+    return UserError(
+        f"A loader process ended before its time ({reason}); run again with resume= the run's "
+        "folder, and where memory is short with a lower num_workers."
+    )
+
+
 def _loader(
     dataset: Dataset[Any], rows: Any, collate: Callable[[Any], Any], num_workers: int
 ) -> Loader:
@@ -128,7 +144,7 @@ def _loader(
         collate_fn=collate,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
-        worker_init_fn=_behind_the_model,
+        worker_init_fn=None if torch.cuda.is_available() else _behind_the_model,
         pin_memory=torch.cuda.is_available(),
         # The loader draws a base seed for its workers: not from the model's random numbers.
         generator=torch.Generator(),
@@ -136,5 +152,6 @@ def _loader(
 
 
 def _behind_the_model(worker: int) -> None:
-    """The model's threads wait for one another: a worker that takes one's core stops them all."""
-    os.nice(10)
+    """A CPU's model has threads that wait for one another: who takes one's core stops them all."""
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(10)

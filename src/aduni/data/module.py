@@ -22,7 +22,7 @@ from aduni.data.cache import ImageCache, build_cache, open_rgb, source_key
 from aduni.data.device_images import DataOnGpu
 from aduni.data.download import Archive
 from aduni.data.draws import EvaluationRows, TrainingDraws
-from aduni.data.loaders import Loader, view_loaders
+from aduni.data.loaders import Loader, lost_worker, view_loaders
 from aduni.data.samplers import Ints, Sampler
 from aduni.data.splits import Protocol, check_parts, group_rows, read_split, split_frame, split_hash
 from aduni.data.tables import ImageTable
@@ -124,12 +124,14 @@ class ImageDataModule(LightningDataModule):
 
     @cached_property
     def cache(self) -> ImageCache:
-        """The resized images; built on first use."""
-        table = self.table
-        described = "\n".join([self.title, str(self.image_size), *table.images])
-        key = source_key(described, table.files)
-        folder = self.cache_dir / f"{self.title}-{self.image_size}px-{key}"
-        return build_cache(folder, table.images, self.open_image, self.image_size)
+        """The resized images; built on first use, or if `build_cache` finds them damaged."""
+        return self._built_cache()
+
+    def _built_cache(self, *, every_row: bool = False) -> ImageCache:
+        table, size = self.table, self.image_size
+        key = source_key("\n".join([self.title, str(size), *table.images]), table.files)
+        folder = self.cache_dir / f"{self.title}-{size}px-{key}"
+        return build_cache(folder, table.images, self.open_image, size, every_row=every_row)
 
     @cached_property
     def groups(self) -> Ints:
@@ -175,6 +177,10 @@ class ImageDataModule(LightningDataModule):
     def prepare_data(self) -> None:
         """Build the cache, once a machine."""
         _ = self.cache
+
+    def verify_cache(self) -> None:
+        """Build the cache, or check every row of the one that is there."""
+        self.cache = self._built_cache(every_row=True)
 
     def setup(self, stage: str) -> None:
         """Copy the images to the trainer's device, where they are to be kept there.
@@ -226,12 +232,20 @@ class ImageDataModule(LightningDataModule):
         rows = EvaluationRows(self.rows(self.protocol.selected_on), EVALUATION_BATCH, split=True)
         return self._loaders.plain(self.cache, self.table.labels, rows, self._device)
 
+    def on_exception(self, exception: BaseException) -> None:
+        """The trainer stops; raises UserError where a loader process has ended."""
+        if (lost := lost_worker(exception)) and self.trainer is not None:
+            self.trainer.fit_loop.teardown()  # ends the others, as the trainer would do after this
+            raise lost from exception
+
     def on_after_batch_transfer(self, batch: Batch | RawBatch, dataloader_idx: int) -> Batch:
         """Whole batches for the steps, whatever the loader gives."""
         return self._loaders.whole(batch)
 
     def evaluation_batches(self, part: str, device: torch.device) -> Iterator[Batch]:
         """A whole part's images as they are, on a device, for the process that predicts."""
+        if device.type == "cuda":  # not before: evaluate.py has no trainer
+            self._loaders.fill(self.cache, device)
         rows = EvaluationRows(self.rows(part), EVALUATION_BATCH, split=False)
         for batch in self._loaders.plain(self.cache, self.table.labels, rows, device):
             sent = self.transfer_batch_to_device(batch, device, 0)

@@ -16,8 +16,9 @@ from sklearn.model_selection import StratifiedKFold
 
 from aduni.data.group_folds import GroupFolds
 from aduni.data.samplers import Ints
-from aduni.data.tables import ImageTable, read_csv
+from aduni.data.tables import ImageTable, read_csv, shown
 from aduni.errors import UserError
+from aduni.spreadsheet import restored
 
 PARTS = ("train", "validation", "test", "unused")
 COLUMNS = ("image", "label", "group", "part")
@@ -166,7 +167,7 @@ def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> ND
     Raises:
         UserError: unreadable, of other images or labels, unknown parts, or a group on two sides.
     """
-    frame = read_csv(path, COLUMNS, FIND_SPLIT).set_index("image")
+    frame = restored(read_csv(path, COLUMNS, FIND_SPLIT)).set_index("image")
     if set(frame.index) != set(table.images) or len(frame) != len(table.images):
         raise UserError(f"{path} is the split of other images than dataset.root holds; remake it.")
     frame = frame.loc[table.images]
@@ -174,7 +175,8 @@ def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> ND
         raise UserError(f"{path} has other labels than the data set; remake the split.")
     unknown = set(frame["part"]) - set(PARTS)
     if unknown:
-        raise UserError(f"{path} names the part '{unknown.pop()}'; parts are {', '.join(PARTS)}.")
+        part = shown(min(unknown))
+        raise UserError(f"{path} names the part '{part}'; parts are {', '.join(PARTS)}.")
     parts = frame["part"].to_numpy(dtype="<U10")
     if grouped:
         _check_groups(parts, groups, table, path)
@@ -201,5 +203,5 @@ def _check_groups(parts: NDArray[np.str_], groups: Ints, table: ImageTable, path
         image = table.images[int(np.flatnonzero(groups == torn.index[0])[0])]
         raise UserError(
             f"{path} puts photographs of one lesion, or copies of one picture, on two sides "
-            f"(first: {image}); remake the split, or use protocol=paper, which allows it."
+            f"(first: {shown(image)}); remake the split, or use protocol=paper, which allows it."
         )
