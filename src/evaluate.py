@@ -18,7 +18,8 @@ with quick_imports():
 def main(config: DictConfig) -> None:
     """Evaluate one checkpoint."""
     output = Path(config.output) if config.output else None
-    print_summary(*evaluate_checkpoint(Path(config.ckpt), config.dataset.root, output))
+    ckpt, root, trust = Path(config.ckpt), config.dataset.root, list(config.trust)
+    print_summary(*evaluate_checkpoint(ckpt, root, output, trust))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The end of an epoch: which epoch is selected, and files that are whole."""
 
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,11 +20,17 @@ class Trainer:
     """Stands for Lightning's: gives scores, and notes what is saved."""
 
     is_global_zero = True
+    strategy = SimpleNamespace(barrier=lambda name: None)
 
     def __init__(self, folder: Path) -> None:
         self.callback_metrics: dict[str, float] = {}
         self.number = -1
         self.folder = folder
+
+    @property
+    def current_epoch(self) -> int:
+        """As Lightning calls it."""
+        return self.number
 
     def save_checkpoint(self, path: Path, weights_only: bool) -> None:
         assert not weights_only  # a resumed run needs the optimiser too
@@ -83,20 +90,58 @@ def test_selection_goes_on_from_a_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_a_best_epochs_files_are_two_whole_ones(tmp_path, monkeypatch, links):
+def test_best_last_and_previous_are_whole_files_of_their_own(tmp_path, monkeypatch, links):
     def refuse(*_: object) -> None:
         raise OSError("no second names here")
 
     if not links:
         monkeypatch.setattr("os.link", refuse)
     checkpoints, trainer = Checkpoints(tmp_path, "macro_f1"), Trainer(tmp_path)
-    trainer.epoch(checkpoints, 0.8, 0.7)
-    trainer.epoch(checkpoints, 0.8, 0.6)
+    kept = []
+    for macro_f1 in (0.7, 0.6, 0.5, 0.8):
+        trainer.epoch(checkpoints, 0.8, macro_f1)
+        kept.append({path.stem: int(path.read_text()) for path in tmp_path.iterdir()})
 
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-        "best.ckpt": "0",
-        "last.ckpt": "1",
-    }
+    assert kept == [
+        {"best": 0, "last": 0},
+        {"best": 0, "previous": 0, "last": 1},
+        {"best": 0, "previous": 1, "last": 2},
+        {"best": 3, "previous": 2, "last": 3},
+    ]
+
+
+def test_a_killed_write_leaves_nothing_that_a_later_one_writes_through(tmp_path):
+    """The temporary file of a killed process may be a second name of best.ckpt."""
+    best, last = tmp_path / "best.ckpt", tmp_path / "last.ckpt"
+    best.write_text("best")
+    os.link(best, tmp_path / ".last.ckpt.part")
+    with written_whole(last) as temporary:
+        temporary.write_text("last")
+
+    assert best.read_text() == "best"
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    flush, rename = os.fsync, os.replace
+
+    def noted_flush(descriptor):
+        flush(descriptor)
+        done.append(("flushed", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+
+    def noted_rename(source, target):
+        rename(source, target)
+        done.append(("renamed", Path(target).name))
+
+    monkeypatch.setattr("os.fsync", noted_flush)
+    monkeypatch.setattr("os.replace", noted_rename)
+    WholeCheckpoints().save_checkpoint({"epoch": 1}, tmp_path / "last.ckpt")
+
+    assert done == [
+        ("flushed", ".last.ckpt.part"),
+        ("renamed", "last.ckpt"),
+        ("flushed", tmp_path.name),
+    ]
 
 
 def test_the_longest_line_of_progress_fits_into_80_columns():
@@ -128,11 +173,12 @@ def test_a_resumed_run_replaces_rows_from_its_first_epoch_on(tmp_path):
         history = History(path, "train")
         trainer = SimpleNamespace(
             is_global_zero=True,
+            world_size=1,
             callback_metrics={"loss": torch.tensor(loss)},
             current_epoch=epoch,
         )
         history.on_train_epoch_start(trainer, None)
-        history.on_train_epoch_end(trainer, None)
+        history.on_train_epoch_end(trainer, SimpleNamespace(device=torch.device("cpu")))
 
     frame = pd.read_csv(path)
     assert list(frame["epoch"]) == [0, 1]

@@ -62,6 +62,48 @@ except RuntimeError:
 job(top / "resumed", ["only"], range(1, 2))
 """
 
+# A job in whose course W&B fails for good.
+FAILING = """
+import logging, os, signal, subprocess, sys
+from pathlib import Path
+import pandas as pd
+import wandb
+from aduni.dashboard import Dashboard
+
+logging.basicConfig()
+folder = Path(sys.argv[1])
+names = {{"method": "ce", "dataset": "digits"}}
+dashboard = Dashboard(folder, {{"names": names, "fold": 0, "seed": 0}}, offline=True)
+
+def kill():
+    processes = subprocess.check_output(["ps", "-A", "-o", "pid,args"], text=True)
+    for line in processes.splitlines():
+        if f"--pid {{os.getpid()}}" in line:
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+
+def refuse():
+    begin = wandb.init
+    def refusing(**options):
+        if options["mode"] != "disabled":
+            raise OSError(28, "No space left on device")
+        return begin(**options)
+    wandb.init = refusing
+
+for epoch in range(5):
+    if epoch == {fault[0]}:
+        {fault[1]}()
+    dashboard.log_metrics({{"loss": 0.5, "epoch": epoch}})
+dashboard.finalize("success")
+figures = {{"support": {{"a": 1}}, "per_class_f1": {{"a": 1.0}}, "per_class_recall": {{"a": 1.0}}}}
+metrics = {{"test": figures, "validation": None, "training_counts": {{"a": 1}}}}
+metrics |= dict.fromkeys(("selected_epoch", "train_seconds", "images_per_second"), 1)
+columns = {{"part": ["test"], "label": ["a"], "predicted": ["a"]}}
+dashboard.report(metrics, pd.DataFrame(columns))
+dashboard.close()
+print("all epochs were trained")
+"""
+FAULTS = {"in mid-run": (2, "kill"), "from the start": (0, "refuse")}
+
 
 def start(*command: str, status: int = 0, **variables: str) -> str:
     """Run Python without the caller's W&B account; returns what it prints, also to stderr.
@@ -265,7 +307,32 @@ def test_an_unreachable_server_costs_the_dashboard_and_not_the_run(tmp_path):
 
     (stored,) = offline_runs(run)
     check(stored, run)
-    assert "wandb sync" in (run / "train.log").read_text()
+    log = (run / "train.log").read_text()
+    assert log.count("wandb sync") == 1
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(KEY.encode() in path.read_bytes() for path in files)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failure_of_wandb_is_said_once_and_costs_nothing_else(tmp_path, fault):
+    output = start("-c", FAILING.format(fault=FAULTS[fault]), str(tmp_path), HOME=str(tmp_path))
+
+    assert output.count("W&B failed") == 1
+    assert "all epochs were trained" in output.splitlines()
+
+
+@pytest.mark.slow
+def test_the_key_of_a_netrc_file_is_written_nowhere(tmp_path):
+    (tmp_path / ".netrc").write_text(f"machine 127.0.0.1\n  login user\n  password {KEY}\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    run = f"hydra.run.dir={tmp_path}/run"
+    closed = "http://127.0.0.1:9"
+    output = train(tmp_path, "logger=wandb", run, "verbose=true", WANDB_BASE_URL=closed)
+
+    assert KEY not in output
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".netrc"]
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt") in files
+    assert not any(KEY.encode() in path.read_bytes() for path in files)
 
 
 @pytest.mark.slow

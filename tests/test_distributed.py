@@ -12,7 +12,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from aduni import schedules
 from aduni.batch import Batch
-from aduni.distributed import gather, global_mean, rank, row_counts, world_size
+from aduni.distributed import (
+    gather,
+    global_mean,
+    mean_over_ranks,
+    rank,
+    row_counts,
+    world_size,
+)
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.aduni import AdUni
 from aduni.methods.balms import BALMS
@@ -150,6 +157,7 @@ def gather_by_hand(share: list[int]) -> dict[str, Any]:
     return {"rows": joined.detach(), "gradient": local.grad, "labels": labels} | {
         "counts": counts,
         "mean": mean,
+        "numbers": mean_over_ranks([1.0 + rank(), 10.0]),
     }
 
 
@@ -252,10 +260,15 @@ def test_the_mean_of_the_processes_losses_is_that_of_all_anchors(processes, kind
     assert sum(losses) / 2 == pytest.approx(mean)
 
 
+def test_numbers_are_averaged_over_the_processes(processes):
+    assert all(found.gathered["equal"]["numbers"] == [1.5, 10.0] for found in processes)
+
+
 def test_a_single_process_gathers_nothing():
     local = torch.arange(6.0).reshape(3, 2).requires_grad_()
 
     assert (rank(), world_size()) == (0, 1)
     assert gather(local) is local
     assert row_counts(local) == [3]
+    assert mean_over_ranks([2.0, 3.0]) == [2.0, 3.0]
     assert float(global_mean(torch.tensor([1.0, 2.0, 6.0]))) == 3.0

@@ -9,7 +9,14 @@ SRC = Path(__file__).resolve().parents[1] / "src"
 
 # Low floors first. A folder stands for its modules.
 FLOORS = [
-    ["aduni.errors", "aduni.processes", "aduni.startup"],
+    [
+        "aduni.errors",
+        "aduni.processes",
+        "aduni.spreadsheet",
+        "aduni.startup",
+        "aduni.stopping",
+        "aduni.watch",
+    ],
     [
         "aduni.batch",
         "aduni.schedules",
@@ -17,14 +24,15 @@ FLOORS = [
         "aduni.metrics",
         "aduni.provenance",
         "aduni.files",
+        "aduni.out_of_memory",
     ],
     ["aduni.data", "aduni.models", "aduni.losses", "aduni.results", "aduni.scores"],
     ["aduni.methods", "aduni.plan"],
     ["aduni.report"],
     ["aduni.learner", "aduni.callbacks", "aduni.checkpoints", "aduni.predictions", "aduni.summary"],
-    ["aduni.dashboard"],
+    ["aduni.dashboard", "aduni.ranks", "aduni.recovery"],
     ["aduni.config"],
-    ["aduni.training"],
+    ["aduni.training", "aduni.stored"],
     ["aduni.run", "aduni.resume", "aduni.prepare"],
     ["aduni.evaluation", "aduni.command"],
     ["aduni.reproduce", "aduni.benchmark"],

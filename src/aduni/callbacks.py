@@ -1,9 +1,8 @@
-"""What happens at the end of an epoch: history, checkpoints, progress."""
+"""What happens around epochs: history, checkpoints, progress, signals."""
 
-import os
-import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +19,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from aduni.files import write_csv, written_whole
+from aduni.distributed import mean_over_ranks, world_size
+from aduni.errors import UserError
+from aduni.files import second_name, write_csv, written_whole
+from aduni.stopping import take_signals
 
 
 class History(Callback):
@@ -45,15 +47,17 @@ class History(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count images, not views."""
-        self._images += len(batch.labels) * trainer.world_size
+        self._images += len(batch.labels)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the epoch's row; a resumed run replaces rows from its first epoch on."""
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        *means, images = mean_over_ranks([*values.values(), self._images])
         if not trainer.is_global_zero:
             return
-        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        row = {"stage": self._stage, "epoch": trainer.current_epoch, **values}
-        row["images"] = self._images
+        row = {"stage": self._stage, "epoch": trainer.current_epoch}
+        row |= dict(zip(values, means, strict=True))
+        row["images"] = round(images * world_size())
         row["seconds"] = round(time.perf_counter() - self._started, 3)
         earlier = pd.read_csv(self._path) if self._path.exists() else pd.DataFrame()
         if len(earlier):
@@ -62,6 +66,17 @@ class History(Callback):
             )
             earlier = earlier[~replaced]
         write_csv(pd.concat([earlier, pd.DataFrame([row])], ignore_index=True), self._path)
+
+
+class Stoppable(Callback):
+    """Signals stop the run, and not by Lightning's way.
+
+    That waits for the step's end, and in several processes for the others, which may be lost.
+    """
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lightning has just taken the signals."""
+        take_signals()
 
 
 SHOWN_EVERY = 0.25  # seconds
@@ -100,11 +115,11 @@ class Progress(RichProgressBar):
 class Checkpoints(Callback):
     """last.ckpt after every epoch, best.ckpt after every epoch that beats all before it.
 
-    Lightning's ModelCheckpoint knows no rule of two scores, and renews last.ckpt only when it
-    renews the best.
+    What last.ckpt was before stays as previous.ckpt. Lightning's ModelCheckpoint knows no rule of
+    two scores, and renews last.ckpt only when it renews the best.
 
     Args:
-        folder: of both files.
+        folder: of the files.
         rule: `macro_f1`, or `accuracy_and_macro_f1`: an epoch is better only if both beat the best
             epoch's (the authors' code). Of equal epochs the earlier one stays. None: no best one.
     """
@@ -115,15 +130,30 @@ class Checkpoints(Callback):
         self._folder, self._rule = folder, rule
         self._deciding = ("macro_f1",) if rule == "macro_f1" else ("accuracy", "macro_f1")
         self._best = {"accuracy": -1.0, "macro_f1": -1.0}
+        self._epoch = -1
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Validation is over; best comes first, so that a kill in between repeats the epoch."""
+        """Validation is over. The newest checkpoint is whole at any moment: best comes first."""
         best, last = self._folder / "best.ckpt", self._folder / "last.ckpt"
         better = self._rule is not None and self._beats(trainer.callback_metrics)
-        trainer.save_checkpoint(best if better else last, weights_only=False)
-        if better and trainer.is_global_zero:
-            with written_whole(last) as temporary:
-                _copy(best, temporary)
+        if better:
+            self._epoch = trainer.current_epoch
+        with self._previous_kept(last) if trainer.is_global_zero else nullcontext():
+            trainer.save_checkpoint(best if better else last, weights_only=False)
+            if better and trainer.is_global_zero:
+                with written_whole(last) as temporary:
+                    second_name(best, temporary)
+        trainer.strategy.barrier("checkpoints")  # other ranks read them after the last epoch
+
+    @contextmanager
+    def _previous_kept(self, last: Path) -> Iterator[None]:
+        """What last.ckpt is becomes previous.ckpt as soon as another one has taken its place."""
+        if not last.exists():
+            yield
+            return
+        with written_whole(self._folder / "previous.ckpt") as former:
+            second_name(last, former)
+            yield
 
     def _beats(self, metrics: Mapping[str, Any]) -> bool:
         """Whether the epoch is the best so far; it is remembered if so."""
@@ -133,22 +163,13 @@ class Checkpoints(Callback):
             self._best = now
         return better
 
-    def state_dict(self) -> dict[str, float]:
-        """The best epoch's scores."""
-        return self._best
+    def state_dict(self) -> dict[str, Any]:
+        """The best epoch's scores, and its number: -1 before there is one."""
+        return {"scores": self._best, "epoch": self._epoch}
 
-    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from them."""
-        self._best = dict(state_dict)
-
-
-def _copy(file: Path, to: Path) -> None:
-    """A second name where the file system has such: a whole file is never written to again."""
-    to.unlink(missing_ok=True)
-    try:
-        os.link(file, to)
-    except OSError:
-        shutil.copyfile(file, to)
+        self._best, self._epoch = dict(state_dict["scores"]), int(state_dict["epoch"])
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -157,7 +178,14 @@ class WholeCheckpoints(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Write under a temporary name, then rename."""
+        """Write under a temporary name, then rename; UserError where the disk is full."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with written_whole(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)  # Lightning's way takes four times as long
+            try:
+                torch.save(checkpoint, temporary)  # Lightning's way takes four times as long
+            except RuntimeError as error:
+                if "inline_container" not in str(error):  # torch's writer of files
+                    raise
+                raise UserError(
+                    f"{path} could not be written; free space there, and resume the run."
+                ) from error

@@ -1,9 +1,11 @@
 """Reading stored weights; nothing in a file is executed."""
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
 
@@ -12,6 +14,12 @@ from aduni.methods.base import Method, Stage
 
 PREFIX = "method."
 """Of a method's weights in the state of its learner."""
+
+# What zipfile and torch raise for damaged files, where they do not crash into the damage.
+DAMAGE = (
+    *(OSError, RuntimeError, EOFError, UnpicklingError, BadZipFile, zlib.error),
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
+)
 
 
 def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
@@ -25,16 +33,24 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
         UserError: missing, unreadable, or not written by this project.
     """
     try:
+        _check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; give a checkpoint of a run with {key}=.") from error
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+    except DAMAGE as error:
         raise UserError(
             f"{path} is not a readable checkpoint; give another with {key}=."
         ) from error
     if not isinstance(checkpoint, dict) or "aduni" not in checkpoint:
         raise UserError(f"{path} was not written by this project; give another with {key}=.")
     return checkpoint
+
+
+def _check_archive(path: Path) -> None:
+    """Raise BadZipFile for damage that torch overlooks: wrong checksums, entries made folders."""
+    with ZipFile(path) as archive:
+        if archive.testzip() or any(entry.external_attr for entry in archive.infolist()):
+            raise BadZipFile
 
 
 def method_state(method: Method) -> dict[str, Any]:

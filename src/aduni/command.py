@@ -1,9 +1,11 @@
 """What all commands share: errors as one sentence, and the exit status."""
 
+import errno
 import functools
 import logging
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +25,11 @@ from omegaconf.errors import (
 from aduni.errors import UserError, did_you_mean
 from aduni.processes import is_first_process
 from aduni.results import RunFolder, run_dir
+from aduni.stopping import stoppable, stopped_by
 
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +40,8 @@ def run_command(main: Callable[[], Any]) -> None:
     """Call a Hydra main; a mistake of the user becomes one sentence and exit status 1.
 
     Anything else is a fault of this program and keeps its traceback. `verbose=true` on the
-    command line shows the traceback of mistakes too. An interruption's exit status is 130.
+    command line shows the traceback of mistakes too. Where a signal stops the command, its exit
+    status is 128 and the signal's number.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print its own story and exit
     try:
@@ -53,25 +59,32 @@ def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
     @functools.wraps(job)
     def wrapped(config: DictConfig) -> Any:
         logging.captureWarnings(True)
+        logging.raiseExceptions = False  # a full disk takes no log, and has its own sentence
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         log.info("command: %s", shlex.join(["python", *sys.argv]))
-        try:
-            return job(config)
-        except MISTAKES as error:
-            log.error("%s", _sentence(error))
-            if HydraConfig.get().mode is RunMode.MULTIRUN:
-                raise  # Hydra goes on with the other jobs and fails at the end
-            _exit(error)
-        except (KeyboardInterrupt, SystemExit) as stop:
-            # Lightning's trainer exits with status 1 where it is interrupted.
-            if KeyboardInterrupt not in (type(stop), type(stop.__context__)):
-                raise
-            _interrupted(run_folder() if "resume" in config else None)
-        except Exception:
-            log.exception("This is a fault of the program, not of its input.")
-            raise
+        say_stopped = functools.partial(_say_stopped, run_folder() if "resume" in config else None)
+        with stoppable(say_stopped):
+            try:
+                return job(config)
+            except BaseException as error:
+                stop = _stop_of(error)
+                if stop is None:
+                    _note(error)
+                    raise
+                say_stopped(stop)
+                sys.exit(128 + stop)
 
     return wrapped
+
+
+def _note(error: BaseException) -> None:
+    """In the log; a mistake ends the command, unless Hydra is to go on with other jobs."""
+    if isinstance(error, MISTAKES):
+        log.error("%s", _sentence(error))
+        if HydraConfig.get().mode is not RunMode.MULTIRUN:
+            _exit(error)
+    elif isinstance(error, Exception):
+        log.exception("This is a fault of the program, not of its input.")
 
 
 def _exit(error: BaseException) -> NoReturn:
@@ -87,15 +100,23 @@ def _verbose() -> bool:
     return bool(given) and given[-1].lower() in ("true", "1", "yes", "on")
 
 
-def _interrupted(folder: RunFolder | None) -> NoReturn:
+def _stop_of(error: BaseException) -> int | None:
+    """The signal that an error comes from; Lightning's trainer exits where it is interrupted."""
+    interrupted = KeyboardInterrupt in (type(error), type(error.__context__))
+    return stopped_by() or (signal.SIGINT if interrupted else None)
+
+
+def _say_stopped(folder: RunFolder | None, number: int) -> None:
     """The folder is None for a command that cannot be resumed."""
-    sentence = "interrupted; start it again."
+    if not is_first_process():
+        return
+    name = signal.Signals(number).name
+    how = "interrupted" if number == signal.SIGINT else f"stopped by {name}"
+    sentence = f"{how}; start it again."
     if folder is not None and folder.config.is_file():
-        sentence = f"interrupted; resume={folder.path} continues the run."
-    if is_first_process():
-        log.error("%s", sentence)
-        _print(sentence)
-    sys.exit(130)
+        sentence = f"{how}; resume={folder.path} continues the run."
+    log.error("%s", sentence)
+    _print(sentence)
 
 
 def _print(sentence: str) -> None:
@@ -116,7 +137,8 @@ def _sentence(error: BaseException) -> str:
         return _missing_option(error)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}; check the path and its permissions."
+        remedy = "free space there" if error.errno in FULL else "check the path and its permissions"
+        return f"{place}{error.strerror or error}; {remedy}."
     if isinstance(error, OverrideParseException):
         word = str(error.override)
         remedy = "put quotes around its values: ['a=1']" if "=" in word else f"write {word}=VALUE"

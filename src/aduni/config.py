@@ -70,12 +70,14 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     warmup_epochs: NonNegativeInt
     momentum: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: NonNegativeFloat
-    precision: str | int
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     num_workers: NonNegativeInt | None
     augment: Literal["cpu", "gpu"]
     data_on_gpu: Literal["auto", True, False]
     save_features: bool
     resume: str | None
+    # Of this call alone: a file must not say whom to trust.
+    trust: list[str] = Field(default=[], exclude=True)
     verbose: bool
 
     @field_validator("lr_min")

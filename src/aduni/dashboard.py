@@ -20,13 +20,16 @@ from aduni.results import RunFolder
 
 OF_THE_RUN = ("selected_epoch", "train_seconds", "images_per_second")
 
+_Mode = Literal["online", "offline", "disabled"]
+
 log = logging.getLogger(__name__)
 
 
 class Dashboard(WandbLogger):
     """Settings, curves and final figures of a job, sent by its first process only.
 
-    Once the W&B run has begun, a failure of W&B is a line in the job's log and no more.
+    A failure of W&B is a line in the job's log and no more: history.csv, metrics.json and
+    predictions.csv hold all that it would have shown.
 
     Args:
         folder: of the job; keeps the id, so that a resumed job continues its W&B run.
@@ -53,24 +56,24 @@ class Dashboard(WandbLogger):
         self._options: dict[str, Any] = {"group": group, "tags": tags, "config": config}
         self._folder, self._wanted = RunFolder(folder), offline
         self._stages = self._epochs_before = 0
+        self._forgiven = _Forgiving()
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The W&B run; it begins here, offline where W&B cannot be reached.
-
-        Raises:
-            wandb.Error: it cannot begin offline either.
-        """
+        """The W&B run; it begins here: offline where W&B cannot be reached, else not at all."""
         if self._experiment is None:
             try:
                 self._experiment = self._begin(_mode(self._wanted))
             except Exception as error:
                 log.warning("W&B: %s; the run is kept offline, and `wandb sync` sends it.", error)
-                self._experiment = self._begin("offline")
+        for mode in ("offline", "disabled"):
+            if self._experiment is None:
+                with self._forgiven():
+                    self._experiment = self._begin(mode)
         return self._experiment
 
-    def _begin(self, mode: Literal["online", "offline"] | None) -> wandb.Run:
+    def _begin(self, mode: _Mode | None) -> wandb.Run:
         stored = self._folder.path / "wandb_id.txt"
         run = wandb.init(
             **self._options,
@@ -92,7 +95,7 @@ class Dashboard(WandbLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Add to the curves; epochs are counted through all stages, and steps not used."""
-        with _forgiven():
+        with self._forgiven():
             epoch = metrics["epoch"] + self._epochs_before
             self.experiment.log({**metrics, "epoch": epoch})
 
@@ -118,7 +121,7 @@ class Dashboard(WandbLogger):
             "F1": test["per_class_f1"],
             "recall": test["per_class_recall"],
         }
-        with _forgiven():
+        with self._forgiven():
             for part, values in figures.items():
                 self.experiment.summary.update({f"{part}/{k}": v for k, v in values.items()})
             self.experiment.summary.update({key: metrics[key] for key in OF_THE_RUN})
@@ -133,7 +136,7 @@ class Dashboard(WandbLogger):
         """End the run, as failed while an exception is on its way; harmless where none began."""
         failed = sys.exc_info()[0] is not None
         if self._experiment is not None:
-            with _forgiven():
+            with self._forgiven():
                 self._experiment.finish(exit_code=int(failed))
             self._experiment = None
 
@@ -153,7 +156,7 @@ def send_report(
         offline: as for `Dashboard`.
     """
     stored = folder / "wandb_id.txt"
-    with _forgiven():
+    with _Forgiving()():
         run = wandb.init(
             project=project,
             group=group,
@@ -203,9 +206,17 @@ def _confusion(predictions: pd.DataFrame, names: list[str]) -> Any:
     )
 
 
-@contextmanager
-def _forgiven() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        log.warning("W&B: %s", error)
+class _Forgiving:
+    """What fails inside is a warning, the first time, and no more."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if not self._said:
+                log.warning("W&B failed (%s); nothing else depends on it.", error)
+            self._said = True

@@ -1,6 +1,6 @@
 """What a method needs of other processes; every function is the identity in a single one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,15 @@ def global_mean(per_anchor: Tensor, weights: Tensor | None = None) -> Tensor:
     if world_size() > 1:
         dist.all_reduce(total)
     return (per_anchor * weights).sum() * world_size() / total
+
+
+def mean_over_ranks(values: Sequence[float]) -> list[float]:
+    """Of each number; the device is waited for, so this is for the end of an epoch."""
+    numbers = torch.tensor(values, dtype=torch.float64)
+    if world_size() > 1:
+        numbers = numbers.to("cuda" if dist.get_backend() == "nccl" else "cpu")
+        dist.all_reduce(numbers)
+    return [number / world_size() for number in numbers.tolist()]
 
 
 def of_first_rank(values: Tensor) -> Tensor:

@@ -1,23 +1,30 @@
 """A stored checkpoint tested again on its own data."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from aduni.checkpoints import load_checkpoint, load_weights
-from aduni.config import Settings
 from aduni.errors import UserError
 from aduni.files import write_csv, write_json
+from aduni.out_of_memory import memory_explained
 from aduni.predictions import predict_parts
 from aduni.provenance import provenance
 from aduni.results import RunFolder
 from aduni.run import build_data, build_method, describe
 from aduni.scores import evaluate_predictions
+from aduni.stored import read_stored
+
+FREE_MEMORY = (
+    "free some, or hide the GPU with the environment variable CUDA_VISIBLE_DEVICES= to use the CPU"
+)
 
 
-def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tuple[Any, RunFolder]:
+def evaluate_checkpoint(
+    path: Path, root: str | None, output: Path | None, trust: Sequence[str] = ()
+) -> tuple[Any, RunFolder]:
     """Predict the validation and test parts with a checkpoint and write figures and predictions.
 
     Args:
@@ -25,22 +32,18 @@ def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tu
         root: where the data set lies now; None for where it was.
         output: folder to write to; None for `evaluation/NAME` in the run's folder, NAME being
             the checkpoint's.
+        trust: packages that the stored settings may name beside this one (see `read_stored`).
 
     Returns:
         What metrics.json holds, and the folder it is in.
 
     Raises:
-        UserError: no checkpoint of this project, or the data set is not the one it learned from.
+        UserError: no checkpoint of this project, its settings name what they may not, the data set
+            is not the one it learned from, or memory ran out.
     """
     checkpoint = load_checkpoint(path, "ckpt")
     stored = checkpoint["aduni"]
-    try:
-        settings = Settings.model_validate(stored["config"])
-    except ValidationError as error:
-        raise UserError(
-            f"{path} holds settings that this version does not know; evaluate it with the version "
-            "that trained it."
-        ) from error
+    settings = read_stored(stored["config"], path, trust)
     settings.encoder["weights"] = None  # all weights come from the checkpoint
     if root is not None:
         settings.dataset["root"] = root
@@ -57,8 +60,10 @@ def evaluate_checkpoint(path: Path, root: str | None, output: Path | None) -> tu
     load_weights(method, checkpoint)
     folder = RunFolder(output or run.path / "evaluation" / path.stem)
     folder.path.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    write_csv(predict_parts(method, data, data.protocol.reported, device), folder.predictions)
+    device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    with memory_explained(FREE_MEMORY):
+        predictions = predict_parts(method, data, data.protocol.reported, device)
+    write_csv(predictions, folder.predictions)
     metrics = {
         **describe(settings, data, checkpoint["epoch"] if path.stem == "best" else None),
         "checkpoint": str(path),

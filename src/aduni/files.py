@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,53 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # what OmegaConf.load raises
 
 from aduni.errors import UserError
+from aduni.spreadsheet import save_csv
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary name to write to; it becomes `path` only if the block succeeds."""
+    """A temporary name to write to; it becomes `path` only if the block succeeds.
+
+    The content is on the disk before it gets its name, and the name is when the block is left:
+    neither a kill nor a power cut leaves half a file.
+    """
     temporary = path.with_name(f".{path.name}.part")
+    temporary.unlink(missing_ok=True)  # of a killed process; it may share its content with a file
     try:
         yield temporary
+        _flush(temporary)
         os.replace(temporary, path)
+        with suppress(OSError):  # some network file systems cannot flush a folder
+            _flush(path.parent)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):  # a full disk names no file
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def second_name(file: Path, to: Path) -> None:
+    """Another name of a whole file, which is never written to again; a copy where links fail."""
+    try:
+        os.link(file, to)
+    except OSError:
+        shutil.copyfile(file, to)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file's content, or a folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """A table with its header, written whole."""
+    """A table with its header, written whole; `spreadsheet.restored` is for its readers."""
     with written_whole(path) as temporary:
-        frame.to_csv(temporary, index=False)
+        save_csv(frame, temporary)
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:

@@ -1,5 +1,6 @@
 """The only LightningModule: it steps, schedules and logs one stage of any method."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from aduni.distributed import seed_torch
 from aduni.errors import UserError
 from aduni.methods.base import Method, Stage
 from aduni.schedules import learning_rate
+
+log = logging.getLogger(__name__)
 
 REMEDY = (
     "lower lr, or use a longer warm-up (warmup_epochs); the checkpoints of earlier epochs are kept"
@@ -70,6 +73,7 @@ class Learner(LightningModule):
         )
         self._bad_step = torch.tensor(-1)  # first step with a loss that is not finite
         self._bad_outputs = torch.tensor(0)  # of a validation pass
+        self._rows: list[Tensor] = []  # of the image table, a step's each, of this epoch
 
     def train(self, mode: bool = True) -> "Learner":
         """Frozen modules stay in eval mode: their batch-norm statistics must not move."""
@@ -96,6 +100,7 @@ class Learner(LightningModule):
     def on_train_epoch_start(self) -> None:
         """Random numbers and learning rate follow from the epoch alone, resumed or not."""
         seed_torch(*self._entropy, self.current_epoch)
+        self._rows.clear()
         settings = self._optimisation
         lr = learning_rate(
             self.current_epoch,
@@ -116,6 +121,7 @@ class Learner(LightningModule):
         # Not reduced over ranks: the progress bar asks for the values on the first one alone, which
         # would wait for the others for ever.
         self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
+        self._rows.append(batch.indices)
         self._note_bad_step(terms["loss"], batch_idx)
         return terms["loss"]
 
@@ -134,9 +140,11 @@ class Learner(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Scores of the part that selects the checkpoint, which is written afterwards."""
         if self._bad_outputs:  # the last step can spoil the weights without a loss to show it
+            step = len(self._rows) - 1
+            self._log_images(step)
             raise UserError(
-                f"The outputs are no longer finite after epoch {self.current_epoch}, step "
-                f"{self.trainer.num_training_batches - 1}; {REMEDY}."
+                f"The outputs are no longer finite after epoch {self.current_epoch}, step {step}; "
+                f"{REMEDY}."
             )
         self.log_dict(self.scores.compute())
         self.scores.reset()
@@ -155,10 +163,17 @@ class Learner(LightningModule):
     def _stop_if_bad(self) -> None:
         step = int(self._bad_step)
         if step >= 0:
+            self._log_images(step)
             raise UserError(
                 f"The loss is no longer finite in epoch {self.current_epoch}, step {step}; "
                 f"{REMEDY}."
             )
+
+    def _log_images(self, step: int) -> None:
+        """One of them may be the cause."""
+        images = self.trainer.datamodule.table.images  # type: ignore[attr-defined]  # by the trainer
+        names = ", ".join(repr(images[row]) for row in self._rows[step].tolist())
+        log.error("Images of epoch %d, step %d: %s", self.current_epoch, step, names)
 
 
 def learnable(method: Method) -> frozenset[str]:

@@ -9,6 +9,9 @@ from filelock import FileLock, Timeout
 
 from aduni.errors import UserError
 
+AUTO = "auto"
+"""In place of a run to continue: the one in the job's folder, if there is one."""
+
 PATIENCE = 5
 """Seconds to wait for a lock: whoever asks whether a run is running holds it for a moment."""
 
@@ -108,6 +111,8 @@ def run_dir(resume: str | None, fresh: str) -> str:
     Raises:
         UserError: there is no run to continue.
     """
-    if resume and not RunFolder(Path(resume)).config.is_file():
+    if not resume or resume == AUTO:
+        return fresh
+    if not RunFolder(Path(resume)).config.is_file():
         raise UserError(f"resume={resume} holds no run: config.yaml is missing there.")
-    return resume or fresh
+    return resume

@@ -1,23 +1,30 @@
 """Continuing a run with the configuration it was started with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from pydantic import ValidationError
+from omegaconf import OmegaConf
 
 from aduni.config import Settings
 from aduni.errors import UserError
 from aduni.files import read_yaml
-from aduni.results import RunFolder, run_dir
+from aduni.results import AUTO, RunFolder, run_dir
+from aduni.stored import read_stored
 
-FREE = ("resume", "verbose", "num_workers", "data_on_gpu", "dataset.root", "dataset.cache_dir")
-"""Keys that may differ from the stored ones: no result depends on them."""
+FREE = (
+    *("resume", "verbose", "num_workers", "data_on_gpu", "dataset.root", "dataset.cache_dir"),
+    *("trainer.devices", "trainer.num_nodes"),
+)
+"""Keys that may differ from the stored ones: results do not depend on them, or on the number of
+processes in their last digits alone."""
 
 
 def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> Settings:
-    """The stored settings of the run to continue; `given` itself for a new run.
+    """The stored settings of the run to continue, or those given for a new run.
+
+    With the folder of a run, the keys of the command line must be those of the run. `auto` comes
+    with all settings of the run, since it may have to start it.
 
     Args:
         given: as composed from the command line.
@@ -25,48 +32,84 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
         folder: that this job writes to.
 
     Raises:
-        UserError: the stored configuration is unreadable, or the command line contradicts it.
+        UserError: the stored configuration is unreadable or names what it may not, or the command
+            line contradicts it.
     """
-    if given.resume is None:
-        return given
-    run_dir(given.resume, "")
-    if folder.path.resolve() != Path(given.resume).resolve():
-        raise UserError("resume continues one run in its own folder; leave out -m and run.dir.")
-    stored = _read(folder.config)
-    for override in overrides:
-        key = override.split("=", 1)[0].lstrip("+~")
-        new, old = (_select(settings, key) for settings in (given, stored))
-        if key in FREE:
-            stored = _replaced(stored, key, new)
-        elif new != old:
+    auto = given.resume == AUTO
+    if given.resume is None or (auto and not folder.config.is_file()):
+        return given.model_copy(update={"resume": None})
+    if not auto:
+        run_dir(given.resume, "")
+        if folder.path.resolve() != Path(given.resume).resolve():
             raise UserError(
-                f"{key} cannot be changed by a resume: {given.resume} was started with "
-                f"{key}={_shown(stored, key, old)}; leave it out, or start a new run."
+                "resume=FOLDER continues one run in its own folder; leave out -m and "
+                "hydra.run.dir, or give resume=auto."
             )
+    stored = read_stored(read_yaml(folder.config), folder.config, given.trust)
+    new, old = _plain(given), _plain(stored)
+    keys = list(Settings.model_fields) if auto else [_key(override) for override in overrides]
+    _take_free(new, old, FREE if auto else keys)
+    options = [f"names.{group}" for group in old["names"]]
+    # Of an option that is the same one, only `auto` has given the settings inside.
+    named = [f"names.{key}" if key in old["names"] else key for key in keys]
+    _compare(new, old, [*options, *keys] if auto else named, folder)
+    settings = Settings.model_validate(old)
+    settings.resume = str(folder.path)
     # Data that changed since would be divided anew, and test images could be trained on.
-    stored.protocol["split_file"] = str(folder.split)
-    return stored
+    settings.protocol["split_file"] = str(folder.split)
+    return settings
 
 
-def _read(path: Path) -> Settings:
-    try:
-        return Settings.model_validate(read_yaml(path))
-    except ValidationError as error:
+def _key(override: str) -> str:
+    """Of +method.dropout=0, ~method.dropout or sampler@method.classifier_sampler=none."""
+    return override.split("=", 1)[0].lstrip("+~").rpartition("@")[2]
+
+
+def _take_free(new: dict[str, Any], old: dict[str, Any], keys: Iterable[str]) -> None:
+    """Replace what may differ."""
+    for key in keys:
+        if key in FREE:
+            *groups, leaf = key.split(".")
+            source, target = new, old
+            for group in groups:
+                source, target = source[group], target[group]
+            if leaf in source:
+                target[leaf] = source[leaf]
+
+
+def _compare(
+    new: dict[str, Any], old: dict[str, Any], keys: Sequence[str], folder: RunFolder
+) -> None:
+    """Raise UserError for the first value that is another one."""
+    found = (_difference(_select(new, key), _select(old, key), key) for key in keys)
+    different = next(filter(None, found), None)
+    if different:
+        shown = different.removeprefix("names.")
         raise UserError(
-            f"{path} holds settings that this version does not know; start a new run."
-        ) from error
+            f"{shown} cannot be changed by a resume: {folder.path} was started with "
+            f"{shown}={_select(old, different)}; leave it out, or start a new run."
+        )
 
 
-def _replaced(settings: Settings, key: str, value: Any) -> Settings:
-    content = OmegaConf.create(settings.model_dump())
-    OmegaConf.update(content, key, value)
-    return Settings.model_validate(OmegaConf.to_container(content))
+def _difference(new: Any, old: Any, key: str) -> str | None:
+    """Full key of the first value that differs and may not."""
+    if key in FREE or new == old:
+        return None
+    if not isinstance(new, Mapping) or not isinstance(old, Mapping):
+        return key
+    inner = (_difference(new.get(k), old.get(k), f"{key}.{k}") for k in {**old, **new})
+    return next(filter(None, inner), None)
 
 
-def _shown(settings: Settings, key: str, value: Any) -> Any:
-    """A group by the name of its option."""
-    return getattr(settings.names, key, value) if isinstance(value, dict | DictConfig) else value
+def _plain(settings: Settings) -> dict[str, Any]:
+    """As read from YAML: lists for tuples."""
+    plain = OmegaConf.to_container(OmegaConf.create(settings.model_dump()))
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
-def _select(settings: Settings, key: str) -> Any:
-    return OmegaConf.select(OmegaConf.create(settings.model_dump()), key)
+def _select(content: Any, key: str) -> Any:
+    """None where there is no such key."""
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, Mapping) else None
+    return content

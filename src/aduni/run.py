@@ -14,9 +14,11 @@ from aduni.data.module import ImageDataModule, Loading
 from aduni.data.samplers import Sampler
 from aduni.files import read_json, write_csv, write_json, write_npz, write_yaml
 from aduni.methods.base import Method, Task
+from aduni.out_of_memory import memory_explained, smaller_batch
 from aduni.predictions import predict_parts, training_features
 from aduni.processes import is_first_process
 from aduni.provenance import provenance
+from aduni.ranks import ended_together
 from aduni.results import RunFolder
 from aduni.scores import evaluate_predictions, training_speed
 from aduni.training import Training
@@ -42,7 +44,8 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
             return read_json(folder.metrics)
         if not settings.resume and is_first_process():
             folder.check_fresh()
-        return _train_and_test(settings, folder)
+        with memory_explained(smaller_batch(settings.batch_size)), ended_together():
+            return _train_and_test(settings, folder)
 
 
 def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
@@ -103,6 +106,8 @@ def describe(
         **_alpha(settings),
         **{key: getattr(settings, key) for key in ("fold", "seed", "epochs", "batch_size", "lr")},
         "image_size": data.image_size,
+        "augment": settings.augment,
+        "precision": settings.precision,
         "selected_epoch": selected_epoch,
         "selected_on": data.protocol.selected_on,
         "caveat": data.protocol.caveat,
@@ -148,7 +153,7 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
         **training_speed(folder.history),
         **origin,
     }
-    write_json(metrics, folder.metrics)
     if training.logger:
         training.logger.report(metrics, predictions)
+    write_json(metrics, folder.metrics)  # last: a resumed run stops at it
     return metrics

@@ -8,6 +8,7 @@ import pandas as pd
 
 from aduni.errors import UserError
 from aduni.metrics import evaluate
+from aduni.spreadsheet import restored
 
 
 def training_speed(history: Path) -> dict[str, float | None]:
@@ -52,9 +53,10 @@ def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[s
 
 def _read_predictions(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype={"image": str, "label": str, "predicted": str})
+        frame = pd.read_csv(path, dtype={"image": str, "label": str, "predicted": str})
     except ValueError as error:  # pandas' own errors are of this kind
         raise UserError(f"{path} is not readable as CSV; train the run again.") from error
+    return restored(frame)
 
 
 def probability_column(class_name: str) -> str:

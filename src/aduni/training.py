@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning import Trainer
 
 from aduni.batch import Batch
-from aduni.callbacks import Checkpoints, History, Progress, WholeCheckpoints
+from aduni.callbacks import Checkpoints, History, Progress, Stoppable, WholeCheckpoints
 from aduni.checkpoints import load_checkpoint, load_weights, method_state, reuse_stage
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule
@@ -17,6 +17,7 @@ from aduni.distributed import seed_torch
 from aduni.learner import Learner, Optimisation, learnable
 from aduni.methods.base import Method, Part, ReadPart, Stage
 from aduni.processes import is_first_process
+from aduni.recovery import newest_epoch
 from aduni.results import RunFolder
 
 
@@ -86,16 +87,20 @@ class Training:
             epoch = int(self.stages[-1]["epoch"])
             self._keep(stage, self.folder.checkpoint("best", place), epoch)
             return epoch
-        if not last.exists() or _epoch(last) + 1 < stage.epochs:
+        reached = newest_epoch(last.parent)
+        if reached is not None and reached + 1 == stage.epochs:
+            if self.logger:
+                self.logger.finalize("success")  # counts the stages, of which this is one
+        else:
             self._draw(number, stage)
             self.method.train()  # the learner freezes what the stage does not train
             trainer.fit(
                 self._learner(number, stage),
                 datamodule=self.data,
-                ckpt_path=last if last.exists() else None,
+                ckpt_path=None if reached is None else last,
                 weights_only=True,
             )
-        chosen = torch.load(self.folder.checkpoint(_chosen(stage), place), map_location="cpu")
+        chosen = load_checkpoint(self.folder.checkpoint(_chosen(stage), place), "resume")
         load_weights(self.method, chosen)
         return int(chosen["epoch"])
 
@@ -161,6 +166,7 @@ class Training:
             max_epochs=stage.epochs,
             logger=self.logger or False,
             callbacks=[
+                Stoppable(),
                 Progress(),
                 History(self.folder.history, stage.name),
                 Checkpoints(self.folder.checkpoint("last", place).parent, select),
@@ -179,7 +185,3 @@ class Training:
 
 def _chosen(stage: Stage) -> str:
     return stage.hand_over if stage.scored else "last"
-
-
-def _epoch(path: Any) -> int:
-    return int(load_checkpoint(path, "resume")["epoch"])

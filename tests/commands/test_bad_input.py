@@ -1,5 +1,8 @@
 """Mistakes end in one sentence that says what to do, status 1, and nothing half-written."""
 
+import re
+
+import pandas as pd
 import pytest
 from filelock import FileLock
 
@@ -117,7 +120,19 @@ def test_an_exploding_loss_stops_names_its_step_and_keeps_the_last_good_checkpoi
     assert not (run / "metrics.json").exists()
     kept = (run / "checkpoints" / "last.ckpt").exists()
     assert kept == ((run / "history.csv").exists())
-    assert "no longer finite" in (run / "train.log").read_text()
+    _names_the_batch(run, sentence, batch_size=32)
+
+
+def _names_the_batch(run, sentence: str, batch_size: int) -> None:
+    """The log has the ids of the images of the step that the sentence names."""
+    log = (run / "train.log").read_text()
+    assert "no longer finite" in log
+    epoch, step = re.search(r"epoch (\d+), step (\d+)", sentence).groups()
+    (line,) = re.findall(rf"Images of epoch {epoch}, step {step}: (.*)", log)
+    named = [image.strip("'") for image in line.split(", ")]
+    split = pd.read_csv(run / "split.csv", dtype=str).set_index("image")
+    assert len(named) == len(set(named)) == batch_size  # sampler=none draws each once
+    assert set(split.loc[named, "part"]) == {"train"}
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
@@ -125,7 +140,9 @@ def test_a_last_step_that_spoils_the_weights_is_noticed(train, epochs):
     finished, run = train("lr=1e12", f"epochs={epochs}", "sampler.epoch_length=1", "method=ce")
 
     assert finished.status == 1
-    assert "no longer finite after epoch 0, step 0" in finished.err.splitlines()[-1]
+    sentence = finished.err.splitlines()[-1]
+    assert "no longer finite after epoch 0, step 0" in sentence
+    _names_the_batch(run, sentence, batch_size=32)
     assert not (run / "checkpoints").exists()
     assert not (run / "predictions.csv").exists()
 
@@ -157,3 +174,29 @@ def test_a_folder_that_holds_a_run_is_not_written_over(train):
     assert finished.status == 1
     assert f"{run} already holds a run" in finished.err
     assert "resume=" in finished.err
+
+
+def test_an_overflow_of_half_precision_names_its_batch(train, monkeypatch):
+    from aduni.methods.softmax import Softmax
+
+    def overflowing(self, batch, epoch):
+        rows = batch.indices
+        if overflowing.step == 2:
+            monkeypatch.setattr(overflowing, "rows", rows.tolist(), raising=False)
+        factor = 6e4 if overflowing.step == 2 else 1.0
+        overflowing.step += 1
+        logits = self(batch.views[0]).half() * factor * 10  # 65504 is the largest half number
+        return {"loss": logits.float().abs().mean()}
+
+    overflowing.step = 0
+    monkeypatch.setattr(Softmax, "loss", overflowing)
+    finished, run = train("method=ce", "epochs=1", "sampler.epoch_length=4")
+
+    assert finished.status == 1
+    sentence = finished.err.splitlines()[-1]
+    assert "The loss is no longer finite in epoch 0, step 2" in sentence
+    _names_the_batch(run, sentence, batch_size=32)
+    log = (run / "train.log").read_text()
+    named = re.search("Images of epoch 0, step 2: (.*)", log).group(1)
+    images = pd.read_csv(run / "split.csv", dtype=str)["image"]
+    assert named == ", ".join(repr(images[row]) for row in overflowing.rows)

@@ -7,6 +7,7 @@ import sys
 
 import pandas as pd
 import pytest
+import torch
 
 from composing import options
 
@@ -56,6 +57,33 @@ def test_adunis_folds_run_on_two_processes(sweep):
     _check(runs)
     for run in runs:  # two batches of 32, of both processes together
         assert list(pd.read_csv(run / "history.csv")["images"]) == [64, 64]
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(sweep, train):
+    """Without what is each process's own by design: batch norm and dropout."""
+    size = ("dataset.image_size=32", "batch_size=31")
+    same = (*size, "encoder.name=squeezenet1_1", "method=aduni", "method.dropout=0")
+    (run,) = sweep("fold=0", *same)
+    finished, alone = train(*same)
+
+    assert finished.status == 0, finished.err
+    files = [{str(path.relative_to(each)) for path in each.rglob("*")} for each in (run, alone)]
+    assert files[0] - files[1] == {"train_ddp_process_1.log"}
+    assert files[1] <= files[0]
+    rows = ["image", "part", "label"]
+    predictions = [pd.read_csv(each / "predictions.csv") for each in (run, alone)]
+    pd.testing.assert_frame_equal(predictions[0][rows], predictions[1][rows])
+    pd.testing.assert_frame_equal(*predictions, rtol=1e-3, atol=1e-4)
+    histories = [pd.read_csv(each / "history.csv").drop(columns="seconds") for each in (run, alone)]
+    pd.testing.assert_frame_equal(*histories, rtol=1e-4)
+    assert list(histories[0]["images"]) == [62, 62]
+    states = [
+        torch.load(each / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for each in (run, alone)
+    ]
+    for key, value in states[0].items():
+        torch.testing.assert_close(value, states[1][key], rtol=1e-4, atol=1e-5, msg=key)
 
 
 @pytest.mark.slow

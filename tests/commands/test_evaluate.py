@@ -1,6 +1,7 @@
 """python src/evaluate.py: a checkpoint tested again gives the figures of its run."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -70,3 +71,27 @@ def test_another_split_is_refused(command, trained):
 
     assert finished.status == 1
     assert "is not the data set" in finished.err
+
+
+def test_a_method_of_ones_own_is_built_from_a_file_only_where_it_is_trusted(
+    command, train, tmp_path, monkeypatch
+):
+    code = "from aduni.methods.softmax import Softmax\n\nclass Own(Softmax):\n    pass\n"
+    (tmp_path / "own_classifier.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    finished, run = train("epochs=1", "method=ce", "method._target_=own_classifier.Own")
+    assert finished.status == 0, finished.err
+    monkeypatch.delitem(sys.modules, "own_classifier")
+    ckpt = f"ckpt={run / 'checkpoints' / 'best.ckpt'}"
+    (run / "metrics.json").rename(run / "kept.json")
+
+    for name, which in (("evaluate", ckpt), ("train", f"resume={run}")):
+        refused = command(name, which)
+        assert refused.status == 1
+        assert "names own_classifier.Own" in refused.err
+        assert "add trust=[own_classifier]" in refused.err
+        assert "own_classifier" not in sys.modules
+        trusted = command(name, which, "trust=[own_classifier]")
+        assert trusted.status == 0, trusted.err
+        monkeypatch.delitem(sys.modules, "own_classifier")
+    assert "trust" not in (run / "config.yaml").read_text()

@@ -1,4 +1,4 @@
-"""Ctrl-C: one sentence that says how to go on, and status 130."""
+"""Ctrl-C and SIGTERM: one sentence that says how to go on, and the conventional status."""
 
 import os
 import signal
@@ -11,31 +11,88 @@ import pytest
 PATIENCE = 300  # seconds; on a busy machine, Python alone may take one minute to start
 
 
-def test_an_interrupted_training_says_how_it_is_continued(root, quick, cache, tmp_path):
-    run = tmp_path / "run"
-    changed = ("epochs=1000", f"dataset.cache_dir={cache}", f"hydra.run.dir={run}")
-    training = subprocess.Popen(
-        [sys.executable, str(root / "src" / "train.py"), *quick, *changed],
-        cwd=root,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        limit = time.monotonic() + PATIENCE
-        while not (run / "history.csv").exists():
-            assert training.poll() is None
-            assert time.monotonic() < limit
-            time.sleep(0.05)
-        training.send_signal(signal.SIGINT)
-        _, err = training.communicate(timeout=PATIENCE)
-    finally:
-        training.kill()
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "stopped by SIGTERM"}
 
-    assert training.returncode == 130
-    assert err == f"error: interrupted; resume={run} continues the run.\n"
+
+@pytest.fixture
+def stop(root, quick, cache, tmp_path):
+    """Sends a signal to a training after its first epoch: (status, errors, seconds it took)."""
+
+    def call(number: int, history, *overrides: str) -> tuple[int, str, float]:
+        training = subprocess.Popen(
+            [
+                *(sys.executable, str(root / "src" / "train.py"), *quick),
+                *(f"dataset.cache_dir={cache}", *overrides),
+            ],
+            cwd=root,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            limit = time.monotonic() + PATIENCE
+            while not history.exists():
+                assert training.poll() is None
+                assert time.monotonic() < limit
+                time.sleep(0.05)
+            training.send_signal(number)
+            begun = time.monotonic()
+            _, err = training.communicate(timeout=PATIENCE)
+        finally:
+            training.kill()
+        return training.returncode, err, time.monotonic() - begun
+
+    return call
+
+
+def _check(stopped, number: int, run) -> None:
+    status, err, seconds = stopped
+    assert status == 128 + number
+    assert err == f"error: {WORDS[number]}; resume={run} continues the run.\n"
+    assert seconds < 30
     assert f"resume={run} continues the run" in (run / "train.log").read_text()
+
+
+@pytest.mark.parametrize("number", WORDS)
+def test_a_stopped_training_says_how_it_is_continued(stop, tmp_path, number):
+    run = tmp_path / "run"
+    stopped = stop(number, run / "history.csv", "epochs=1000", f"hydra.run.dir={run}")
+
+    _check(stopped, number, run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", WORDS)
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(stop, train, metrics, tmp_path, number):
+    options = ("epochs=8", "num_workers=1")
+    run = tmp_path / "stopped"
+    _check(stop(number, run / "history.csv", *options, f"hydra.run.dir={run}"), number, run)
+    assert not (run / "metrics.json").exists()
+    finished, _ = train(*options, "resume=auto", folder="stopped")
+    _, whole = train(*options, folder="whole")
+
+    assert finished.status == 0, finished.err
+    assert metrics(run) == metrics(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", WORDS)
+def test_a_sweep_stops_with_its_job(stop, tmp_path, number):
+    first, second = (tmp_path / f"{job}_digits_aduni_fold{job}_seed0" for job in (0, 1))
+    options = ("-m", "epochs=1000", "fold=0,1", f"hydra.sweep.dir={tmp_path}")
+    _check(stop(number, first / "history.csv", *options), number, first)
+
+    assert not second.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", WORDS)
+def test_two_processes_stop_together(stop, tmp_path, number):
+    run = tmp_path / "run"
+    processes = ("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu")
+    options = (*processes, "epochs=1000", f"hydra.run.dir={run}")
+    _check(stop(number, run / "history.csv", *options), number, run)
 
 
 def _interrupt(*_, **__):

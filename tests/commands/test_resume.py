@@ -10,6 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
+from aduni.files import write_yaml
+from aduni.results import RunFolder
+from aduni.resume import continued
+from composing import settings_of
+
 OPTIONS = ("epochs=4", "sampler=upsample", "method=aduni")
 
 
@@ -51,14 +56,121 @@ def test_two_epochs_and_two_more_are_four(train, command, killed, metrics):
     pd.testing.assert_frame_equal(*histories)
 
 
-@pytest.mark.parametrize("change", ["alpha.maximum=0.5", "alpha=constant", "seed=1", "method=ce"])
-def test_a_resume_cannot_change_the_configuration(train, change):
-    _, run = train("epochs=1")
+@pytest.fixture
+def stored(tmp_path):
+    """Writes a run's configuration; returns a call of `continued` with a command line."""
+    folder = RunFolder(tmp_path)
+
+    def store(*overrides: str):
+        write_yaml(settings_of(*overrides).model_dump(), folder.config)
+
+        def go_on(*given: str):
+            return continued(settings_of(*given), given, folder)
+
+        return go_on
+
+    return store
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("alpha.maximum=0.5", "alpha.maximum=1.0"),
+        ("alpha=constant", "alpha=released"),
+        ("seed=1", "seed=0"),
+        ("method=ce", "method=aduni"),
+        ("dataset=aptos", "dataset=digits"),
+        ("precision=bf16-mixed", "precision=32-true"),
+        ("trainer=ddp", "trainer.accelerator=cpu"),
+        ("++method.dropout=0.1", "method.dropout=0.5"),
+        ("~method.dropout", "method.dropout=0.5"),
+    ],
+)
+def test_a_resume_cannot_change_the_configuration(stored, tmp_path, refusal, change, named):
+    go_on = stored("trainer=cpu")
+    key = named.partition("=")[0]
+
+    refusal(lambda: go_on(f"resume={tmp_path}", change), f"{key} cannot be changed", named)
+    refusal(lambda: go_on("resume=auto", "trainer=cpu", change), f"{key} cannot be changed")
+
+
+def test_a_group_inside_a_method_cannot_be_changed_either(stored, tmp_path, refusal):
+    go_on = stored("method=decouple")
+    change = ("method=decouple", "sampler@method.classifier_sampler=upsample")
+
+    key = "method.classifier_sampler._target_ cannot be changed"
+    refusal(lambda: go_on(f"resume={tmp_path}", *change), key)
+
+
+def test_a_resume_by_folder_takes_what_is_not_given_from_the_run(stored, tmp_path):
+    go_on = stored("seed=3", "alpha.maximum=0.5")
+    settings = go_on(f"resume={tmp_path}", "alpha=released", "method=aduni")
+
+    assert (settings.seed, settings.alpha["maximum"]) == (3, 0.5)
+
+
+def test_auto_is_given_all_settings(stored, refusal):
+    """It may have to start the run: what is left out is the default, not what the run has."""
+    go_on = stored("seed=3")
+
+    assert go_on("resume=auto", "seed=3").seed == 3
+    refusal(lambda: go_on("resume=auto"), "seed cannot be changed", "seed=3")
+
+
+def test_the_number_of_processes_may_change(stored, tmp_path):
+    go_on = stored("trainer=ddp", "trainer.devices=4")
+    one = go_on(f"resume={tmp_path}", "trainer.devices=1")
+
+    assert (one.trainer["devices"], one.trainer["strategy"]) == (1, one.trainer["strategy"])
+    assert go_on("resume=auto", "trainer=ddp", "trainer.devices=2").trainer["devices"] == 2
+    assert go_on(f"resume={tmp_path}", "trainer=ddp").trainer["devices"] == 4
+
+
+def test_auto_starts_a_run_then_continues_it_then_shows_it(train, tmp_path, metrics):
+    started, run = train("epochs=1", "resume=auto")
+    assert started.status == 0, started.err
+    first = metrics(run)
     (run / "metrics.json").unlink()
-    finished, _ = train("epochs=1", f"resume={run}", change)
+    trained = (run / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    assert train("epochs=1", "resume=auto")[0].status == 0
+    written = (run / "metrics.json").stat().st_mtime_ns
+    shown, _ = train("epochs=1", "resume=auto")
+
+    assert metrics(run) == first
+    assert (run / "checkpoints" / "last.ckpt").stat().st_mtime_ns == trained
+    assert "macro F1" in shown.out
+    assert (run / "metrics.json").stat().st_mtime_ns == written
+    assert {folder.name for folder in tmp_path.iterdir()} == {"run"}
+
+
+def test_auto_starts_what_was_killed_before_it_was_a_run(train):
+    _, run = train("epochs=1", "seed=-1")
+    assert (run / "train.log").exists()
+    finished, _ = train("epochs=1", "resume=auto")
+
+    assert finished.status == 0, finished.err
+
+
+def test_auto_continues_each_job_of_a_sweep_in_its_own_folder(multirun):
+    options = ("resume=auto", "epochs=1", "fold=0,1")
+    finished, runs = multirun(*options)
+    assert finished.status == 0, finished.err
+    (runs[1] / "metrics.json").unlink()
+    before = (runs[0] / "metrics.json").stat().st_mtime_ns
+    finished, again = multirun(*options)
+
+    assert finished.status == 0, finished.err
+    assert again == runs
+    assert (runs[0] / "metrics.json").stat().st_mtime_ns == before
+    assert (runs[1] / "metrics.json").exists()
+
+
+def test_a_sweep_continues_no_single_run(train, multirun):
+    _, run = train("epochs=1")
+    finished, _ = multirun(f"resume={run}", "fold=0,1")
 
     assert finished.status == 1
-    assert f"{change.split('=')[0]} cannot be changed by a resume" in finished.err
+    assert "leave out -m and hydra.run.dir, or give resume=auto" in finished.err
 
 
 def test_the_split_stays_whatever_became_of_the_data(train, root):

@@ -87,12 +87,13 @@ class TrainingDraws(TorchSampler[list[Draw]]):
                 f"{world_size()} processes; use a batch_size that gives {world_size()} or more, or "
                 "fewer trainer.devices."
             )
-        positions = np.concatenate(batches)
-        draws = zip(self._rows[positions].tolist(), repeats(positions).tolist(), strict=True)
-        joined = [Draw(row, self._epoch, repeat) for row, repeat in draws]
+        number = repeats(np.concatenate(batches))
         start = 0
         for batch in batches:
-            yield joined[start : start + len(batch)][rank() :: world_size()]
+            own = slice(rank(), None, world_size())
+            rows, counts = self._rows[batch], number[start : start + len(batch)]
+            pairs = zip(rows[own].tolist(), counts[own].tolist(), strict=True)
+            yield [Draw(row, self._epoch, repeat) for row, repeat in pairs]
             start += len(batch)
 
     def _check(self, batches: list[Ints], least: int) -> None:

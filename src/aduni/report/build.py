@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from aduni.errors import UserError
+from aduni.files import write_csv
 from aduni.plan import Plan, read_plan, run_folder
 from aduni.report import content
 from aduni.report.batches import batch_statistic, training_labels
@@ -132,11 +133,11 @@ class _Report:
         for name, table in self.tables.items():
             (folder / f"{name}.md").write_text(markdown(table), encoding="utf-8")
             (folder / f"{name}.tex").write_text(latex(table), encoding="utf-8")
-        csv_frame(list(self.tables.values())).to_csv(folder / "tables.csv", index=False)
-        differences.to_csv(folder / "comparisons.csv", index=False)
+        write_csv(csv_frame(list(self.tables.values())), folder / "tables.csv")
+        write_csv(differences, folder / "comparisons.csv")
         if batches:
             frames = [frame.assign(dataset=name) for name, frame in batches.items()]
-            pd.concat(frames).to_csv(folder / "batches.csv", index=False)
+            write_csv(pd.concat(frames), folder / "batches.csv")
 
     def _batches(self, table: Table) -> dict[str, pd.DataFrame]:
         """Of each data set's first run."""

@@ -22,6 +22,7 @@ from aduni.data.splits import split_hash
 from aduni.errors import UserError
 from aduni.results import RunFolder
 from aduni.scores import evaluate_predictions, probability_column
+from aduni.spreadsheet import restored
 
 TOLERANCE = 1e-9
 """Of a recomputed figure: predictions.csv holds all digits, sums may run in another order."""
@@ -100,6 +101,7 @@ def read_table(file: Path, types: Mapping[str, str]) -> pd.DataFrame:
     with readable(file):
         # An image may be called "NA".
         frame = pd.read_csv(file, dtype=dict(types), keep_default_na=False, na_values=[""])
+        frame = restored(frame)
     missing = [column for column in types if column not in frame.columns]
     if missing:
         raise UserError(f"{file} lacks the column {missing[0]}; train the run again.")

@@ -1,0 +1,43 @@
+"""Texts that a spreadsheet would take for formulas, written so that none does, and read back.
+
+A leading = + - @, tab or line end begins a formula in Excel, LibreOffice or Google Sheets, quoted
+or not; an apostrophe before it makes it text (OWASP, "CSV injection").
+"""
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+"""With the apostrophes of earlier turns: what is restored is exactly what was escaped."""
+
+
+def escaped(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before each text that begins like a formula."""
+    return _changed(frame, lambda text: f"'{text}" if FORMULA.match(text) else text)
+
+
+def restored(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table as it was before `escaped`."""
+    return _changed(frame, lambda text: text.removeprefix("'") if FORMULA.match(text) else text)
+
+
+def save_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table, escaped, so that `restored` of what pandas reads is the table."""
+    texts = escaped(frame).select_dtypes(["object", "string"])
+    # Python 3.11 leaves a carriage return without quotes, and a reader ends the line there.
+    returns = texts.map(lambda value: "\r" in str(value)).to_numpy().any()
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+    escaped(frame).to_csv(path, index=False, quoting=quoting)
+
+
+def _changed(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    def cell(value: Any) -> Any:
+        return change(value) if isinstance(value, str) else value
+
+    texts = frame.select_dtypes(["object", "string"]).columns
+    return frame.assign(**{name: frame[name].map(cell) for name in texts})

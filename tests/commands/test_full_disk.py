@@ -1,0 +1,166 @@
+"""A disk that is full, or not to be written to: one sentence, and what was whole stays whole."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from aduni.files import written_whole
+
+SRC = Path(__file__).resolve().parents[2] / "src"
+
+# No file may grow beyond sys.argv[1] bytes; Python ignores the signal, and the write fails.
+LIMITED = """
+import resource, runpy, sys
+limit = int(sys.argv[1])
+del sys.argv[:2]
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+# A file system of its own in a name space of its own.
+TMPFS = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift && folder="$1" && shift && "$@"'
+
+QUICK = (
+    *("method=ce", "encoder.name=shufflenet_v2_x0_5", "sampler=none", "sampler.epoch_length=2"),
+    *("epochs=2", "batch_size=32", "num_workers=0", "trainer=cpu"),
+)
+
+
+def limited(limit: int, name: str, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", LIMITED, str(limit), str(SRC / f"{name}.py"), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def one_sentence(finished: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert finished.returncode == 1, finished.stderr
+    assert "Traceback" not in finished.stderr
+    sentence = finished.stderr.splitlines()[-1]
+    assert sentence.startswith("error: ")
+    for word in words:
+        assert word in sentence
+
+
+def nothing_half_written(run: Path) -> None:
+    assert not list(run.rglob("*.part"))
+    for file in run.rglob("*.ckpt"):
+        assert "state_dict" in torch.load(file, weights_only=True)
+    for file in run.rglob("*.csv"):
+        assert len(pd.read_csv(file))
+
+
+@pytest.fixture
+def resized(train) -> None:
+    """The cache is there before the disk is full."""
+    finished, _ = train("epochs=1", "method=ce", folder="before")
+    assert finished.status == 0, finished.err
+
+
+def options(cache: Path, run: Path) -> tuple[str, ...]:
+    return (*QUICK, f"dataset.cache_dir={cache}", f"hydra.run.dir={run}")
+
+
+def test_no_room_for_a_checkpoint(resized, cache, tmp_path):
+    run = tmp_path / "run"
+    finished = limited(300_000, "train", *options(cache, run), cwd=tmp_path)
+
+    one_sentence(finished, "ckpt")
+    nothing_half_written(run)
+    assert not list(run.rglob("*.ckpt"))
+    assert not (run / "metrics.json").exists()
+
+
+def test_no_room_for_the_split(resized, cache, tmp_path):
+    run = tmp_path / "run"
+    finished = limited(8_000, "train", *options(cache, run), cwd=tmp_path)
+
+    one_sentence(finished, "split.csv")
+    nothing_half_written(run)
+    assert not (run / "config.yaml").exists()
+
+
+def test_no_room_for_predictions(train, command, tmp_path):
+    _, run = train("epochs=1", "method=ce")
+    output = tmp_path / "again"
+    finished = limited(
+        20_000,
+        *("evaluate", f"ckpt={run}/checkpoints/best.ckpt", f"output={output}"),
+        cwd=SRC.parent,
+    )
+
+    one_sentence(finished, "predictions.csv")
+    assert not (output / "metrics.json").exists()
+    nothing_half_written(output)
+    again = command("evaluate", f"ckpt={run}/checkpoints/best.ckpt", f"output={output}")
+    assert again.status == 0, again.err
+
+
+def test_no_room_for_a_report(train, command, tmp_path):
+    _, run = train("epochs=1", "method=ce")
+    output = tmp_path / "report"
+    made = command("report", f"runs={run}", f"output={output}")
+    assert made.status == 0, made.err
+    before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    finished = limited(
+        4_000,
+        *("report", f"runs={run}", f"output={output}", "columns=[macro_auroc]"),
+        cwd=SRC.parent,
+    )
+
+    one_sentence(finished)
+    after = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    assert after == before
+
+
+@pytest.mark.slow
+def test_a_file_system_that_fills_up_in_mid_training(resized, cache, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["unshare", "-rm", "sh", "-c", TMPFS, "sh"]
+    if subprocess.run([*mount, "1m", disk, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    # A checkpoint takes 3 MB: that of the second epoch does not fit beside the first one's.
+    keep = f'"$@"; status=$?; cp -r {disk}/run {tmp_path}/kept; exit $status'
+    train = [sys.executable, str(SRC / "train.py"), *options(cache, disk / "run"), "epochs=40"]
+    finished = subprocess.run(
+        [*mount, "7m", disk, "sh", "-c", keep, "sh", *train],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+
+    one_sentence(finished)
+    nothing_half_written(tmp_path / "kept")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_is_not_to_be_written_to(train, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    finished, _ = train(folder="locked/run")
+
+    assert finished.status == 1
+    assert str(tmp_path / "locked") in finished.err
+    assert "permissions" in finished.err
+
+
+def test_no_room_for_the_history(train, monkeypatch):
+    def full(frame: pd.DataFrame, path: Path) -> None:
+        with written_whole(path) as temporary:
+            temporary.write_text("stage,epo")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("aduni.callbacks.write_csv", full)
+    finished, run = train("epochs=1")
+
+    assert finished.status == 1
+    where = run / "history.csv"
+    last = finished.err.splitlines()[-1]
+    assert last == f"error: {where}: No space left on device; free space there."
+    nothing_half_written(run)
+    assert not where.exists()

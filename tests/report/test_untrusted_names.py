@@ -1,0 +1,68 @@
+"""Names from a data set are text in whatever a report writes."""
+
+import html.parser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from aduni.report.build import build_report
+from aduni.report.definitions import Definition, Row
+from aduni.report.sources import Sources
+from hand_made import make_run
+
+SCRIPT = "<script>alert('x')</script>"
+ATTRIBUTE = '" onmouseover="alert(1)'
+FORMULA = "=cmd|'x'!A1"
+
+
+class Elements(html.parser.HTMLParser):
+    """Tags and the names of attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+@pytest.fixture
+def report(tmp_path) -> Path:
+    """Of two runs whose folders, classes, data set and row have such names."""
+    root = tmp_path / "out"
+    classes = (SCRIPT, ATTRIBUTE, FORMULA)
+    for fold in (0, 1):
+        folder = root / f"run{fold} <img src=x onerror=alert(1)>{ATTRIBUTE}"
+        labels = [0, 0, 1, 1, 2, 2]
+        make_run(
+            folder, labels=labels, predicted=labels, fold=fold, classes=classes, dataset="=<b>toy"
+        )
+    damaged = root / f"damaged {ATTRIBUTE} <script>"
+    damaged.mkdir()
+    (damaged / "metrics.json").write_text("{")
+    definition = Definition(
+        title=SCRIPT, rows=(Row(name=FORMULA, overrides=("method=ce", "sampler=none")),)
+    )
+    definitions = {"methods": definition, "sampling": definition}
+    return build_report(Sources(root, root, definitions), "stamp").parent
+
+
+def test_the_page_takes_no_name_for_markup(report):
+    page = Elements((report / "index.html").read_text())
+
+    assert page.tags.count("script") == 1  # the page's own
+    assert not {"onmouseover", "onerror"} & page.attributes
+    assert "b" not in page.tags
+
+
+def test_no_cell_of_a_table_is_a_formula(report):
+    for file in sorted((report / "tables").glob("*.csv")):
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+        for column in frame.columns:
+            if pd.to_numeric(frame[column], errors="coerce").isna().any():
+                assert not frame[column].str.startswith(("=", "+", "@")).any(), (file, column)
+    assert f"'{FORMULA}" in (report / "tables" / "tables.csv").read_text()

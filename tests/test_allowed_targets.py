@@ -1,0 +1,155 @@
+"""What a stored configuration may build, and what it may not even import."""
+
+import sys
+
+import pytest
+from omegaconf import OmegaConf
+
+from aduni.config import GROUPS, Settings, read_settings
+from aduni.errors import UserError
+from aduni.stored import read_stored
+from composing import options, settings_of
+
+OWN = """
+from aduni.methods.softmax import Softmax
+from os import system
+
+class Own(Softmax):
+    pass
+"""
+
+FOREIGN = (
+    "os.system",
+    "builtins.eval",
+    "subprocess.Popen",
+    "hydra.utils.get_method",
+    "torch.load",
+    "torch.hub.load",
+    "own_method.Own",
+    # Within reach of ours, but not ours.
+    "aduni.data.cache.np.load",
+    "aduni.data.cache.np.lib.npyio.NpzFile",
+    "aduni.provenance.subprocess.run",
+    "aduni.methods.aduni.torch.load",
+    "aduni.losses.softmax.functional.cross_entropy",
+    "aduni.methods.softmax.Softmax.load_state_dict",
+    "aduni.losses.softmax.cross_entropy.__globals__.get",
+    # Ours, but no part of a run's settings.
+    "aduni.files.write_json",
+    "aduni.data.splits.read_split",
+    "aduni.data.cache",
+    "aduni.methods.gone.Gone",
+    "albumentations.load",
+    "albumentations.from_dict",
+    "albumentations.core.serialization.get_shortest_class_fullname",
+    "pytorch_lightning.trainer.trainer.os.system",
+    "${oc.env:HOME}",
+    "aduni.methodsx.Evil",
+)
+
+
+@pytest.fixture
+def content() -> dict:
+    """Plain values, as a run folder holds them."""
+    return settings_of("dataset=aptos").model_dump()
+
+
+@pytest.fixture
+def own_method(tmp_path, monkeypatch):
+    """A method that lies outside the package."""
+    (tmp_path / "own_method.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("own_method", None)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_of_the_project_is_allowed(group, tmp_path):
+    for option in options(group):
+        settings = settings_of(f"{group}={option}")
+        assert read_stored(settings.model_dump(), tmp_path, []) == settings
+
+
+@pytest.mark.parametrize("target", FOREIGN)
+def test_anything_else_is_refused_by_name(target, content, refusal, tmp_path):
+    content["dataset"]["augment"][0]["shear"] = [{"x": {"_target_": target}}]
+
+    words = (tmp_path / "config.yaml", target, "dataset.augment.0.shear.0.x")
+    refusal(lambda: read_stored(content, tmp_path / "config.yaml", []), *words)
+
+
+@pytest.mark.parametrize("group", ["method", "dataset", "trainer", "logger", "encoder", "names"])
+def test_no_group_is_passed_over(group, content, refusal, tmp_path):
+    content[group] = {"_target_": "os.system", "command": "true"}
+
+    refusal(lambda: read_stored(content, tmp_path, []), "os.system", f"{group}._target_")
+
+
+def test_a_target_is_a_name(content, refusal, tmp_path):
+    content["method"]["_target_"] = ["os", "system"]
+
+    refusal(lambda: read_stored(content, tmp_path, []), "method._target_")
+
+
+@pytest.mark.parametrize("key", ["_args_", "_recursive_", "_convert_"])
+def test_hydras_other_keys_are_refused(key, content, refusal, tmp_path):
+    content["dataset"]["augment"][0][key] = ["true"]
+
+    refusal(lambda: read_stored(content, tmp_path, []), f"dataset.augment.0.{key}", "remove it")
+
+
+@pytest.mark.parametrize(
+    "value", ["${oc.env:ADUNI_SECRET}", "x ${oc.env:ADUNI_SECRET}", "${lr}", "${run_dir:.,.}"]
+)
+def test_interpolations_are_refused_unresolved(value, content, refusal, tmp_path, monkeypatch):
+    monkeypatch.setenv("ADUNI_SECRET", "hush")
+    content["dataset"]["root"] = value
+
+    message = refusal(lambda: read_stored(content, tmp_path, []), f"dataset.root={value}")
+    assert "hush" not in message
+
+
+def test_a_refused_module_is_not_imported(content, own_method, tmp_path):
+    content["method"]["_target_"] = "own_method.Own"
+
+    with pytest.raises(UserError, match=r"add trust=\[own_method\]"):
+        read_stored(content, tmp_path, [])
+    assert "own_method" not in sys.modules
+
+
+def test_the_command_line_can_trust_a_package_and_no_more_than_it(content, own_method, tmp_path):
+    content["method"]["_target_"] = "own_method.Own"
+    assert read_stored(content, tmp_path, ["own_method"]).method == content["method"]
+
+    content["method"]["_target_"] = "own_method.system"
+    with pytest.raises(UserError, match=r"own_method\.system"):
+        read_stored(content, tmp_path, ["own_method"])
+
+
+def test_a_file_cannot_say_whom_to_trust(content, own_method, tmp_path):
+    content["method"]["_target_"] = "own_method.Own"
+    content["trust"] = ["own_method"]
+
+    with pytest.raises(UserError, match=r"own_method\.Own"):
+        read_stored(content, tmp_path, [])
+
+
+def test_trust_is_not_stored():
+    settings = settings_of("trust=[own_method]")
+
+    assert settings.trust == ["own_method"]
+    assert "trust" not in settings.model_dump()
+
+
+def test_settings_of_another_version_are_named(content, refusal, tmp_path):
+    del content["momentum"]
+
+    refusal(lambda: read_stored(content, tmp_path, []), tmp_path, "start a new run")
+
+
+def test_the_command_line_may_build_what_its_author_chose(own_method):
+    settings = settings_of("method=ce").model_dump()
+    settings["method"]["_target_"] = "own_method.Own"
+
+    settings = read_settings(OmegaConf.create(settings))
+    assert isinstance(settings, Settings)

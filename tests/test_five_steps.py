@@ -1,0 +1,212 @@
+"""Five optimiser steps on two and on four processes against one on the joined batches.
+
+Batches are those of up-sampling: 126 images of seven classes at batch_size=128, so that four
+processes hold 32, 32, 31 and 31. Batch norm is frozen: its own statistics are per process by
+design. Agreement is asked to 1e-9 in float64, and to 1e-4 (relative or absolute) in float32.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+from torch import Tensor, multiprocessing, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from aduni import schedules
+from aduni.batch import Batch
+from aduni.data.draws import TrainingDraws
+from aduni.data.samplers import Upsample
+from aduni.distributed import gather, rank, world_size
+from aduni.losses.softmax import cross_entropy
+from aduni.methods.aduni import AdUni
+from aduni.methods.balms import BALMS
+from aduni.methods.base import Method, Stage, Task
+from aduni.methods.cicl import CICL
+from aduni.methods.ldam import LDAM
+from aduni.methods.paco import PaCo
+
+STEPS = 5
+METHODS = ["aduni", "paco", "cicl", "ldam", "balms"]
+TYPES = {"float64": (torch.float64, 1e-9), "float32": (torch.float32, 1e-4)}
+COUNTS = np.array([120, 60, 40, 30, 20, 15, 8])
+SHARES = {2: [63, 63], 4: [32, 32, 31, 31]}
+
+pytestmark = pytest.mark.slow
+
+
+class FrozenNorm(nn.BatchNorm2d):
+    """Normalises by what it starts with."""
+
+    def train(self, mode: bool = True) -> "FrozenNorm":
+        return super().train(False)
+
+
+class SmallEncoder(nn.Module):
+    """Convolution, batch norm, pooling."""
+
+    features = 6
+
+    def __init__(self) -> None:
+        super().__init__()
+        norm = FrozenNorm(self.features)
+        nn.init.uniform_(norm.running_mean, -0.2, 0.2)
+        nn.init.uniform_(norm.running_var, 0.5, 1.5)
+        self.body = nn.Sequential(
+            nn.Conv2d(3, self.features, 3), norm, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.body(images.to(self.body[0].weight) / 255)
+        return features
+
+
+class Loss(nn.Module):
+    """What a process steps by; DDP averages the gradients of what goes through its forward."""
+
+    def __init__(self, method: Method) -> None:
+        super().__init__()
+        self.method = method
+        stage = stage_of(method)
+        for name, module in method.named_children():
+            module.requires_grad_(name in (stage.trainable or [name]) and name != "meta_sampler")
+
+    def forward(self, batch: Batch) -> Tensor:
+        loss: Tensor = stage_of(self.method).loss(batch, 0)["loss"]
+        return loss
+
+
+def stage_of(method: Method) -> Stage:
+    """The one whose loss is the method's own."""
+    return method.stages[-1 if isinstance(method, BALMS) else 0]
+
+
+def make_method(name: str, dtype: torch.dtype) -> Method:
+    """The same weights in every process."""
+    torch.manual_seed(0)
+    counts = torch.from_numpy(COUNTS).float()
+    task = Task(counts, torch.full((1, len(counts)), 1 / len(counts)), epochs=1)
+    encoder: Any = SmallEncoder()
+    sizes: Any = {"hidden": 8, "embedding": 5, "dropout": 0.0}
+    methods: dict[str, Any] = {
+        "aduni": lambda: AdUni(encoder, task, schedules.constant, **sizes),
+        # The third batch runs over the queue's end.
+        "paco": lambda: PaCo(
+            encoder, task, schedules.constant, queue_size=300, momentum=0.9, **sizes
+        ),
+        "cicl": lambda: CICL(encoder, task, **sizes),
+        "ldam": lambda: LDAM(encoder, task, defer_until=0.0),
+        "balms": lambda: BALMS(encoder, task, loss=cross_entropy, dropout=0.0),
+    }
+    method: Method = methods[name]().to(dtype)
+    return method.train()
+
+
+def draws() -> TrainingDraws:
+    labels = np.repeat(np.arange(len(COUNTS)), COUNTS)
+    return TrainingDraws(
+        Upsample(), np.arange(len(labels)), labels, epochs=1, seed=3, batch_size=128
+    )
+
+
+def make_batch(rows: list[int], name: str) -> Batch:
+    """An image follows from its row alone."""
+    pixels = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (2, int(COUNTS.sum()), 3, 6, 6), generator=pixels).byte()
+    labels = torch.from_numpy(np.repeat(np.arange(len(COUNTS)), COUNTS))
+    views = images[: 1 if name in ("ldam", "balms") else 2, rows]
+    return Batch(views, labels[rows], torch.tensor(rows))
+
+
+def five_steps(name: str, dtype: torch.dtype, batches: list[list[int]]) -> dict[str, Any]:
+    """Losses of all steps, gradients of the last, and what the method is afterwards."""
+    method = make_method(name, dtype)
+    torch.manual_seed(rank())  # random numbers of the process's own, as in a training
+    loss_of: nn.Module = Loss(method)
+    if world_size() > 1:
+        # DDP would hand the first process's queue to the others.
+        loss_of = DistributedDataParallel(loss_of, broadcast_buffers=False)
+    learned = {key: value for key, value in method.named_parameters() if value.requires_grad}
+    optimiser = torch.optim.SGD(learned.values(), lr=0.1, momentum=0.9)
+    losses = []
+    for rows in batches:
+        optimiser.zero_grad()
+        loss = loss_of(make_batch(rows, name))
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    gradients = {key: value.grad for key, value in learned.items()}
+    state = {key: value for key, value in method.state_dict().items() if torch.is_tensor(value)}
+    return {"losses": losses, "gradients": gradients, "state": state}
+
+
+def work(number: int, count: int, folder: Path) -> None:
+    """One process of several."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder / 'meeting'}", rank=number, world_size=count
+    )
+    own = [[draw.row for draw in share] for share in list(draws())[:STEPS]]
+    found: dict[str, Any] = {
+        f"{name} {kind}": five_steps(name, dtype, own)
+        for name in METHODS
+        for kind, (dtype, _) in TYPES.items()
+    }
+    found["rows"] = own
+    found["joined"] = [gather(torch.tensor(rows)).tolist() for rows in own]
+    torch.save(found, folder / f"{number}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module", params=SHARES)
+def processes(request, tmp_path_factory) -> Iterator[list[dict[str, Any]]]:
+    """What each found; starting them takes seconds, so all methods share them."""
+    count = request.param
+    folder = tmp_path_factory.mktemp(f"{count}_ranks")
+    multiprocessing.spawn(work, args=(count, folder), nprocs=count)
+    return [torch.load(folder / f"{number}.pt") for number in range(count)]
+
+
+def test_the_shares_differ_by_one_and_join_to_the_batches_of_one_process(processes):
+    whole = [[draw.row for draw in batch] for batch in list(draws())[:STEPS]]
+
+    for step, batch in enumerate(whole):
+        shares = [found["rows"][step] for found in processes]
+        assert [len(share) for share in shares] == SHARES[len(processes)]
+        joined = [row for share in shares for row in share]
+        assert sorted(joined) == sorted(batch)
+        assert all(found["joined"][step] == joined for found in processes)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("name", METHODS)
+def test_loss_gradients_and_weights_are_those_of_one_process(processes, name, kind):
+    dtype, tolerance = TYPES[kind]
+    expected = five_steps(name, dtype, processes[0]["joined"])
+    found = [each[f"{name} {kind}"] for each in processes]
+    before = make_method(name, dtype).state_dict()
+
+    losses = np.mean([each["losses"] for each in found], axis=0)
+    np.testing.assert_allclose(losses, expected["losses"], rtol=tolerance, atol=tolerance)
+    assert any(value.abs().max() > 1e-3 for value in expected["gradients"].values())
+    moved = [key for key, value in expected["state"].items() if not value.equal(before[key])]
+    assert len(moved) >= 2
+    for each in found:
+        for part in ("gradients", "state"):
+            assert each[part].keys() == expected[part].keys()
+            for key, value in expected[part].items():
+                torch.testing.assert_close(
+                    each[part][key], value, rtol=tolerance, atol=tolerance, msg=f"{part} {key}"
+                )
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_all_processes_hold_the_same_queue(processes, kind):
+    states = [each[f"paco {kind}"]["state"] for each in processes]
+
+    for key in ("memory.keys", "memory.labels", "memory._extra_state"):
+        assert all(state[key].equal(states[0][key]) for state in states)
+    assert int(states[0]["memory._extra_state"]) == STEPS * 126
