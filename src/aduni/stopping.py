@@ -50,6 +50,7 @@ def stoppable(last_words: Callable[[int], None]) -> Iterator[None]:
     finally:
         over.set()
         signal.set_wakeup_fd(earlier)
+        theirs.shutdown(socket.SHUT_RDWR)  # forked loaders hold copies of it
         theirs.close()
         watch.join()
         ours.close()

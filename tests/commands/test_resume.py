@@ -220,3 +220,24 @@ def test_a_damaged_configuration_is_refused(train):
 
     assert finished.status == 1
     assert "config.yaml is not readable as YAML" in finished.err
+
+
+@pytest.mark.parametrize("method", ["aduni", "paco"])
+def test_a_truncated_newest_checkpoint_changes_no_result(train, metrics, method):
+    options = ("epochs=3", f"method={method}")
+    _, whole = train(*options, folder="whole")
+    _, run = train(*options)
+    (run / "metrics.json").unlink()
+    last = run / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:-1000])
+    finished, _ = train(*options, "resume=auto")
+
+    sentence = "damaged; the run goes on from previous.ckpt."
+    assert finished.status == 0, finished.err
+    assert [line.endswith(sentence) for line in finished.err.splitlines()].count(True) == 1
+    assert (run / "train.log").read_text().count(sentence) == 1
+    assert metrics(run) == metrics(whole)
+    first, second = _weights(whole), _weights(run)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    histories = [pd.read_csv(path / "history.csv").drop(columns="seconds") for path in (whole, run)]
+    pd.testing.assert_frame_equal(*histories)

@@ -99,7 +99,8 @@ def _call(overrides: list[str], folder: RunFolder, environment: dict[str, str]) 
         )
         try:
             return process.wait()
-        except KeyboardInterrupt:  # the training has received it too, and writes its last words
+        except KeyboardInterrupt:  # of Ctrl-C the training knows, of SIGTERM to this process not
+            process.terminate()
             process.wait(timeout=60)
             raise
 
@@ -109,7 +110,8 @@ def _settle(folder: RunFolder, status: int) -> None:
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     if status == 0:
-        folder.checkpoint("last").unlink(missing_ok=True)  # nothing is left to resume
+        for name in ("last", "previous"):  # nothing is left to resume
+            folder.checkpoint(name).unlink(missing_ok=True)
         macro_f1 = read_json(folder.metrics)["test"]["macro_f1"]
         print(f"{folder.path.name}: macro F1 {macro_f1:.3f}", flush=True)
     elif not is_locked(folder.lock):
