@@ -59,6 +59,7 @@ def own_method(tmp_path, monkeypatch):
     """A method that lies outside the package."""
     (tmp_path / "own_method.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_method", raising=False)  # another test's
     yield
     sys.modules.pop("own_method", None)
 

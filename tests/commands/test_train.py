@@ -39,6 +39,7 @@ def test_a_run_leaves_everything_behind(finished_run):
         "split.csv",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
+        "checkpoints/previous.ckpt",
         "history.csv",
         "predictions.csv",
         "metrics.json",
