@@ -105,6 +105,8 @@ def _left(run: Path) -> dict[str, object]:
         "history": pd.read_csv(run / "history.csv").drop(columns="seconds").to_csv(),
     }
     for file in sorted(run.rglob("*.ckpt")):
+        if file.name == "previous.ckpt":  # a spare: a kill at its last renaming leaves an older one
+            continue
         content = torch.load(file, weights_only=True)
         name = str(file.relative_to(run))
         left[f"{name} epoch"] = content["epoch"]
