@@ -12,6 +12,12 @@ from aduni.errors import UserError
 AUTO = "auto"
 """In place of a run to continue: the one in the job's folder, if there is one."""
 
+WITHOUT_EFFECT = (
+    *("resume", "verbose", "num_workers", "data_on_gpu"),
+    *("dataset.root", "dataset.cache_dir"),
+)
+"""Keys of config.yaml that no figure depends on."""
+
 PATIENCE = 5
 """Seconds to wait for a lock: whoever asks whether a run is running holds it for a moment."""
 

@@ -9,13 +9,10 @@ from omegaconf import OmegaConf
 from aduni.config import Settings
 from aduni.errors import UserError
 from aduni.files import read_yaml
-from aduni.results import AUTO, RunFolder, run_dir
+from aduni.results import AUTO, WITHOUT_EFFECT, RunFolder, run_dir
 from aduni.stored import read_stored
 
-FREE = (
-    *("resume", "verbose", "num_workers", "data_on_gpu", "dataset.root", "dataset.cache_dir"),
-    *("trainer.devices", "trainer.num_nodes"),
-)
+FREE = (*WITHOUT_EFFECT, "trainer.devices", "trainer.num_nodes")
 """Keys that may differ from the stored ones: results do not depend on them, or on the number of
 processes in their last digits alone."""
 

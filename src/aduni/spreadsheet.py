@@ -28,11 +28,12 @@ def restored(frame: pd.DataFrame) -> pd.DataFrame:
 
 def save_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a table, escaped, so that `restored` of what pandas reads is the table."""
-    texts = escaped(frame).select_dtypes(["object", "string"])
+    frame = escaped(frame)
+    texts = frame.select_dtypes(["object", "string"])
     # Python 3.11 leaves a carriage return without quotes, and a reader ends the line there.
     returns = texts.map(lambda value: "\r" in str(value)).to_numpy().any()
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
-    escaped(frame).to_csv(path, index=False, quoting=quoting)
+    frame.to_csv(path, index=False, quoting=quoting)
 
 
 def _changed(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:

@@ -9,21 +9,12 @@ from typing import Any, NamedTuple
 
 from aduni.report.runs import Run
 from aduni.report.tables import Table, title_of
+from aduni.results import WITHOUT_EFFECT
 
 NO_ACCOUNT = (
-    *(
-        "names.*",
-        "fold",
-        "seed",
-        "num_workers",
-        "data_on_gpu",
-        "save_features",
-        "logger*",
-        "resume",
-        "verbose",
-    ),
-    *("dataset.root", "dataset.cache_dir", "protocol.split_file", "protocol.caveat"),
-    "trainer.accelerator",
+    *WITHOUT_EFFECT,
+    *("names.*", "fold", "seed", "save_features", "logger*"),
+    *("protocol.split_file", "protocol.caveat", "trainer.accelerator"),
 )
 """Keys of a configuration that no figure depends on, or that are seen elsewhere."""
 BETWEEN_ROWS = ("method.*", "alpha.*", "sampler._target_")

@@ -97,12 +97,22 @@ def _call(overrides: list[str], folder: RunFolder, environment: dict[str, str]) 
             stdout=console,
             stderr=subprocess.STDOUT,
         )
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # of Ctrl-C the training knows, of SIGTERM to this process not
-            process.terminate()
-            process.wait(timeout=60)
-            raise
+        return ended(process, patience=60)
+
+
+def ended(process: "subprocess.Popen[bytes]", patience: float) -> int:
+    """Exit status of a child; an interruption reaches it, and its last words are waited for.
+
+    Args:
+        process: the child.
+        patience: seconds for its last words.
+    """
+    try:
+        return process.wait()
+    except KeyboardInterrupt:  # of Ctrl-C the child knows, of SIGTERM to this process it does not
+        process.terminate()
+        process.wait(timeout=patience)
+        raise
 
 
 def _settle(folder: RunFolder, status: int) -> None:

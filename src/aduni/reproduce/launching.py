@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aduni.errors import UserError
 from aduni.plan import Plan, PlannedRun, run_folder, state_of
-from aduni.reproduce.jobs import INTERRUPTED
+from aduni.reproduce.jobs import INTERRUPTED, ended
 
 REPRODUCE = Path(__file__).resolve().parents[2] / "reproduce.py"
 PATIENCE = 2  # seconds between two looks at what another process trains
@@ -55,12 +55,7 @@ def _launch(root: Path, identities: list[str], overrides: list[str]) -> None:
     quoted = ",".join(f"'{identity}'" for identity in identities)  # one may look like a number
     jobs = [f"job={quoted}", f"hydra.sweep.dir={root / '.jobs'}"]
     command = [sys.executable, str(REPRODUCE), "--multirun", *jobs, *overrides]
-    process = subprocess.Popen(command)
-    try:
-        status = process.wait()
-    except KeyboardInterrupt:  # the jobs have received it too
-        process.wait(timeout=120)
-        raise
+    status = ended(subprocess.Popen(command), patience=120)
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     if status:

@@ -14,11 +14,9 @@ from aduni.plan import Plan, PlannedRun, read_plan
 from aduni.report.definitions import Row
 from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.splits import SplitHashes
+from aduni.results import WITHOUT_EFFECT
 
-OF_NO_ACCOUNT = (
-    *("num_workers", "data_on_gpu", "save_features", "logger", "resume", "verbose"),
-    *("dataset.root", "dataset.cache_dir", "trainer.accelerator"),
-)
+OF_NO_ACCOUNT = (*WITHOUT_EFFECT, "save_features", "logger", "trainer.accelerator")
 """Keys that may differ between two runs that are the same: no figure depends on them."""
 
 
