@@ -9,7 +9,7 @@ with quick_imports():
 
     from aduni.command import run_command, task
     from aduni.config import build
-    from aduni.data.module import Loading
+    from aduni.data.loading import Loading
     from aduni.prepare import prepare, read_prepare_settings
 
 

@@ -16,7 +16,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from aduni.config import build
-from aduni.data.module import ImageDataModule, Loading
+from aduni.data.loading import Loading
+from aduni.data.module import ImageDataModule
 from aduni.data.samplers import InstanceBalanced
 from aduni.data.splits import Protocol
 from aduni.errors import UserError

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from aduni.config import build
-from aduni.data.module import ImageDataModule, Loading
+from aduni.data.loading import Loading
+from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Sampler
 from aduni.methods.base import Method, Task
 from aduni.models.encoder import Encoder

@@ -10,7 +10,8 @@ from pytorch_lightning import seed_everything
 
 from aduni.config import Settings, build
 from aduni.data.cache import usable_cpus
-from aduni.data.module import ImageDataModule, Loading
+from aduni.data.loading import Loading
+from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Sampler
 from aduni.files import read_json, write_csv, write_json, write_npz, write_yaml
 from aduni.methods.base import Method, Task

@@ -92,7 +92,7 @@ class Training:
             if self.logger:
                 self.logger.finalize("success")  # counts the stages, of which this is one
         else:
-            self._draw(number, stage)
+            self._draw(number, stage, first_epoch=0 if reached is None else reached + 1)
             self.method.train()  # the learner freezes what the stage does not train
             trainer.fit(
                 self._learner(number, stage),
@@ -104,11 +104,12 @@ class Training:
         load_weights(self.method, chosen)
         return int(chosen["epoch"])
 
-    def _draw(self, number: int, stage: Stage) -> None:
+    def _draw(self, number: int, stage: Stage, first_epoch: int = 0) -> None:
         self.data.begin_stage(
             stage.sampler or build(self.settings.sampler),
             views=stage.views,
             epochs=stage.epochs,
+            first_epoch=first_epoch,
             number=number,
             least_of_class=stage.least_of_class,
         )

@@ -18,7 +18,7 @@ WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "stopped by SIGTERM"}
 def stop(root, quick, cache, tmp_path):
     """Sends a signal to a training after its first epoch: (status, errors, seconds it took)."""
 
-    def call(number: int, history, *overrides: str, options=()) -> tuple[int, str, float]:
+    def call(number: int, run, *overrides: str, options=()) -> tuple[int, str, float]:
         training = subprocess.Popen(
             [
                 *(sys.executable, str(root / "src" / "train.py"), *options, *quick),
@@ -32,7 +32,7 @@ def stop(root, quick, cache, tmp_path):
         )
         try:
             limit = time.monotonic() + PATIENCE
-            while not history.exists():
+            while not (run / "checkpoints" / "last.ckpt").exists():
                 assert training.poll() is None
                 assert time.monotonic() < limit
                 time.sleep(0.05)
@@ -58,7 +58,7 @@ def _check(stopped, number: int, run) -> None:
 @pytest.mark.parametrize("number", WORDS)
 def test_a_stopped_training_says_how_it_is_continued(stop, tmp_path, number):
     run = tmp_path / "run"
-    stopped = stop(number, run / "history.csv", "epochs=1000", f"hydra.run.dir={run}")
+    stopped = stop(number, run, "epochs=1000", f"hydra.run.dir={run}")
 
     _check(stopped, number, run)
 
@@ -68,7 +68,7 @@ def test_a_stopped_training_says_how_it_is_continued(stop, tmp_path, number):
 def test_a_stopped_training_goes_on_as_if_it_had_not_been(stop, train, metrics, tmp_path, number):
     options = ("epochs=8", "num_workers=1")
     run = tmp_path / "stopped"
-    _check(stop(number, run / "history.csv", *options, f"hydra.run.dir={run}"), number, run)
+    _check(stop(number, run, *options, f"hydra.run.dir={run}"), number, run)
     assert not (run / "metrics.json").exists()
     finished, _ = train(*options, "resume=auto", folder="stopped")
     _, whole = train(*options, folder="whole")
@@ -82,7 +82,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(stop, train, metrics, 
 def test_a_sweep_stops_with_its_job(stop, tmp_path, number):
     first, second = (tmp_path / f"{job}_digits_aduni_fold{job}_seed0" for job in (0, 1))
     jobs = ("epochs=1000", "fold=0,1", f"hydra.sweep.dir={tmp_path}")
-    _check(stop(number, first / "history.csv", *jobs, options=["-m"]), number, first)
+    _check(stop(number, first, *jobs, options=["-m"]), number, first)
 
     assert not second.exists()
 
@@ -93,7 +93,7 @@ def test_two_processes_stop_together(stop, tmp_path, number):
     run = tmp_path / "run"
     processes = ("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu")
     options = (*processes, "epochs=1000", f"hydra.run.dir={run}")
-    _check(stop(number, run / "history.csv", *options), number, run)
+    _check(stop(number, run, *options), number, run)
 
 
 def _interrupt(*_, **__):

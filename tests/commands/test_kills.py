@@ -68,7 +68,7 @@ def server(tmp_path_factory):
     root = Path(__file__).resolve().parents[2]
     options = (
         *("encoder.name=squeezenet1_1", "sampler=none", "sampler.epoch_length=2", "epochs=3"),
-        *("dataset.image_size=32", "batch_size=40", "num_workers=0", "trainer=cpu"),
+        *("dataset.image_size=32", "batch_size=40", "num_workers=1", "trainer=cpu"),
         f"dataset.cache_dir={tmp_path_factory.mktemp('cache')}",
     )
     made = Server(root, options)

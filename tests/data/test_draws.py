@@ -13,7 +13,7 @@ from torch import Tensor
 from aduni.batch import Batch
 from aduni.data.digits import Digits
 from aduni.data.draws import Draw, EvaluationRows, TrainingDraws, repeats
-from aduni.data.module import Loading
+from aduni.data.loading import Loading
 from aduni.data.samplers import Balanced, InstanceBalanced, Sampler, Upsample
 from aduni.data.splits import Protocol
 
@@ -191,6 +191,19 @@ def test_a_trainer_draws_other_images_and_other_views_in_every_epoch(tmp_path):
     assert [(epoch, batch.indices.tolist()) for epoch, batch in here] == expected
     assert [(epoch, batch.indices.tolist()) for epoch, batch in in_a_worker] == expected
     for (_, one), (_, other) in zip(here, in_a_worker, strict=True):
+        assert torch.equal(one.views, other.views)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_resumed_stage_draws_what_its_first_epoch_draws(tmp_path, workers):
+    """Workers fetch once there is an iterator, which is before the trainer tells the epoch."""
+    sampler = InstanceBalanced(epoch_length=3)
+    whole = [batch for epoch, batch in fit(digits(tmp_path, 0), sampler) if epoch == 2]
+    data = digits(tmp_path, workers)
+    data.begin_stage(sampler, views=1, epochs=3, first_epoch=2)
+
+    for one, other in zip(whole, data.train_dataloader(), strict=True):
+        assert torch.equal(one.indices, other.indices)
         assert torch.equal(one.views, other.views)
 
 

@@ -37,6 +37,8 @@ class TrainingDraws(TorchSampler[list[Draw]]):
         epochs: T, the stage's length.
         seed: of the run.
         batch_size: of all ranks together.
+        first_epoch: where a resumed stage goes on. Loaders with workers ask for its first batches
+            before the trainer tells the epoch.
         least_of_class: images of each class that every batch must hold.
 
     Raises:
@@ -52,11 +54,12 @@ class TrainingDraws(TorchSampler[list[Draw]]):
         epochs: int,
         seed: int,
         batch_size: int,
+        first_epoch: int = 0,
         least_of_class: int = 0,
     ) -> None:
         self._sampler, self._rows, self._labels = sampler, rows, labels
         self._epochs, self._seed, self._batch_size = epochs, seed, batch_size
-        self._epoch = 0
+        self._epoch = first_epoch
         batches = self._batches()
         self._length = len(batches)
         self._check(batches, least_of_class)

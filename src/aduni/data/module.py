@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import albumentations as A
 import numpy as np
@@ -19,44 +19,15 @@ from pytorch_lightning import LightningDataModule
 from aduni.batch import Batch
 from aduni.data.batch_views import RawBatch
 from aduni.data.cache import ImageCache, build_cache, open_rgb, source_key
-from aduni.data.device_images import DataOnGpu
 from aduni.data.download import Archive
 from aduni.data.draws import EvaluationRows, TrainingDraws
 from aduni.data.loaders import Loader, lost_worker, view_loaders
+from aduni.data.loading import Loading
 from aduni.data.samplers import Ints, Sampler
 from aduni.data.splits import Protocol, check_parts, group_rows, read_split, split_frame, split_hash
 from aduni.data.tables import ImageTable
-from aduni.errors import UserError
 
 EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Loading:
-    """How a run reads its data.
-
-    Attributes:
-        batch_size: images of a training batch, all processes together.
-        num_workers: loader processes; 0 loads in the training process.
-        seed: of the run.
-        fold: the test fold.
-        augment: image by image in the loader (cpu), or whole batches where the model is (gpu).
-        data_on_gpu: whether all images are kept on a GPU; auto: in less than half its free memory.
-
-    Raises:
-        UserError: the last two contradict each other.
-    """
-
-    batch_size: int
-    num_workers: int
-    seed: int
-    fold: int
-    augment: Literal["cpu", "gpu"] = "cpu"
-    data_on_gpu: DataOnGpu = "auto"
-
-    def __post_init__(self) -> None:
-        if self.data_on_gpu is True and self.augment == "cpu":
-            raise UserError("data_on_gpu=true serves augment=gpu alone; set augment=gpu as well.")
 
 
 class ImageDataModule(LightningDataModule):
@@ -193,7 +164,14 @@ class ImageDataModule(LightningDataModule):
             self._loaders.fill(self.cache, self._device)
 
     def begin_stage(
-        self, sampler: Sampler, *, views: int, epochs: int, number: int = 0, least_of_class: int = 0
+        self,
+        sampler: Sampler,
+        *,
+        views: int,
+        epochs: int,
+        first_epoch: int = 0,
+        number: int = 0,
+        least_of_class: int = 0,
     ) -> None:
         """Say what the next `train_dataloader` is to draw; raises UserError if it cannot.
 
@@ -201,6 +179,7 @@ class ImageDataModule(LightningDataModule):
             sampler: decides the batches.
             views: V.
             epochs: T, the stage's length.
+            first_epoch: where a resumed stage goes on.
             number: of the stage; later ones must not repeat the first one's draws and views.
             least_of_class: images of each class that every batch must hold.
         """
@@ -216,6 +195,7 @@ class ImageDataModule(LightningDataModule):
             epochs=epochs,
             seed=seed,
             batch_size=loading.batch_size,
+            first_epoch=first_epoch,
             least_of_class=least_of_class,
         )
         self._stage = _StageData(draws, views, seed)
