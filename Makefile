@@ -54,7 +54,7 @@ types: setup ## check types
 
 lock: ## write requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-		--extra dev --extra sweep --python-version 3.11 --custom-compile-command "make lock" \
+		--extra dev --extra sweep --extra export --extra medmnist --python-version 3.11 --custom-compile-command "make lock" \
 		--output-file requirements.lock $(ARGS) pyproject.toml
 
 clean: ## remove the environment and the tools' caches, but no data and no results

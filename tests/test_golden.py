@@ -12,8 +12,8 @@ import pytest
 import torch
 from pytorch_lightning import seed_everything
 
+from aduni.assembly import build_data, build_method
 from aduni.config import build
-from aduni.run import build_data, build_method
 from composing import settings_of
 
 GOLDEN = Path(__file__).with_name("golden_losses.json")
@@ -36,7 +36,7 @@ def losses(cache_dir: Path) -> list[float]:
     )
     seed_everything(0, verbose=False)
     data = build_data(settings)
-    method = build_method(settings, data).double()
+    method = build_method(settings, data.training_counts).double()
     (stage,) = method.stages
     data.begin_stage(build(settings.sampler), views=stage.views, epochs=stage.epochs)
     optimiser = torch.optim.SGD(method.parameters(), lr=0.001, momentum=0.9)

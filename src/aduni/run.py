@@ -5,23 +5,21 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-import torch
+import pandas as pd
 from pytorch_lightning import seed_everything
 
+from aduni.assembly import build_data, build_method
+from aduni.calibration import Calibration, fit_calibration
 from aduni.config import Settings, build
-from aduni.data.cache import usable_cpus
-from aduni.data.loading import Loading
 from aduni.data.module import ImageDataModule
-from aduni.data.samplers import Sampler
 from aduni.files import read_json, write_csv, write_json, write_npz, write_yaml
-from aduni.methods.base import Method, Task
 from aduni.out_of_memory import memory_explained, smaller_batch
 from aduni.predictions import predict_parts, training_features
 from aduni.processes import is_first_process
 from aduni.provenance import provenance
 from aduni.ranks import ended_together
 from aduni.results import RunFolder
-from aduni.scores import evaluate_predictions, training_speed
+from aduni.scores import evaluate_predictions, probability_column, training_speed
 from aduni.training import Training
 
 log = logging.getLogger(__name__)
@@ -54,7 +52,7 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     seed_everything(settings.seed, workers=False, verbose=False)
     data = build_data(settings)
     data.prepare_data()
-    method = build_method(settings, data)
+    method = build_method(settings, data.training_counts)
     if is_first_process() and not settings.resume:
         _write_inputs(settings, folder, data)
     training = Training(settings, folder, data, method, _dashboard(settings, folder))
@@ -64,36 +62,6 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     finally:
         if training.logger:
             training.logger.close()
-
-
-def build_data(settings: Settings) -> ImageDataModule:
-    """The data set under its protocol."""
-    workers = settings.num_workers
-    loading = Loading(
-        batch_size=settings.batch_size,
-        num_workers=min(usable_cpus() - 1, 8) if workers is None else workers,
-        seed=settings.seed,
-        fold=settings.fold,
-        augment=settings.augment,
-        data_on_gpu=settings.data_on_gpu,
-    )
-    protocol = build(settings.protocol)
-    data: ImageDataModule = build(settings.dataset, protocol=protocol, loading=loading)
-    return data
-
-
-def build_method(settings: Settings, data: ImageDataModule) -> Method:
-    """The method, and what it may know of the data."""
-    sampler: Sampler = build(settings.sampler)
-    counts, epochs = data.training_counts, settings.epochs
-    frequencies = [sampler.frequencies(counts, epoch, epochs) for epoch in range(epochs)]
-    task = Task(
-        class_counts=torch.from_numpy(counts).float(),
-        sampled_frequencies=torch.from_numpy(np.stack(frequencies)).float(),
-        epochs=epochs,
-    )
-    method: Method = build(settings.method, encoder=build(settings.encoder), task=task)
-    return method
 
 
 def describe(
@@ -146,8 +114,12 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
     write_csv(predictions, folder.predictions)
     if training.settings.save_features:
         write_npz(training_features(training.method, data, training.device), folder.features)
+    calibration = _calibration(predictions, data.table.class_names)
+    if calibration:
+        training.keep_calibration(calibration)
     metrics = {
         **describe(training.settings, data, training.stages[-1]["epoch"]),
+        "temperature": calibration.temperature if calibration else None,
         "stages": training.stages,
         "found": training.found,
         **evaluate_predictions(folder.predictions, data.table.class_names),
@@ -158,3 +130,13 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
         training.logger.report(metrics, predictions)
     write_json(metrics, folder.metrics)  # last: a resumed run stops at it
     return metrics
+
+
+def _calibration(predictions: pd.DataFrame, class_names: list[str]) -> Calibration | None:
+    """From the validation part; without one None, since the test part decides nothing."""
+    rows = predictions[predictions["part"] == "validation"]
+    if not len(rows):
+        return None
+    labels = pd.Categorical(rows["label"], categories=class_names).codes.astype(np.int64)
+    columns = [probability_column(name) for name in class_names]
+    return fit_calibration(labels, rows[columns].to_numpy(dtype=np.float64))

@@ -1,7 +1,7 @@
 """A method's stages, one after another, each with a learner and a trainer of its own."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning import Trainer
 
 from aduni.batch import Batch
+from aduni.calibration import Calibration
 from aduni.callbacks import Checkpoints, History, Progress, Stoppable, WholeCheckpoints
 from aduni.checkpoints import load_checkpoint, load_weights, method_state, reuse_stage
 from aduni.config import Settings, build
@@ -34,6 +35,7 @@ class Training:
         device: where the last stage ran.
         stages: for metrics.json: what each stage handed over.
         found: for metrics.json: what stages found without steps.
+        tested: checkpoint of the weights that the last stage has left in the method.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class Training:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     stages: list[dict[str, Any]] = field(default_factory=list)
     found: dict[str, Any] = field(default_factory=dict)
+    tested: Path = Path()
 
     def __post_init__(self) -> None:
         self._learnable = learnable(self.method)
@@ -60,6 +63,12 @@ class Training:
             epoch = self._train(number, stage)
             done = {"epochs": stage.epochs, "handed_over": _chosen(stage), "epoch": epoch}
             self.stages.append({"name": stage.name, **done})
+
+    def keep_calibration(self, calibration: Calibration) -> None:
+        """Write it into the tested checkpoint."""
+        checkpoint = load_checkpoint(self.tested, "resume")
+        checkpoint["aduni"]["calibration"] = asdict(calibration)
+        WholeCheckpoints().save_checkpoint(checkpoint, self.tested)
 
     def _reuse(self, number: int, stage: Stage) -> dict[str, Any]:
         """A stage of another run; a copy stays in this one, for the case that it is resumed."""
@@ -85,7 +94,8 @@ class Training:
             self.found |= stage.begin(self._reader())
         if stage.epochs == 0:
             epoch = int(self.stages[-1]["epoch"])
-            self._keep(stage, self.folder.checkpoint("best", place), epoch)
+            self.tested = self.folder.checkpoint("best", place)
+            self._keep(stage, self.tested, epoch)
             return epoch
         reached = newest_epoch(last.parent)
         if reached is not None and reached + 1 == stage.epochs:
@@ -100,7 +110,8 @@ class Training:
                 ckpt_path=None if reached is None else last,
                 weights_only=True,
             )
-        chosen = load_checkpoint(self.folder.checkpoint(_chosen(stage), place), "resume")
+        self.tested = self.folder.checkpoint(_chosen(stage), place)
+        chosen = load_checkpoint(self.tested, "resume")
         load_weights(self.method, chosen)
         return int(chosen["epoch"])
 

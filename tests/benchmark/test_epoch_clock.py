@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from aduni.assembly import build_data, build_method
 from aduni.benchmark import alternation
 from aduni.benchmark.alternation import Alternation, Passed, neighbours
 from aduni.benchmark.bare import BareTraining, bare_forward
 from aduni.benchmark.composing import settings_of, synthetic
 from aduni.benchmark.profiling import shares
 from aduni.benchmark.step import efficiency, extrapolated
-from aduni.run import build_data, build_method
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_shares_of_an_epoch_add_up_to_it():
 def method(bench):
     given = synthetic(bench.scratch, images=14, held_out=14, image_size=32, batch_size=4)
     settings = settings_of(given)
-    return build_method(settings, build_data(settings)).eval()
+    return build_method(settings, build_data(settings).training_counts).eval()
 
 
 def test_the_bare_forward_gives_the_method_s_logits(method):

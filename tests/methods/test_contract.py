@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning import seed_everything
 from torch import Tensor
 
+from aduni.assembly import build_data, build_method
 from aduni.batch import Batch
 from aduni.checkpoints import load_weights
 from aduni.config import Settings, build
@@ -21,7 +22,7 @@ from aduni.methods.balms import MetaSampler
 from aduni.methods.base import Method, Stage
 from aduni.models.memory import KeyQueue, MomentumCopy
 from aduni.results import RunFolder
-from aduni.run import build_data, build_method, run
+from aduni.run import run
 from composing import options, settings_of
 
 OF_THEIR_OWN = (MomentumCopy, KeyQueue, MetaSampler)
@@ -64,12 +65,12 @@ def trained(request, tmp_path_factory) -> Trained:
     run(settings, folder)
     seed_everything(settings.seed, verbose=False)
     data = build_data(settings)
-    return Trained(settings, folder, data, build_method(settings, data))
+    return Trained(settings, folder, data, build_method(settings, data.training_counts))
 
 
 def _fresh(trained: Trained) -> Method:
     seed_everything(7, verbose=False)
-    return build_method(trained.settings, trained.data)
+    return build_method(trained.settings, trained.data.training_counts)
 
 
 def _after(trained: Trained, stage: Stage, name: str) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from pytorch_lightning import LightningDataModule
 
+from aduni.assembly import build_data
 from aduni.benchmark.composing import settings_of, synthetic
 from aduni.benchmark.measure import CPU, in_turns, one_thread, rate, ratio
 from aduni.benchmark.on_gpu import gpu_rows
@@ -19,7 +20,6 @@ from aduni.config import build
 from aduni.data.cache import open_rgb
 from aduni.data.module import ImageDataModule
 from aduni.models.encoder import Encoder
-from aduni.run import build_data
 
 WARP = slice(None, -1)
 """The last transform of ISIC 2018's recipe changes colours, those before it move pixels."""

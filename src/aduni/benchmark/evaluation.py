@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import torch
 
+from aduni.assembly import build_data, build_method
 from aduni.benchmark.bare import bare_forward
 from aduni.benchmark.composing import settings_of, synthetic
 from aduni.benchmark.measure import WALL, in_turns, rate, ratio
@@ -14,7 +15,6 @@ from aduni.data.module import ImageDataModule
 from aduni.methods.aduni import AdUni
 from aduni.models.encoder import Encoder
 from aduni.predictions import predict_parts
-from aduni.run import build_data, build_method
 
 
 def measure_evaluation(bench: Bench) -> Section:
@@ -55,7 +55,7 @@ def evaluated(
     given = synthetic(cache, images=14, held_out=held_out, image_size=size, batch_size=batch_size)
     settings = settings_of([*given, f"augment={'gpu' if device.type == 'cuda' else 'cpu'}"])
     data = build_data(settings)
-    method = build_method(settings, data)
+    method = build_method(settings, data.training_counts)
     assert isinstance(method, AdUni)
     method.to(device).eval()
     sizes = [len(batch.labels) for batch in data.evaluation_batches("test", device)]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pytorch_lightning import Callback, seed_everything
 
+from aduni.assembly import build_data, build_method
 from aduni.benchmark.composing import settings_of
 from aduni.benchmark.synthetic import Synthetic
 from aduni.results import RunFolder
-from aduni.run import build_data, build_method
 from aduni.training import Training
 
 
@@ -31,6 +31,8 @@ def watched_training(
     assert isinstance(data, Synthetic)
     data.prepare_data()
     data.watcher = watcher
-    training = Training(settings, RunFolder(folder), data, build_method(settings, data), None)
+    training = Training(
+        settings, RunFolder(folder), data, build_method(settings, data.training_counts), None
+    )
     training.run()
     return training

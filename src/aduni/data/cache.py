@@ -20,7 +20,7 @@ from PIL import Image
 from rich.progress import track
 
 from aduni.data.cache_check import cache_fault, read_originals, row_digest, write_seal
-from aduni.data.decode import decoded
+from aduni.data.decode import decoded, resized
 from aduni.data.tables import shown
 from aduni.errors import UserError
 
@@ -193,6 +193,5 @@ def _resize_into(
     image = open_image(row)
     digest = hashlib.sha256(str(image.size).encode())
     digest.update(image.tobytes())  # joined with the size, it would be copied
-    # Bilinear with antialiasing, as the authors' loader resizes.
-    pixels[row] = np.asarray(image.resize(pixels.shape[1:3], Image.Resampling.BILINEAR))
+    pixels[row] = resized(image, pixels.shape[1])
     return digest.hexdigest(), row_digest(pixels[row]), image.width, image.height

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP")
@@ -28,3 +29,10 @@ def decoded(file: Path) -> Image.Image:
         coloured = image.convert("RGBA")
     background = Image.new("RGBA", coloured.size, (0, 0, 0, 255))
     return Image.alpha_composite(background, coloured).convert("RGB")
+
+
+def resized(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    """(side, side, 3) pixels that the models see: bilinear with antialiasing, as in the authors'
+    loader.
+    """
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))

@@ -63,7 +63,7 @@ def _files(root: Path) -> list[tuple[str, int, int]]:
 
 def _compute(config: dict[str, Any]) -> str:
     # Reading a data set takes torch and all else that trains, which a second call does not need.
+    from aduni.assembly import build_data
     from aduni.config import read_settings
-    from aduni.run import build_data
 
     return build_data(read_settings(OmegaConf.create(config))).split_hash

@@ -1,0 +1,112 @@
+"""A trained model from its checkpoint alone, and the data that it learned from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aduni.assembly import build_data, build_method
+from aduni.calibration import Calibration
+from aduni.checkpoints import load_checkpoint, load_weights
+from aduni.config import Settings
+from aduni.data.module import ImageDataModule
+from aduni.data.samplers import Ints
+from aduni.errors import UserError
+from aduni.methods.base import Method
+from aduni.results import RunFolder
+from aduni.stored import read_stored
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a checkpoint of a run holds.
+
+    Attributes:
+        path: of the checkpoint.
+        method: with its weights, in eval mode; (N, 3, H, W) images, 0..255 -> (N, C) logits.
+        settings: of the run.
+        epoch: that the weights are of.
+        class_names: C names, in the order of the logits.
+        class_counts: (C,) images of each class in the training part.
+        split_hash: names the split.
+        calibration: None where the run had no validation part, or this checkpoint was not tested.
+    """
+
+    path: Path
+    method: Method
+    settings: Settings
+    epoch: int
+    class_names: list[str]
+    class_counts: Ints
+    split_hash: str
+    calibration: Calibration | None
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square images that the model takes, pixels."""
+        return int(self.settings.dataset["image_size"])
+
+    @property
+    def run(self) -> RunFolder:
+        """That the checkpoint lies in, unless it was moved."""
+        return RunFolder(self.path.resolve().parent.parent)
+
+
+def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Trained:
+    """The model of a checkpoint; no image is needed.
+
+    Args:
+        path: of the checkpoint.
+        trust: packages that the stored settings may name beside this one (see `read_stored`).
+        key: of the configuration that gives the path, for the errors.
+
+    Raises:
+        UserError: no checkpoint of this project, or its settings name what they may not.
+    """
+    checkpoint = load_checkpoint(path, key)
+    stored = checkpoint["aduni"]
+    settings = read_stored(stored["config"], path, trust)
+    settings.encoder["weights"] = None  # all weights come from the checkpoint
+    counts = np.array(stored["class_counts"], dtype=np.int64)
+    method = build_method(settings, counts)
+    load_weights(method, checkpoint)
+    return Trained(
+        path=path,
+        method=method.eval(),
+        settings=settings,
+        epoch=int(checkpoint["epoch"]),
+        class_names=list(stored["class_names"]),
+        class_counts=counts,
+        split_hash=str(stored["split_hash"]),
+        calibration=_calibration(stored.get("calibration")),
+    )
+
+
+def data_of(trained: Trained, root: str | None) -> ImageDataModule:
+    """The data set that a model learned from, divided as it was.
+
+    Args:
+        trained: the model.
+        root: where the data set lies now; None for where it was.
+
+    Raises:
+        UserError: it is not the data set that the model learned from.
+    """
+    settings = trained.settings
+    if root is not None:
+        settings.dataset["root"] = root
+    if trained.run.split.is_file():
+        settings.protocol["split_file"] = str(trained.run.split)
+    data = build_data(settings)
+    if data.split_hash != trained.split_hash:
+        raise UserError(
+            f"{data.root} is not the data set that {trained.path} was trained on: images, labels "
+            "or split differ; set dataset.root to the original one."
+        )
+    return data
+
+
+def _calibration(stored: dict[str, Any] | None) -> Calibration | None:
+    return None if stored is None else Calibration(**stored)
