@@ -1,0 +1,114 @@
+"""What commands on images of one's own share: finding the files, reading them, and the device."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aduni.data.decode import decoded, resized
+from aduni.data.tables import shown
+from aduni.errors import UserError
+
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp")
+"""Of the images in a folder, in either case; a file that is named itself may have any."""
+
+STANDARD_INPUT = "-"
+
+
+def image_files(sources: Sequence[str]) -> list[Path]:
+    """The images that are meant, in the order given; those of a folder sorted, no path twice.
+
+    Args:
+        sources: files, folders, which are searched with all that they and links in them hold, and
+            `-` for the sources that standard input lists, one a line. Hidden files and folders
+            in a folder are left out.
+
+    Raises:
+        UserError: a source is missing, a folder cannot be read, or there is no image.
+    """
+    found: dict[str, Path] = {}
+    for source in _listed(sources):
+        for file in _images_of(Path(source)):
+            found.setdefault(os.path.abspath(file), file)
+    if not found:
+        raise UserError(
+            f"There is no image in {_names(sources)}; give image files, or folders with files that "
+            f"end in {', '.join(SUFFIXES)}."
+        )
+    return list(found.values())
+
+
+def read_image(file: Path, side: int) -> NDArray[np.uint8]:
+    """(3, side, side) pixels as a model takes them.
+
+    Args:
+        file: of any size and shape.
+        side: of the square that it is resized to, pixels.
+
+    Raises:
+        UserError: no image, or a damaged one.
+    """
+    try:
+        return np.ascontiguousarray(resized(decoded(file), side).transpose(2, 0, 1))
+    except Exception as error:  # of damaged files Pillow raises errors of many kinds
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"{shown(str(file))} is not a readable image ({reason}); restore the file or leave it "
+            "out."
+        ) from error
+
+
+def device() -> torch.device:
+    """The first GPU, where there is one."""
+    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+
+
+def _listed(sources: Sequence[str]) -> Iterator[str]:
+    for source in sources:
+        if source == STANDARD_INPUT:
+            lines = sys.stdin.buffer.read().split(b"\n")
+            yield from (os.fsdecode(name) for line in lines if (name := line.removesuffix(b"\r")))
+        else:
+            yield source
+
+
+def _images_of(source: Path) -> Iterator[Path]:
+    if source.is_file():
+        yield source
+    elif source.is_dir():
+        yield from sorted(_images_in(source))
+    else:
+        what = "is neither file nor folder" if source.exists() else "is missing"
+        raise UserError(f"{shown(str(source))} {what}; give image files or folders of images.")
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    """Each real folder is entered once: a link may lead back."""
+    entered = {os.path.realpath(folder)}
+    for path, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        folders.sort()
+        inner = {name: os.path.realpath(os.path.join(path, name)) for name in folders}
+        folders[:] = []
+        for name, real in inner.items():
+            if not name.startswith(".") and real not in entered:
+                entered.add(real)
+                folders.append(name)
+        for name in files:
+            file = Path(path, name)
+            if not name.startswith(".") and file.suffix.lower() in SUFFIXES and file.is_file():
+                yield file
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(
+        f"{shown(str(error.filename))} cannot be read ({error.strerror}); check its permissions."
+    ) from error
+
+
+def _names(sources: Sequence[str]) -> str:
+    names = ["standard input" if source == STANDARD_INPUT else source for source in sources]
+    return shown(", ".join(names))
