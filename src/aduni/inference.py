@@ -52,8 +52,14 @@ def read_image(file: Path, side: int) -> NDArray[np.uint8]:
     Raises:
         UserError: no image, or a damaged one.
     """
+    return read_sizes(file, [side])[0]
+
+
+def read_sizes(file: Path, sides: Sequence[int]) -> list[NDArray[np.uint8]]:
+    """As `read_image`, for models of several sides: decoded once."""
     try:
-        return np.ascontiguousarray(resized(decoded(file), side).transpose(2, 0, 1))
+        image = decoded(file)
+        return [np.ascontiguousarray(resized(image, s).transpose(2, 0, 1)) for s in sides]
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(

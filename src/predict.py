@@ -1,0 +1,22 @@
+"""Classify images: python src/predict.py ckpt=RUN/checkpoints/best.ckpt images=DIR output=CSV."""
+
+from aduni.startup import quick_imports
+
+with quick_imports():
+    import hydra
+    from omegaconf import DictConfig
+
+    from aduni.command import run_command, task
+    from aduni.prediction.predict import predict
+    from aduni.prediction.settings import read_predict_settings
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="predict")
+@task
+def main(config: DictConfig) -> None:
+    """Predict the classes of images."""
+    print(predict(read_predict_settings(config)))
+
+
+if __name__ == "__main__":
+    run_command(main)
