@@ -22,6 +22,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from aduni.data.titles import own_title
 from aduni.errors import UserError, did_you_mean
 from aduni.processes import is_first_process
 from aduni.results import RunFolder, run_dir
@@ -34,6 +35,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 log = logging.getLogger(__name__)
 
 OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)
+OmegaConf.register_new_resolver("own_title", own_title, replace=True)
 
 
 def run_command(main: Callable[[], Any]) -> None:

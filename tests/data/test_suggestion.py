@@ -34,4 +34,5 @@ def test_the_suggestion_is_an_option_of_conf_and_a_clause(counts):
     name, reason = suggested_sampler(np.array(counts))
 
     assert name in ("none", "upsample", "sqrt")
-    assert reason and reason[0].islower() and not reason.endswith(".")
+    assert reason[0].islower()
+    assert not reason.endswith(".")

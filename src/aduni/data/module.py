@@ -51,7 +51,8 @@ class ImageDataModule(LightningDataModule):
         UserError: `loading` has augment=gpu, and `augment` what that cannot do.
     """
 
-    title: ClassVar[str]
+    title: str
+    """Names the data set in folders and reports."""
     obtain: ClassVar[str]
     """How a user gets the data, as part of a sentence."""
 
@@ -88,6 +89,11 @@ class ImageDataModule(LightningDataModule):
         assert self.table.files is not None
         return open_rgb(self.table.files[row])
 
+    @property
+    def sources(self) -> list[Path] | None:
+        """The files that pixels are read from; None where they come with a library."""
+        return self.table.files
+
     @cached_property
     def table(self) -> ImageTable:
         """The rows of the data set."""
@@ -100,7 +106,7 @@ class ImageDataModule(LightningDataModule):
 
     def _built_cache(self, *, every_row: bool = False) -> ImageCache:
         table, size = self.table, self.image_size
-        key = source_key("\n".join([self.title, str(size), *table.images]), table.files)
+        key = source_key("\n".join([self.title, str(size), *table.images]), self.sources)
         folder = self.cache_dir / f"{self.title}-{size}px-{key}"
         return build_cache(folder, table.images, self.open_image, size, every_row=every_row)
 

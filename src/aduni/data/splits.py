@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -93,10 +94,32 @@ class Protocol:
         parts = np.full(len(rows), "train", dtype="<U10")
         parts[test] = "test"
         if self.validation_fraction > 0:
-            k = round(1 / self.validation_fraction)
-            _, validation = self._divide(table.labels, groups, training, k, 0)
-            parts[validation] = "validation"
+            parts[self._validation(table.labels, groups, training)] = "validation"
         return parts
+
+    def validation_rows(self, table: ImageTable, groups: Ints, training: Ints) -> Ints:
+        """Which rows of a training part are to select the checkpoint instead.
+
+        Args:
+            table: labels and class names.
+            groups: (n,) group numbers (see `group_rows`).
+            training: (m,) rows of the part.
+
+        Raises:
+            UserError: too few images or groups of a class.
+        """
+        parts = round(1 / self.validation_fraction)
+        for name, available in self._available(table, groups, training):
+            if available < parts:
+                raise UserError(
+                    f"Class {name} has {available} independent images in the training part, too "
+                    f"few for a validation part of 1/{parts} of it: {parts} are needed; add images "
+                    "or raise protocol.validation_fraction."
+                )
+        return self._validation(table.labels, groups, training)
+
+    def _validation(self, labels: Ints, groups: Ints, training: Ints) -> Ints:
+        return self._divide(labels, groups, training, round(1 / self.validation_fraction), 0)[1]
 
     def _divide(
         self, labels: Ints, groups: Ints, rows: Ints, k: int, fold: int
@@ -114,9 +137,7 @@ class Protocol:
         # The largest test fold has ceil(n / folds) of n; the rest are to reach `parts`.
         needed = max(folds, math.ceil(parts * folds / (folds - 1)))
         validation = f" and a validation part of 1/{parts} of the training ones" if parts else ""
-        for number, name in enumerate(table.class_names):
-            members = table.labels == number
-            available = len(np.unique(groups[members])) if self.grouped else int(members.sum())
+        for name, available in self._available(table, groups, np.arange(len(table.labels))):
             if available < needed:
                 lowering = "lower protocol.folds"
                 raising = "raise protocol.validation_fraction"
@@ -125,6 +146,12 @@ class Protocol:
                     f"{validation}: {needed} are needed; add images, or "
                     f"{lowering if available < folds else raising}."
                 )
+
+    def _available(self, table: ImageTable, groups: Ints, rows: Ints) -> Iterator[tuple[str, int]]:
+        """Each class with how many of its images among the rows are independent."""
+        for number, name in enumerate(table.class_names):
+            members = rows[table.labels[rows] == number]
+            yield name, len(np.unique(groups[members])) if self.grouped else len(members)
 
 
 def group_rows(table: ImageTable, pixel_digests: list[str]) -> Ints:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from aduni.data.samplers import Ints
 from aduni.errors import UserError
+
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp")
+"""Of image files, in either case."""
 
 FIND_RELEASE = "set dataset.root to the folder of the complete release, which holds it"
 
@@ -25,6 +29,8 @@ class ImageTable:
         groups: rows with the same name must stay on one side of a split; None where each row
             stands alone.
         files: where the pixels are; None for a data set that is held in memory.
+        parts: (n,) train, validation, test or unused: the split that the data set brings along;
+            None where it brings none.
     """
 
     images: list[str]
@@ -32,6 +38,7 @@ class ImageTable:
     class_names: list[str]
     groups: list[str] | None = None
     files: list[Path] | None = None
+    parts: NDArray[np.str_] | None = None
 
     @property
     def class_counts(self) -> Ints:

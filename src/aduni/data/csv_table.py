@@ -1,0 +1,163 @@
+"""Images named in a CSV table, with their labels, groups and parts."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from aduni.data.given_split import NAMES
+from aduni.data.own import OwnImages, numbered
+from aduni.data.tables import SUFFIXES, ImageTable, read_csv, shown
+from aduni.errors import UserError, did_you_mean
+
+FIND_TABLE = "set dataset.csv to a table that has a row for each image"
+
+
+class CSVTable(OwnImages):
+    """A table with a row for each image.
+
+    Args:
+        csv: the table; where there is no such file, the one of its name in the root.
+        root: what the images' paths are relative to; empty for the table's folder.
+        image_column: paths, with or without an image's suffix.
+        label_column: class names or numbers.
+        group_column: rows of one patient or lesion stay on one side of a split; an empty cell
+            stands alone.
+        split_column: train, val or test.
+        kwargs: see OwnImages.
+    """
+
+    obtain = "it is your own"
+
+    def __init__(
+        self,
+        *,
+        csv: str | None,
+        root: str = "",
+        image_column: str = "image",
+        label_column: str = "label",
+        group_column: str | None = None,
+        split_column: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not csv:
+            raise UserError("dataset.csv is missing; set it to the table of your images.")
+        table = Path(csv)
+        if root and not table.exists() and (Path(root) / table.name).exists():
+            table = Path(root) / table.name
+        super().__init__(root=root or str(table.parent), **kwargs)
+        self.csv = table
+        self._columns = {
+            "image_column": image_column,
+            "label_column": label_column,
+            "group_column": group_column,
+            "split_column": split_column,
+        }
+
+    def read_rows(self) -> ImageTable:
+        """Rows in the table's order."""
+        frame = self._read()
+        images = frame["image_column"].tolist()
+        files = self._files(images)
+        self._refuse_empty(frame, "label_column")
+        names, labels = numbered(frame["label_column"].tolist())
+        groups = None
+        if "group_column" in frame:
+            cells = frame["group_column"]
+            groups = [cell or f"\0{image}" for cell, image in zip(cells, images, strict=True)]
+        parts = self._parts(frame) if "split_column" in frame else None
+        return ImageTable(images, labels, names, groups, files, parts)
+
+    def _read(self) -> pd.DataFrame:
+        """The columns that are wanted, each named by its key."""
+        frame = read_csv(self.csv, [], FIND_TABLE)
+        header = list(frame.columns)
+        wanted = {key: column for key, column in self._columns.items() if column is not None}
+        for key, column in wanted.items():
+            if header.count(column) != 1:
+                has = "several columns" if column in header else "no column"
+                raise UserError(
+                    f"dataset.{key}={column}: {self.csv} has {has} of that name"
+                    f"{did_you_mean(column, header)}; its columns are "
+                    f"{', '.join(shown(name) for name in header)}."
+                )
+        chosen = pd.DataFrame({key: frame[column] for key, column in wanted.items()})
+        others = [key for key in wanted if key != "image_column"]
+        chosen[others] = chosen[others].apply(lambda cells: cells.str.strip())
+        return chosen
+
+    def _files(self, images: list[str]) -> list[Path]:
+        """The file of each image; every row its own."""
+        root = Path(os.path.abspath(self.root))
+        if not root.is_dir():
+            raise UserError(
+                f"dataset.root={shown(str(self.root))} is no folder; set it to the folder that the "
+                f"paths in {self.csv} are relative to."
+            )
+        folders: dict[Path, set[str]] = {}
+        files: dict[Path, str] = {}
+        missing = []
+        for image in images:
+            file = self._inside(image, root)
+            present = folders.setdefault(file.parent, _names_in(file.parent))
+            names = (
+                file.name,
+                *(f"{file.name}{s}" for s in (*SUFFIXES, *map(str.upper, SUFFIXES))),
+            )
+            name = next((name for name in names if name in present), None)
+            if name is None:
+                missing.append(image)
+            elif (found := file.with_name(name)) in files:
+                raise UserError(
+                    f"{self.csv} has two rows for one file, {shown(files[found])} and "
+                    f"{shown(image)}; keep one."
+                )
+            else:
+                files[found] = image
+        if missing:
+            raise UserError(
+                f"{shown(str(self.root))} has no file for {len(missing)} of {len(images)} rows of "
+                f"{self.csv}, first {shown(missing[0])}; set dataset.root to the folder that the "
+                "paths are relative to, or remove the rows."
+            )
+        return list(files)
+
+    def _inside(self, image: str, root: Path) -> Path:
+        """The path that a cell means; raises UserError where it leaves the root."""
+        file = Path(os.path.abspath(root / image)) if "\0" not in image else root
+        if not image.strip() or set("\0\r\n") & set(image):
+            raise UserError(
+                f"{self.csv} has the image '{shown(image)}', which is no path; correct the row."
+            )
+        if root not in file.parents:
+            raise UserError(
+                f"{self.csv} has the image {shown(image)}, which lies outside of dataset.root="
+                f"{shown(str(self.root))}; set dataset.root to a folder that holds all images."
+            )
+        return file
+
+    def _refuse_empty(self, frame: pd.DataFrame, key: str) -> None:
+        empty = np.flatnonzero(frame[key] == "")
+        if len(empty):
+            raise UserError(
+                f"{self.csv} has {len(empty)} rows without a {self._columns[key]}, first "
+                f"{shown(frame['image_column'][empty[0]])}; fill the cells or remove the rows."
+            )
+
+    def _parts(self, frame: pd.DataFrame) -> NDArray[np.str_]:
+        self._refuse_empty(frame, "split_column")
+        parts = frame["split_column"].str.lower().map({**NAMES, "unused": "unused"})
+        unknown = np.flatnonzero(parts.isna())
+        if len(unknown):
+            raise UserError(
+                f"{self.csv} has the part '{shown(frame['split_column'][unknown[0]])}'; parts are "
+                f"{', '.join(NAMES)} and unused."
+            )
+        return parts.to_numpy(dtype="<U10")
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()

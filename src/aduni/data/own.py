@@ -1,0 +1,122 @@
+"""What a user's own data sets share: a name, checked labels, and a split they may bring along."""
+
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import AfterValidator
+
+from aduni.data.given_split import GivenSplit, divide_as_given
+from aduni.data.module import ImageDataModule
+from aduni.data.tables import ImageTable, shown
+from aduni.data.titles import LONGEST, PUBLISHED
+from aduni.errors import UserError
+
+SMALLEST = 8
+"""Pixels of an original's shorter side: below, it is an icon or a damaged file."""
+
+
+def _a_name(title: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", title) or len(title) > LONGEST:
+        raise ValueError(f"is no name for folders; use up to {LONGEST} letters, digits, _, . and -")
+    if title in PUBLISHED:
+        raise ValueError("is the name of a published data set; give another")
+    return title
+
+
+class OwnImages(ImageDataModule):
+    """Images of one's own.
+
+    Args:
+        title: names the data set in folders and reports.
+        split: what becomes of a split that the data set brings along.
+        kwargs: see ImageDataModule.
+    """
+
+    def __init__(
+        self,
+        *,
+        title: Annotated[str, AfterValidator(_a_name)],
+        split: GivenSplit = "given",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.title, self.given_split = title, split
+
+    @abstractmethod
+    def read_rows(self) -> ImageTable:
+        """The rows as they stand there; raises UserError where they do not hold together."""
+
+    def read_table(self) -> ImageTable:
+        """The rows, checked for what every data set needs."""
+        table = self.read_rows()
+        for name in table.class_names:
+            if not name.isprintable():
+                raise UserError(
+                    f"{self.title} has a class named '{shown(name)}', with signs that no table can "
+                    "show; give it a plain name."
+                )
+        if len(table.class_names) < 2:
+            raise UserError(
+                f"{self.title} has one class only, {table.class_names[0]}; add images of a second "
+                "one, or correct the labels."
+            )
+        if table.parts is not None and self.given_split != "ignore":
+            _check_sides(table, self.title)
+        return table
+
+    def open_image(self, row: int) -> Image.Image:
+        """The original of a row, RGB; raises UserError where it is unreadable or tiny."""
+        image = super().open_image(row)
+        if min(image.size) < SMALLEST:
+            raise UserError(
+                f"{shown(self.table.images[row])} is {image.width} x {image.height} pixels; "
+                f"replace it by an image of {SMALLEST} x {SMALLEST} or more, or remove it."
+            )
+        return image
+
+    def divide(self) -> NDArray[np.str_]:
+        """The given split, where there is one and it counts; else the protocol's."""
+        if self.table.parts is None or self.given_split == "ignore":
+            return super().divide()
+        if self.loading.fold > 0:
+            raise UserError(
+                f"fold={self.loading.fold} does not exist: the split of {self.title} has one test "
+                "part; use fold=0, or make own folds with dataset.split=ignore."
+            )
+        cleaned = self.given_split == "cleaned"
+        return divide_as_given(self.table, self.groups, self.protocol, cleaned=cleaned)
+
+
+def numbered(names: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """Class names in order and the (n,) class numbers of rows that have these names.
+
+    Whole numbers are ordered by size, and 1.0 is 1: spreadsheets write either. Other names are
+    ordered as texts.
+    """
+    plain = _plain_numbers(names)
+    classes = sorted(set(names)) if plain is None else sorted(set(plain), key=float)
+    number = {name: i for i, name in enumerate(classes)}
+    labels = [number[name] for name in (names if plain is None else plain)]
+    return classes, np.array(labels, dtype=np.int64)
+
+
+def _plain_numbers(names: Sequence[str]) -> list[str] | None:
+    """None unless all are whole numbers."""
+    if not all(re.fullmatch(r"[+-]?\d{1,15}(\.0*)?", name, re.ASCII) for name in names):
+        return None
+    return [str(int(float(name))) for name in names]
+
+
+def _check_sides(table: ImageTable, title: str) -> None:
+    assert table.parts is not None
+    for part in ("train", "test"):
+        if not (table.parts == part).any():
+            raise UserError(
+                f"The split of {title} has no {part} part; add one, or make own folds with "
+                "dataset.split=ignore (a missing validation part is divided off the training part)."
+            )
