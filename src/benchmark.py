@@ -1,12 +1,15 @@
 """How fast each part is, against its floor: python src/benchmark.py (conf/benchmark.yaml)."""
 
-import hydra
-from omegaconf import DictConfig
+from aduni.startup import quick_imports
 
-from aduni.benchmark.call import benchmark
-from aduni.benchmark.effort import effort_of
-from aduni.benchmark.settings import read_benchmark
-from aduni.command import run_command, task
+with quick_imports():
+    import hydra
+    from omegaconf import DictConfig
+
+    from aduni.benchmark.call import benchmark
+    from aduni.benchmark.effort import effort_of
+    from aduni.benchmark.settings import read_benchmark
+    from aduni.command import run_command, task
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="benchmark")

@@ -2,13 +2,16 @@
 
 import sys
 
-import hydra
-from omegaconf import DictConfig
+from aduni.startup import quick_imports
 
-from aduni.command import run_command, task
-from aduni.report.fresh import fresh_report
-from aduni.reproduce.arguments import hydra_arguments
-from aduni.reproduce.settings import read_sources
+with quick_imports():
+    import hydra
+    from omegaconf import DictConfig
+
+    from aduni.command import run_command, task
+    from aduni.report.fresh import fresh_report
+    from aduni.reproduce.arguments import hydra_arguments
+    from aduni.reproduce.settings import read_sources
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="report")

@@ -2,14 +2,17 @@
 
 import sys
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from aduni.startup import quick_imports
 
-from aduni.command import run_command, task
-from aduni.reproduce.arguments import hydra_arguments
-from aduni.reproduce.call import reproduce
-from aduni.reproduce.settings import read_reproduction
+with quick_imports():
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import DictConfig
+
+    from aduni.command import run_command, task
+    from aduni.reproduce.arguments import hydra_arguments
+    from aduni.reproduce.call import reproduce
+    from aduni.reproduce.settings import read_reproduction
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="reproduce")

@@ -5,6 +5,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from aduni.startup.first_words import answer_first
+
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
@@ -12,8 +14,9 @@ def quick_imports() -> Iterator[None]:
 
     None of these is garbage: looking through them took a quarter of the start. They are left out
     of later collections as well, and given back at the end, when extension modules expect to be
-    cleaned up.
+    cleaned up. What needs no such import is answered before them (see `answer_first`).
     """
+    answer_first()
     gc.disable()
     try:
         yield
