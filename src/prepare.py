@@ -1,4 +1,4 @@
-"""Verify a data set and build its cache: python src/prepare.py dataset=isic2018."""
+"""Audit a data set and build its cache: python src/prepare.py dataset=isic2018."""
 
 from aduni.startup import quick_imports
 
@@ -20,7 +20,7 @@ def main(config: DictConfig) -> None:
     settings = read_prepare_settings(config, HydraConfig.get().overrides.task)
     loading = Loading(batch_size=1, num_workers=0, seed=0, fold=0)
     data = build(settings.dataset, protocol=build(settings.protocol), loading=loading)
-    prepare(data, fetch=settings.download)
+    prepare(data, fetch=settings.download, output=settings.output)
 
 
 if __name__ == "__main__":

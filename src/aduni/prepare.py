@@ -1,21 +1,26 @@
 """Is a data set complete and clean? And its resized images, ready for training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from aduni.audit.contact_sheet import write_contact_sheets
+from aduni.audit.findings import alike, duplicates, leakage, nearly_empty, small_images
 from aduni.config import Node, read
+from aduni.data.cache import usable_cpus
 from aduni.data.download import download
 from aduni.data.module import ImageDataModule
-from aduni.data.tables import shown
+from aduni.data.suggestion import imbalance_ratio, suggested_sampler
+from aduni.data.tables import SUFFIXES, shown
 from aduni.errors import UserError
-
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+from aduni.files import write_csv
 
 
 class PrepareSettings(BaseModel, extra="ignore"):
@@ -25,21 +30,7 @@ class PrepareSettings(BaseModel, extra="ignore"):
     protocol: Node
     download: bool
     verbose: bool
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Pixel-identical images.
-
-    Attributes:
-        groups: of two files or more.
-        files: in these groups.
-        conflicting: groups whose files carry different labels.
-    """
-
-    groups: int
-    files: int
-    conflicting: int
+    output: Path | None
 
 
 def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> PrepareSettings:
@@ -62,12 +53,13 @@ def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> Prepa
     return read(config, PrepareSettings, ("dataset", "protocol"))
 
 
-def prepare(data: ImageDataModule, *, fetch: bool) -> None:
+def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
     """Fetch what can be fetched, verify every row and image, build the cache, and print a report.
 
     Args:
         data: the data set.
         fetch: download the official archives that are missing.
+        output: folder for lists of images and contact sheets; None for outputs/audit/TITLE.
 
     Raises:
         UserError: whatever is missing or unreadable.
@@ -78,39 +70,125 @@ def prepare(data: ImageDataModule, *, fetch: bool) -> None:
             download(data.archives, data.root)
         else:
             console.print(f"Nothing is downloaded for {data.title}: {data.obtain}.")
-    table = data.table
-    data.verify_cache()
-    console.print(_counts(data))
-    console.print(f"{len(table.images)} rows; each image was readable when the cache was built.")
-    extra = files_without_row(data)
-    console.print(f"{len(extra)} image files without a row{_first(extra)}.")
-    found = duplicates(data)
-    console.print(
-        f"{found.groups} groups of pixel-identical images ({found.files} files); "
-        f"{found.conflicting} of them carry conflicting labels."
-    )
-    if table.groups is not None:
-        lesions = pd.Series(table.groups).value_counts()
-        console.print(
-            f"{len(lesions)} lesions, {int((lesions > 1).sum())} with several photographs; "
-            f"{len(table.images) - len(lesions)} photographs show a lesion already seen."
-        )
-    console.print(_sizes(data))
+    _print_classes(console, data)
+    folder = output or Path("outputs", "audit", data.title)
+    folder.mkdir(parents=True, exist_ok=True)
+    _read_all(data, folder)
+    _print_images(console, data)
+    _print_copies(console, data, folder)
+    _print_split(console, data, folder)
+    sheets = write_contact_sheets(data, folder)
+    console.print(f"Contact sheets of {len(sheets)} classes: {folder}", soft_wrap=True)
     size = data.cache.pixels.nbytes / 2**20
     checked = "checksums of all rows are right"
     console.print(f"Cache: {data.cache.folder} ({size:.0f} MiB; {checked})", soft_wrap=True)
 
 
-def duplicates(data: ImageDataModule) -> Duplicates:
-    """Count the groups of pixel-identical originals."""
-    originals = data.cache.originals.assign(label=data.table.labels)
-    grouped = originals.groupby("sha256")["label"].agg(["size", "nunique"])
-    repeated = grouped[grouped["size"] > 1]
-    return Duplicates(
-        groups=len(repeated),
-        files=int(repeated["size"].sum()),
-        conflicting=int((repeated["nunique"] > 1).sum()),
+def _print_classes(console: Console, data: ImageDataModule) -> None:
+    """Counts and what follows from them, before any image is read."""
+    names, counts = data.table.class_names, data.table.class_counts
+    table = Table("class", title=f"{data.title}: images of each class")
+    table.add_column("found", justify="right")
+    parts = data.table.parts
+    sides = [] if parts is None else [p for p in ("train", "validation", "test") if p in parts]
+    columns = [
+        np.bincount(data.table.labels[parts == side], minlength=len(names)) for side in sides
+    ]
+    paper = data.paper_counts
+    for title in [*sides, *(["paper"] if paper else [])]:
+        table.add_column(title, justify="right")
+    for number, name in enumerate(names):
+        cells = [str(counts[number]), *(str(column[number]) for column in columns)]
+        table.add_row(name, *cells, *([str(paper[name])] if paper else []))
+    console.print(table)
+    sampler, reason = suggested_sampler(counts)
+    console.print(
+        f"Imbalance ratio {imbalance_ratio(counts):.1f} (most frequent class to rarest); "
+        f"suggested: sampler={sampler} ({reason})."
     )
+    for same in alike(names):
+        console.print(f"Perhaps one class in several spellings: {', '.join(same)}.")
+
+
+def _read_all(data: ImageDataModule, folder: Path) -> None:
+    """Build and check the cache; of several unreadable images all are listed."""
+    listed = folder / "unreadable.csv"
+    listed.unlink(missing_ok=True)
+    try:
+        data.verify_cache()
+    except UserError as error:
+        bad = _unreadable(data)
+        if len(bad) < 2:
+            raise
+        write_csv(bad, listed)
+        raise UserError(
+            f"{len(bad)} images cannot be read, listed in {listed}; the first: {error}"
+        ) from error
+
+
+def _unreadable(data: ImageDataModule) -> pd.DataFrame:
+    """Columns image, reason."""
+
+    def fault(row: int) -> str:
+        try:
+            data.open_image(row)
+        except UserError as error:
+            return str(error)
+        return ""
+
+    images = data.table.images
+    with ThreadPoolExecutor(usable_cpus()) as pool:
+        frame = pd.DataFrame({"image": images, "reason": pool.map(fault, range(len(images)))})
+    return frame[frame["reason"] != ""]
+
+
+def _print_images(console: Console, data: ImageDataModule) -> None:
+    count = len(data.table.images)
+    console.print(f"{count} rows; each image was readable when the cache was built.")
+    extra = files_without_row(data)
+    console.print(f"{len(extra)} image files without a row{_first(extra)}.")
+    originals, side = data.cache.originals, data.image_size
+    order = (originals["width"] * originals["height"]).sort_values().index
+    least, most = (f"{originals['width'][i]} x {originals['height'][i]}" for i in order[[0, -1]])
+    console.print(f"Originals from {least} to {most} pixels, resized to {side} x {side}.")
+    small = small_images(data)["image"].tolist()
+    if small:
+        console.print(f"{len(small)} of them have a side below {side} px{_first(small)}.")
+
+
+def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None:
+    copies = duplicates(data)
+    conflicting = copies.loc[copies["conflicting"], "copies"].nunique()
+    console.print(
+        f"{copies['copies'].nunique()} groups of pixel-identical images ({len(copies)} files); "
+        f"{conflicting} of them carry conflicting labels{_listed(copies, folder / 'copies.csv')}."
+    )
+    if data.table.groups is not None:
+        groups = pd.Series(data.table.groups).value_counts()
+        console.print(
+            f"{len(groups)} lesions or patients, {int((groups > 1).sum())} with several "
+            f"photographs; {len(data.table.images) - len(groups)} photographs show one already "
+            "seen."
+        )
+
+
+def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
+    """Leakage of a given split, classes too small for folds, and whether a training may start."""
+    leaks = leakage(data)
+    listed = _listed(leaks, folder / "leakage.csv")
+    if data.table.parts is not None:
+        out = int(leaks["left_out"].sum())
+        console.print(
+            f"Given split: {len(leaks)} images have a copy, lesion or patient on another side"
+            f"{listed}; dataset.split=cleaned would leave out {out}."
+        )
+    else:
+        for name, count in nearly_empty(data):
+            console.print(f"Class {name} has only {count} independent images.")
+    try:
+        _ = data.parts
+    except UserError as error:
+        console.print(f"Training would be refused: {error}")
 
 
 def files_without_row(data: ImageDataModule) -> list[str]:
@@ -118,31 +196,20 @@ def files_without_row(data: ImageDataModule) -> list[str]:
     files = data.table.files
     if files is None:
         return []
-    known = {file.name for file in files}
-    beside = (entry for folder in {file.parent for file in files} for entry in folder.iterdir())
-    images = {entry.name for entry in beside if entry.suffix.lower() in IMAGE_SUFFIXES}
-    return sorted(images - known)
+    known = {file.absolute() for file in files}
+    folders = {file.parent for file in known} | {data.root.absolute()}
+    beside = (entry for folder in folders for entry in folder.iterdir())
+    images = {entry for entry in beside if entry.suffix.lower() in SUFFIXES}
+    return sorted(entry.name for entry in images - known)
 
 
-def _counts(data: ImageDataModule) -> Table:
-    table = Table("class", title=f"{data.title}: images of each class")
-    table.add_column("found", justify="right")
-    if data.paper_counts is not None:
-        table.add_column("paper", justify="right")
-    for name, count in zip(data.table.class_names, data.table.class_counts, strict=True):
-        paper = [] if data.paper_counts is None else [str(data.paper_counts[name])]
-        table.add_row(name, str(count), *paper)
-    return table
-
-
-def _sizes(data: ImageDataModule) -> str:
-    originals = data.cache.originals
-    order = (originals["width"] * originals["height"]).sort_values().index
-    small, large = (f"{originals['width'][i]} x {originals['height'][i]}" for i in order[[0, -1]])
-    return (
-        f"Originals from {small} to {large} pixels, "
-        f"resized to {data.image_size} x {data.image_size}."
-    )
+def _listed(frame: pd.DataFrame, file: Path) -> str:
+    """Where the images stand, as part of a sentence; a list of an earlier audit goes."""
+    file.unlink(missing_ok=True)
+    if not len(frame):
+        return ""
+    write_csv(frame, file)
+    return f", listed in {file}"
 
 
 def _first(names: list[str]) -> str:

@@ -70,6 +70,13 @@ class Protocol:
         """The parts whose figures are reported."""
         return ("validation", "test") if self.validation_fraction > 0 else ("test",)
 
+    @property
+    def needed(self) -> int:
+        """Independent images of a class without which the folds cannot be made."""
+        parts = round(1 / self.validation_fraction) if self.validation_fraction > 0 else 0
+        # The largest test fold has ceil(n / folds) of n; the rest are to reach `parts`.
+        return max(self.folds, math.ceil(parts * self.folds / (self.folds - 1)))
+
     def check_fold(self, fold: int) -> None:
         """Raise UserError where there is no such fold."""
         if fold >= self.folds:
@@ -109,7 +116,7 @@ class Protocol:
             UserError: too few images or groups of a class.
         """
         parts = round(1 / self.validation_fraction)
-        for name, available in self._available(table, groups, training):
+        for name, available in self.available(table, groups, training):
             if available < parts:
                 raise UserError(
                     f"Class {name} has {available} independent images in the training part, too "
@@ -132,12 +139,10 @@ class Protocol:
         return rows[inside], rows[outside]
 
     def _check_enough(self, table: ImageTable, groups: Ints) -> None:
-        folds = self.folds
+        folds, needed = self.folds, self.needed
         parts = round(1 / self.validation_fraction) if self.validation_fraction > 0 else 0
-        # The largest test fold has ceil(n / folds) of n; the rest are to reach `parts`.
-        needed = max(folds, math.ceil(parts * folds / (folds - 1)))
         validation = f" and a validation part of 1/{parts} of the training ones" if parts else ""
-        for name, available in self._available(table, groups, np.arange(len(table.labels))):
+        for name, available in self.available(table, groups, np.arange(len(table.labels))):
             if available < needed:
                 lowering = "lower protocol.folds"
                 raising = "raise protocol.validation_fraction"
@@ -147,7 +152,7 @@ class Protocol:
                     f"{lowering if available < folds else raising}."
                 )
 
-    def _available(self, table: ImageTable, groups: Ints, rows: Ints) -> Iterator[tuple[str, int]]:
+    def available(self, table: ImageTable, groups: Ints, rows: Ints) -> Iterator[tuple[str, int]]:
         """Each class with how many of its images among the rows are independent."""
         for number, name in enumerate(table.class_names):
             members = rows[table.labels[rows] == number]

@@ -1,0 +1,68 @@
+"""A page of thumbnails for each class: what no table of labels tells."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps
+
+from aduni.data.module import ImageDataModule
+from aduni.data.samplers import Ints
+from aduni.files import written_whole
+
+COLUMNS, MOST = 8, 48
+SIDE, GAP, LINE = 128, 8, 14
+"""Of a thumbnail, between them, and of the line with its name: pixels."""
+PAPER, INK = (255, 255, 255), (40, 40, 40)
+LETTERS = 20
+"""Of the end of a file's name, as many as fit under a thumbnail."""
+
+
+def write_contact_sheets(data: ImageDataModule, folder: Path) -> list[Path]:
+    """A JPEG for each class with images, NUMBER_NAME.jpg.
+
+    Args:
+        data: the data set.
+        folder: exists.
+    """
+    table = data.table
+    written = []
+    for number, name in enumerate(table.class_names):
+        rows = evenly(np.flatnonzero(table.labels == number), MOST)
+        if len(rows):
+            plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:40]
+            file = folder / f"{number:0{len(str(len(table.class_names) - 1))}}_{plain}.jpg"
+            with written_whole(file) as temporary:
+                contact_sheet(data, rows).save(temporary, format="JPEG", quality=88)
+            written.append(file)
+    return written
+
+
+def evenly(rows: Ints, most: int) -> Ints:
+    """At most so many of the rows, the first and the last among them, evenly spaced."""
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(np.int64)
+    return rows[chosen]
+
+
+def contact_sheet(data: ImageDataModule, rows: Ints) -> Image.Image:
+    """Thumbnails of rows, eight side by side, each above the end of its file's name.
+
+    Args:
+        data: the data set.
+        rows: (n,) of its table, n > 0.
+    """
+    columns = min(len(rows), COLUMNS)
+    lines = -(-len(rows) // COLUMNS)
+    size = (columns * (SIDE + GAP) + GAP, lines * (SIDE + LINE + GAP) + GAP)
+    sheet = Image.new("RGB", size, PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for position, row in enumerate(rows):
+        left = GAP + position % COLUMNS * (SIDE + GAP)
+        top = GAP + position // COLUMNS * (SIDE + LINE + GAP)
+        picture = ImageOps.contain(data.open_image(int(row)), (SIDE, SIDE))
+        spare = (SIDE - picture.width) // 2, (SIDE - picture.height) // 2
+        sheet.paste(picture, (left + spare[0], top + spare[1]))
+        name = data.table.images[row].rpartition("/")[2][-LETTERS:]
+        # The built-in font has few letters beyond ASCII.
+        pen.text((left, top + SIDE + 1), name.encode("ascii", "replace").decode(), fill=INK)
+    return sheet
