@@ -1,0 +1,53 @@
+"""What stands in an exported file beside the numbers: all that a program needs to serve it."""
+
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+from aduni.config import Settings
+from aduni.provenance import provenance
+from aduni.trained import Trained
+
+KEY = "aduni"
+"""Name of the description, which is JSON text, among a file's metadata."""
+
+
+def describe(trained: Trained) -> dict[str, Any]:
+    """Plain values; docs/export.md says what each is."""
+    settings, side = trained.settings, trained.image_size
+    calibration, origin = trained.calibration, provenance()
+    return {
+        "class_names": trained.class_names,
+        "image_size": side,
+        "input": f"images: uint8, (N, 3, {side}, {side}), 0 to 255, not normalised",
+        "colours": "RGB",
+        "resize": "bilinear with antialiasing, to a square, whatever the image's shape",
+        "normalisation": "(pixels / 255 - mean) / std, inside the model",
+        "mean": settings.encoder.get("mean"),
+        "std": settings.encoder.get("std"),
+        "outputs": "logits: (N, C); probabilities: softmax(logits / temperature), (N, C)",
+        "temperature": calibration.temperature if calibration else None,
+        "calibration": asdict(calibration) if calibration else None,
+        **settings.names.model_dump(include={"method", "dataset", "protocol"}),
+        "encoder": settings.encoder.get("name"),
+        "caveat": settings.protocol.get("caveat"),
+        "fold": settings.fold,
+        "seed": settings.seed,
+        "epoch": trained.epoch,
+        "class_counts": trained.class_counts.tolist(),
+        "split_hash": trained.split_hash,
+        "checkpoint_sha256": sha256(trained.path.read_bytes()).hexdigest(),
+        "settings": _portable(settings),
+        "versions": origin["versions"],
+        "git_commit": origin["git_commit"],
+        "notice": "Not a medical device.",
+    }
+
+
+def _portable(settings: Settings) -> dict[str, Any]:
+    """What rebuilds the method, without the paths and accounts of where it was trained."""
+    plain = settings.model_dump()
+    if "stage1_ckpt" in plain["method"]:
+        plain["method"]["stage1_ckpt"] = None
+    elsewhere: dict[str, Any] = {"dataset": {}, "trainer": {}, "logger": {}, "protocol": {}}
+    return plain | elsewhere | {"resume": None}
