@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from aduni.errors import UserError, did_you_mean
+from aduni.models.pretrained import pretrained
 
 Stem = Literal["auto", "standard", "small"]
 
@@ -90,18 +91,9 @@ def _build(name: str, weights: str | None) -> nn.Module:
             f"encoder.name={name} is no torchvision classification backbone"
             f"{did_you_mean(name, backbones)}; torchvision.models.list_models() names them all."
         )
-    try:
-        return cast(nn.Module, models.get_model(name, weights=weights))
-    except (KeyError, ValueError) as error:
-        choices = ", ".join(w.name for w in models.get_model_weights(name))
-        raise UserError(
-            f"encoder.weights={weights} does not exist for {name}; choose one of {choices}."
-        ) from error
-    except OSError as error:
-        raise UserError(
-            f"The weights {weights} of {name} could not be fetched ({error}); connect to the "
-            "network once, or train from scratch with encoder.weights=null."
-        ) from error
+    if weights is not None:
+        return pretrained(name, weights)
+    return cast(nn.Module, models.get_model(name, weights=None))
 
 
 def _without_classifier(backbone: nn.Module, name: str) -> nn.Module:
