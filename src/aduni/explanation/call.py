@@ -10,11 +10,11 @@ from aduni.explanation.neighbours import training_reference
 from aduni.explanation.output import check_output
 from aduni.explanation.page import ErrorGroup, Page, QueryCard, render
 from aduni.explanation.pictures import file_name
-from aduni.explanation.queries import answers, neighbour_table, query_card
+from aduni.explanation.queries import Query, answers, neighbour_table, query_card
 from aduni.explanation.settings import NO_LAYER, ExplainSettings
 from aduni.explanation.subject import Subject
 from aduni.files import write_csv
-from aduni.inference import device, image_files
+from aduni.inference import device, image_files, read_image
 from aduni.out_of_memory import memory_explained
 from aduni.report.swap import INDEX, replaced_files
 from aduni.trained import Trained, data_of, load_trained
@@ -54,8 +54,9 @@ def explain(settings: ExplainSettings) -> Path:
         tested = None
         if settings.errors:
             tested = read_test_part(predictions_file(trained), trained.class_names)
+        asked = [Query(file, read_image(file, trained.image_size)) for file in files]
         with replaced_files(output) as folder:
-            queries = _queries(subject, files, target, settings.neighbours, folder)
+            queries = _queries(subject, asked, target, settings.neighbours, folder)
             groups = _groups(subject, tested, settings.errors, folder)
             content = render(_page(subject, queries, groups))
             (folder / INDEX).write_text(content, encoding="utf-8")
@@ -89,9 +90,9 @@ def _subject(trained: Trained, settings: ExplainSettings, asked: bool) -> Subjec
 
 
 def _queries(
-    subject: Subject, files: list[Path], target: int | None, count: int, folder: Path
+    subject: Subject, asked: list[Query], target: int | None, count: int, folder: Path
 ) -> list[QueryCard]:
-    if not files:
+    if not asked:
         return []
     reference = None
     if count and subject.data is not None:
@@ -99,8 +100,8 @@ def _queries(
     pictures = folder / "figures" / "images"
     pictures.mkdir(parents=True)
     cards = []
-    for number, answer in enumerate(answers(subject, files, target, reference, count), start=1):
-        picture = pictures / f"{number:03d}_{file_name(answer.file.stem)}.png"
+    for number, answer in enumerate(answers(subject, asked, target, reference, count), start=1):
+        picture = pictures / f"{number:03d}_{file_name(answer.query.file.stem)}.png"
         cards.append(query_card(subject, answer, target, picture))
     if reference is not None:
         (folder / "tables").mkdir()
@@ -130,7 +131,7 @@ def _page(subject: Subject, queries: list[QueryCard], groups: list[ErrorGroup]) 
 
 def _warnings(subject: Subject) -> list[str]:
     caveat, layer = subject.trained.settings.protocol.get("caveat"), subject.layer
-    warnings = [f"The model was chosen and tested so: {caveat}."] if caveat else []
+    warnings = [f"Protocol {subject.trained.settings.names.protocol}: {caveat}."] if caveat else []
     if layer is not None and layer.height <= COARSE:
         warnings.append(
             f"The heat maps are coarse: {layer.name} has {layer.height} x {layer.width} positions "

@@ -34,8 +34,8 @@ class Layer:
 def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str) -> Layer:
     """The layer of a name, or for `auto` the last feature map of the backbone.
 
-    `auto` is the last map with more than one position, pooling left out: layer4 of a ResNet,
-    features of a DenseNet, permute of a Swin.
+    `auto` is the last map with more than one position, pooling left out, that all of the features
+    come from: layer4 of a ResNet, features of a DenseNet, permute of a Swin.
 
     Args:
         encoder: on the CPU, in eval mode; (N, 3, H, W) images -> (N, D) features.
@@ -51,7 +51,7 @@ def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str
     shapes = _shapes(encoder, backbone, image_size)
     modules = dict(backbone.named_modules())
     if name == AUTO:
-        name = _last_map(shapes, modules, encoder_name)
+        name = _last_map(shapes, modules, _trunk(backbone), encoder_name)
     elif name not in modules or not name:
         children = ", ".join(child for child, _ in backbone.named_children())
         raise UserError(
@@ -68,9 +68,12 @@ def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str
 
 
 def _last_map(
-    shapes: dict[str, tuple[int, ...]], modules: dict[str, nn.Module], encoder_name: str
+    shapes: dict[str, tuple[int, ...]],
+    modules: dict[str, nn.Module],
+    trunk: set[str],
+    encoder_name: str,
 ) -> str:
-    places = list(shapes)
+    places = [name for name in shapes if name in trunk]
     maps = [n for n in places if _is_map(shapes[n]) and not isinstance(modules[n], POOLING)]
     rest = places[places.index(maps[-1]) + 1 :] if maps else []
     if not maps or any(len(shapes[name]) == 3 for name in rest):
@@ -80,6 +83,16 @@ def _last_map(
             "module with layer=."
         )
     return maps[-1]
+
+
+def _trunk(module: nn.Module, prefix: str = "") -> set[str]:
+    """Modules that are not in a branch: children, and children of what runs one after another."""
+    names = set()
+    for name, child in module.named_children():
+        names.add(f"{prefix}{name}")
+        if isinstance(child, nn.Sequential | nn.ModuleList):
+            names |= _trunk(child, f"{prefix}{name}.")
+    return names
 
 
 def _shapes(encoder: nn.Module, backbone: nn.Module, image_size: int) -> dict[str, tuple[int, ...]]:

@@ -23,51 +23,62 @@ COLUMNS = ["image", "predicted", "rank", "neighbour", "label", "distance", "same
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the model says about one image.
+class Query:
+    """An image that is asked about.
 
     Attributes:
         file: of the image.
         pixels: (3, H, W), as the model takes them.
+    """
+
+    file: Path
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says about an image.
+
+    Attributes:
+        query: the image.
         probabilities: (C,).
         heat: (S, S); None without Grad-CAM.
         neighbours: from the nearest on.
     """
 
-    file: Path
-    pixels: Pixels
+    query: Query
     probabilities: NDArray[np.float64]
     heat: NDArray[np.float32] | None
     neighbours: list[Neighbour]
 
 
 def answers(
-    subject: Subject, files: list[Path], target: int | None, reference: Reference | None, count: int
+    subject: Subject,
+    queries: list[Query],
+    target: int | None,
+    reference: Reference | None,
+    count: int,
 ) -> Iterator[Answer]:
-    """The model's answers, in the order of the files.
+    """The model's answers, in the order of the queries.
 
     Args:
         subject: the model.
-        files: of the images.
+        queries: the images.
         target: class of the heat maps; None for the predicted one.
         reference: where neighbours are looked for; None for none.
         count: of neighbours.
-
-    Raises:
-        UserError: an image cannot be read.
     """
-    side = subject.trained.image_size
-    pixels = (read_image(file, side) for file in files)
-    remaining = iter(files)
-    for images in batches(pixels, len(files), subject.device, "Images"):
+    remaining = iter(queries)
+    pixels = (query.pixels for query in queries)
+    for images in batches(pixels, len(queries), subject.device, "Images"):
         probabilities = subject.probabilities(images)
         heats = subject.heats(images, target)
         features = unit_features(subject.trained.method, images)
-        for i, own in enumerate(images.cpu().numpy()):
-            near = []
+        for i, heat in enumerate(heats):
+            query, near = next(remaining), []
             if reference is not None and subject.data is not None:
-                near = nearest(features[i], own, reference, subject.data, count)
-            yield Answer(next(remaining), own, probabilities[i], heats[i], near)
+                near = nearest(features[i], query.pixels, reference, subject.data, count)
+            yield Answer(query, probabilities[i], heat, near)
 
 
 def query_card(subject: Subject, answer: Answer, target: int | None, file: Path) -> QueryCard:
@@ -79,14 +90,14 @@ def query_card(subject: Subject, answer: Answer, target: int | None, file: Path)
         target: class of the heat map; None for the predicted one.
         file: to save the picture beside its heat map to.
     """
-    picture = np.ascontiguousarray(read_image(answer.file, SHOWN).transpose(1, 2, 0))
+    picture = np.ascontiguousarray(read_image(answer.query.file, SHOWN).transpose(1, 2, 0))
     shares = subject.shares(answer.probabilities, PROBABLE)
     predicted = shares[0].name
     near: list[NeighbourCard] = []
     if subject.data is not None:
         near = [_neighbour(subject.data, item, predicted) for item in answer.neighbours]
     return QueryCard(
-        name=shown(str(answer.file)),
+        name=shown(str(answer.query.file)),
         picture=data_uri(picture),
         heat=saved_heat(picture, answer.heat, file),
         target=predicted if target is None else subject.trained.class_names[target],
