@@ -14,7 +14,7 @@ AUTO = "auto"
 
 WITHOUT_EFFECT = (
     *("resume", "verbose", "num_workers", "data_on_gpu"),
-    *("dataset.root", "dataset.cache_dir"),
+    *("dataset.root", "dataset.csv", "dataset.cache_dir"),
 )
 """Keys of config.yaml that no figure depends on."""
 
@@ -52,6 +52,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """Figures of a finished run; its presence means that the run is finished."""
         return self.path / "metrics.json"
+
+    @property
+    def card(self) -> Path:
+        """The model in words, for whoever is to use or judge it."""
+        return self.path / "model_card.md"
 
     @property
     def failure(self) -> Path:

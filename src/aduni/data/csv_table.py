@@ -27,6 +27,7 @@ class CSVTable(OwnImages):
         group_column: rows of one patient or lesion stay on one side of a split; an empty cell
             stands alone.
         split_column: train, val or test.
+        classes: all classes in the order of their numbers; None: sorted.
         kwargs: see OwnImages.
     """
 
@@ -41,6 +42,7 @@ class CSVTable(OwnImages):
         label_column: str = "label",
         group_column: str | None = None,
         split_column: str | None = None,
+        classes: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         if not csv:
@@ -49,7 +51,7 @@ class CSVTable(OwnImages):
         if root and not table.exists() and (Path(root) / table.name).exists():
             table = Path(root) / table.name
         super().__init__(root=root or str(table.parent), **kwargs)
-        self.csv = table
+        self.csv, self.classes = table, classes
         self._columns = {
             "image_column": image_column,
             "label_column": label_column,
@@ -63,7 +65,7 @@ class CSVTable(OwnImages):
         images = frame["image_column"].tolist()
         files = self._files(images)
         self._refuse_empty(frame, "label_column")
-        names, labels = numbered(frame["label_column"].tolist())
+        names, labels = numbered(frame["label_column"].tolist(), self.classes)
         groups = None
         if "group_column" in frame:
             cells = frame["group_column"]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +17,17 @@ class Folder(OwnImages):
     """ROOT/CLASS/... or ROOT/train|val|test/CLASS/..., images at any depth below their class.
 
     Names are paths below the root. Hidden files, and such as end like no image, are passed over.
+
+    Args:
+        classes: all classes in the order of their numbers; None: sorted.
+        kwargs: see OwnImages.
     """
 
     obtain = "it is your own"
+
+    def __init__(self, *, classes: list[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.classes = classes
 
     def read_rows(self) -> ImageTable:
         """Classes from the folders' names, and a split where the folders are parts."""
@@ -40,7 +49,7 @@ class Folder(OwnImages):
         classes = [c for folder in top for c in _folders(folder)] if divided else top
         rows = [(file, folder) for folder in classes for file in _images(folder)]
         self._check_classes(classes, {folder.name for _, folder in rows})
-        names, labels = numbered([folder.name for _, folder in rows])
+        names, labels = numbered([folder.name for _, folder in rows], self.classes)
         parts = None
         if divided:
             parts = np.array([named[folder.parent] for _, folder in rows], dtype="<U10")

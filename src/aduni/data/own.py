@@ -14,7 +14,7 @@ from aduni.data.given_split import GivenSplit, divide_as_given
 from aduni.data.module import ImageDataModule
 from aduni.data.tables import ImageTable, shown
 from aduni.data.titles import LONGEST, PUBLISHED
-from aduni.errors import UserError
+from aduni.errors import UserError, did_you_mean
 
 SMALLEST = 8
 """Pixels of an original's shorter side: below, it is an icon or a damaged file."""
@@ -92,17 +92,44 @@ class OwnImages(ImageDataModule):
         return divide_as_given(self.table, self.groups, self.protocol, cleaned=cleaned)
 
 
-def numbered(names: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+def numbered(
+    names: Sequence[str], order: Sequence[str] | None
+) -> tuple[list[str], NDArray[np.int64]]:
     """Class names in order and the (n,) class numbers of rows that have these names.
 
     Whole numbers are ordered by size, and 1.0 is 1: spreadsheets write either. Other names are
     ordered as texts.
+
+    Args:
+        names: of the rows' classes.
+        order: all classes in the order that is wanted; None for the order above.
+
+    Raises:
+        UserError: `order` has not the classes of the rows.
     """
     plain = _plain_numbers(names)
-    classes = sorted(set(names)) if plain is None else sorted(set(plain), key=float)
+    written = list(names) if plain is None else plain
+    classes = sorted(set(written), key=None if plain is None else float)
+    if order is not None:
+        _check_order(order, classes)
+        classes = list(order)
     number = {name: i for i, name in enumerate(classes)}
-    labels = [number[name] for name in (names if plain is None else plain)]
-    return classes, np.array(labels, dtype=np.int64)
+    return classes, np.array([number[name] for name in written], dtype=np.int64)
+
+
+def _check_order(order: Sequence[str], classes: list[str]) -> None:
+    missing = next((name for name in classes if name not in order), None)
+    if missing is not None:
+        raise UserError(
+            f"Class {shown(missing)} is not in dataset.classes{did_you_mean(missing, order)}; add it, "
+            "or correct the labels."
+        )
+    strange = next((name for name in order if name not in classes or order.count(name) > 1), None)
+    if strange is not None:
+        raise UserError(
+            f"dataset.classes names {strange}, of which there is no image or which comes twice; "
+            "remove it."
+        )
 
 
 def _plain_numbers(names: Sequence[str]) -> list[str] | None:

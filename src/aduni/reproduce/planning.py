@@ -39,7 +39,8 @@ def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
     """
     runs = list(_expand(settings))
     earlier = read_plan(settings.output)
-    others = [run for run in earlier.runs if run.dataset not in settings.chosen] if earlier else []
+    replaced = {*settings.chosen, *(run.dataset for run in runs)}
+    others = [run for run in earlier.runs if run.dataset not in replaced] if earlier else []
     ordered = sorted((*runs, *others), key=lambda run: run.first_stage is not None)
     plan = Plan(profile=settings.name, folds=settings.profile.folds, runs=tuple(ordered))
     wanted = [run for run in runs if {table for table, _ in run.rows} & set(settings.definitions)]
@@ -86,6 +87,7 @@ def _runs(
     profile = settings.profile
     overrides = _overrides(settings, dataset, wanted.row)
     config = _composed(overrides)
+    title = config["names"]["dataset"]
     first = _composed(_overrides(settings, dataset, wanted.first)) if wanted.first else None
     for seed in profile.seeds:
         for fold in profile.folds:
@@ -98,8 +100,8 @@ def _runs(
             )
             yield PlannedRun(
                 id=identity,
-                folder=f"{dataset}_{config['names']['method']}_fold{fold}_seed{seed}_{identity}",
-                dataset=dataset,
+                folder=f"{title}_{config['names']['method']}_fold{fold}_seed{seed}_{identity}",
+                dataset=title,
                 fold=fold,
                 seed=seed,
                 rows=wanted.rows,
@@ -115,7 +117,7 @@ def _runs(
 def _overrides(settings: Reproduction, dataset: str, row: Row) -> tuple[str, ...]:
     profile = settings.profile
     further = profile.dataset_overrides.get(dataset, ())
-    return (f"dataset={dataset}", *row.overrides, *profile.overrides, *further)
+    return (f"dataset={dataset}", *row.overrides, *profile.overrides, *further, *settings.data)
 
 
 @cache
@@ -124,7 +126,9 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
     config = compose("train", list(overrides), return_hydra_config=True)
     choices = config.hydra.runtime.choices
     with open_dict(config):
-        config.names = {name: choices[name] for name in config.names}
+        # What is no choice is the title of a data set of one's own.
+        raw: Any = OmegaConf.to_container(config.names, resolve=False)
+        config.names.update({name: choices[name] for name in raw if "${hydra:" in raw[name]})
         del config.hydra
     content: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return content

@@ -13,6 +13,9 @@ from aduni.report.sources import Sources
 
 Model = TypeVar("Model", bound=BaseModel)
 
+OWN = ("folder", "csv", "medmnist")
+"""Data sets that every profile takes, beside those that it names."""
+
 SOME = Field(min_length=1)
 
 
@@ -52,6 +55,7 @@ class Reproduction(BaseModel, extra="forbid", frozen=True):
     sampling: Definition
     tables: Annotated[tuple[Literal[1, 2], ...], SOME]
     datasets: tuple[str, ...] | None
+    data: tuple[str, ...]
     columns: tuple[str, ...]
     gpus: tuple[NonNegativeInt, ...]
     logger: dict[str, Any]
@@ -98,8 +102,14 @@ def read_reproduction(config: DictConfig) -> Reproduction:
     settings = _validated(config, Reproduction)
     check_columns(settings.columns)
     profile = settings.profile
+    known = tuple(dict.fromkeys((*profile.datasets, *OWN)))
     for dataset in settings.chosen:
-        _check(dataset, profile.datasets, "dataset", "data sets")
+        _check(dataset, known, "dataset", "data sets")
+    if settings.data and len(settings.chosen) > 1:
+        raise UserError(
+            f"{settings.data[0]} is meant for one data set, here are {', '.join(settings.chosen)}; "
+            "choose one with dataset=NAME."
+        )
     for dataset in profile.dataset_overrides:
         _check(dataset, profile.datasets, "profile.dataset_overrides", "data sets")
     sampling = [row.values for row in settings.sampling.rows]

@@ -45,8 +45,12 @@ def _key(config: dict[str, Any]) -> str:
     """Of the split's settings and the state of the data set's files."""
     dataset = {key: value for key, value in config["dataset"].items() if key != "cache_dir"}
     digest = hashlib.sha256(json.dumps([dataset, config["protocol"], config["fold"]]).encode())
-    if dataset["root"]:
-        for name, size, time in _files(Path(dataset["root"])):
+    table = Path(dataset.get("csv") or "")
+    if table.is_file():
+        digest.update(table.read_bytes())
+    root = Path(dataset["root"] or table.parent)
+    if dataset["root"] or table.is_file():
+        for name, size, time in _files(root):
             digest.update(f"{name}\0{size}\0{time}\n".encode())
     return f"{config['names']['dataset']} fold {config['fold']} {digest.hexdigest()[:16]}"
 
@@ -55,7 +59,10 @@ def _files(root: Path) -> list[tuple[str, int, int]]:
     found = []
     for folder, _, names in os.walk(root):
         for name in names:
-            status = os.stat(os.path.join(folder, name))
+            try:
+                status = os.stat(os.path.join(folder, name))
+            except FileNotFoundError:  # a link that leads nowhere, perhaps of no account
+                continue
             place = os.path.relpath(os.path.join(folder, name), root)
             found.append((place, status.st_size, status.st_mtime_ns))
     return sorted(found)
