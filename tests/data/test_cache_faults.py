@@ -111,10 +111,41 @@ def test_damaged_cache_is_built_anew_and_says_so(folder, caplog, damage):
     assert [p.name for p in folder.parent.iterdir() if p.is_dir()] == ["c"]
 
 
-@pytest.mark.parametrize("row", [UNREAD, COUNT - 2])
-def test_a_start_reads_some_rows_and_the_full_check_all(folder, caplog, row):
+@pytest.fixture
+def large(monkeypatch) -> None:
+    """Arrays are taken for too large to be read at every start."""
+    monkeypatch.setattr("aduni.data.cache_check.WHOLE", 0)
+
+
+@pytest.mark.parametrize("row", range(0, COUNT, 7))
+def test_a_start_reads_every_row_of_a_small_cache(folder, caplog, row):
     expected = np.array(ImageCache(folder).pixels)
+    seal = (folder / "SHA256SUMS").stat()
     spoil(folder, row)
+    os.utime(folder / "pixels.npy", ns=(seal.st_atime_ns, seal.st_mtime_ns))
+
+    assert np.array_equal(build(folder).pixels, expected)
+    assert f"the pixels of row {row} have changed" in caplog.text
+
+
+@pytest.mark.usefixtures("large")
+def test_a_start_reads_every_row_of_what_was_written_to(folder, caplog):
+    expected = np.array(ImageCache(folder).pixels)
+    later = (folder / "SHA256SUMS").stat().st_mtime_ns + 10**9
+    spoil(folder, UNREAD)
+    os.utime(folder / "pixels.npy", ns=(later, later))
+
+    assert np.array_equal(build(folder).pixels, expected)
+    assert f"the pixels of row {UNREAD} have changed" in caplog.text
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("row", [UNREAD, COUNT - 2])
+def test_a_start_reads_some_rows_of_a_large_cache_and_the_full_check_all(folder, caplog, row):
+    expected = np.array(ImageCache(folder).pixels)
+    seal = (folder / "SHA256SUMS").stat()
+    spoil(folder, row)
+    os.utime(folder / "pixels.npy", ns=(seal.st_atime_ns, seal.st_mtime_ns))
 
     build(folder)
     assert caplog.records == []
@@ -122,6 +153,7 @@ def test_a_start_reads_some_rows_and_the_full_check_all(folder, caplog, row):
     assert f"the pixels of row {row} have changed" in caplog.text
 
 
+@pytest.mark.usefixtures("large")
 def test_a_start_reads_no_more_rows_than_it_says(folder, monkeypatch):
     read = []
     digest = "aduni.data.cache_check.row_digest"
