@@ -52,12 +52,6 @@ def test_the_sampler(train, own):
     assert labels[drawn[0]].mean() == pytest.approx(0.9, abs=0.04)
 
 
-def test_the_samplers_values_are_checked(train, own):
-    finished, _ = train(own("inverse", "sampler"), "sampler=inverse", "sampler.epoch_length=0")
-
-    assert (finished.status, len(finished.err.splitlines())) == (1, 1)
-
-
 def test_the_schedule(train, own):
     finished, run = train(own("late", "alpha"), "alpha=late", "epochs=4")
 

@@ -1,0 +1,154 @@
+"""Write docs/configuration.md from the YAML in conf/ and the constructors' annotations."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from annotations import of_constructor, of_model, shown, summary_of, values_of
+from leaves import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
+
+ROOT = Path(__file__).resolve().parents[2]
+CONF = ROOT / "conf"
+PAGE = ROOT / "docs" / "configuration.md"
+
+# What checks a command's keys. Those of train.py come first, as the others have few of their own.
+COMMANDS = {
+    "train": "aduni.config.Settings",
+    "prepare": "aduni.prepare.PrepareSettings",
+    "evaluate": None,
+    "predict": "aduni.prediction.settings.PredictSettings",
+    "explain": "aduni.explanation.settings.ExplainSettings",
+    "export": "aduni.export.settings.ExportSettings",
+    "report": "aduni.reproduce.settings._Report",
+    "reproduce": "aduni.reproduce.settings.Reproduction",
+    "benchmark": "aduni.benchmark.settings.BenchmarkSettings",
+}
+MODELS = {"profile": "aduni.reproduce.settings.Profile"}
+
+HEAD = """# Configuration
+
+`python scripts/configuration` makes this page from the files in `conf/` and from what checks them.
+A file `conf/GROUP/OPTION.yaml` is chosen by `GROUP=OPTION`, and each of its keys is changed by
+`GROUP.KEY=VALUE`:
+
+    python src/train.py method=aduni method.temperature=0.2 dataset=aptos sampler=upsample
+    python src/train.py --cfg job         # the whole configuration, nothing is trained
+    python src/train.py -m seed=0,1,2     # a training for each value
+
+`null` is "none". Values are checked before anything is read, and a mistyped key gets a hint.
+"""
+
+
+class Words(str):
+    """Stands where a value would, and is no value."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A key.
+
+    Attributes:
+        key: in full.
+        default: of the YAML.
+        values: that it takes.
+        meaning: from the docstring of what is built.
+        note: the comment in the YAML, often the value's source.
+    """
+
+    key: str
+    default: Any
+    values: str
+    meaning: str
+    note: str
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD, "## Commands\n", *(_command(name) for name in COMMANDS)]
+    for group in GROUPS:
+        parts += [f"## {group}\n", *_group(group)]
+    return "\n".join(parts)
+
+
+def _command(name: str) -> str:
+    path = CONF / f"{name}.yaml"
+    content, comments = yaml.safe_load(path.read_text()), comments_of(path)
+    chosen = [group for entry in content["defaults"] for group in _group_of(entry)]
+    hints, words = of_model(COMMANDS[name])
+    rows = [
+        Row(
+            key,
+            _required(key) if value == "???" else value,
+            values_of(hints.get(key)),
+            words.get(key, ""),
+            comments.get(key, ""),
+        )
+        for key, value in flattened(content)
+        if key.partition(".")[0] not in ("defaults", "hydra", "names")
+    ]
+    groups = ", ".join(f"[`{group}`](#{group})" for group in chosen if group in GROUPS)
+    paragraphs = [f"### {name}.py", heading_of(path), groups and f"Groups: {groups}.", table(rows)]
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def _required(key: str) -> Words:
+    """Why a key has no default: every data set has its own, or the user must say it."""
+    of_dataset = key in yaml.safe_load((CONF / "dataset" / "digits.yaml").read_text())
+    return Words("the data set's" if of_dataset else "must be given")
+
+
+def _group_of(entry: Any) -> Iterator[str]:
+    """The group of an entry of a command's defaults list."""
+    if isinstance(entry, dict):
+        (name,) = entry
+        if not name.startswith("override "):
+            yield name.removeprefix("optional ").partition("@")[0]
+
+
+def _group(group: str) -> Iterator[str]:
+    """A section for each option; options with the same keys share a table."""
+    sections: dict[str, list[str]] = {}
+    for path in sorted((CONF / group).glob("*.yaml")):
+        leaf = read_leaf(path)
+        constructor = f" (`{leaf.target}`)" if leaf.target else ""
+        sets = f" Sets {', '.join(f'`{choice}`' for choice in leaf.sets)}." if leaf.sets else ""
+        words = leaf.heading or summary_of(leaf.target)
+        line = f"- `{group}={path.stem}`{constructor}: {words}{sets}"
+        sections.setdefault(table(list(rows_of(leaf, group))), []).append(line)
+    for rows, lines in sections.items():
+        yield "\n".join(lines) + f"\n\n{rows}"
+
+
+def rows_of(leaf: Leaf, group: str) -> Iterator[Row]:
+    """The keys of an option, with the annotations and words of their constructors."""
+    model = MODELS.get(group)
+    for key, value in leaf.values.items():
+        owner, _, name = key.rpartition(".")
+        target = leaf.target if owner == group else leaf.values.get(f"{owner}._target_", "")
+        hints, words = of_model(model) if model else of_constructor(target)
+        if owner == "":
+            hints, words = of_model(COMMANDS["train"])
+        meaning, note = words.get(name, ""), leaf.comments.get(key, "")
+        if name == "_target_":
+            key, meaning = owner, summary_of(value)
+        yield Row(key, value, values_of(hints.get(name)), meaning, note)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """In Markdown; empty for no rows."""
+    if not rows:
+        return ""
+    lines = ["| key | default | values | meaning |", "|---|---|---|---|"]
+    for row in rows:
+        default = row.default if isinstance(row.default, Words) else f"`{shown(row.default)}`"
+        about = dict.fromkeys(filter(None, (row.meaning.rstrip("."), row.note)))
+        cells = (f"`{row.key}`", default, row.values, "; ".join(about))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(PAGE.relative_to(ROOT))

@@ -1,0 +1,37 @@
+"""The repository's Markdown pages, and what is read from them."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("docs", "results", "notebooks")
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes a `page` runs on every one."""
+    if "page" in metafunc.fixturenames:
+        names = [str(page.relative_to(ROOT)) for page in PAGES]
+        metafunc.parametrize("page", PAGES, ids=names)
+
+
+@pytest.fixture
+def root() -> Path:
+    """Of the repository."""
+    return ROOT
+
+
+@pytest.fixture
+def prose() -> Callable[[Path], str]:
+    """A page without its code blocks, fenced or indented."""
+
+    def read(page: Path) -> str:
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        return re.sub(r"^    .*$", "", text, flags=re.MULTILINE)
+
+    return read

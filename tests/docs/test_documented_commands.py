@@ -1,0 +1,178 @@
+"""Every command of the documentation composes, and its settings pass the command's own check.
+
+Nothing is run. `...` and what stands behind `#` or a pipe is left out; RUN, DIR, FILE and the like
+stand for paths. An option that the page itself says how to write (it names conf/GROUP/OPTION.yaml,
+which is not there) is left out too, and with it the reader's hydra.searchpath.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+import aduni.command
+from aduni.benchmark.settings import read_benchmark
+from aduni.config import read_settings
+from aduni.explanation.settings import read_explain_settings
+from aduni.export.settings import read_export_settings
+from aduni.prediction.settings import read_predict_settings
+from aduni.prepare import read_prepare_settings
+from aduni.reproduce.arguments import hydra_arguments
+from aduni.reproduce.settings import read_reproduction, read_sources
+from composing import CONF
+
+Check = Callable[[DictConfig, list[str]], Any]
+
+CHECKS: dict[str, Check] = {
+    "train": lambda config, _: read_settings(config),
+    "prepare": read_prepare_settings,
+    "evaluate": lambda config, _: OmegaConf.to_container(config, resolve=True),
+    "predict": lambda config, _: read_predict_settings(config),
+    "explain": lambda config, _: read_explain_settings(config),
+    "export": lambda config, _: read_export_settings(config),
+    "report": lambda config, _: read_sources(config),
+    "reproduce": lambda config, _: read_reproduction(config),
+    "benchmark": lambda config, _: read_benchmark(config),
+}
+SHORT_FORMS = ("report", "reproduce")
+MISTAKES = (*aduni.command.MISTAKES, SystemExit)
+MAKE = {"train": "train", "reproduce": "reproduce", "benchmark": "benchmark"}
+
+PYTHON = r"src/(\w+)\.py\b([^\n`]*)"
+
+
+def code_of(text: str) -> Iterator[str]:
+    """Lines of fenced and indented blocks, continued lines joined, and inline code."""
+    text = re.sub(r" *\\\n\s*", " ", text)
+    for block in re.findall(r"^```(?:\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        yield from block.splitlines()
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    yield from re.findall(r"^    (\S.*)$", prose, re.MULTILINE)
+    yield from (" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose))
+
+
+def commands_of(text: str) -> Iterator[tuple[str, list[str]]]:
+    """(command, words) of every call of src/NAME.py, also through make, in a page."""
+    for line in code_of(text):
+        line = re.split(r"\s+#|\s[|>]\s", line)[0]
+        call = re.match(r"(?:\S+=\S+ )*(?:\S*python3?|torchrun) .*?" + PYTHON, line)
+        made = re.match(r"make (\w[\w-]*)(.*)", line)
+        if call:
+            yield call[1], shlex.split(call[2])
+        elif made and made[1] in MAKE:
+            given = dict(word.split("=", 1) for word in shlex.split(made[2]) if "=" in word)
+            profile = [f"profile={given['PROFILE']}"] if "PROFILE" in given else []
+            yield MAKE[made[1]], [*profile, *shlex.split(given.get("ARGS", ""))]
+
+
+def examples_of(text: str) -> set[str]:
+    """`group=option` of the files that a page tells to write."""
+    files = re.findall(r"conf/(\w+)/([a-z]\w*)\.yaml", text)
+    return {f"{group}={option}" for group, option in files if not _option(group, option).exists()}
+
+
+def _option(group: str, option: str) -> Path:
+    return CONF / group / f"{option}.yaml"
+
+
+def overrides_of(command: str, words: list[str], examples: set[str]) -> list[list[str]]:
+    """Each job's overrides: one list without -m, else lists that use every value of every sweep."""
+    words = [word for word in words if word != "..." and word not in examples]
+    if command in SHORT_FORMS:
+        words = hydra_arguments(words)
+    given = get_args_parser().parse_args(words)
+    own = [word for word in given.overrides if not word.startswith("hydra.searchpath=")]
+    if not given.multirun:
+        return [own]
+    parsed = OverridesParser.create().parse_overrides(own)
+    values = [
+        [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
+        if each.is_sweep_override()
+        else [each.input_line]
+        for each in parsed
+    ]
+    jobs = max((len(each) for each in values), default=1)
+    return [[each[job % len(each)] for each in values] for job in range(jobs)]
+
+
+def check(command: str, overrides: list[str]) -> None:
+    """Compose and check as the command would."""
+    config = compose(command, overrides, return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    del config.hydra  # after its choices were resolved into names
+    CHECKS[command](config, [word for word in overrides if not word.startswith("hydra")])
+
+
+def test_commands_compose_and_pass_their_checks(page):
+    text = page.read_text()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for command, words in commands_of(text):
+            for overrides in overrides_of(command, words, examples_of(text)):
+                try:
+                    check(command, overrides)
+                except Exception as error:
+                    error.add_note(f"in {page.name}: src/{command}.py {' '.join(words)}")
+                    raise
+
+
+def test_targets_of_make_exist(root, page):
+    targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE))
+    for line in code_of(page.read_text()):
+        if line.startswith("make "):
+            words = re.split(r"&&|\s#", line)[0].split()[1:]
+            assert {word for word in words if re.fullmatch(r"[a-z-]+", word)} <= targets, line
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("    python src/train.py a=1  # why", [("train", ["a=1"])]),
+        ("    python src/train.py a=1 \\\n        b=2", [("train", ["a=1", "b=2"])]),
+        ("```\npython src/report.py runs=DIR | cat\n```", [("report", ["runs=DIR"])]),
+        ("see `python src/reproduce.py status`.", [("reproduce", ["status"])]),
+        ("    A=1 .venv/bin/python src/train.py -m x=1,2", [("train", ["-m", "x=1,2"])]),
+        ("    torchrun --nproc-per-node=2 src/train.py a=1", [("train", ["a=1"])]),
+        ('    make train ARGS="fold=1 seed=2"', [("train", ["fold=1", "seed=2"])]),
+        ("    make reproduce PROFILE=small", [("reproduce", ["profile=small"])]),
+        ("python src/train.py in prose", []),
+    ],
+)
+def test_commands_are_found(line, expected):
+    assert list(commands_of(line)) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["sede=1", "method=adnui", "fold=-1", "sampler.epoch_length=0", "--no-such-flag", "lr=high"],
+)
+def test_a_wrong_command_is_found(words):
+    with initialize_config_dir(str(CONF), version_base="1.3"), pytest.raises(MISTAKES):
+        check("train", *overrides_of("train", words.split(), set()))
+
+
+def test_every_value_of_a_sweep_is_tried():
+    jobs = overrides_of("train", ["-m", "fold=0,1,2", "method=ce,aduni", "seed=7"], set())
+    assert jobs == [
+        ["fold=0", "method=ce", "seed=7"],
+        ["fold=1", "method=aduni", "seed=7"],
+        ["fold=2", "method=ce", "seed=7"],
+    ]
+
+
+def test_what_a_page_says_how_to_write_is_left_out():
+    text = "`conf/method/mine.yaml`, `conf/method/ce.yaml`"
+    assert examples_of(text) == {"method=mine"}
+    words = ["method=mine", "fold=1", "hydra.searchpath=[file:///my/conf]", "..."]
+    assert overrides_of("train", words, examples_of(text)) == [["fold=1"]]
+
+
+def test_every_command_has_a_check(root):
+    assert set(CHECKS) == {file.stem for file in (root / "src").glob("*.py")}
