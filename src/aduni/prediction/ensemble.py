@@ -158,7 +158,7 @@ def _frequency(trained: Trained, calibration: Calibration, shares: Mapping[str, 
         if name not in names:
             raise UserError(
                 f"class_frequency names {name}, which is no class of {trained.path}"
-                f"{did_you_mean(name, names)}; its classes are {', '.join(names)}."
+                f"{did_you_mean(name, names)}; give the shares of {', '.join(names)}."
             )
     for name, held in zip(names, calibration.frequency, strict=True):
         if name not in shares:

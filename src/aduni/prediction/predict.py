@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.data.tables import shown
 from aduni.errors import UserError
 from aduni.files import write_csv, written_whole
 from aduni.inference import image_files
@@ -30,13 +31,13 @@ class Predictions:
         files: n.
         probabilities: (n, C).
         features: (n, D); None where none were asked for.
-        unreadable: of files that are left out.
+        unreadable: how many files are left out.
     """
 
     files: list[Path]
     probabilities: Floats
     features: NDArray[np.float32] | None
-    unreadable: list[str]
+    unreadable: int
 
 
 def predict(settings: PredictSettings) -> str:
@@ -75,9 +76,9 @@ def predict_files(
     read: list[Path] = []
     probabilities: list[Floats] = []
     features: list[NDArray[np.float32]] = []
-    unreadable: list[str] = []
+    unreadable: dict[Path, str] = {}
     for images in read_batches(files, ensemble.sides, settings.batch_size):
-        unreadable += images.unreadable.values()
+        unreadable |= images.unreadable
         refused = unreadable and not settings.skip_unreadable
         if refused or not images.files:  # the others are read all the same: all faults are listed
             continue
@@ -85,11 +86,11 @@ def predict_files(
         probabilities.append(ensemble.probabilities(images.pixels))
         if settings.embeddings is not None:
             features.append(ensemble.features(images.pixels))
-    for sentence in unreadable:
+    for sentence in unreadable.values():
         print(f"unreadable: {sentence}", file=sys.stderr)
-    _check_read(unreadable, len(files), skip=settings.skip_unreadable)
+    _check_read(list(unreadable), len(files), skip=settings.skip_unreadable)
     found = np.concatenate(features) if features else None
-    return Predictions(read, np.concatenate(probabilities), found, unreadable)
+    return Predictions(read, np.concatenate(probabilities), found, len(unreadable))
 
 
 def table(found: Predictions, class_names: Sequence[str]) -> pd.DataFrame:
@@ -119,10 +120,10 @@ def _check_writable(path: Path) -> None:
         pass
 
 
-def _check_read(unreadable: Sequence[str], total: int, *, skip: bool) -> None:
+def _check_read(unreadable: Sequence[Path], total: int, *, skip: bool) -> None:
     if not unreadable or (skip and len(unreadable) < total):
         return
-    first = unreadable[0].partition(";")[0]
+    first = shown(str(unreadable[0]))
     remedy = "restore them" if skip else "restore them, or leave them out with skip_unreadable=true"
     raise UserError(f"{len(unreadable)} of {total} images cannot be read, first {first}; {remedy}.")
 
@@ -136,7 +137,7 @@ def _sentence(
     found: Predictions, ensemble: Ensemble, outputs: Sequence[Path], seconds: float
 ) -> str:
     calibrated = sum(member.calibrate is not None for member in ensemble.members)
-    skipped = f", {len(found.unreadable)} left out" if found.unreadable else ""
+    skipped = f", {found.unreadable} left out" if found.unreadable else ""
     return (
         f"{len(found.files)} images{skipped} in {seconds:.1f} s "
         f"({len(found.files) / seconds:.0f} images/s), {calibrated} of {len(ensemble.members)} "

@@ -52,29 +52,37 @@ def read_batches(files: Sequence[Path], sides: Sequence[int], batch_size: int) -
 
 def _read_ahead(
     files: Iterable[Path], sides: Sequence[int], ahead: int
-) -> Iterator[tuple[Path, Future[Sizes]]]:
+) -> Iterator[tuple[Path, Sizes | UserError]]:
     # Pillow releases the interpreter lock while it decodes and resizes.
     pool = ThreadPoolExecutor(usable_cpus())
-    waiting: deque[tuple[Path, Future[Sizes]]] = deque()
+    waiting: deque[tuple[Path, Future[Sizes | UserError]]] = deque()
     try:
         for file in files:
-            waiting.append((file, pool.submit(read_sizes, file, sides)))
+            waiting.append((file, pool.submit(_read, file, sides)))
             if len(waiting) > ahead:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for file, future in waiting:
+            yield file, future.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _batch(some: Iterable[tuple[Path, Future[Sizes]]], sides: Sequence[int]) -> Images:
+def _read(file: Path, sides: Sequence[int]) -> Sizes | UserError:
+    try:
+        return read_sizes(file, sides)
+    except UserError as error:
+        return error
+
+
+def _batch(some: Iterable[tuple[Path, Sizes | UserError]], sides: Sequence[int]) -> Images:
     read: dict[Path, Sizes] = {}
     unreadable: dict[Path, str] = {}
-    for file, future in some:
-        try:
-            read[file] = future.result()
-        except UserError as error:
-            unreadable[file] = str(error)
+    for file, found in some:
+        if isinstance(found, UserError):
+            unreadable[file] = str(found)
+        else:
+            read[file] = found
     stacks = zip(*read.values(), strict=True)
     pixels = {s: torch.from_numpy(np.stack(p)) for s, p in zip(sides, stacks, strict=False)}
     return Images(list(read), pixels, unreadable)
