@@ -162,6 +162,7 @@ def make_data(
     def make(
         name: str,
         root: Path | str = "",
+        /,
         *,
         protocol: str = "clean",
         rules: dict[str, Any] | None = None,

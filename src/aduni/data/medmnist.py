@@ -89,7 +89,8 @@ class MedMNIST(OwnImages):
 
     def _array(self, name: str) -> NDArray[Any]:
         try:
-            with np.load(self.file, allow_pickle=False) as archive:
+            # numpy would not close the file of what is no archive.
+            with self.file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
                 array: NDArray[Any] = archive[name]
         except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
             raise self._foreign(" ".join(str(error).split()) or type(error).__name__) from error

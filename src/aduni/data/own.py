@@ -121,8 +121,8 @@ def _check_order(order: Sequence[str], classes: list[str]) -> None:
     missing = next((name for name in classes if name not in order), None)
     if missing is not None:
         raise UserError(
-            f"Class {shown(missing)} is not in dataset.classes{did_you_mean(missing, order)}; add it, "
-            "or correct the labels."
+            f"Class {shown(missing)} is not in dataset.classes{did_you_mean(missing, order)}; add "
+            "it, or correct the labels."
         )
     strange = next((name for name in order if name not in classes or order.count(name) > 1), None)
     if strange is not None:

@@ -1,0 +1,163 @@
+"""dataset=folder: class folders, below train, val and test or without them."""
+
+import shutil
+from collections import Counter
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import composing  # noqa: F401  registers the resolver of titles
+from own_data import CLASSES, SIZES, blotches, class_folders
+
+
+@pytest.fixture
+def make(make_data, tmp_path):
+    """The data set in tmp_path/own, with some settings changed."""
+    return partial(make_data, "folder", tmp_path / "own", title="mine")
+
+
+def test_rows_are_the_files_below_each_class(make, tmp_path):
+    root = tmp_path / "own"
+    files = class_folders(root)
+    (root / "benign" / "deeper").mkdir()
+    blotches(99).save(root / "benign" / "deeper" / "LAST.JPG")
+    (root / "benign" / "notes.txt").write_text("no image")
+    (root / "benign" / ".hidden.png").write_bytes(files[0].read_bytes())
+    (root / ".git").mkdir()
+    table = make().table
+
+    expected = {file.relative_to(root).as_posix(): file.parent.name for file in files}
+    expected["benign/deeper/LAST.JPG"] = "benign"
+    names = [table.class_names[label] for label in table.labels]
+    assert dict(zip(table.images, names, strict=True)) == expected
+    assert table.files == [root / image for image in table.images]
+    assert table.parts is None
+    assert table.groups is None
+
+
+def test_pixels_are_those_of_the_rows_file(make, tmp_path):
+    class_folders(tmp_path / "own")
+    data = make()
+
+    for row in (0, 20, 31):
+        with Image.open(data.table.files[row]) as image:
+            expected = image.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)
+        assert np.array_equal(data.cache.pixels[row], np.asarray(expected))
+
+
+def test_folders_named_by_numbers_are_ordered_by_size(make, tmp_path):
+    for name in ("0", "2", "10"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        blotches(int(name)).save(tmp_path / "own" / name / "a.png")
+
+    assert make().table.class_names == ["0", "2", "10"]
+
+
+def test_an_order_of_classes_is_kept_and_checked(make, tmp_path, refusal):
+    class_folders(tmp_path / "own")
+    order = ["unclear", "benign", "malignant"]
+
+    table = make(classes=order).table
+    assert table.class_names == order
+    assert table.class_counts.tolist() == [8, 15, 9]
+    mistyped = make(classes=["unclear", "bening", "malignant"])
+    refusal(lambda: mistyped.table, "benign", "dataset.classes", "did you mean bening?")
+    refusal(lambda: make(classes=[*order, "rare"]).table, "dataset.classes names rare")
+
+
+def test_part_folders_are_a_split(make, tmp_path):
+    root = tmp_path / "own"
+    for number, part in enumerate(("Training", "valid", "test")):
+        class_folders(root / part, first=100 * number)
+    table = make().table
+
+    assert Counter(table.parts.tolist()) == dict.fromkeys(["train", "validation", "test"], 32)
+    places = [image.split("/")[0] for image in table.images]
+    named = {"Training": "train", "valid": "validation", "test": "test"}
+    assert [named[place] for place in places] == table.parts.tolist()
+    assert table.class_names == list(CLASSES)
+
+
+def test_copies_stand_on_one_side_of_own_folds(make, tmp_path):
+    files = class_folders(tmp_path / "own")
+    for number, file in enumerate(files[:4]):
+        shutil.copy(file, tmp_path / "own" / "benign" / f"copy{number}.png")
+    frame = make().split.set_index("image")
+
+    for number, file in enumerate(files[:4]):
+        one, other = f"benign/{file.name}", f"benign/copy{number}.png"
+        assert (
+            frame.loc[one, ["group", "part"]].tolist()
+            == frame.loc[other, ["group", "part"]].tolist()
+        )
+
+
+def _nothing(root):
+    root.mkdir()
+
+
+def _loose(root):
+    root.mkdir()
+    blotches(0).save(root / "a.png")
+
+
+def _empty_class(root):
+    class_folders(root)
+    (root / "rare").mkdir()
+
+
+def _one_class(root):
+    class_folders(root, (12, 0, 0))
+    (root / "malignant").rmdir()
+    (root / "unclear").rmdir()
+
+
+def _class_beside_train(root):
+    class_folders(root / "train")
+    class_folders(root)
+
+
+def _no_test(root):
+    class_folders(root / "train")
+    class_folders(root / "val", first=50)
+
+
+def _tiny(root):
+    class_folders(root)
+    Image.new("RGB", (7, 40)).save(root / "benign" / "tiny.png")
+
+
+MISTAKES = {
+    "missing": (lambda root: None, ["dataset.root=", "own is missing"]),
+    "a file": (lambda root: root.write_text(""), ["dataset.root=", "own is no folder"]),
+    "nothing": (_nothing, ["own has no images"]),
+    "loose images": (_loose, ["own has no folder of a class"]),
+    "an empty class": (_empty_class, ["own/rare holds no image"]),
+    "one class": (_one_class, ["mine has one class only, benign"]),
+    "a class beside train": (_class_beside_train, ["has a folder benign beside train"]),
+    "no test part": (_no_test, ["mine has no test part", "dataset.split=ignore"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence(make, refusal, tmp_path, mistake):
+    lay_out, words = MISTAKES[mistake]
+    lay_out(tmp_path / "own")
+
+    refusal(lambda: make().table, *words)
+
+
+def test_a_tiny_image_is_refused_by_name(make, refusal, tmp_path):
+    _tiny(tmp_path / "own")
+
+    refusal(lambda: make().cache, "benign/tiny.png is 7 x 40 pixels", "8 x 8 or more")
+
+
+def test_a_class_with_fewer_images_than_folds_needs_is_named(make, refusal, tmp_path):
+    class_folders(tmp_path / "own", (15, 9, 6))
+
+    refusal(lambda: make().parts, "Class unclear has 6 independent images", "7 are needed")
+    class_folders(tmp_path / "own", SIZES)
+    assert set(make().parts) == {"train", "validation", "test"}
