@@ -37,6 +37,11 @@ Node = dict[str, Any]
 # The method comes last: its YAML repeats parts of the others.
 GROUPS = ("dataset", "sampler", "alpha", "protocol", "encoder", "trainer", "logger", "method")
 
+HANDED_DOWN = frozenset({"protocol", "loading", "encoder", "task", "folder", "config"})
+"""Arguments that no YAML can hold: whoever builds the leaf gives them."""
+
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 class Names(BaseModel, extra="forbid"):
     """Which option of each group was chosen."""
@@ -95,7 +100,9 @@ def read_settings(config: DictConfig) -> Settings:
     Raises:
         UserError: unknown key, wrong type or value out of range, at any depth.
     """
-    return read(config, Settings, GROUPS)
+    settings = read(config, Settings, GROUPS)
+    _check_processes(settings.trainer)
+    return settings
 
 
 def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model:
@@ -106,7 +113,7 @@ def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model
     except ValidationError as error:
         raise UserError(complaint(error, model.model_fields)) from error
     for group in groups:
-        _check_node(getattr(settings, group), group)
+        check_node(getattr(settings, group), group)
     return settings
 
 
@@ -132,13 +139,24 @@ def build(node: Node, **handed_down: Any) -> Any:
         raise _refusal(target, error) from error
 
 
-def _check_node(node: Any, path: str) -> None:
-    """Check and convert the arguments of every `_target_` of this package, at any depth."""
+def check_node(node: Any, path: str) -> None:
+    """Check and convert the arguments of every `_target_` of this package, at any depth.
+
+    Args:
+        node: a YAML leaf, or whatever stands in one.
+        path: its full key.
+
+    Raises:
+        UserError: unknown or missing argument, wrong type or value out of range.
+    """
     for key, value in _items(node):
-        _check_node(value, f"{path}.{key}")
+        check_node(value, f"{path}.{key}")
     if not isinstance(node, dict) or not str(node.get("_target_", "")).startswith("aduni."):
         return
-    hints = _parameters(get_object(node["_target_"]))
+    hints, required = _parameters(get_object(node["_target_"]))
+    missing = required - node.keys() - HANDED_DOWN
+    if missing and not node.get("_partial_"):
+        raise UserError(f"{path}.{min(missing)} is missing; set it.")
     for key, value in node.items():
         if key in ("_target_", "_partial_"):
             continue
@@ -148,6 +166,17 @@ def _check_node(node: Any, path: str) -> None:
             )
         if not _holds_nodes(value):
             node[key] = _checked(value, hints[key], f"{path}.{key}")
+
+
+def _check_processes(trainer: Node) -> None:
+    """Raise UserError where Lightning would begin processes its own way, and not end them all."""
+    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
+    one = devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1)
+    if not isinstance(trainer.get("strategy"), dict) and not (one and nodes == 1):
+        raise UserError(
+            f"trainer.devices={devices} with trainer.num_nodes={nodes} needs several processes; "
+            "add trainer=ddp."
+        )
 
 
 def _checked(value: Any, hint: Any, path: str) -> Any:
@@ -163,19 +192,26 @@ def _checked(value: Any, hint: Any, path: str) -> Any:
         raise UserError(complaint(error, path=path)) from error
 
 
-def _parameters(target: Any) -> dict[str, Any]:
-    """Annotations of a function's, or of a class's and its bases', keyword arguments."""
+def _parameters(target: Any) -> tuple[dict[str, Any], set[str]]:
+    """Keyword arguments of a function, or of a class and its bases.
+
+    Returns:
+        Their annotations, and the names of those that have no default.
+    """
     functions: list[Callable[..., Any]] = [target]
     if inspect.isclass(target):
         functions = [vars(c)["__init__"] for c in target.__mro__ if "__init__" in vars(c)]
     hints: dict[str, Any] = {}
+    required: set[str] = set()
     for function in functions:
         parameters = inspect.signature(function).parameters
         annotations = get_type_hints(function, include_extras=True)
+        named = {n: p for n, p in parameters.items() if n != "self" and p.kind not in VARIADIC}
+        required |= {n for n, p in named.items() if p.default is p.empty and n not in hints}
         hints |= {name: annotations.get(name, Any) for name in parameters} | hints
         if all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
             break
-    return hints
+    return hints, required
 
 
 def _items(node: Any) -> Iterator[tuple[Any, Any]]:
