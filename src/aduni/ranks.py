@@ -20,6 +20,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 from aduni.errors import UserError
+from aduni.stopping import stopped_by
 from aduni.watch import PATIENCE, Watch, remedy, watch_first
 
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
@@ -130,7 +131,7 @@ class _Launcher(_SubprocessScriptLauncher):
     def _fail(self, error: BaseException) -> None:
         """What cannot go on leaves the word to the process that knows more, if there is one."""
         lost = isinstance(error, dist.DistError) or "gloo" in str(error)
-        if lost or PARENT in os.environ:
+        if (lost or PARENT in os.environ) and not stopped_by():
             time.sleep(PATIENCE)
         for watch in filter(None, _watches):
             watch.end(0)

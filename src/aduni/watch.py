@@ -17,6 +17,9 @@ LOOK = 0.2  # seconds between two looks
 PATIENCE = 10.0
 """Seconds that a process which cannot go on leaves to the watch, which may know why."""
 
+FOLLOWING = 1.0
+"""Seconds that a signal to one of the processes has to reach the first one; then it is told."""
+
 STOPPING = 40.0  # seconds that the first process has for an end of its own once others were stopped
 STOPPED = {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}
 
@@ -58,8 +61,12 @@ class Watch:
                     return
 
     def _lost(self, number: int, status: int) -> None:
-        if status in STOPPED and self._over.wait(STOPPING):
-            return
+        if status in STOPPED:
+            if self._over.wait(FOLLOWING):
+                return
+            os.kill(os.getpid(), -status if status < 0 else status - 128)
+            if self._over.wait(STOPPING):
+                return
         if self._over.is_set():
             return
         how = f"ended with status {status} (train_ddp_process_{number}.log)"

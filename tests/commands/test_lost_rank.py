@@ -101,6 +101,22 @@ def test_a_killed_process_ends_the_command_with_one_sentence(begin, devices, los
     assert (run / "checkpoints" / "last.ckpt").exists()
 
 
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_signal_to_one_process_stops_all(begin, lost):
+    command, run = begin(2)
+    in_mid_epoch(command, run)
+    begun = time.monotonic()
+
+    os.kill(family(run)[lost], signal.SIGTERM)
+    _, err = command.communicate(timeout=LIMIT)
+
+    assert time.monotonic() - begun < 30
+    assert command.returncode == 128 + signal.SIGTERM
+    errors = [line for line in err.splitlines() if "rror" in line]
+    assert errors == [f"error: stopped by SIGTERM; resume={run} continues the run."]
+    wait_until(lambda: not family(run))
+
+
 def test_nobody_is_left_when_the_listener_is_gone_too(begin):
     command, run = begin(2)
     in_mid_epoch(command, run)
