@@ -7,7 +7,7 @@ with quick_imports():
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
-    from aduni.command import run_command, run_folder, task
+    from aduni.command import run_command, run_folder, sweep_folder, task
     from aduni.config import read_settings
     from aduni.resume import continued
     from aduni.run import run
@@ -21,7 +21,7 @@ def main(config: DictConfig) -> None:
     folder = run_folder()
     overrides = HydraConfig.get().overrides.task
     settings = continued(read_settings(config), overrides, folder)
-    print_summary(run(settings, folder), folder)
+    print_summary(run(settings, folder), folder, sweep_folder())
 
 
 if __name__ == "__main__":

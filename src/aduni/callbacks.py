@@ -1,8 +1,10 @@
 """What happens around epochs: history, checkpoints, progress, signals."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +13,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
+from rich import get_console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,6 +26,8 @@ from aduni.distributed import mean_over_ranks, world_size
 from aduni.errors import UserError
 from aduni.files import second_name, write_csv, written_whole
 from aduni.stopping import take_signals
+
+log = logging.getLogger(__name__)
 
 
 class History(Callback):
@@ -110,6 +115,57 @@ class Progress(RichProgressBar):
         values = trainer.callback_metrics | trainer.progress_bar_metrics
         shown = {"loss": "loss", "alpha": "alpha", "validation_macro_f1": "F1"}
         return {label: round(float(values[k]), 4) for k, label in shown.items() if k in values}
+
+
+LEAST_LEFT = 10.0  # seconds; what ends sooner needs no estimate
+
+
+class TimeLeft(Callback):
+    """Says once a stage, after its first epoch in this process, when the run will be done.
+
+    Args:
+        later_epochs: of later stages, which are taken to be as slow as this one's.
+    """
+
+    def __init__(self, later_epochs: int) -> None:
+        self._later_epochs = later_epochs
+        self._started: float | None = None
+        self._is_said = False
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Validation is over and the checkpoint is written."""
+        if self._is_said or self._started is None or not trainer.is_global_zero:
+            return
+        self._is_said = True
+        assert trainer.max_epochs is not None
+        epochs = trainer.max_epochs - trainer.current_epoch - 1 + self._later_epochs
+        seconds = epochs * (time.perf_counter() - self._started)
+        if seconds >= LEAST_LEFT:
+            done = datetime.now().astimezone() + timedelta(seconds=seconds)
+            sentence = time_left(seconds, done)
+            log.info("%s", sentence)
+            get_console().print(sentence, highlight=False)  # the progress bar's: it stays below
+
+
+def time_left(seconds: float, done: datetime) -> str:
+    """For example: about 12 min left, done at 14:32.
+
+    Args:
+        seconds: that are left.
+        done: when they are over; its day is said where that is not today's.
+    """
+    if seconds < 60:
+        length = f"{seconds:.0f} s"
+    elif seconds < 5400:
+        length = f"{seconds / 60:.0f} min"
+    else:
+        length = f"{seconds / 3600:.1f} h"
+    is_today = (done - timedelta(seconds=seconds)).date() == done.date()
+    return f"about {length} left, done at {done:{'%H:%M' if is_today else '%H:%M on %d %B'}}"
 
 
 class Checkpoints(Callback):

@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -130,6 +130,12 @@ def run_folder() -> RunFolder:
     return RunFolder(Path(HydraConfig.get().runtime.output_dir))
 
 
+def sweep_folder() -> Path | None:
+    """Of the multirun that the Hydra job is part of."""
+    hydra = HydraConfig.get()
+    return Path(hydra.sweep.dir) if hydra.mode is RunMode.MULTIRUN else None
+
+
 def _sentence(error: BaseException) -> str:
     cause = error.__cause__
     mistake = _user_error(error)
@@ -170,5 +176,11 @@ def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     full = str(error.full_key or error.key)
     siblings = error.parent_node if isinstance(error.parent_node, DictConfig) else {}
     known = [str(key) for key in siblings if key not in ("hydra", "_target_", "_partial_")]
-    hint = did_you_mean(full.rpartition(".")[2], known)
+    hint = did_you_mean(full.rpartition(".")[2], known) or _deeper(full, siblings)
     return f"{full} is no known key{hint}; the keys there are {', '.join(known)}."
+
+
+def _deeper(key: str, groups: Mapping[Any, Any]) -> str:
+    """A hint at a group's key that was given without its group."""
+    found = [name for name, node in groups.items() if isinstance(node, DictConfig) and key in node]
+    return f" (did you mean {found[0]}.{key}?)" if found else ""

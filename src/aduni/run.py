@@ -13,6 +13,8 @@ from aduni.calibration import Calibration, fit_calibration
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule
 from aduni.files import read_json, write_csv, write_json, write_npz, write_yaml
+from aduni.model_card.card import write_card
+from aduni.opening import print_opening
 from aduni.out_of_memory import memory_explained, smaller_batch
 from aduni.predictions import predict_parts, training_features
 from aduni.processes import is_first_process
@@ -55,6 +57,8 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     method = build_method(settings, data.training_counts)
     if is_first_process() and not settings.resume:
         _write_inputs(settings, folder, data)
+    if is_first_process():
+        print_opening(settings, data, method)
     training = Training(settings, folder, data, method, _dashboard(settings, folder))
     try:
         training.run()
@@ -128,6 +132,7 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
     }
     if training.logger:
         training.logger.report(metrics, predictions)
+    write_card(metrics, folder)
     write_json(metrics, folder.metrics)  # last: a resumed run stops at it
     return metrics
 

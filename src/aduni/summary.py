@@ -1,14 +1,22 @@
-"""What a finished run says on the screen and in its log."""
+"""What a run says on the screen and in its log, and what it says at its end."""
 
 import logging
+import re
+import shlex
+import sys
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from aduni.results import RunFolder
 
 log = logging.getLogger(__name__)
+
+PLAIN = re.compile(r"[\w./-]+")
+"""A path that Hydra takes as it is."""
 
 FIGURES = {
     "accuracy": "accuracy",
@@ -20,25 +28,84 @@ FIGURES = {
 }
 
 
-def print_summary(metrics: dict[str, Any], folder: RunFolder) -> None:
-    """Tables of a run's figures, and where they are.
+def is_unicode() -> bool:
+    """Whether the screen has more letters than ASCII."""
+    return (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def tell(heading: str, *parts: RenderableType) -> None:
+    """Print texts and tables, and write them into the log, there without colours.
+
+    Args:
+        heading: in the log, above the parts.
+        parts: one below the other; texts keep their line, so that they can be copied.
+    """
+    screen = Console(markup=False, emoji=False, highlight=False)
+    with screen.capture() as capture:
+        _print(screen, parts)
+    encoding = sys.stdout.encoding or "utf-8"
+    print(capture.get().encode(encoding, "replace").decode(encoding), end="", flush=True)
+    plain = StringIO()
+    _print(Console(file=plain, width=screen.width, markup=False, highlight=False), parts)
+    log.info("%s\n%s", heading, plain.getvalue())
+
+
+def _print(console: Console, parts: tuple[RenderableType, ...]) -> None:
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, str))
+
+
+def print_summary(metrics: dict[str, Any], folder: RunFolder, sweep: Path | None = None) -> None:
+    """Tables of a run's figures, its files, and commands that use them.
 
     Args:
         metrics: what metrics.json holds; nothing is printed where it is empty.
         folder: of the run.
+        sweep: folder of the multirun that the run is part of; None for a run of its own.
     """
     if not metrics:
         return
-    console = Console()
-    with console.capture() as capture:
-        console.print(_figures(metrics), _classes(metrics))
-        if metrics["caveat"]:
-            console.print(f"Caveat: {metrics['caveat']}.")
-        console.print(_origin(metrics))
-        console.print("Results:", str(folder.path), soft_wrap=True)
-    text = capture.get()
-    print(text, end="")
-    log.info("finished\n%s", text)
+    parts: list[RenderableType] = [_figures(metrics), _classes(metrics)]
+    if metrics["caveat"]:
+        parts.append(f"Caveat: {metrics['caveat']}.")
+    parts += [_origin(metrics), f"Results: {folder.path}", *_files(metrics, folder)]
+    tell("finished", *parts, *_next(metrics, folder, sweep))
+
+
+def _tested(metrics: dict[str, Any], folder: RunFolder) -> Path:
+    """The checkpoint that the figures are of, which has the calibration; evaluate.py has none."""
+    handed_over = [stage["handed_over"] for stage in metrics.get("stages", ())][-1:]
+    last = folder.checkpoint("last")
+    return last if handed_over == ["last"] and last.exists() else folder.checkpoint("best")
+
+
+def _files(metrics: dict[str, Any], folder: RunFolder) -> list[str]:
+    files = (_tested(metrics, folder), folder.predictions, folder.metrics, folder.card)
+    return [f"  {file.relative_to(folder.path)}" for file in files if file.exists()]
+
+
+def _next(metrics: dict[str, Any], folder: RunFolder, sweep: Path | None) -> list[str]:
+    """What to do with a run; of a multirun one thing to do with them all."""
+    if sweep is not None:
+        return [f"Next: python src/report.py {_override('runs', sweep)}"]
+    ckpt = _tested(metrics, folder)
+    if not ckpt.exists():
+        return []
+    given = _override("ckpt", ckpt)
+    return [
+        "Next:",
+        f"  python src/predict.py {given} images=DIR output=predictions.csv",
+        f"  python src/explain.py {given} images=DIR",
+    ]
+
+
+def _override(key: str, path: Path) -> str:
+    """key=PATH as a shell and Hydra take it; Hydra's grammar reads = and brackets in values."""
+    text = str(path)
+    if not PLAIN.fullmatch(text):
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        text = f'"{escaped}"'
+    return shlex.quote(f"{key}={text}")
 
 
 def _figures(metrics: dict[str, Any]) -> Table:

@@ -10,7 +10,7 @@ from pytorch_lightning import Trainer
 
 from aduni.batch import Batch
 from aduni.calibration import Calibration
-from aduni.callbacks import Checkpoints, History, Progress, Stoppable, WholeCheckpoints
+from aduni.callbacks import Checkpoints, History, Progress, Stoppable, TimeLeft, WholeCheckpoints
 from aduni.checkpoints import load_checkpoint, load_weights, method_state, reuse_stage
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule
@@ -75,7 +75,7 @@ class Training:
         kept = self.folder.checkpoint("best", self._place(number))
         if kept.exists():
             checkpoint = load_checkpoint(kept, "resume")
-            load_weights(self.method, checkpoint)
+            load_weights(self.method, checkpoint, kept)
             origin: dict[str, Any] = checkpoint["aduni"]["origin"]
         else:
             origin = reuse_stage(self.method, stage, self._stored())
@@ -87,7 +87,7 @@ class Training:
         """One stage; returns the epoch whose weights it leaves in the method."""
         place = self._place(number)
         last = self.folder.checkpoint("last", place)
-        trainer = self._trainer(stage, place)
+        trainer = self._trainer(number, stage)
         self.device = trainer.strategy.root_device
         if stage.begin is not None:
             seed_torch(self.settings.seed, number)  # the same numbers in a resumed run
@@ -97,7 +97,8 @@ class Training:
             self.tested = self.folder.checkpoint("best", place)
             self._keep(stage, self.tested, epoch)
             return epoch
-        reached = newest_epoch(last.parent)
+        learner = self._learner(number, stage)
+        reached = newest_epoch(last.parent, learner, trainer)
         if reached is not None and reached + 1 == stage.epochs:
             if self.logger:
                 self.logger.finalize("success")  # counts the stages, of which this is one
@@ -105,14 +106,14 @@ class Training:
             self._draw(number, stage, first_epoch=0 if reached is None else reached + 1)
             self.method.train()  # the learner freezes what the stage does not train
             trainer.fit(
-                self._learner(number, stage),
+                learner,
                 datamodule=self.data,
                 ckpt_path=None if reached is None else last,
                 weights_only=True,
             )
         self.tested = self.folder.checkpoint(_chosen(stage), place)
         chosen = load_checkpoint(self.tested, "resume")
-        load_weights(self.method, chosen)
+        load_weights(self.method, chosen, self.tested)
         return int(chosen["epoch"])
 
     def _draw(self, number: int, stage: Stage, first_epoch: int = 0) -> None:
@@ -171,8 +172,9 @@ class Training:
             self.method, stage, optimisation, classes, entropy, self._stored(), self._learnable
         )
 
-    def _trainer(self, stage: Stage, place: str) -> Trainer:
+    def _trainer(self, number: int, stage: Stage) -> Trainer:
         select = self.data.protocol.select if stage.scored else None
+        later = self.method.stages[number + 1 :]
         trainer: Trainer = build(
             self.settings.trainer,
             max_epochs=stage.epochs,
@@ -181,7 +183,8 @@ class Training:
                 Stoppable(),
                 Progress(),
                 History(self.folder.history, stage.name),
-                Checkpoints(self.folder.checkpoint("last", place).parent, select),
+                Checkpoints(self.folder.checkpoint("last", self._place(number)).parent, select),
+                TimeLeft(sum(each.epochs for each in later)),
             ],
             plugins=[WholeCheckpoints()],
             default_root_dir=self.folder.path,

@@ -43,6 +43,7 @@ def test_a_run_leaves_everything_behind(finished_run):
         "history.csv",
         "predictions.csv",
         "metrics.json",
+        "model_card.md",
         "train.log",
         ".lock",
     }

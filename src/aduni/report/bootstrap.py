@@ -76,15 +76,24 @@ def bootstrap(outcomes: pd.DataFrame, classes: int) -> tuple[Floats, Floats]:
         outcomes: see `pooled_outcomes`.
         classes: C.
     """
+    row, baseline = (scores(confusions(outcomes, name, classes)) for name in ("row", "baseline"))
+    differences = row - baseline
+    return differences[0], differences[1:]
+
+
+def confusions(outcomes: pd.DataFrame, column: str, classes: int) -> Floats:
+    """(1 + RESAMPLES, C, C) confusion counts, rows true classes: of the sample, of its resamples.
+
+    Args:
+        outcomes: label, group, weight, and the column.
+        column: has the predicted class numbers.
+        classes: C.
+    """
     numbers, names = pd.factorize(outcomes["group"], sort=True)
     draws = group_draws(len(names))
-    of_rows = []
-    for column in ("row", "baseline"):
-        cells = (outcomes["label"] * classes + outcomes[column]).to_numpy()
-        entries = (outcomes["weight"].to_numpy(), (cells, numbers))
-        counts = coo_array(entries, shape=(classes**2, len(names))).tocsr()
-        parts = [counts @ draws[i : i + CHUNK].T.astype(float) for i in range(0, RESAMPLES, CHUNK)]
-        confusion = np.hstack([counts.sum(axis=1)[:, None], *parts]).T
-        of_rows.append(scores(confusion.reshape(-1, classes, classes)))
-    differences = of_rows[0] - of_rows[1]
-    return differences[0], differences[1:]
+    cells = (outcomes["label"] * classes + outcomes[column]).to_numpy()
+    entries = (outcomes["weight"].to_numpy(), (cells, numbers))
+    counts = coo_array(entries, shape=(classes**2, len(names))).tocsr()
+    parts = [counts @ draws[i : i + CHUNK].T.astype(float) for i in range(0, RESAMPLES, CHUNK)]
+    confusion = np.hstack([counts.sum(axis=1)[:, None], *parts]).T
+    return confusion.reshape(-1, classes, classes)

@@ -56,7 +56,8 @@ def groups_of(path: Path) -> dict[str, str | None]:
             if not group.startswith("override ") and group not in unused:
                 found[group.removeprefix("optional ")] = option
     # Hydra composes what chooses for others last: it matters most.
-    return dict(sorted(reversed(found.items()), key=lambda chosen: chosen[1] is None))
+    chosen = [group for group in reversed(found) if found[group] is not None]
+    return {group: found[group] for group in (*chosen, *(g for g in found if g not in chosen))}
 
 
 def options_of(conf: Path, group: str) -> list[str]:
@@ -96,7 +97,8 @@ def _of_dataset(conf: Path, groups: Mapping[str, str | None]) -> set[str]:
 def _leaf_rows(leaf: Leaf, group: str) -> Rows:
     place = group.partition("@")[2]
     for key, value in leaf.values.items():
-        if not key.endswith("_target_") and not isinstance(value, dict | list) or value == []:
+        plain = not isinstance(value, dict | list) or value == []
+        if plain and not key.endswith("_target_"):
             name = key.replace(f"{_folder(group)}.", f"{place}.", 1) if place else key
             yield f"{name}={_value(value)}", leaf.comments.get(key, "")
 
