@@ -2,7 +2,7 @@
 # from requirements.lock.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train reproduce benchmark test test-slow lint types lock clean
+.PHONY: help setup train reproduce benchmark test test-slow lint types lock audit clean
 
 # uv, found or installed, with a suitable Python.
 UV := sh scripts/uv.sh
@@ -56,6 +56,9 @@ lock: ## write requirements.lock from pyproject.toml; ARGS=--upgrade takes newer
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--extra dev --extra sweep --extra export --extra medmnist --python-version 3.11 --custom-compile-command "make lock" \
 		--output-file requirements.lock $(ARGS) pyproject.toml
+
+audit: ## known vulnerabilities of the locked packages, from PyPI's service
+	@$(UV) tool run pip-audit --strict --disable-pip --requirement requirements.lock
 
 clean: ## remove the environment and the tools' caches, but no data and no results
 	rm -rf .venv .venv-tools .mypy_cache .pytest_cache .ruff_cache build dist
