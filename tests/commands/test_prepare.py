@@ -11,6 +11,13 @@ COUNTED = {
 }
 
 
+@pytest.fixture
+def command(command, tmp_path_factory):
+    """With what is found in a folder that no test looks into."""
+    output = f"output={tmp_path_factory.mktemp('audit')}"
+    return lambda name, *overrides: command(name, *overrides, output)
+
+
 def _words(text: str) -> str:
     """Without the frames of tables."""
     return " ".join(text.translate(str.maketrans("│┃", "  ")).split())

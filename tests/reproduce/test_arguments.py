@@ -19,6 +19,26 @@ FORMS = {
 }
 
 
+OWN = {
+    ("dataset.csv=a.csv", "dataset=csv", "dataset.title=x"): [
+        "datasets=[csv]",
+        "data=['dataset.csv=a.csv','dataset.title=x']",
+    ],
+    ("dataset.csv=it's.csv",): [r"data=['dataset.csv=it\'s.csv']"],
+}
+
+
+@pytest.mark.parametrize(("words", "hydra"), OWN.items())
+def test_keys_of_a_data_set_become_a_list(words, hydra):
+    assert hydra_arguments(words) == hydra
+
+
+@pytest.mark.parametrize("word", ["dataset.csv=it's.csv", "dataset.csv='a\\\\'", 'dataset.x="[1]"'])
+def test_hydra_reads_the_keys_as_they_were_written(settings, word):
+    (data,) = hydra_arguments([word])
+    assert settings("profile=own", data).data == (word,)
+
+
 @pytest.mark.parametrize(("word", "hydra"), FORMS.items())
 def test_words_become_hydras(word, hydra):
     assert hydra_arguments([word]) == [hydra]

@@ -58,6 +58,29 @@ def test_the_first_run_of_three_rows_keeps_features(plan):
     ]
 
 
+def test_a_data_set_of_ones_own_is_planned_by_its_title(plan, tmp_path):
+    (tmp_path / "skin").mkdir()
+    (tmp_path / "skin" / "labels.csv").write_text("image,label\n")
+    keys = f"data=['dataset.csv={tmp_path}/skin/labels.csv']"
+    own = ("profile=own", "datasets=[csv]", "profile.folds=[0]")
+    _, runs = plan(*own, keys)
+
+    assert len(runs) == 9 + 7
+    assert {run.dataset for run in runs} == {"skin_labels"}
+    assert all(run.folder.startswith("skin_labels_") for run in runs)
+    assert all(f"dataset.csv={tmp_path}/skin/labels.csv" in run.overrides for run in runs)
+
+
+def test_two_data_sets_of_ones_own_stand_side_by_side_in_a_plan(plan, tmp_path):
+    own = ("profile=own", "datasets=[csv]", "profile.folds=[0]", "profile.rows=[CE]", "tables=[1]")
+    for name in ("first", "second", "first"):
+        keys = f"data=['dataset.csv={tmp_path}/{name}.csv','dataset.title={name}']"
+        made, runs = plan(*own, "profile.alphas=[]", "profile.features=[]", keys)
+        assert [run.dataset for run in runs] == [name]
+
+    assert sorted(run.dataset for run in made.runs) == ["first", "second"]
+
+
 ONE = ("tables=[1]", "profile.rows=[CE]", "profile.features=[]", "profile.folds=[0]")
 
 

@@ -54,3 +54,9 @@ def test_launchers_compose(launcher):
         words = [f"hydra/launcher={launcher}"]
         config = compose("reproduce", overrides=words, return_hydra_config=True)
     assert launcher.split("_")[0] in config.hydra.launcher._target_.lower()
+
+
+def test_keys_of_one_data_set_are_not_given_to_several(settings, refusal):
+    keys = "data=['dataset.root=x']"
+    refusal(lambda: settings("profile=paper", keys), "dataset.root=x", "isic2018, aptos")
+    assert settings("profile=paper", "datasets=[folder]", keys).data == ("dataset.root=x",)

@@ -12,6 +12,8 @@ from aduni.data.own import OwnImages, numbered
 from aduni.data.tables import SUFFIXES, ImageTable, shown
 from aduni.errors import UserError
 
+SET_ROOT = "set it to a folder that has a folder of images for each class"
+
 
 class Folder(OwnImages):
     """ROOT/CLASS/... or ROOT/train|val|test/CLASS/..., images at any depth below their class.
@@ -19,24 +21,24 @@ class Folder(OwnImages):
     Names are paths below the root. Hidden files, and such as end like no image, are passed over.
 
     Args:
+        root: the folder.
         classes: all classes in the order of their numbers; None: sorted.
         kwargs: see OwnImages.
     """
 
     obtain = "it is your own"
 
-    def __init__(self, *, classes: list[str] | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, root: str, classes: list[str] | None = None, **kwargs: Any) -> None:
+        if not root:
+            raise UserError(f"dataset.root is missing; {SET_ROOT}.")
+        super().__init__(root=root, **kwargs)
         self.classes = classes
 
     def read_rows(self) -> ImageTable:
         """Classes from the folders' names, and a split where the folders are parts."""
         if not self.root.is_dir():
             found = "is no folder" if self.root.exists() else "is missing"
-            raise UserError(
-                f"dataset.root={shown(str(self.root))} {found}; set it to a folder that has a "
-                "folder of images for each class."
-            )
+            raise UserError(f"dataset.root={shown(str(self.root))} {found}; {SET_ROOT}.")
         top = _folders(self.root)
         named = {folder: NAMES.get(folder.name.lower()) for folder in top}
         divided = "train" in named.values()

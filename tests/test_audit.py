@@ -1,0 +1,129 @@
+"""What the audit finds: copies, conflicts, leakage, small classes and images; contact sheets."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aduni.audit.contact_sheet import contact_sheet, evenly, write_contact_sheets
+from aduni.audit.findings import alike, duplicates, leakage, nearly_empty, small_images
+from own_data import blotches, class_folders, table
+
+
+@pytest.fixture
+def make(make_data, tmp_path):
+    """The table in tmp_path/own, whose pictures 0 and 20 of two classes are copies of 1."""
+    file = table(tmp_path / "own")
+    pictures = tmp_path / "own" / "pictures"
+    for copy in (0, 20):
+        (pictures / f"{copy:03d}.png").write_bytes((pictures / "001.png").read_bytes())
+    (pictures / "031.png").write_bytes((pictures / "030.png").read_bytes())
+    columns = {"image_column": "name", "label_column": "finding"}
+    return partial(make_data, "csv", csv=str(file), title="mine", **columns)
+
+
+def test_copies_are_listed_by_group_and_conflicts_are_marked(make):
+    found = duplicates(make())
+
+    assert found["copies"].tolist() == [1, 1, 1, 2, 2]
+    numbers = ["000", "001", "020", "030", "031"]
+    assert found["image"].tolist() == [f"pictures/{number}" for number in numbers]
+    assert found["label"].tolist() == ["benign"] * 2 + ["malignant"] + ["unclear"] * 2
+    assert found["conflicting"].tolist() == [True] * 3 + [False] * 2
+    assert "part" not in found
+
+
+def test_leakage_is_by_copy_and_by_group(make, tmp_path):
+    file = tmp_path / "own" / "labels.csv"
+    frame = pd.read_csv(file, dtype=str)
+    frame.loc[[4, 6], "patient"] = "same"
+    frame.to_csv(file, index=False)
+    data = make(split_column="side", group_column="patient", split="ignore")
+    found = leakage(data).set_index("image")
+
+    # By picture: 0, 1 and 20 train, so nothing leaks there; 30 (val) is a copy of 31 (test).
+    assert sorted(found.index) == [f"pictures/{n}" for n in ("004", "006", "030", "031")]
+    assert found["part"].to_dict() == {
+        "pictures/004": "train",
+        "pictures/006": "validation",
+        "pictures/030": "validation",
+        "pictures/031": "test",
+    }
+    assert found.index[found["left_out"]].tolist() == ["pictures/004", "pictures/030"]
+    assert list(duplicates(data)["part"]) == ["train"] * 3 + ["validation", "test"]
+
+
+def test_without_a_given_split_nothing_leaks(make):
+    assert not len(leakage(make()))
+
+
+def test_a_class_is_nearly_empty_by_its_independent_images(make):
+    # Eight unclear pictures, two of them copies of each other: seven, which is just enough.
+    assert nearly_empty(make()) == []
+    assert nearly_empty(make(rules={"folds": 8})) == [("unclear", 7)]
+
+
+def test_spellings_of_one_class_are_noticed():
+    assert alike(["MEL", "mel", "NV", "B CC", "bcc", "bkl"]) == [["MEL", "mel"], ["B CC", "bcc"]]
+
+
+def test_images_smaller_than_the_models_are_listed(make, tmp_path):
+    blotches(5, (40, 15)).save(tmp_path / "own" / "pictures" / "005.png")
+
+    found = small_images(make())
+    assert found.to_numpy().tolist() == [["pictures/005", 40, 15]]
+
+
+@pytest.mark.parametrize("count", [1, 2, 47, 48, 49, 1000])
+def test_chosen_rows_are_distinct_and_evenly_spaced(count):
+    rows = np.arange(count) * 3
+    chosen = evenly(rows, 48)
+
+    assert len(chosen) == len(set(chosen)) == min(count, 48)
+    assert {rows[0], rows[-1]} & set(chosen) == {rows[0], rows[-1]} or count == 1
+    gaps = np.diff(chosen)
+    assert not len(gaps) or gaps.max() - gaps.min() <= 3
+
+
+def test_a_sheet_shows_each_picture_in_its_place(make_data, tmp_path):
+    root = tmp_path / "folders"
+    class_folders(root)
+    for number, colour in enumerate([(200, 0, 0), (0, 200, 0), (0, 0, 200)]):
+        Image.new("RGB", (60, 30), colour).save(root / "benign" / f"{number:03d}.png")
+    data = make_data("folder", root, title="mine")
+    sheet = contact_sheet(data, np.arange(10))
+
+    assert sheet.size == (8 * 136 + 8, 2 * 150 + 8)
+    for number, colour in enumerate([(200, 0, 0), (0, 200, 0), (0, 0, 200)]):
+        assert sheet.getpixel((8 + number * 136 + 64, 8 + 64)) == colour
+        assert sheet.getpixel((8 + number * 136 + 64, 8 + 10)) == (255, 255, 255)  # twice as wide
+    assert sheet.getpixel((8 + 2 * 136 + 64, 8 + 150 + 64)) == (
+        255,
+        255,
+        255,
+    )  # row 10 is not there
+
+
+def test_each_class_has_a_sheet_and_no_other_file_is_touched(make_data, tmp_path):
+    root = tmp_path / "folders"
+    class_folders(root)
+    (root / "unclear").rename(root / "not / sure?".replace("/", "-"))
+    folder = tmp_path / "sheets"
+    folder.mkdir()
+    (folder / "mine.jpg").write_text("a photograph of somebody's")
+    written = write_contact_sheets(make_data("folder", root, title="mine"), folder)
+
+    assert [file.name for file in written] == [
+        "0_benign.jpg",
+        "1_malignant.jpg",
+        "2_not_-_sure_.jpg",
+    ]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        *(file.name for file in written),
+        "mine.jpg",
+    ]
+    for file in written:
+        with Image.open(file) as image:
+            assert image.format == "JPEG"
