@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +25,7 @@ from omegaconf.errors import (
 from aduni.data.titles import own_title
 from aduni.errors import UserError, did_you_mean
 from aduni.processes import is_first_process
-from aduni.results import RunFolder, run_dir
+from aduni.results import AUTO, RunFolder, check_continued, run_dir
 from aduni.stopping import stoppable, stopped_by
 
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
@@ -47,12 +47,28 @@ def run_command(main: Callable[[], Any]) -> None:
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print its own story and exit
     try:
+        _check_place(sys.argv[1:])
         main()
     except MISTAKES as error:
         _exit(error)
+    except ValueError as error:
+        if isinstance(error.__cause__, OSError):  # of a log that cannot be opened
+            _exit(error.__cause__)
+        raise
     except KeyboardInterrupt:
         _print("interrupted before it began; start it again.")
         sys.exit(130)
+
+
+def _check_place(words: Sequence[str]) -> None:
+    """Before Hydra makes the folder that a run is not to be continued in."""
+    values = dict(word.lstrip("+").split("=", 1) for word in words if "=" in word)
+    resume = values.get("resume", AUTO)
+    if resume in (AUTO, "null", ""):
+        return
+    folder = values.get("hydra.run.dir", resume).strip("\"'")
+    several = {"-m", "--multirun"} & set(words)
+    check_continued(resume, None if several else Path(folder))
 
 
 def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
@@ -176,7 +192,7 @@ def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     full = str(error.full_key or error.key)
     siblings = error.parent_node if isinstance(error.parent_node, DictConfig) else {}
     known = [str(key) for key in siblings if key not in ("hydra", "_target_", "_partial_")]
-    hint = did_you_mean(full.rpartition(".")[2], known) or _deeper(full, siblings)
+    hint = _deeper(full, siblings) or did_you_mean(full.rpartition(".")[2], known)
     return f"{full} is no known key{hint}; the keys there are {', '.join(known)}."
 
 

@@ -127,3 +127,12 @@ def run_dir(resume: str | None, fresh: str) -> str:
     if not RunFolder(Path(resume)).config.is_file():
         raise UserError(f"resume={resume} holds no run: config.yaml is missing there.")
     return resume
+
+
+def check_continued(resume: str, folder: Path | None) -> None:
+    """Raise UserError where a run would be continued in another folder, or in several (None)."""
+    if folder is None or folder.resolve() != Path(resume).resolve():
+        raise UserError(
+            "resume=FOLDER continues one run in its own folder; leave out -m and hydra.run.dir, or "
+            "give resume=auto."
+        )

@@ -1,7 +1,6 @@
 """Continuing a run with the configuration it was started with."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -9,7 +8,7 @@ from omegaconf import OmegaConf
 from aduni.config import Settings
 from aduni.errors import UserError
 from aduni.files import read_yaml
-from aduni.results import AUTO, WITHOUT_EFFECT, RunFolder, run_dir
+from aduni.results import AUTO, WITHOUT_EFFECT, RunFolder, check_continued, run_dir
 from aduni.stored import read_stored
 
 FREE = (*WITHOUT_EFFECT, "trainer.devices", "trainer.num_nodes")
@@ -37,11 +36,7 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
         return given.model_copy(update={"resume": None})
     if not auto:
         run_dir(given.resume, "")
-        if folder.path.resolve() != Path(given.resume).resolve():
-            raise UserError(
-                "resume=FOLDER continues one run in its own folder; leave out -m and "
-                "hydra.run.dir, or give resume=auto."
-            )
+        check_continued(given.resume, folder.path)
     stored = read_stored(read_yaml(folder.config), folder.config, given.trust)
     new, old = _plain(given), _plain(stored)
     keys = list(Settings.model_fields) if auto else [_key(override) for override in overrides]

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +120,26 @@ def test_an_interruption_before_the_job_is_a_sentence_too(monkeypatch, capsys):
 
     assert stop.value.code == 130
     assert capsys.readouterr().err == "error: interrupted before it began; start it again.\n"
+
+
+def test_an_interruption_of_the_imports_is_a_sentence_too(root):
+    training = subprocess.Popen(
+        [sys.executable, root / "src" / "train.py"],
+        cwd=root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        maps = Path(f"/proc/{training.pid}/maps")
+        limit = time.monotonic() + PATIENCE
+        while "libtorch_cpu" not in maps.read_text():  # its import goes on for a second
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+        training.send_signal(signal.SIGINT)
+        _, err = training.communicate(timeout=PATIENCE)
+    finally:
+        training.kill()
+
+    assert training.returncode == 130
+    assert err == "error: interrupted before it began; start it again.\n"

@@ -1,5 +1,6 @@
 """A run that was killed goes on as if nothing had happened."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -166,12 +167,47 @@ def test_auto_continues_each_job_of_a_sweep_in_its_own_folder(multirun):
     assert (runs[1] / "metrics.json").exists()
 
 
-def test_a_sweep_continues_no_single_run(train, multirun):
+def test_a_single_run_is_continued_in_its_own_folder_alone(train, command, tmp_path):
     _, run = train("epochs=1")
-    finished, _ = multirun(f"resume={run}", "fold=0,1")
+    elsewhere = tmp_path / "elsewhere"
+    sweep = ("-m", "fold=0,1", f"hydra.sweep.dir={elsewhere}")
 
-    assert finished.status == 1
-    assert "leave out -m and hydra.run.dir, or give resume=auto" in finished.err
+    for further in (sweep, [f"hydra.run.dir={elsewhere}"]):
+        finished = command("train", *further, f"resume={run}")
+        assert finished.status == 1
+        assert "leave out -m and hydra.run.dir, or give resume=auto" in finished.err
+        assert not elsewhere.exists()
+    assert command("train", f"resume={run}", f"hydra.run.dir='{run}'").status == 0
+
+
+CAPABILITIES = (1, 2)  # of root: to write and to read whatever permissions say
+
+
+def _without_privileges() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in CAPABILITIES if os.geteuid() == 0 else ():
+        assert libc.prctl(24, capability, 0, 0, 0) == 0, os.strerror(ctypes.get_errno())
+
+
+def test_a_run_that_is_not_to_be_written_to_is_a_sentence(train, root):
+    _, run = train("epochs=1")
+    (run / "metrics.json").unlink()
+    for path in (run, *run.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    finished = subprocess.run(
+        [sys.executable, root / "src" / "train.py", f"resume={run}"],
+        cwd=root,
+        preexec_fn=_without_privileges,
+        capture_output=True,
+        text=True,
+    )
+    run.chmod(0o755)
+
+    assert finished.returncode == 1
+    log = run / "train.log"
+    assert (
+        finished.stderr == f"error: {log}: Permission denied; check the path and its permissions.\n"
+    )
 
 
 def test_the_split_stays_whatever_became_of_the_data(train, root):
@@ -242,3 +278,11 @@ def test_a_truncated_newest_checkpoint_changes_no_result(train, metrics, method)
     assert all(torch.equal(first[key], second[key]) for key in first)
     histories = [pd.read_csv(path / "history.csv").drop(columns="seconds") for path in (whole, run)]
     pd.testing.assert_frame_equal(*histories)
+
+
+def test_flags_amid_the_keys_are_a_sentence(command):
+    finished = command("train", "seed=1", "-m", "fold=0,1")
+
+    assert finished.status == 2
+    assert "fold=0,1 cannot stand behind a flag" in finished.err
+    assert "put flags first" in finished.err

@@ -42,6 +42,8 @@ def _check_flags(words: Sequence[str]) -> None:
             _refuse(usage.getvalue().splitlines()[-1].partition("error: ")[2])
         raise
     for word in unknown:
+        if not word.startswith("-"):
+            _refuse(f"{word} cannot stand behind a flag that has keys before it; put flags first")
         flag = word.partition("=")[0]
         known = {"--help", *re.findall(r"--[a-z-]+", parser.format_usage())}
         _refuse(f"{flag} is no known flag{did_you_mean(flag, sorted(known))}")

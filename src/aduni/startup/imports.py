@@ -2,8 +2,12 @@
 
 import atexit
 import gc
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from aduni.startup.first_words import answer_first
 
@@ -14,13 +18,23 @@ def quick_imports() -> Iterator[None]:
 
     None of these is garbage: looking through them took a quarter of the start. They are left out
     of later collections as well, and given back at the end, when extension modules expect to be
-    cleaned up. What needs no such import is answered before them (see `answer_first`).
+    cleaned up. What needs no such import is answered before them (see `answer_first`). Ctrl-C ends
+    the process: extension modules make other errors of an interruption.
     """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # not where a shell has it ignored
+        signal.signal(signal.SIGINT, _leave)
     answer_first()
     gc.disable()
     try:
         yield
     finally:
+        signal.signal(signal.SIGINT, before)
         gc.freeze()
         gc.enable()
         atexit.register(gc.unfreeze)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    print("error: interrupted before it began; start it again.", file=sys.stderr, flush=True)
+    os._exit(128 + number)
