@@ -99,6 +99,7 @@ def test_a_sheet_shows_each_picture_in_its_place(make_data, tmp_path):
     for number, colour in enumerate([(200, 0, 0), (0, 200, 0), (0, 0, 200)]):
         assert sheet.getpixel((8 + number * 136 + 64, 8 + 64)) == colour
         assert sheet.getpixel((8 + number * 136 + 64, 8 + 10)) == (255, 255, 255)  # twice as wide
+    assert sheet.getpixel((8 + 7 * 136 + 64, 8 + 64)) != (255, 255, 255)
     assert sheet.getpixel((8 + 2 * 136 + 64, 8 + 150 + 64)) == (
         255,
         255,

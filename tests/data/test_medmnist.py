@@ -3,6 +3,7 @@
 import ast
 import os
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,6 +102,24 @@ def test_an_archive_of_another_kind_is_refused(make, tmp_path, refusal, fault):
     archive(tmp_path / "own", **BROKEN[fault])
 
     refusal(lambda: make().cache, "dermamnist.npz is no whole archive", "remove it")
+
+
+class _Touch:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+def test_nothing_in_an_archive_is_executed(make, tmp_path, refusal):
+    planted = np.array([[_Touch(tmp_path / "executed")]], dtype=object)
+    archive(tmp_path / "own", train_labels=planted)
+
+    refusal(lambda: make().table, "dermamnist.npz is no whole archive")
+    assert not (tmp_path / "executed").exists()
 
 
 def test_a_cut_archive_is_refused(make, tmp_path, refusal):
