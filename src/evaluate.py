@@ -18,8 +18,8 @@ with quick_imports():
 def main(config: DictConfig) -> None:
     """Evaluate one checkpoint."""
     output = Path(config.output) if config.output else None
-    ckpt, root, trust = Path(config.ckpt), config.dataset.root, list(config.trust)
-    print_summary(*evaluate_checkpoint(ckpt, root, output, trust))
+    ckpt, places, trust = Path(config.ckpt), config.dataset, list(config.trust)
+    print_summary(*evaluate_checkpoint(ckpt, places.root, places.cache_dir, output, trust))
 
 
 if __name__ == "__main__":

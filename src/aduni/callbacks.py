@@ -25,6 +25,7 @@ from rich.progress import (
 from aduni.distributed import mean_over_ranks, world_size
 from aduni.errors import UserError
 from aduni.files import second_name, write_csv, written_whole
+from aduni.scores import read_history
 from aduni.stopping import take_signals
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,11 @@ class History(Callback):
         self._path, self._stage = path, stage
         self._started = 0.0
         self._images = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A damaged file ends the run before an epoch is trained in vain."""
+        if trainer.is_global_zero and self._path.exists():
+            read_history(self._path)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -64,7 +70,7 @@ class History(Callback):
         row |= dict(zip(values, means, strict=True))
         row["images"] = round(images * world_size())
         row["seconds"] = round(time.perf_counter() - self._started, 3)
-        earlier = pd.read_csv(self._path) if self._path.exists() else pd.DataFrame()
+        earlier = read_history(self._path) if self._path.exists() else pd.DataFrame()
         if len(earlier):
             replaced = (earlier["stage"] == self._stage) & (
                 earlier["epoch"] >= trainer.current_epoch

@@ -21,13 +21,18 @@ FREE_MEMORY = (
 
 
 def evaluate_checkpoint(
-    path: Path, root: str | None, output: Path | None, trust: Sequence[str] = ()
+    path: Path,
+    root: str | None,
+    cache_dir: str,
+    output: Path | None,
+    trust: Sequence[str] = (),
 ) -> tuple[Any, RunFolder]:
     """Predict the validation and test parts with a checkpoint and write figures and predictions.
 
     Args:
         path: a checkpoint of a run.
         root: where the data set lies now; None for where it was.
+        cache_dir: where resized images are kept.
         output: folder to write to; None for `evaluation/NAME` in the run's folder, NAME being
             the checkpoint's.
         trust: packages that the stored settings may name beside this one (see `read_stored`).
@@ -40,7 +45,7 @@ def evaluate_checkpoint(
             is not the one it learned from, or memory ran out.
     """
     trained = load_trained(path, trust)
-    data = data_of(trained, root)
+    data = data_of(trained, root, cache_dir)
     folder = RunFolder(output or trained.run.path / "evaluation" / path.stem)
     folder.path.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")

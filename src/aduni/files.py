@@ -5,11 +5,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -99,12 +101,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping.
 
     Raises:
-        UserError: not one.
+        UserError: not one, empty, or with aliases, which a few lines can make endless.
     """
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, ValueError, OmegaConfBaseException, YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+        events = list(yaml.parse(text, yaml.SafeLoader))
+        if any(getattr(event, "anchor", None) for event in events):
+            raise UserError(f"{path} has YAML anchors, which no run stores; start a new run.")
+        content = OmegaConf.to_container(OmegaConf.load(StringIO(text)))
+    except (OSError, ValueError, RecursionError, OmegaConfBaseException, YAMLError) as error:
         raise UserError(f"{path} is not readable as YAML; start a new run.") from error
+    if not content:
+        raise UserError(f"{path} is empty; restore it from a copy of the run, or start a new run.")
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no settings; start a new run.")
     return {str(key): value for key, value in content.items()}

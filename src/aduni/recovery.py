@@ -3,10 +3,15 @@
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, NonNegativeInt, ValidationError
+from pytorch_lightning import LightningModule, Trainer
+from torch import Tensor, nn
 
 from aduni.callbacks import Checkpoints
-from aduni.checkpoints import load_checkpoint
+from aduni.checkpoints.content import Checked, fault
+from aduni.checkpoints.reading import load_checkpoint, shapes
 from aduni.errors import UserError
 from aduni.files import second_name, written_whole
 from aduni.processes import is_first_process
@@ -16,28 +21,100 @@ KEY = "resume"
 log = logging.getLogger(__name__)
 
 
-def newest_epoch(folder: Path) -> int | None:
+class _Scores(Checked):
+    accuracy: float
+    macro_f1: float
+
+
+class _Best(Checked):
+    scores: _Scores
+    epoch: Annotated[int, Field(ge=-1)]
+
+
+class _Callbacks(Checked):
+    best: _Best = Field(alias="Checkpoints")
+
+
+class _Momentum(Checked):
+    momentum_buffer: Tensor | None = None
+
+
+class _ParameterGroup(Checked):
+    params: list[int]
+    lr: float
+    momentum: float
+    weight_decay: float
+
+
+class _Optimiser(Checked):
+    state: dict[int, _Momentum]
+    param_groups: Annotated[list[_ParameterGroup], Field(min_length=1, max_length=1)]
+
+    def fits(self, parameters: list[nn.Parameter]) -> bool:
+        """Whether it is of these parameters, and has what it remembers of them."""
+        (group,) = self.param_groups
+        if group.params != list(range(len(parameters))) or (group.momentum and not self.state):
+            return False
+        buffers = {number: state.momentum_buffer for number, state in self.state.items()}
+        return all(
+            number in group.params and (buffer is None or buffer.shape == parameters[number].shape)
+            for number, buffer in buffers.items()
+        )
+
+
+class _Loops(Checked):
+    fit_loop: dict[str, Any]
+
+
+class _Training(Checked):
+    """What Lightning restores, beside the weights."""
+
+    version: str = Field(alias="pytorch-lightning_version")
+    global_step: NonNegativeInt
+    callbacks: _Callbacks
+    optimizer_states: Annotated[list[_Optimiser], Field(min_length=1, max_length=1)]
+    lr_schedulers: list[Any]
+    loops: _Loops
+
+
+def newest_epoch(folder: Path, learner: LightningModule, trainer: Trainer) -> int | None:
     """The epoch that a stage goes on from, which last.ckpt then holds; None where it starts anew.
 
     A damaged last.ckpt gives way to the newest of the others. So does a whole one to best.ckpt
-    where the run was killed between the two.
+    where the run was killed between the two. Damaged is also what would not restore all of the
+    training: Lightning takes an absent optimiser or progress for a new one.
 
     Args:
         folder: of the stage's checkpoints.
+        learner: of the stage, with its parameters frozen.
+        trainer: that is to go on.
 
     Raises:
-        UserError: the best epoch's weights are lost.
+        UserError: the best epoch's weights are lost, or whole checkpoints are there but none of
+            this training, which would be overwritten.
     """
     found: dict[str, dict[str, Any]] = {}
-    damaged = []
+    damaged: list[str] = []
+    unfit: UserError | None = None
     for name in ("last", "best", "previous"):
         file = folder / f"{name}.ckpt"
         try:
-            if file.exists():
-                found[name] = load_checkpoint(file, KEY)
+            content = load_checkpoint(file, KEY) if file.exists() else None
         except UserError:
             damaged.append(str(file))
+            continue
+        problem = content and _misfit(content, learner, trainer)
+        if problem:
+            damaged.append(str(file))
+            unfit = unfit or UserError(
+                f"{file} cannot be resumed ({problem}); restore it from a copy of the run, or "
+                "start a new run."
+            )
+        elif content:
+            found[name] = content
     newest = max(found, key=lambda name: int(found[name]["epoch"]), default=None)
+    if unfit and newest is None:
+        raise unfit
     if damaged and is_first_process():
         _tell(" and ".join(damaged), newest)
     if newest is None:
@@ -48,6 +125,31 @@ def newest_epoch(folder: Path) -> int | None:
     if best >= 0:
         _place(folder, found, "best", best)
     return epoch
+
+
+def _misfit(content: dict[str, Any], learner: LightningModule, trainer: Trainer) -> str | None:
+    """What of a training a checkpoint could not restore."""
+    try:
+        state = _Training.model_validate(content)
+    except ValidationError as error:
+        return fault(error)
+    if shapes(content["state_dict"]) != shapes(learner.state_dict()):
+        return "weights of another model"
+    learning = [values for values in learner.parameters() if values.requires_grad]
+    if not state.optimizer_states[0].fits(learning):
+        return "the optimiser of another model"
+    progress = state.loops.fit_loop
+    if not _alike(progress, trainer.fit_loop.state_dict()):
+        return "no progress of a training"
+    done = progress["epoch_progress"]["current"]["processed"]
+    return None if done == content["epoch"] + 1 else f"{done} epochs are not those of its number"
+
+
+def _alike(found: Any, sample: Any) -> bool:
+    """Whether all keys are there, at any depth, with values of the same type."""
+    if isinstance(sample, dict) and isinstance(found, dict):
+        return all(key in found and _alike(found[key], value) for key, value in sample.items())
+    return type(found) is type(sample)
 
 
 def _place(folder: Path, found: dict[str, dict[str, Any]], name: str, epoch: int) -> None:

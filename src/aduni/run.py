@@ -12,6 +12,7 @@ from aduni.assembly import build_data, build_method
 from aduni.calibration import Calibration, fit_calibration
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule
+from aduni.errors import UserError
 from aduni.files import read_json, write_csv, write_json, write_npz, write_yaml
 from aduni.model_card.card import write_card
 from aduni.opening import print_opening
@@ -20,6 +21,7 @@ from aduni.predictions import predict_parts, training_features
 from aduni.processes import is_first_process
 from aduni.provenance import provenance
 from aduni.ranks import ended_together
+from aduni.report.checks import check_metrics
 from aduni.results import RunFolder
 from aduni.scores import evaluate_predictions, probability_column, training_speed
 from aduni.training import Training
@@ -42,7 +44,13 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     """
     with folder.locked() if is_first_process() else nullcontext():
         if settings.resume and folder.metrics.exists():
-            return read_json(folder.metrics)
+            metrics = read_json(folder.metrics)
+            check_metrics(metrics, folder.metrics)
+            return metrics
+        if settings.resume and not folder.split.is_file():
+            raise UserError(
+                f"{folder.split} is missing; restore it from a copy of the run, or start a new run."
+            )
         if not settings.resume and is_first_process():
             folder.check_fresh()
         with memory_explained(smaller_batch(settings.batch_size)), ended_together():

@@ -18,12 +18,33 @@ def training_speed(history: Path) -> dict[str, float | None]:
     """
     if not history.exists():
         return {"train_seconds": 0.0, "images_per_second": None}
-    frame = pd.read_csv(history)
+    frame = read_history(history)
     seconds = float(frame["seconds"].sum())
     return {
         "train_seconds": round(seconds, 3),
         "images_per_second": round(float(frame["images"].sum()) / seconds, 2),
     }
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    """A row an epoch, as `callbacks.History` writes them.
+
+    Raises:
+        UserError: they are not; the seconds of the epochs before are then lost.
+    """
+    remedy = "restore it from a copy of the run, or start a new run"
+    try:
+        frame = pd.read_csv(path)
+    except ValueError as error:  # pandas' own errors are of this kind
+        raise UserError(f"{path} is not readable as CSV; {remedy}.") from error
+    numbers = frame.reindex(columns=["epoch", "images", "seconds"])
+    try:
+        whole = bool(np.isfinite(numbers.to_numpy(dtype=np.float64)).all())
+    except ValueError:  # words
+        whole = False
+    if "stage" not in frame.columns or not whole:
+        raise UserError(f"{path} is cut or was changed; {remedy}.")
+    return frame
 
 
 def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[str, Any] | None]:

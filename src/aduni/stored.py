@@ -8,14 +8,35 @@ from typing import Any
 import albumentations as A
 from hydra.utils import get_object
 from pydantic import ValidationError
+from pytorch_lightning import Trainer
+from torch import nn
 
-from aduni.config import Settings
-from aduni.errors import UserError
+from aduni.config import GROUPS, Node, Settings, check_node
+from aduni.data.module import ImageDataModule
+from aduni.data.samplers import Sampler
+from aduni.data.splits import Protocol
+from aduni.errors import UserError, complaint
+from aduni.methods.base import Method
 
 CLASSES = ("aduni.data", "aduni.methods", "aduni.models")
 FUNCTIONS = ("aduni.losses", "aduni.schedules")
 SINGLE = ("aduni.dashboard.Dashboard", "aduni.ranks.Ranks", "pytorch_lightning.Trainer")
 TRANSFORMS = "albumentations"
+
+KINDS = {
+    "method": Method,
+    "dataset": ImageDataModule,
+    "sampler": Sampler,
+    "protocol": Protocol,
+    "encoder": nn.Module,
+    "trainer": Trainer,
+    "logger": object,
+}
+"""What a group's `_target_` is, whoever wrote it."""
+
+MOST = 100_000
+"""Values in a configuration; a run has some hundreds, and one for every class."""
+LONGEST = 300  # letters of a fault: a value may be of any length
 
 
 def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
@@ -32,9 +53,31 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
         trust: further packages or modules whose own classes and functions it may name.
 
     Raises:
-        UserError: it names anything else, has an interpolation, or is not of this version.
+        UserError: it names anything else, has an interpolation, or is not of this version: a key,
+            a value's type or range.
     """
-    for path, key, value in _entries(content, ""):
+    try:
+        _check_entries(content, source, trust)
+    except RecursionError as error:
+        raise UserError(f"{source} holds settings without end; start a new run.") from error
+    try:
+        settings = Settings.model_validate(content)
+        for group in GROUPS:
+            check_node(getattr(settings, group), group)
+    except ValidationError as error:
+        raise _not_taken(source, complaint(error)) from error
+    except UserError as error:
+        raise _not_taken(source, str(error)) from error
+    for group, kind in KINDS.items():
+        if settings.logger or group != "logger":
+            _check_kind(getattr(settings, group), group, kind, source)
+    return settings
+
+
+def _check_entries(content: Any, source: Path, trust: Sequence[str]) -> None:
+    for number, (path, key, value) in enumerate(_entries(content, "")):
+        if number == MOST:
+            raise RecursionError  # as lists that hold themselves do
         if key == "_target_":
             _check_target(value, path, source, trust)
         elif isinstance(key, str) and key.startswith("_") and key != "_partial_":
@@ -42,13 +85,24 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
         elif isinstance(value, str) and "${" in value:
             # Resolved, it could carry a secret of the environment into a log.
             raise UserError(f"{source} has {path}={value}; write the value itself.")
-    try:
-        return Settings.model_validate(content)
-    except ValidationError as error:
+
+
+def _not_taken(source: Path, problem: str) -> UserError:
+    fault = " ".join(problem.split(";")[0].rstrip(".").split())[:LONGEST]
+    return UserError(
+        f"{source} holds settings that this version does not take ({fault}); use the version that "
+        "wrote them, or start a new run."
+    )
+
+
+def _check_kind(node: Node, group: str, kind: type, source: Path) -> None:
+    """Raise UserError where a group names no class, or one of another group."""
+    found = get_object(node["_target_"]) if "_target_" in node else None
+    if not inspect.isclass(found) or not issubclass(found, kind):
         raise UserError(
-            f"{source} holds settings that this version does not know; use the version that wrote "
-            "them, or start a new run."
-        ) from error
+            f"{source} names no {group} ({group}._target_ is {node.get('_target_')}); use the "
+            "version that wrote it, or start a new run."
+        )
 
 
 def _check_target(target: Any, path: str, source: Path, trust: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """A trained model from its checkpoint alone, and the data that it learned from."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from aduni.assembly import build_data, build_method
 from aduni.calibration import Calibration
-from aduni.checkpoints import load_checkpoint, load_weights
+from aduni.checkpoints.reading import load_checkpoint, load_weights
 from aduni.config import Settings
 from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Ints
@@ -71,7 +72,7 @@ def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Tr
     settings.encoder["weights"] = None  # all weights come from the checkpoint
     counts = np.array(stored["class_counts"], dtype=np.int64)
     method = build_method(settings, counts)
-    load_weights(method, checkpoint)
+    load_weights(method, checkpoint, path)
     return Trained(
         path=path,
         method=method.eval(),
@@ -84,12 +85,14 @@ def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Tr
     )
 
 
-def data_of(trained: Trained, root: str | None) -> ImageDataModule:
+def data_of(trained: Trained, root: str | None, cache_dir: str | None = None) -> ImageDataModule:
     """The data set that a model learned from, divided as it was.
 
     Args:
         trained: the model.
-        root: where the data set lies now; None for where it was.
+        root: where the data set lies now; None for where it was, to be read alone.
+        cache_dir: where resized images are kept; None for where all commands keep them. A
+            checkpoint, which may be somebody else's, does not say where to write.
 
     Raises:
         UserError: it is not the data set that the model learned from.
@@ -97,6 +100,7 @@ def data_of(trained: Trained, root: str | None) -> ImageDataModule:
     settings = trained.settings
     if root is not None:
         settings.dataset["root"] = root
+    settings.dataset["cache_dir"] = cache_dir or os.environ.get("ADUNI_CACHE", ".cache")
     if trained.run.split.is_file():
         settings.protocol["split_file"] = str(trained.run.split)
     data = build_data(settings)

@@ -11,7 +11,8 @@ from pytorch_lightning import Trainer
 from aduni.batch import Batch
 from aduni.calibration import Calibration
 from aduni.callbacks import Checkpoints, History, Progress, Stoppable, TimeLeft, WholeCheckpoints
-from aduni.checkpoints import load_checkpoint, load_weights, method_state, reuse_stage
+from aduni.checkpoints.reading import load_checkpoint, load_weights, method_state
+from aduni.checkpoints.reuse import kept_stage, reuse_stage
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule
 from aduni.distributed import seed_torch
@@ -74,9 +75,7 @@ class Training:
         """A stage of another run; a copy stays in this one, for the case that it is resumed."""
         kept = self.folder.checkpoint("best", self._place(number))
         if kept.exists():
-            checkpoint = load_checkpoint(kept, "resume")
-            load_weights(self.method, checkpoint, kept)
-            origin: dict[str, Any] = checkpoint["aduni"]["origin"]
+            origin = kept_stage(self.method, kept)
         else:
             origin = reuse_stage(self.method, stage, self._stored())
             further = {"origin": origin, "objective": dict(stage.objective)}

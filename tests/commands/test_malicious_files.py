@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 
-from aduni.checkpoints import load_checkpoint
+from aduni.checkpoints.reading import load_checkpoint
 from aduni.errors import UserError
 from aduni.files import read_yaml
 from aduni.report.runs import read_runs

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from aduni.assembly import build_data, build_method
 from aduni.batch import Batch
-from aduni.checkpoints import load_weights
+from aduni.checkpoints.reading import load_weights
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule
 from aduni.evaluation import evaluate_checkpoint
@@ -77,7 +77,7 @@ def _after(trained: Trained, stage: Stage, name: str) -> dict[str, Tensor]:
     final = stage.name == trained.initial.stages[-1].name
     path = trained.folder.checkpoint(name, "" if final else stage.name)
     method = _fresh(trained)
-    load_weights(method, torch.load(path, weights_only=True))
+    load_weights(method, torch.load(path, weights_only=True), path)
     return method.state_dict()
 
 

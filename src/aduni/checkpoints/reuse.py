@@ -1,66 +1,12 @@
-"""Reading stored weights; nothing in a file is executed."""
+"""A stage of an earlier run in place of a stage of this one."""
 
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
-import torch
-
+from aduni.checkpoints.reading import load_checkpoint, load_weights, shapes, weights
 from aduni.errors import UserError
 from aduni.methods.base import Method, Stage
-
-PREFIX = "method."
-"""Of a method's weights in the state of its learner."""
-
-# What zipfile and torch raise for damaged files, where they do not crash into the damage.
-DAMAGE = (
-    *(OSError, RuntimeError, EOFError, UnpicklingError, BadZipFile, zlib.error),
-    *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
-)
-
-
-def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
-    """The content of a checkpoint.
-
-    Args:
-        path: of the file.
-        key: of the configuration that gives the path, for the errors.
-
-    Raises:
-        UserError: missing, unreadable, or not written by this project.
-    """
-    try:
-        _check_archive(path)
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; give a checkpoint of a run with {key}=.") from error
-    except DAMAGE as error:
-        raise UserError(
-            f"{path} is not a readable checkpoint; give another with {key}=."
-        ) from error
-    if not isinstance(checkpoint, dict) or "aduni" not in checkpoint:
-        raise UserError(f"{path} was not written by this project; give another with {key}=.")
-    return checkpoint
-
-
-def _check_archive(path: Path) -> None:
-    """Raise BadZipFile for damage that torch overlooks: wrong checksums, entries made folders."""
-    with ZipFile(path) as archive:
-        if archive.testzip() or any(entry.external_attr for entry in archive.infolist()):
-            raise BadZipFile
-
-
-def method_state(method: Method) -> dict[str, Any]:
-    """The method's weights, named as in a checkpoint."""
-    return {PREFIX + name: value for name, value in method.state_dict().items()}
-
-
-def load_weights(method: Method, checkpoint: dict[str, Any]) -> None:
-    """Put a checkpoint's weights into the method."""
-    method.load_state_dict(_weights(checkpoint))
 
 
 def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[str, Any]:
@@ -96,16 +42,39 @@ def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[st
             f"checkpoint with {key}=."
         )
     wanted = tuple(f"{module}." for module in stage.trainable)
-    found = {name: value for name, value in _weights(checkpoint).items() if name.startswith(wanted)}
+    found = {name: value for name, value in weights(checkpoint).items() if name.startswith(wanted)}
     own = {name: value for name, value in method.state_dict().items() if name.startswith(wanted)}
-    if {k: v.shape for k, v in found.items()} != {k: v.shape for k, v in own.items()}:
+    if shapes(found) != shapes(own):
         raise UserError(
             f"{path} does not hold the weights of {' and '.join(stage.trainable)}; give another "
             f"with {key}=."
         )
     method.load_state_dict(found, strict=False)
-    earlier = origin.get("origin", {}).get("trained_by")  # of a copy
+    earlier = (origin.get("origin") or {}).get("trained_by")  # of a copy
     return {"epoch": int(checkpoint["epoch"]), "trained_by": earlier or _recipe(origin["config"])}
+
+
+def kept_stage(method: Method, path: Path) -> dict[str, Any]:
+    """Take the weights of a reused stage from the run's own copy.
+
+    Args:
+        method: receives them.
+        path: of the copy.
+
+    Returns:
+        As `reuse_stage`.
+
+    Raises:
+        UserError: it is no such copy.
+    """
+    checkpoint = load_checkpoint(path, "resume")
+    load_weights(method, checkpoint, path)
+    origin = checkpoint["aduni"].get("origin")
+    if origin is None:
+        raise UserError(
+            f"{path} does not say which run it is of; restore it from a copy, or start a new run."
+        )
+    return dict(origin)
 
 
 def _recipe(config: dict[str, Any]) -> dict[str, Any]:
@@ -116,11 +85,6 @@ def _recipe(config: dict[str, Any]) -> dict[str, Any]:
 
 def _shown(objective: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in objective.items()) or "another loss"
-
-
-def _weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    state = checkpoint["state_dict"].items()
-    return {name.removeprefix(PREFIX): value for name, value in state if name.startswith(PREFIX)}
 
 
 def _origin(stored: dict[str, Any]) -> dict[str, Any]:

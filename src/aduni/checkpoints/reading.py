@@ -1,0 +1,103 @@
+"""Reading stored weights; nothing in a file is executed."""
+
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from aduni.checkpoints.content import Content, fault
+from aduni.errors import UserError
+from aduni.methods.base import Method
+
+PREFIX = "method."
+"""Of a method's weights in the state of its learner."""
+
+# What zipfile and torch raise for damaged files, where they do not crash into the damage.
+DAMAGE = (
+    *(OSError, RuntimeError, EOFError, UnpicklingError, BadZipFile, zlib.error),
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
+)
+
+
+def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
+    """The content of a checkpoint.
+
+    Args:
+        path: of the file.
+        key: of the configuration that gives the path, for the errors.
+
+    Raises:
+        UserError: missing, unreadable, or not written by this project.
+    """
+    try:
+        _check_archive(path)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; give a checkpoint of a run with {key}=.") from error
+    except DAMAGE as error:
+        raise UserError(
+            f"{path} is not a readable checkpoint; give another with {key}=."
+        ) from error
+    try:
+        Content.model_validate(checkpoint)
+    except ValidationError as error:
+        raise UserError(
+            f"{path} was not written by this project ({fault(error)}); give another with {key}=."
+        ) from error
+    return dict(checkpoint)
+
+
+def _check_archive(path: Path) -> None:
+    """Raise BadZipFile for what torch overlooks.
+
+    That is wrong checksums, entries made folders, and content that would swell: torch stores it
+    as it is.
+    """
+    with ZipFile(path) as archive:
+        entries = archive.infolist()
+        if any(entry.compress_type != ZIP_STORED or entry.external_attr for entry in entries):
+            raise BadZipFile
+        if sum(entry.file_size for entry in entries) > path.stat().st_size or archive.testzip():
+            raise BadZipFile
+
+
+def method_state(method: Method) -> dict[str, Any]:
+    """The method's weights, named as in a checkpoint."""
+    return {PREFIX + name: value for name, value in method.state_dict().items()}
+
+
+def load_weights(method: Method, checkpoint: dict[str, Any], path: Path) -> None:
+    """Put a checkpoint's weights into the method.
+
+    Args:
+        method: receives them.
+        checkpoint: its content.
+        path: of the checkpoint, for the error.
+
+    Raises:
+        UserError: they are those of another model.
+    """
+    try:
+        method.load_state_dict(weights(checkpoint))
+    except RuntimeError as error:
+        raise UserError(
+            f"{path} holds weights of another model than its settings describe; restore it from a "
+            "copy, or train the run again."
+        ) from error
+
+
+def weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """The method's, named as the method names them."""
+    state = checkpoint["state_dict"].items()
+    return {name.removeprefix(PREFIX): value for name, value in state if name.startswith(PREFIX)}
+
+
+def shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    """By the weights' names."""
+    return {name: value.shape for name, value in state.items()}
