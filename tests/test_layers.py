@@ -13,7 +13,6 @@ FLOORS = [
         "aduni.errors",
         "aduni.processes",
         "aduni.spreadsheet",
-        "aduni.startup",
         "aduni.stopping",
         "aduni.watch",
     ],
@@ -25,6 +24,7 @@ FLOORS = [
         "aduni.provenance",
         "aduni.files",
         "aduni.out_of_memory",
+        "aduni.startup",
     ],
     [
         "aduni.data",

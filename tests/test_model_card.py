@@ -134,7 +134,7 @@ def test_card_has_figures_with_intervals_limits_and_no_path(make_content, part):
     assert text == card(make_content())  # seeded
     low, high = intervals(*part).figures["macro_f1"]
     macro_f1 = content.metrics["test"]["macro_f1"]
-    assert f"| macro F1 | {macro_f1:.3f} ({low:.3f} to {high:.3f}) |" in text
+    assert f"| Macro F1 | {macro_f1:.3f} ({low:.3f} to {high:.3f}) |" in text
     assert "bootstrap over groups of images" in text
     assert "**Not a medical device.**" in text
     assert "hardly more than anecdotes: less (16), rare (8)." in text

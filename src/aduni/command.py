@@ -66,6 +66,7 @@ def _check_place(words: Sequence[str]) -> None:
     resume = values.get("resume", AUTO)
     if resume in (AUTO, "null", ""):
         return
+    run_dir(resume, "")
     folder = values.get("hydra.run.dir", resume).strip("\"'")
     several = {"-m", "--multirun"} & set(words)
     check_continued(resume, None if several else Path(folder))
@@ -197,6 +198,7 @@ def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
 
 
 def _deeper(key: str, groups: Mapping[Any, Any]) -> str:
-    """A hint at a group's key that was given without its group."""
-    found = [name for name, node in groups.items() if isinstance(node, DictConfig) and key in node]
+    """A hint at a group's key that was given without its group; copies of others' do not count."""
+    nodes = {name: node for name, node in groups.items() if isinstance(node, DictConfig)}
+    found = [n for n in nodes if key in nodes[n] and not OmegaConf.is_interpolation(nodes[n], key)]
     return f" (did you mean {found[0]}.{key}?)" if found else ""

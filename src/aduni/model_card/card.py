@@ -9,8 +9,8 @@ from aduni.files import written_whole
 from aduni.model_card.content import Content, read_content
 from aduni.model_card.limits import limits_of
 from aduni.model_card.markdown import bullets, escaped, table
+from aduni.report.columns import FIGURES
 from aduni.results import RunFolder
-from aduni.summary import FIGURES
 
 MOST_COLUMNS = 30
 """Classes of a confusion matrix that a reader can take in."""
@@ -138,7 +138,7 @@ def _interval_words(content: Content) -> str:
 
 def _figures(content: Content) -> str:
     test, ends = content.metrics["test"], content.intervals.figures
-    rows = [[name, _with_ends(test[key], *ends[key])] for key, name in FIGURES.items()]
+    rows = [[FIGURES[key].title, _with_ends(test[key], *ends[key])] for key in ends]
     return table(["figure", "test"], rows)
 
 

@@ -45,6 +45,7 @@ def read_leaf(path: Path) -> Leaf:
     """A group's option, with what its defaults list brings from the same group."""
     group, content = path.parent.name, yaml.safe_load(path.read_text()) or {}
     leaf = Leaf(heading=heading_of(path))
+    content.pop("names", None)  # for folders and reports; nobody sets it
     for entry in content.pop("defaults", []):
         if isinstance(entry, str) and entry != "_self_":
             parent = read_leaf(path.with_name(f"{entry}.yaml"))

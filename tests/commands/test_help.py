@@ -1,0 +1,134 @@
+"""--help of every command, flags that are mistyped, and bash's completion."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from aduni.startup.help import groups_of, help_text, options_of
+
+COMMANDS = (
+    *("benchmark", "evaluate", "explain", "export", "predict"),
+    *("prepare", "report", "reproduce", "train"),
+)
+
+WITHOUT_TORCH = """
+import runpy, sys
+sys.argv = [sys.argv[1], "--help"]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as stop:
+    assert not stop.code
+assert "torch" not in sys.modules and "hydra" not in sys.modules
+"""
+
+
+def test_every_command_is_tested(root):
+    assert set(COMMANDS) == {file.stem for file in (root / "src").glob("*.py")}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_needs_no_torch_and_has_every_key_with_its_comment(root, name):
+    finished = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(root / "src" / f"{name}.py")],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+
+    assert finished.returncode == 0, finished.stderr
+    assert max(map(len, finished.stdout.splitlines())) <= 100
+    words = " ".join(finished.stdout.split())
+    conf = root / "conf" / f"{name}.yaml"
+    for key, value in yaml.safe_load(conf.read_text()).items():
+        if key not in ("defaults", "hydra", "names") and "${hydra:" not in str(value):
+            assert f" {key}=" in words or f" {key}." in words
+    assert "verbose=false show the traceback of errors" in words
+    assert f"Usage: python src/{name}.py" in words
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_groups_and_options_are_those_that_hydra_has(root, name):
+    conf = root / "conf"
+    groups = groups_of(conf / f"{name}.yaml")
+    text = " ".join(help_text(conf, name).replace("[", "").replace("]", "").split())
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        chosen = OmegaConf.to_container(
+            compose(name, return_hydra_config=True).hydra.runtime.choices
+        )
+        for group in groups:
+            options = sorted(loader.get_group_options(group.partition("@")[0]))
+            assert options_of(conf, group) == options
+            assert f"{group} {', '.join(options)}" in text
+    ours = {group.partition("@")[0] for group in groups}
+    composed = {str(group).partition("@")[0] for group in chosen} - ours
+    assert {group for group in composed if not group.startswith("hydra/")} <= {"sampler"}
+
+
+def test_help_lists_the_keys_of_a_chosen_option(command):
+    finished = command("train", "method=decouple", "--help")
+
+    assert finished.status == 0
+    words = " ".join(finished.out.split())
+    assert "Keys of method=decouple:" in words
+    assert "method.classifier=crt or lws, tau_norm, ncm" in words
+    assert "method.dropout=0.5" in words  # of the first stage's YAML
+    assert "python src/train.py -m method=ce,aduni" in words
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--hlep"], "--hlep is no known flag (did you mean --help?)"),
+        (["method=ce", "--cgf=job"], "--cgf is no known flag (did you mean --cfg?)"),
+        (["--cfg", "jbo"], "argument --cfg/-c: invalid choice: 'jbo'"),
+        (["-x"], "-x is no known flag;"),
+    ],
+)
+def test_a_mistyped_flag_is_one_sentence(command, words, sentence):
+    finished = command("train", *words)
+
+    assert finished.status == 2
+    (line,) = finished.err.splitlines()
+    assert line.startswith(f"error: {sentence}")
+    assert line.endswith("; --help has a list.")
+
+
+def test_hydras_own_words_still_work(command):
+    assert "batch_size: 60" in command("train", "--cfg", "job").out
+    assert "== Flags ==" in command("train", "--hydra-help").out
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("method=ad", ["method=aduni"]),
+        ("sampler=s", ["sampler=sqrt"]),
+        ("batch", ["batch_size="]),
+        ("dataset.image_s", ["dataset.image_size="]),
+    ],
+)
+def test_bash_completes_options_and_keys(command, monkeypatch, line, completed):
+    monkeypatch.setenv("COMP_LINE", f"python src/train.py {line}")
+    finished = command("train", "-sc", "query=bash")
+
+    assert finished.status == 0, finished.err
+    assert finished.out.split() == completed
+
+
+def test_bash_takes_the_script_of_the_completion(command):
+    finished = command("train", "-sc", "install=bash")
+
+    assert finished.status == 0
+    checked = subprocess.run(
+        ["bash", "-c", f"{finished.out}\ncomplete -p python"], capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "hydra_bash_completion" in checked.stdout
