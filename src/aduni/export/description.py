@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from aduni.config import Settings
@@ -46,8 +47,18 @@ def describe(trained: Trained) -> dict[str, Any]:
 
 def _portable(settings: Settings) -> dict[str, Any]:
     """What rebuilds the method, without the paths and accounts of where it was trained."""
-    plain = settings.model_dump()
-    if "stage1_ckpt" in plain["method"]:
-        plain["method"]["stage1_ckpt"] = None
-    elsewhere: dict[str, Any] = {"dataset": {}, "trainer": {}, "logger": {}, "protocol": {}}
-    return plain | elsewhere | {"resume": None}
+    plain = settings.model_dump() | {"logger": {}, "resume": None}
+    plain["dataset"] |= {"root": "", "cache_dir": ""}
+    portable: dict[str, Any] = _without_folders(plain)
+    return portable
+
+
+def _without_folders(node: Any) -> Any:
+    """Absolute paths, at any depth, by their last part."""
+    if isinstance(node, dict):
+        return {key: _without_folders(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_without_folders(value) for value in node]
+    if isinstance(node, str) and Path(node).is_absolute():
+        return Path(node).name
+    return node

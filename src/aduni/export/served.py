@@ -3,7 +3,8 @@
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -76,11 +77,14 @@ def traced(served: Served, name: str) -> ExportedProgram:
 
 @contextmanager
 def exporting(name: str) -> Iterator[None]:
-    """Exporters' warnings and logs are of their own affairs, and their errors become a sentence."""
+    """An exporter's errors become a sentence.
+
+    Its warnings and logs are of its own affairs, and it prints whole graphs where it fails.
+    """
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             yield
     except Exception as error:  # dynamo, export and the ONNX exporter raise errors of many kinds

@@ -1,0 +1,118 @@
+"""Models to export: as a checkpoint gives them, without a training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aduni.assembly import build_method
+from aduni.calibration import Calibration
+from aduni.export.description import describe
+from aduni.export.formats import FORMATS
+from aduni.export.served import Served
+from aduni.trained import Trained
+from composing import settings_of
+
+CLASSES = 10
+TRUST = ["exported_models"]
+
+
+class Tiny(nn.Module):
+    """An encoder of one layer, where the methods are what is tested."""
+
+    features = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 8, 4, stride=4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layer(images / 255 - 0.5).relu().mean(dim=(2, 3))
+
+
+@dataclass
+class Exported:
+    """What a checkpoint holds and gives, and what makes a file of it.
+
+    Attributes:
+        images: (100, 3, H, W).
+        probabilities: (100, C), of the checkpoint, by its definition.
+    """
+
+    trained: Trained
+    images: np.ndarray
+    probabilities: np.ndarray
+    description: dict[str, Any]
+    served: Served
+
+    def write(self, name: str, folder: Path) -> Path:
+        """The file of a format."""
+        path = folder / f"model{FORMATS[name].suffix}"
+        path.write_bytes(FORMATS[name].encode(self.served, self.description))
+        return path
+
+    def difference(self, name: str, folder: Path, counts: tuple[int, ...]) -> float:
+        """The largest one between the checkpoint and a file, over batches of several sizes."""
+        run = FORMATS[name].runner(self.write(name, folder), TRUST)
+        found = [run(self.images[:count]) for count in counts]
+        expected = [self.probabilities[:count] for count in counts]
+        return max(float(np.abs(a - b).max()) for a, b in zip(found, expected, strict=True))
+
+
+def exported(
+    folder: Path, *overrides: str, temperature: float | None = 1.7, tiny: bool = True
+) -> Exported:
+    """A method of conf/method with weights that no two classes share.
+
+    Args:
+        folder: for the checkpoint's file.
+        overrides: of conf/train.yaml.
+        temperature: None for a model without calibration.
+        tiny: the small encoder in place of a backbone.
+    """
+    torch.manual_seed(0)
+    settings = settings_of("epochs=2", "batch_size=32", *overrides)
+    settings.dataset["root"] = str(folder / "secret_root")
+    if tiny:
+        settings.encoder = {"_target_": "exported_models.Tiny"}
+    counts = np.arange(3, 3 + CLASSES)
+    method = build_method(settings, counts)
+    side = settings.dataset["image_size"]
+    images = torch.randint(0, 256, (100, 3, side, side), dtype=torch.uint8)
+    _settle(method, images)
+    (folder / "best.ckpt").write_bytes(b"of a test")
+    trained = Trained(
+        path=folder / "best.ckpt",
+        method=method,
+        settings=settings,
+        epoch=1,
+        class_names=[f"class {i}" for i in range(CLASSES)],
+        class_counts=counts,
+        split_hash="abc",
+        calibration=temperature and Calibration(temperature, 1.0, [0.0] * CLASSES, [0.1] * CLASSES),
+    )
+    with torch.no_grad():
+        logits = method(images).double().numpy()
+    powers = np.exp((logits - logits.max()) / (temperature or 1))
+    return Exported(
+        trained=trained,
+        images=images.numpy(),
+        probabilities=powers / powers.sum(axis=1, keepdims=True),
+        description=describe(trained),
+        served=Served(method, temperature or 1.0, side),
+    )
+
+
+def _settle(method: nn.Module, images: Tensor) -> None:
+    """Batch norms get the statistics of the images: untrained, activations would explode."""
+    method.train()
+    with torch.no_grad():
+        for name, parameter in method.named_parameters():
+            if name.startswith("classifier"):
+                parameter += 0.5 * torch.rand_like(parameter)
+        for part in images.split(20):
+            method(part)
+    method.eval()
