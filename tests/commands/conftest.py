@@ -36,9 +36,10 @@ class Finished:
 
 
 @pytest.fixture
-def command(monkeypatch, capfd) -> Iterator[Callable[..., Finished]]:
+def command(monkeypatch, capfd, cache) -> Iterator[Callable[..., Finished]]:
     """Calls src/NAME.py with overrides, as from the command line."""
     handlers, level = logging.root.handlers[:], logging.root.level
+    monkeypatch.setenv("ADUNI_CACHE", str(cache))  # of commands on a checkpoint
 
     def call(name: str, *overrides: str) -> Finished:
         script = ROOT / "src" / f"{name}.py"
