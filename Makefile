@@ -2,7 +2,7 @@
 # from requirements.lock.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train reproduce benchmark test test-slow lint types lock audit clean
+.PHONY: help setup train reproduce benchmark test test-slow lint types docs lock audit clean
 
 # uv, found or installed, with a suitable Python.
 UV := sh scripts/uv.sh
@@ -46,11 +46,14 @@ test-slow: setup ## run the slow tests; ARGS="..." go to pytest
 	$(PY) -m pytest -m slow $(ARGS) || test $$? -eq 5
 
 lint: setup ## check style and formatting
-	$(PY) -m ruff check src tests
-	$(PY) -m ruff format --check src tests
+	$(PY) -m ruff check src tests scripts examples
+	$(PY) -m ruff format --check src tests scripts examples
 
 types: setup ## check types
 	$(PY) -m mypy
+
+docs: setup ## write docs/configuration.md from conf/
+	$(PY) scripts/configuration
 
 lock: ## write requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \

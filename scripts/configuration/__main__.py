@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 from annotations import of_constructor, of_model, shown, summary_of, values_of
-from leaves import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
+
+from aduni.startup.leaves import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
