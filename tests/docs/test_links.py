@@ -80,7 +80,8 @@ def test_a_wrong_link_is_found(root, link, complaint):
 def test_files_that_are_named_exist(root, page, prose):
     """`src/aduni/run.py`, and in short `losses/softmax.py`, `commands/test_kills.py`.
 
-    Capitals and /my stand for names of the reader's; pages with examples name files that these are for.
+    Capitals and /my stand for names of the reader's; pages with examples name files to be
+    written.
     """
     bases = [root, root / "src" / "aduni", root / "tests"]
     named = re.findall(r"`([\w./-]+/[\w.-]+\.(?:py|yaml|ipynb|lock|toml))`", prose(page))
