@@ -108,11 +108,14 @@ def exported(
 
 def _settle(method: nn.Module, images: Tensor) -> None:
     """Batch norms get the statistics of the images: untrained, activations would explode."""
+    for module in method.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the mean of all batches
     method.train()
     with torch.no_grad():
         for name, parameter in method.named_parameters():
             if name.startswith("classifier"):
-                parameter += 0.5 * torch.rand_like(parameter)
+                parameter += torch.randn_like(parameter) / parameter[0].numel() ** 0.5
         for part in images.split(20):
             method(part)
     method.eval()

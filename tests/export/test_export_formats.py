@@ -25,7 +25,7 @@ def test_any_number_of_images_gives_what_the_checkpoint_gives(overrides, tmp_pat
 
     for kind in FORMATS:
         assert model.difference(kind, tmp_path, SIZES) < AGREE, kind
-    assert model.probabilities.std(axis=0).min() > 1e-5  # another image, other probabilities
+    assert model.probabilities.std(axis=0).max() > 1e-2  # another image, other probabilities
 
 
 @pytest.mark.slow
