@@ -261,10 +261,14 @@ def test_whole_checkpoints_of_another_training_are_not_trained_over(make, tmp_pa
     assert before == {file: file.read_bytes() for file in tmp_path.iterdir()}
 
 
-def test_a_training_without_momentum_remembers_nothing(make, tmp_path):
+@pytest.mark.parametrize("why", ["no momentum", "every step skipped"])
+def test_an_optimiser_may_have_nothing_to_remember(why, tmp_path):
     content = content_of(4, 4)
     content["optimizer_states"][0]["state"] = {}
-    content["optimizer_states"][0]["param_groups"][0]["momentum"] = 0.0
+    if why == "no momentum":
+        content["optimizer_states"][0]["param_groups"][0]["momentum"] = 0.0
+    else:
+        content["MixedPrecision"] = {"scale": 65536.0}
     for name in ("last", "best"):
         WholeCheckpoints().save_checkpoint(content, tmp_path / f"{name}.ckpt")
 

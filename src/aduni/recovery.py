@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeInt, ValidationError
 from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.plugins import MixedPrecision
 from torch import Tensor, nn
 
 from aduni.callbacks import Checkpoints
@@ -50,10 +51,14 @@ class _Optimiser(Checked):
     state: dict[int, _Momentum]
     param_groups: Annotated[list[_ParameterGroup], Field(min_length=1, max_length=1)]
 
+    def is_empty(self) -> bool:
+        """Whether it lacks the momentum that it is to have."""
+        return self.param_groups[0].momentum > 0 and not self.state
+
     def fits(self, parameters: list[nn.Parameter]) -> bool:
-        """Whether it is of these parameters, and has what it remembers of them."""
+        """Whether it is of these parameters."""
         (group,) = self.param_groups
-        if group.params != list(range(len(parameters))) or (group.momentum and not self.state):
+        if group.params != list(range(len(parameters))):
             return False
         buffers = {number: state.momentum_buffer for number, state in self.state.items()}
         return all(
@@ -136,7 +141,11 @@ def _misfit(content: dict[str, Any], learner: LightningModule, trainer: Trainer)
     if shapes(content["state_dict"]) != shapes(learner.state_dict()):
         return "weights of another model"
     learning = [values for values in learner.parameters() if values.requires_grad]
-    if not state.optimizer_states[0].fits(learning):
+    (optimiser,) = state.optimizer_states
+    # Half precision may have skipped every step so far.
+    if optimiser.is_empty() and MixedPrecision.__qualname__ not in content:
+        return "an optimiser without its momentum"
+    if not optimiser.fits(learning):
         return "the optimiser of another model"
     progress = state.loops.fit_loop
     if not _alike(progress, trainer.fit_loop.state_dict()):
