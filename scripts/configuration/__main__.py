@@ -30,7 +30,7 @@ MODELS = {"profile": "aduni.reproduce.settings.Profile"}
 
 HEAD = """# Configuration
 
-`python scripts/configuration` makes this page from the files in `conf/` and from what checks them.
+`make docs` makes this page from the files in `conf/` and from what checks them.
 A file `conf/GROUP/OPTION.yaml` is chosen by `GROUP=OPTION`, and each of its keys is changed by
 `GROUP.KEY=VALUE`:
 

@@ -20,7 +20,7 @@ def generator() -> dict:
 
 def test_the_page_is_up_to_date(root, generator):
     written = (root / "docs" / "configuration.md").read_text()
-    assert written == generator["page"](), "run python scripts/configuration"
+    assert written == generator["page"](), "run make docs"
 
 
 def test_every_command_and_option_is_on_the_page(root, generator):
