@@ -25,7 +25,8 @@ def test_any_number_of_images_gives_what_the_checkpoint_gives(overrides, tmp_pat
 
     for kind in FORMATS:
         assert model.difference(kind, tmp_path, SIZES) < AGREE, kind
-    assert model.probabilities.std(axis=0).max() > 1e-2  # another image, other probabilities
+    # Another image has other probabilities, by far more than what is let pass.
+    assert model.probabilities.std(axis=0).max() > 100 * AGREE
 
 
 @pytest.mark.slow
