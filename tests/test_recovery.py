@@ -210,6 +210,7 @@ MISFITS = {
     "no state_dict": lambda c: c.pop("state_dict"),
     "no weights": lambda c: c.update(state_dict={}),
     "weights of another shape": lambda c: c.update(state_dict={"w": torch.ones(999)}),
+    "a mapping for weights": lambda c: c.update(state_dict={"w": {}}),
     "a word for an epoch": lambda c: c.update(epoch="x"),
     "another epoch": lambda c: c.update(epoch=7),
     "nothing of ours": lambda c: c.update(aduni={}),

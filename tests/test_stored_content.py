@@ -100,6 +100,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda c: c["state_dict"].update({name: torch.ones(3, 3, 3) for name in c["state_dict"]}),
         "weights of another model",
     ),
+    "mappings for weights": (
+        lambda c: c["state_dict"].update({name: {} for name in c["state_dict"]}),
+        "weights of another model",
+    ),
     "no weights of the method": (_put("state_dict", {}), "weights of another model"),
     "a word for a size": (_put(f"{CONFIG}.dataset.image_size", "big"), "dataset.image_size"),
     "no size": (_remove(f"{CONFIG}.dataset.image_size"), "dataset.image_size"),

@@ -138,7 +138,8 @@ def _misfit(content: dict[str, Any], learner: LightningModule, trainer: Trainer)
         state = _Training.model_validate(content)
     except ValidationError as error:
         return fault(error)
-    if shapes(content["state_dict"]) != shapes(learner.state_dict()):
+    found, own = content["state_dict"], learner.state_dict()
+    if shapes(found) != shapes(own) or not _alike(found, dict(own)):
         return "weights of another model"
     learning = [values for values in learner.parameters() if values.requires_grad]
     (optimiser,) = state.optimizer_states

@@ -86,7 +86,7 @@ class _Stored(Checked):
 
 class Content(Checked):
     epoch: NonNegativeInt
-    state_dict: dict[str, Tensor]
+    state_dict: dict[str, Tensor | dict[str, Any]]  # a module's extra state may be a mapping
     aduni: _Stored
 
 

@@ -9,7 +9,6 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
 from pydantic import ValidationError
-from torch import Tensor
 
 from aduni.checkpoints.content import Content, fault
 from aduni.errors import UserError
@@ -85,7 +84,8 @@ def load_weights(method: Method, checkpoint: dict[str, Any], path: Path) -> None
     """
     try:
         method.load_state_dict(weights(checkpoint))
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # The last ones are of a module's extra state.
         raise UserError(
             f"{path} holds weights of another model than its settings describe; restore it from a "
             "copy, or train the run again."
@@ -98,6 +98,6 @@ def weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(PREFIX): value for name, value in state if name.startswith(PREFIX)}
 
 
-def shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    """By the weights' names."""
-    return {name: value.shape for name, value in state.items()}
+def shapes(state: Mapping[str, Any]) -> dict[str, torch.Size | None]:
+    """By the weights' names; None for a module's extra state that is no tensor."""
+    return {name: getattr(value, "shape", None) for name, value in state.items()}
