@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from aduni.calibration import RIDGE, Calibration, fit_calibration
+from aduni.calibration import Calibration, fit_calibration
 
 PRIOR = np.array([0.7, 0.2, 0.1])
 MEANS = np.array([[0.0, 0.0], [1.5, 0.0], [0.0, 1.5]])
@@ -34,12 +34,20 @@ def test_the_temperature_undoes_what_sharpens(sharpness):
     assert np.abs(found.probabilities(model) - posterior(points, PRIOR)).max() < 0.02
 
 
+def targets(labels, classes):
+    """Platt's: an image in n + 2 is of another class."""
+    n = len(labels)
+    rows = [[(n + 1) / (n + 2) if c == label else None for c in range(classes)] for label in labels]
+    other = 1 / (n + 2) / (classes - 1)
+    return np.array([[other if value is None else value for value in row] for row in rows])
+
+
 def test_no_temperature_of_a_grid_is_better():
     labels, points = drawn(PRIOR, 300)
     model = posterior(points * 3, PRIOR)
-    rows = np.arange(len(labels))
     grid = np.geomspace(0.05, 20, 4001)
-    losses = [-log_softmax(np.log(model) / t, axis=1)[rows, labels].mean() for t in grid]
+    truth = targets(labels, 3)
+    losses = [-(truth * log_softmax(np.log(model) / t, axis=1)).sum() for t in grid]
 
     assert fit_calibration(labels, model).temperature == pytest.approx(
         grid[np.argmin(losses)], rel=0.003
@@ -57,15 +65,15 @@ def test_the_predicted_classes_stay():
 
 
 def test_the_mean_probabilities_are_the_classes_shares():
-    """Where the gradient by the bias, with its ridge, vanishes."""
+    """Where the gradient by the bias vanishes."""
     labels, points = drawn(PRIOR, 2_000)
     model = posterior(points, np.full(3, 1 / 3))
     found = fit_calibration(labels, model)
 
     held = found.under(model, np.array(found.frequency)).mean(axis=0)
 
-    expected = np.bincount(labels) / len(labels) - 2 * RIDGE * np.array(found.bias)
-    assert held == pytest.approx(expected, abs=1e-5)
+    assert held == pytest.approx(targets(labels, 3).mean(axis=0), abs=1e-6)
+    assert found.frequency == pytest.approx(np.bincount(labels) / len(labels))
 
 
 @pytest.mark.parametrize("trained", [PRIOR, np.full(3, 1 / 3)])
@@ -93,3 +101,15 @@ def test_a_part_without_mistakes_and_without_a_class_stays_finite():
 
     assert np.isfinite([found.temperature, *found.bias]).all()
     assert np.isfinite(found.probabilities(model)).all()
+
+
+@pytest.mark.parametrize("count", [28, 280])
+def test_a_part_without_mistakes_makes_nothing_certain(count):
+    """As sure as one mistake in n + 2 images allows, not more."""
+    labels = np.arange(count) % 4
+    model = np.full((count, 4), 0.05)
+    model[np.arange(count), labels] = 0.85
+
+    calibrated = fit_calibration(labels, model).probabilities(model)
+
+    assert calibrated.max(axis=1) == pytest.approx((count + 1) / (count + 2), abs=1e-6)

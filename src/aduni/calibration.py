@@ -11,8 +11,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SMALLEST = np.finfo(np.float64).tiny  # a probability of 0 has no logarithm
-SHARPEST = 20.0  # 1 / T, whose optimum is infinite on a part without mistakes
-RIDGE = 1e-3  # on b: a class that is never mistaken would move it without end
+SHARPEST = 20.0  # 1 / T
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,9 @@ class Calibration:
 def fit_calibration(labels: Ints, probabilities: Floats) -> Calibration:
     """The least log loss, by the temperature alone, and by temperature and bias.
 
+    The labels count as Platt's (1999) targets: of n images, each is of its class with probability
+    (n + 1) / (n + 2). Without this, a part without mistakes would make all predictions certain.
+
     Args:
         labels: (n,) true classes of the validation part.
         probabilities: (n, C).
@@ -76,15 +78,16 @@ def fit_calibration(labels: Ints, probabilities: Floats) -> Calibration:
 def _fit(labels: Ints, logs: Floats, *, biased: bool) -> tuple[float, Floats]:
     """1 / T and b; the loss is convex in both."""
     rows, classes = np.arange(len(labels)), logs.shape[1]
-    truth = np.eye(classes)[labels]
+    count = len(labels)
+    truth = np.full(logs.shape, 1 / ((count + 2) * max(classes - 1, 1)))
+    truth[rows, labels] = (count + 1) / (count + 2)
 
     def loss(values: Floats) -> tuple[float, Floats]:
         sharpness, bias = values[0], values[1:]
         logits = sharpness * logs + bias
-        slope = (_softmax(logits) - truth) / len(labels)
-        by_bias = slope.sum(axis=0) + 2 * RIDGE * bias
-        mean = -log_softmax(logits, axis=1)[rows, labels].mean() + RIDGE * float(bias @ bias)
-        return float(mean), np.r_[(slope * logs).sum(), by_bias if biased else 0 * bias]
+        slope = (_softmax(logits) - truth) / count
+        mean = -(truth * log_softmax(logits, axis=1)).sum() / count
+        return float(mean), np.r_[(slope * logs).sum(), slope.sum(axis=0) if biased else 0 * bias]
 
     limits = [(1 / SHARPEST, SHARPEST), *[(None, None)] * classes]
     start = np.r_[1.0, np.zeros(classes)]

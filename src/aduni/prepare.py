@@ -160,15 +160,14 @@ def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None
     copies = duplicates(data)
     conflicting = copies.loc[copies["conflicting"], "copies"].nunique()
     console.print(
-        f"{copies['copies'].nunique()} groups of pixel-identical images ({len(copies)} files); "
+        f"{copies['copies'].nunique()} sets of pixel-identical images ({len(copies)} files); "
         f"{conflicting} of them carry conflicting labels{_listed(copies, folder / 'copies.csv')}."
     )
     if data.table.groups is not None:
         groups = pd.Series(data.table.groups).value_counts()
         console.print(
-            f"{len(groups)} lesions or patients, {int((groups > 1).sum())} with several "
-            f"photographs; {len(data.table.images) - len(groups)} photographs show one already "
-            "seen."
+            f"{len(groups)} lesions or patients, {int((groups > 1).sum())} of them with several "
+            "photographs, which stay together."
         )
 
 

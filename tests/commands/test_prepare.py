@@ -6,7 +6,7 @@ from PIL import Image
 from aduni.data.tables import shown
 
 COUNTED = {
-    "aptos2019": ["no DR 1805 1805", "123 groups of pixel-identical images (251 files)", "30 of"],
+    "aptos2019": ["no DR 1805 1805", "123 sets of pixel-identical images (251 files)", "30 of"],
     "isic2018": ["NV 6705 6705", "DF 115 115", "7470 lesions", "2545 photographs"],
 }
 
@@ -93,7 +93,7 @@ def test_extra_files_copies_and_conflicts_are_reported(command, aptos, tmp_path)
 
     assert finished.status == 0, finished.err
     assert "1 image files without a row (first: stray.png)" in _words(finished.out)
-    assert "2 groups of pixel-identical images (4 files); 2 of them carry" in _words(finished.out)
+    assert "2 sets of pixel-identical images (4 files); 2 of them carry" in _words(finished.out)
 
 
 @pytest.mark.real_data
