@@ -132,17 +132,3 @@ def test_the_data_folder_can_be_moved(monkeypatch):
     monkeypatch.setenv("ADUNI_DATA", "/elsewhere")
     assert settings_of("dataset=aptos").dataset["root"] == "/elsewhere/aptos2019"
     assert settings_of("dataset=isic2018").dataset["root"] == "/elsewhere/isic2018"
-
-
-@pytest.mark.parametrize("several", ["devices=2", "devices=auto", "devices=-1", "devices=[0,1]"])
-@pytest.mark.parametrize("trainer", ["cpu", "gpu", "auto"])
-def test_several_processes_are_those_of_ddp(refusal, trainer, several):
-    overrides = (f"trainer={trainer}", f"trainer.{several}")
-
-    refusal(lambda: settings_of(*overrides), f"trainer.{several.split('=')[0]}=", "add trainer=ddp")
-    refusal(lambda: settings_of(f"trainer={trainer}", "+trainer.num_nodes=2"), "add trainer=ddp")
-
-
-@pytest.mark.parametrize("one", ["trainer.devices=[1]", "trainer.devices=1"])
-def test_one_device_may_be_chosen(one):
-    assert settings_of("trainer=gpu", one)

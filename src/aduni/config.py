@@ -100,9 +100,7 @@ def read_settings(config: DictConfig) -> Settings:
     Raises:
         UserError: unknown key, wrong type or value out of range, at any depth.
     """
-    settings = read(config, Settings, GROUPS)
-    _check_processes(settings.trainer)
-    return settings
+    return read(config, Settings, GROUPS)
 
 
 def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model:
@@ -115,6 +113,17 @@ def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model
     for group in groups:
         check_node(getattr(settings, group), group)
     return settings
+
+
+def check_processes(trainer: Node) -> None:
+    """Raise UserError where Lightning would begin processes its own way, and not end them all."""
+    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
+    one = devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1)
+    if not isinstance(trainer.get("strategy"), dict) and not (one and nodes == 1):
+        raise UserError(
+            f"trainer.devices={devices} with trainer.num_nodes={nodes} needs several processes; "
+            "add trainer=ddp."
+        )
 
 
 def build(node: Node, **handed_down: Any) -> Any:
@@ -166,17 +175,6 @@ def check_node(node: Any, path: str) -> None:
             )
         if not _holds_nodes(value):
             node[key] = _checked(value, hints[key], f"{path}.{key}")
-
-
-def _check_processes(trainer: Node) -> None:
-    """Raise UserError where Lightning would begin processes its own way, and not end them all."""
-    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
-    one = devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1)
-    if not isinstance(trainer.get("strategy"), dict) and not (one and nodes == 1):
-        raise UserError(
-            f"trainer.devices={devices} with trainer.num_nodes={nodes} needs several processes; "
-            "add trainer=ddp."
-        )
 
 
 def _checked(value: Any, hint: Any, path: str) -> Any:

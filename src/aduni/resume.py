@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from aduni.config import Settings
+from aduni.config import Settings, check_processes
 from aduni.errors import UserError
 from aduni.files import read_yaml
 from aduni.results import AUTO, WITHOUT_EFFECT, RunFolder, check_continued, run_dir
@@ -29,10 +29,11 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
 
     Raises:
         UserError: the stored configuration is unreadable or names what it may not, or the command
-            line contradicts it.
+            line contradicts it, or asks for several processes without trainer=ddp.
     """
     auto = given.resume == AUTO
     if given.resume is None or (auto and not folder.config.is_file()):
+        check_processes(given.trainer)
         return given.model_copy(update={"resume": None})
     if not auto:
         run_dir(given.resume, "")
@@ -49,6 +50,7 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
     settings.resume = str(folder.path)
     # Data that changed since would be divided anew, and test images could be trained on.
     settings.protocol["split_file"] = str(folder.split)
+    check_processes(settings.trainer)
     return settings
 
 

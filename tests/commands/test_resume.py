@@ -286,3 +286,28 @@ def test_flags_amid_the_keys_are_a_sentence(command):
     assert finished.status == 2
     assert "fold=0,1 cannot stand behind a flag" in finished.err
     assert "put flags first" in finished.err
+
+
+@pytest.mark.parametrize("several", ["devices=2", "devices=auto", "devices=-1", "devices=[0,1]"])
+@pytest.mark.parametrize("trainer", ["cpu", "gpu", "auto"])
+def test_several_processes_are_those_of_ddp(refusal, tmp_path, trainer, several):
+    def fresh(*given: str):
+        return continued(settings_of(*given), given, RunFolder(tmp_path))
+
+    overrides = (f"trainer={trainer}", f"trainer.{several}")
+
+    refusal(lambda: fresh(*overrides), "trainer.devices=", "add trainer=ddp")
+    refusal(lambda: fresh(f"trainer={trainer}", "+trainer.num_nodes=2"), "add trainer=ddp")
+
+
+@pytest.mark.parametrize("one", ["trainer.devices=[1]", "trainer.devices=1"])
+def test_one_device_may_be_chosen(tmp_path, one):
+    assert continued(settings_of("trainer=gpu", one), [one], RunFolder(tmp_path))
+
+
+def test_a_resume_takes_the_number_of_processes_alone(stored, tmp_path, refusal):
+    go_on = stored("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+
+    assert go_on(f"resume={tmp_path}", "trainer.devices=3").trainer["devices"] == 3
+    alone = stored("trainer=cpu")
+    refusal(lambda: alone(f"resume={tmp_path}", "trainer.devices=3"), "add trainer=ddp")
