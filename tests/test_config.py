@@ -15,12 +15,13 @@ from aduni.methods.base import Method, Task
 from aduni.models.encoder import Encoder
 from composing import options, settings_of
 
+PUBLISHED = ("aptos", "digits", "isic2018")  # one's own need a file
 COMBINATIONS = list(
-    itertools.product(options("method"), options("dataset"), options("sampler"), options("alpha"))
+    itertools.product(options("method"), PUBLISHED, options("sampler"), options("alpha"))
 )
 # Each method with each alpha, and with each data set and sampler at least once.
 SOME = [
-    (method, options("dataset")[(i + j) % 3], options("sampler")[(i + j) % 5], alpha)
+    (method, PUBLISHED[(i + j) % 3], options("sampler")[(i + j) % 5], alpha)
     for i, method in enumerate(options("method"))
     for j, alpha in enumerate(options("alpha"))
 ]
