@@ -181,7 +181,7 @@ def test_entries_that_share_their_bytes_are_refused_before_they_are_read(
     bomb.write_bytes(written().read_bytes())
     with zipfile.ZipFile(bomb, "a") as archive:
         largest = max(archive.infolist(), key=lambda entry: entry.file_size)
-        archive.writestr("one/more", "x")  # so that the list of entries is written again
+        archive.writestr(zipfile.ZipInfo("one/more"), "x")  # so that the list of entries is written again
         for number in range(1000):
             twin = copy.copy(largest)
             twin.filename = f"{largest.filename}{number}"

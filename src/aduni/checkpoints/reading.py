@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from pydantic import ValidationError
@@ -60,7 +60,7 @@ def _check_archive(path: Path) -> None:
     """
     with ZipFile(path) as archive:
         entries = archive.infolist()
-        if any(entry.compress_type != ZIP_STORED or entry.external_attr for entry in entries):
+        if any(entry.external_attr for entry in entries):
             raise BadZipFile
         if sum(entry.file_size for entry in entries) > path.stat().st_size or archive.testzip():
             raise BadZipFile
