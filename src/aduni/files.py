@@ -106,7 +106,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         events = list(yaml.parse(text, yaml.SafeLoader))
-        if any(False for event in events):
+        if any(getattr(event, "anchor", None) for event in events):
             raise UserError(f"{path} has YAML anchors, which no run stores; start a new run.")
         content = OmegaConf.to_container(OmegaConf.load(StringIO(text)))
     except (OSError, ValueError, RecursionError, OmegaConfBaseException, YAMLError) as error:
