@@ -19,7 +19,7 @@ def main(config: DictConfig) -> None:
     """Evaluate one checkpoint."""
     output = Path(config.output) if config.output else None
     ckpt, places, trust = Path(config.ckpt), config.dataset, list(config.trust)
-    print_summary(*evaluate_checkpoint(ckpt, places.root, output, trust, places.cache_dir))
+    print_summary(*evaluate_checkpoint(ckpt, places.root, places.cache_dir, output, trust))
 
 
 if __name__ == "__main__":

@@ -23,19 +23,19 @@ FREE_MEMORY = (
 def evaluate_checkpoint(
     path: Path,
     root: str | None,
+    cache_dir: str,
     output: Path | None,
     trust: Sequence[str] = (),
-    cache_dir: str | None = None,
 ) -> tuple[Any, RunFolder]:
     """Predict the validation and test parts with a checkpoint and write figures and predictions.
 
     Args:
         path: a checkpoint of a run.
         root: where the data set lies now; None for where it was.
+        cache_dir: where resized images are kept; see `data_of`.
         output: folder to write to; None for `evaluation/NAME` in the run's folder, NAME being
             the checkpoint's.
         trust: packages that the stored settings may name beside this one (see `read_stored`).
-        cache_dir: where resized images are kept; see `data_of`.
 
     Returns:
         What metrics.json holds, and the folder it is in.

@@ -1,6 +1,5 @@
 """A trained model from its checkpoint alone, and the data that it learned from."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,14 +84,14 @@ def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Tr
     )
 
 
-def data_of(trained: Trained, root: str | None, cache_dir: str | None = None) -> ImageDataModule:
+def data_of(trained: Trained, root: str | None, cache_dir: str) -> ImageDataModule:
     """The data set that a model learned from, divided as it was.
 
     Args:
         trained: the model.
         root: where the data set lies now; None for where it was, to be read alone.
-        cache_dir: where resized images are kept; None for where all commands keep them. A
-            checkpoint, which may be somebody else's, does not say where to write.
+        cache_dir: where resized images are kept. A checkpoint, which may be somebody else's, does
+            not say where to write.
 
     Raises:
         UserError: it is not the data set that the model learned from.
@@ -100,7 +99,7 @@ def data_of(trained: Trained, root: str | None, cache_dir: str | None = None) ->
     settings = trained.settings
     if root is not None:
         settings.dataset["root"] = root
-    settings.dataset["cache_dir"] = cache_dir or os.environ.get("ADUNI_CACHE", ".cache")
+    settings.dataset["cache_dir"] = cache_dir
     if trained.run.split.is_file():
         settings.protocol["split_file"] = str(trained.run.split)
     data = build_data(settings)

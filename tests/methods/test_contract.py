@@ -152,7 +152,8 @@ def test_metrics_name_an_alpha_where_the_method_has_one(trained):
 
 
 def test_a_stored_checkpoint_predicts_the_same_to_the_bit(trained, tmp_path):
-    evaluate_checkpoint(trained.folder.checkpoint("best"), None, tmp_path)
+    cache = trained.settings.dataset["cache_dir"]
+    evaluate_checkpoint(trained.folder.checkpoint("best"), None, cache, tmp_path)
 
     again = RunFolder(tmp_path).predictions.read_text()
     assert again == trained.folder.predictions.read_text()

@@ -83,7 +83,7 @@ def _subject(trained: Trained, settings: ExplainSettings, asked: bool) -> Subjec
         layer = find_layer(method.encoder, settings.layer, trained.image_size, name)
     data = None
     if settings.errors or (asked and settings.neighbours):
-        data = data_of(trained, settings.dataset.root)
+        data = data_of(trained, settings.dataset.root, settings.dataset.cache_dir)
     place = device()
     method.to(place)
     return Subject(trained, place, layer, data)

@@ -23,6 +23,7 @@ class DataPlace(BaseModel, extra="forbid"):
     """The keys under dataset."""
 
     root: str | None
+    cache_dir: str
 
 
 class ExplainSettings(BaseModel, extra="forbid"):
