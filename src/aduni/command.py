@@ -4,10 +4,11 @@ import errno
 import functools
 import logging
 import os
+import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -172,6 +173,8 @@ def _sentence(error: BaseException) -> str:
         return f"{error.full_key} is missing; give it on the command line."
     if isinstance(cause, ConfigKeyError | ConfigAttributeError):
         return _unknown_key(cause)
+    if other := re.match("Could not override '(.+?)'. No match in the defaults list", str(error)):
+        return f"{other[1]} is no group of this command; --help lists its groups and keys."
     return " ".join(str(error).split())
 
 
@@ -191,14 +194,17 @@ def _missing_option(error: MissingConfigException) -> str:
 
 def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     full = str(error.full_key or error.key)
-    siblings = error.parent_node if isinstance(error.parent_node, DictConfig) else {}
+    parent = error.parent_node
+    siblings = parent if isinstance(parent, DictConfig) else DictConfig({})
     known = [str(key) for key in siblings if key not in ("hydra", "_target_", "_partial_")]
     hint = _deeper(full, siblings) or did_you_mean(full.rpartition(".")[2], known)
     return f"{full} is no known key{hint}; the keys there are {', '.join(known)}."
 
 
-def _deeper(key: str, groups: Mapping[Any, Any]) -> str:
+def _deeper(key: str, groups: DictConfig) -> str:
     """A hint at a group's key that was given without its group; copies of others' do not count."""
-    nodes = {name: node for name, node in groups.items() if isinstance(node, DictConfig)}
+    entries = groups.items_ex(resolve=False)  # a key that must be given may be missing
+    nodes = {str(name): node for name, node in entries if isinstance(node, DictConfig)}
+    nodes.pop("hydra", None)
     found = [n for n in nodes if key in nodes[n] and not OmegaConf.is_interpolation(nodes[n], key)]
     return f" (did you mean {found[0]}.{key}?)" if found else ""

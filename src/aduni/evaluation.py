@@ -46,6 +46,7 @@ def evaluate_checkpoint(
     """
     trained = load_trained(path, trust)
     data = data_of(trained, root, cache_dir)
+    selected = path.stem == "best" or trained.calibration is not None  # which the tested one has
     folder = RunFolder(output or trained.run.path / "evaluation" / path.stem)
     folder.path.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
@@ -53,7 +54,7 @@ def evaluate_checkpoint(
         predictions = predict_parts(trained.method, data, data.protocol.reported, device)
     write_csv(predictions, folder.predictions)
     metrics = {
-        **describe(trained.settings, data, trained.epoch if path.stem == "best" else None),
+        **describe(trained.settings, data, trained.epoch if selected else None),
         "checkpoint": str(path),
         "epoch": trained.epoch,
         **evaluate_predictions(folder.predictions, data.table.class_names),

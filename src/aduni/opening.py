@@ -55,7 +55,7 @@ def _lines(
     yield "protocol", _protocol(data)
     yield (
         "classes",
-        f"of the training part, {imbalance_ratio(counts):.3g} to 1 at the ends",
+        f"of the training part, imbalance ratio {imbalance_ratio(counts):.3g}",
     )
     yield "", class_bars([shown(name) for name in data.table.class_names], counts)
     yield "sampler", _sampler(settings.names.sampler, counts)

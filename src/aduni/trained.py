@@ -50,8 +50,10 @@ class Trained:
 
     @property
     def run(self) -> RunFolder:
-        """That the checkpoint lies in, unless it was moved."""
-        return RunFolder(self.path.resolve().parent.parent)
+        """That the checkpoint lies in; where it was moved out of one, the folder it is in now."""
+        place = self.path.resolve().parent
+        run = RunFolder(place.parent)
+        return run if run.config.is_file() else RunFolder(place)
 
 
 def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Trained:

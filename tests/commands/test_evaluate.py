@@ -1,6 +1,7 @@
 """python src/evaluate.py: a checkpoint tested again gives the figures of its run."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -95,3 +96,21 @@ def test_a_method_of_ones_own_is_built_from_a_file_only_where_it_is_trusted(
         assert trusted.status == 0, trusted.err
         monkeypatch.delitem(sys.modules, "own_classifier")
     assert "trust" not in (run / "config.yaml").read_text()
+
+
+def test_a_checkpoint_that_was_moved_is_evaluated_where_it_is(trained, command, tmp_path, cache):
+    moved = tmp_path / "elsewhere" / "mine.ckpt"
+    moved.parent.mkdir()
+    shutil.copy(trained / "checkpoints" / "best.ckpt", moved)
+    finished = command("evaluate", f"ckpt={moved}", f"dataset.cache_dir={cache}")
+
+    assert finished.status == 0, finished.err
+    assert (tmp_path / "elsewhere" / "evaluation" / "mine" / "metrics.json").exists()
+    assert "Selected epoch" in finished.out
+    assert not (tmp_path / "evaluation").exists()
+
+
+def test_a_folder_is_no_checkpoint(trained, command):
+    finished = command("evaluate", f"ckpt={trained}")
+
+    assert f"{trained} is a folder; give a file with ckpt=" in finished.err

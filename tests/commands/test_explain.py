@@ -116,6 +116,7 @@ def test_bad_input_is_refused_with_a_sentence(command, trained, asked, tmp_path)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "broken2.png").write_bytes(b"no picture")
     best, images = ckpt(trained), f"images={asked}"
     cases = [
         ((), "ckpt is missing; give it on the command line"),
@@ -124,6 +125,7 @@ def test_bad_input_is_refused_with_a_sentence(command, trained, asked, tmp_path)
         ((best, f"images={tmp_path / 'empty'}"), "There is no image in"),
         ((best, "images=nowhere"), "nowhere is missing; give image files"),
         ((best, f"images={tmp_path / 'broken.png'}"), "broken.png is not a readable image"),
+        ((best, f"images={tmp_path}"), "; 1 more cannot be read"),
         ((best, images, "target=cat"), "choose predicted or one of 0, 1, 2"),
         ((best, images, "layer=nowhere"), "layer=nowhere is no module of encoder.name=shufflenet"),
         ((best, "errors=0"), "images=null and errors=0 leave nothing to show"),

@@ -36,7 +36,7 @@ def test_a_run_opens_with_what_it_is_and_closes_with_what_to_do(finished_run):
         "Training aduni on digits, fold 0, seed 0",
         "1797 images: 379 train, 287 validation, 359 test, 772 unused",
         "clean: 5 folds, epoch selected on the validation part",
-        "18.5 to 1",
+        "imbalance ratio 18.5",
         "0 111 █",
         "none (sampler=upsample is suggested",
         "alpha released, 1 █▁ 0.0112",
@@ -145,3 +145,29 @@ def test_a_mistyped_name_gets_a_hint_before_anything_is_done(command, tmp_path, 
     (sentence,) = finished.err.splitlines()
     assert hint in sentence
     assert list(tmp_path.rglob("config.yaml")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "meant"),
+    [
+        ("predict", "image=x", "images"),
+        ("export", "outptu=x", "output"),
+        ("evaluate", "cpkt=x", "ckpt"),
+        ("explain", "cpkt=x", "ckpt"),
+        ("report", "run=x", "runs"),
+    ],
+)
+def test_a_mistyped_key_that_must_be_given_gets_a_hint(command, name, word, meant):
+    finished = command(name, word)
+
+    assert finished.status == 1
+    key = word.partition("=")[0]
+    assert f"{key} is no known key (did you mean {meant}?)" in finished.err
+
+
+def test_a_group_of_another_command_is_named(command):
+    finished = command("predict", "ckpt=a", "images=b", "output=c.csv", "trainer=cpu")
+
+    assert finished.err == (
+        "error: trainer is no group of this command; --help lists its groups and keys.\n"
+    )

@@ -37,6 +37,10 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
     try:
         _check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except IsADirectoryError as error:
+        raise UserError(
+            f"{path} is a folder; give a file with {key}=, of a run checkpoints/best.ckpt."
+        ) from error
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; give a checkpoint of a run with {key}=.") from error
     except DAMAGE as error:

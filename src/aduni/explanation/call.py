@@ -54,7 +54,7 @@ def explain(settings: ExplainSettings) -> Path:
         tested = None
         if settings.errors:
             tested = read_test_part(predictions_file(trained), trained.class_names)
-        asked = [Query(file, read_image(file, trained.image_size)) for file in files]
+        asked = _read(files, trained.image_size)
         with replaced_files(output) as folder:
             queries = _queries(subject, asked, target, settings.neighbours, folder)
             groups = _groups(subject, tested, settings.errors, folder)
@@ -72,6 +72,20 @@ def _files(sources: list[str] | None) -> list[Path]:
             f"images= are {len(files)} images, and one page holds {MOST}; give a part of them."
         )
     return files
+
+
+def _read(files: list[Path], side: int) -> list[Query]:
+    """All images, or one sentence on all that cannot be read."""
+    queries, unreadable = [], []
+    for file in files:
+        try:
+            queries.append(Query(file, read_image(file, side)))
+        except UserError as error:
+            unreadable.append(str(error))
+    if unreadable:
+        others = f"; {len(unreadable) - 1} more cannot be read" if len(unreadable) > 1 else ""
+        raise UserError(f"{unreadable[0].removesuffix('.')}{others}.")
+    return queries
 
 
 def _subject(trained: Trained, settings: ExplainSettings, asked: bool) -> Subject:

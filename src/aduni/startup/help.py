@@ -1,5 +1,6 @@
 """What --help prints: a command's groups and keys, from the files and comments in conf/."""
 
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -114,6 +115,10 @@ def _value(value: Any) -> str:
     """As the command line takes it."""
     if isinstance(value, list):
         return f"[{','.join(map(_value, value))}]"
+    if environment := re.fullmatch(r"\$\{oc\.env:(\w+),(.*)\}", str(value)):
+        return f"{environment[2]} (${environment[1]})"
+    if "${" in str(value):
+        return "(computed)"
     words = {None: "null", True: "true", False: "false"}
     return words[value] if value is None or isinstance(value, bool) else str(value)
 
@@ -122,7 +127,7 @@ def _flags(name: str) -> Rows:
     return [
         ("-m", "a job for each of several values: KEY=A,B,C"),
         ("--cfg job", "print all keys with their values; nothing else is done"),
-        ("-sc install=bash", f'completion: eval "$(python src/{name}.py -sc install=bash)"'),
+        (f'eval "$(python src/{name}.py -sc install=bash)"', "completion in bash"),
         ("--hydra-help", "what else Hydra offers"),
     ]
 
