@@ -292,13 +292,11 @@ def test_values_of_stored_settings_are_checked(key, value, named, whole, refusal
     refusal(lambda: read_stored(content, tmp_path / "config.yaml", []), *words)
 
 
-def test_a_checkpoint_does_not_say_where_to_write(written, tmp_path, monkeypatch):
+def test_a_checkpoint_does_not_say_where_to_write(written, tmp_path):
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     path = written(_put(f"{CONFIG}.dataset.cache_dir", str(theirs)))
-    monkeypatch.setenv("ADUNI_CACHE", str(ours / "default"))
 
-    for cache_dir in (None, str(ours)):
-        with pytest.raises(UserError, match="is not the data set"):
-            data_of(load_trained(path), None, cache_dir)
-        assert list((ours if cache_dir else ours / "default").glob("*/pixels.npy"))
+    with pytest.raises(UserError, match="is not the data set"):
+        data_of(load_trained(path), None, str(ours))
+    assert list(ours.glob("*/pixels.npy"))
     assert not theirs.exists()

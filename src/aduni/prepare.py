@@ -167,7 +167,8 @@ def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None
         groups = pd.Series(data.table.groups).value_counts()
         console.print(
             f"{len(groups)} lesions or patients, {int((groups > 1).sum())} of them with several "
-            "photographs, which stay together."
+            f"photographs, which stay together ({len(data.table.images) - len(groups)} more "
+            "photographs than lesions or patients)."
         )
 
 

@@ -7,7 +7,7 @@ from aduni.data.tables import shown
 
 COUNTED = {
     "aptos2019": ["no DR 1805 1805", "123 sets of pixel-identical images (251 files)", "30 of"],
-    "isic2018": ["NV 6705 6705", "DF 115 115", "7470 lesions", "2545 photographs"],
+    "isic2018": ["NV 6705 6705", "DF 115 115", "7470 lesions", "2545 more photographs"],
 }
 
 
