@@ -1,11 +1,13 @@
 """Which runs a profile consists of, and how they are named."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hydra import initialize_config_dir
 
 from aduni.plan import read_plan
 from aduni.reproduce import splits
-from aduni.reproduce.planning import make_plan
+from aduni.reproduce.planning import make_plan, write_plan
 from composing import CONF
 
 
@@ -184,3 +186,14 @@ def test_a_plan_of_another_version_is_refused(plan, out, refusal):
     plan()
     (out / "plan.json").write_text('{"runs": 1}')
     refusal(plan, "plan.json", "another version")
+
+
+def test_calls_at_once_write_the_plan_one_by_one(plan, settings, out):
+    made, _ = plan()
+    checked = settings()
+
+    with ThreadPoolExecutor(4) as pool:
+        for written in [pool.submit(write_plan, made, checked) for _ in range(200)]:
+            written.result()
+
+    assert read_plan(out) == made

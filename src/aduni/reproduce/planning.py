@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from filelock import FileLock
 from hydra import compose
 from omegaconf import OmegaConf, open_dict
 
@@ -50,8 +51,9 @@ def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
 
 
 def write_plan(plan: Plan, settings: Reproduction) -> None:
-    """Put plan.json into the reproduction's folder, which exists."""
-    write_json(plan.model_dump(mode="json"), settings.output / "plan.json")
+    """Put plan.json into the reproduction's folder, which exists; of two calls, one by one."""
+    with FileLock(settings.output / ".plan.lock"):
+        write_json(plan.model_dump(mode="json"), settings.output / "plan.json")
 
 
 def _expand(settings: Reproduction) -> Iterator[PlannedRun]:
