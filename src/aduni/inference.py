@@ -10,11 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from aduni.data.decode import decoded, resized
-from aduni.data.tables import shown
+from aduni.data.tables import SUFFIXES, shown
 from aduni.errors import UserError
-
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp")
-"""Of the images in a folder, in either case; a file that is named itself may have any."""
 
 STANDARD_INPUT = "-"
 
@@ -25,7 +22,8 @@ def image_files(sources: Sequence[str]) -> list[Path]:
     Args:
         sources: files, folders, which are searched with all that they and links in them hold, and
             `-` for the sources that standard input lists, one a line. Hidden files and folders
-            in a folder are left out.
+            in a folder are left out, and what ends as no image does; a file that is named itself
+            may end in anything.
 
     Raises:
         UserError: a source is missing, a folder cannot be read, or there is no image.

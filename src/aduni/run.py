@@ -4,7 +4,6 @@ import logging
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pytorch_lightning import seed_everything
 
@@ -23,7 +22,7 @@ from aduni.provenance import provenance
 from aduni.ranks import ended_together
 from aduni.report.checks import check_metrics
 from aduni.results import RunFolder
-from aduni.scores import evaluate_predictions, probability_column, training_speed
+from aduni.scores import evaluate_predictions, labels_and_probabilities, training_speed
 from aduni.training import Training
 
 log = logging.getLogger(__name__)
@@ -148,8 +147,4 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
 def _calibration(predictions: pd.DataFrame, class_names: list[str]) -> Calibration | None:
     """From the validation part; without one None, since the test part decides nothing."""
     rows = predictions[predictions["part"] == "validation"]
-    if not len(rows):
-        return None
-    labels = pd.Categorical(rows["label"], categories=class_names).codes.astype(np.int64)
-    columns = [probability_column(name) for name in class_names]
-    return fit_calibration(labels, rows[columns].to_numpy(dtype=np.float64))
+    return fit_calibration(*labels_and_probabilities(rows, class_names)) if len(rows) else None

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from aduni.errors import UserError
 from aduni.metrics import evaluate
@@ -66,10 +67,21 @@ def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[s
     figures: dict[str, dict[str, Any] | None] = {}
     for part in ("validation", "test"):
         rows = frame[frame["part"] == part]
-        labels = pd.Categorical(rows["label"], categories=class_names).codes.astype(np.int64)
-        probabilities = rows[columns].to_numpy(dtype=np.float64)
-        figures[part] = evaluate(labels, probabilities, class_names) if len(rows) else None
+        figures[part] = (
+            evaluate(*labels_and_probabilities(rows, class_names), class_names)
+            if len(rows)
+            else None
+        )
     return figures
+
+
+def labels_and_probabilities(
+    rows: pd.DataFrame, class_names: list[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(n,) class numbers and (n, C) probabilities of n rows of predictions."""
+    labels = pd.Categorical(rows["label"], categories=class_names).codes.astype(np.int64)
+    columns = [probability_column(name) for name in class_names]
+    return labels, rows[columns].to_numpy(dtype=np.float64)
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:

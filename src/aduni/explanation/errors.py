@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aduni.data.samplers import Ints
 from aduni.errors import UserError
-from aduni.scores import evaluate_predictions, probability_column
+from aduni.scores import evaluate_predictions, labels_and_probabilities
 from aduni.spreadsheet import restored
 from aduni.trained import Trained
 
@@ -79,9 +79,7 @@ def read_test_part(path: Path, class_names: list[str]) -> Tested:
     texts = {"image": str, "label": str, "predicted": str}
     frame = restored(pd.read_csv(path, dtype=texts, keep_default_na=False))
     rows = frame[frame["part"] == "test"]
-    labels = pd.Categorical(rows["label"], categories=class_names).codes.astype(np.int64)
-    columns = [probability_column(name) for name in class_names]
-    return Tested(rows["image"].tolist(), labels, rows[columns].to_numpy(dtype=np.float64))
+    return Tested(rows["image"].tolist(), *labels_and_probabilities(rows, class_names))
 
 
 def confident_errors(

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from aduni.explanation.pictures import SHOWN, THUMB, colour_bar
+from aduni.report.templates import page_environment
 
 TEMPLATE = "page.html.j2"
 MARK = "aduni explain"
@@ -118,12 +117,6 @@ class Page:
 
 def render(page: Page) -> str:
     """The page as HTML; names are escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(Path(__file__).parent)
     given = {"mark": MARK, "shown": SHOWN, "thumb": THUMB, "colours": colour_bar()}
     return environment.get_template(TEMPLATE).render(page=page, **given)

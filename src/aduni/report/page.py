@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from aduni.report.templates import page_environment
 
 TEMPLATE = "page.html.j2"
 LONG = 25
@@ -160,13 +160,7 @@ def render(page: Page) -> str:
     Raises:
         OSError: a picture is not readable.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(Path(__file__).parent)
     environment.filters |= {"spans": _spans, "sort_key": _sort_key, "picture": _picture}
     return environment.get_template(TEMPLATE).render(page=page, long=LONG)
 
