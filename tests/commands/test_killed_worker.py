@@ -49,7 +49,7 @@ def test_a_killed_worker_ends_the_run_with_one_sentence(root, quick, cache, tmp_
         text=True,
     )
     try:
-        wait_for((run / "history.csv").exists, training)
+        wait_for((run / "checkpoints" / "last.ckpt").exists, training)
         workers = wait_for(lambda: loaders_of(training.pid), training)
         os.kill(workers[0], signal.SIGKILL)
         _, err = training.communicate(timeout=PATIENCE)
