@@ -32,7 +32,7 @@ $(READY): requirements.lock pyproject.toml scripts/uv.sh
 train: setup ## train a model; ARGS="..." are the configuration's overrides
 	$(PY) src/train.py $(ARGS)
 
-reproduce: setup ## the paper's tables and figures; PROFILE=smoke, small or paper
+reproduce: setup ## the paper's tables and figures; PROFILE=smoke, small, study or paper
 	$(PY) src/reproduce.py profile=$(or $(PROFILE),smoke) $(ARGS)
 
 benchmark: setup ## how fast each part is; ARGS="parts=[loss]", "full=true"

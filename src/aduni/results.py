@@ -49,6 +49,17 @@ class RunFolder:
         return self.path / "predictions.csv"
 
     @property
+    def packed_predictions(self) -> Path:
+        """The same, compressed: what kept results have in its place."""
+        return self.path / "predictions.csv.gz"
+
+    @property
+    def stored_predictions(self) -> Path:
+        """Whichever of the two is there; the plain one where both are, or none is."""
+        packed = self.packed_predictions
+        return packed if packed.exists() and not self.predictions.exists() else self.predictions
+
+    @property
     def metrics(self) -> Path:
         """Figures of a finished run; its presence means that the run is finished."""
         return self.path / "metrics.json"

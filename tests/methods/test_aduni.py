@@ -47,12 +47,20 @@ def make_batch() -> Batch:
     return Batch(views, torch.tensor(LABELS), torch.arange(4))
 
 
+def projected(method: AdUni, features: Tensor) -> Tensor:
+    """Unit vectors, of two layers or of the features themselves."""
+    if len(method.projector) > 0:
+        first, _, last = method.projector
+        features = last(torch.clamp(first(features), min=0))
+    return features / features.norm(dim=1, keepdim=True)
+
+
 def expected_loss(method: AdUni, alpha: float, beta: float, prior: list[float]) -> Tensor:
     """Released weighting; sample v * 4 + b is view v of image b. tau 0.1, base 0.07."""
     images = make_batch().views
     features = method.encoder(torch.stack([images[v, b] for v in range(2) for b in range(4)]))
     classes = torch.exp(method.classifier(features)) * torch.tensor(prior)
-    embeddings = method.projector(features)
+    embeddings = projected(method, features)
     products = torch.exp(embeddings @ embeddings.T / 0.1)
     labels = LABELS + LABELS
     losses = []
@@ -85,6 +93,20 @@ def test_encoder_and_both_heads_learn_from_both_terms():
 
     expected = torch.autograd.grad(expected_loss(method, 0.5, 1.0, [0.6, 0.3, 0.1]), parameters)
     for gradient, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(gradient, other, rtol=1e-4, atol=1e-6)
+
+
+def test_without_an_embedding_the_features_themselves_are_contrasted():
+    method = make_method(embedding=None)
+    parameters = list(method.parameters())
+
+    loss = method.loss(make_batch(), 0)["loss"]
+
+    assert len(parameters) == 4  # a linear layer of the encoder, and the classifier's
+    expected = expected_loss(method, 0.01, 1.0, PRIORS["dataset"][0])
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=0)
+    pairs = [torch.autograd.grad(each, parameters) for each in (loss, expected)]
+    for gradient, other in zip(*pairs, strict=True):
         torch.testing.assert_close(gradient, other, rtol=1e-4, atol=1e-6)
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
@@ -235,6 +236,23 @@ def test_the_best_row_against_the_runner_up(add):
     fewer = [r for r in runs if (r.metrics["method"], r.fold) != ("cicl", 1)]
     pairs = [(c.row, c.baseline) for c in compare(build_table("toy", TOY, fewer))]
     assert pairs == [("LDAM", "CE"), ("CICL", "CE")] * 2
+
+
+def test_the_definitions_pairs_are_compared_once(add):
+    runs = [add(m, h, 0) for m, h in (("ce", 5), ("ldam", 9), ("cicl", 7))]
+    pairs = (("CICL", "LDAM"), ("LDAM", "CICL"), ("LDAM", "CE"))
+    definition = TOY.model_copy(update={"pairs": pairs})
+    found = compare(build_table("toy", definition, runs))
+    assert [(c.row, c.baseline) for c in found if c.figure == "accuracy"] == [
+        *(("LDAM", "CE"), ("CICL", "CE")),
+        *(("CICL", "LDAM"), ("LDAM", "CICL")),
+    ]
+    assert {c.table for c in found} == {"toy"}
+
+
+def test_a_pair_that_names_no_row_is_refused():
+    with pytest.raises(ValidationError, match="Toy has no row LDM"):
+        Definition(title="Toy", rows=TOY.rows, pairs=(("LDM", "CE"),))
 
 
 def test_each_block_has_its_own_runner_up(tmp_path):

@@ -227,3 +227,12 @@ def test_runs_of_no_row_are_passed_over(add):
     assert table.datasets == ("toy",)
     assert table.runs == {("CE", "toy"): {(0, 0): runs[0]}}
     assert table.warnings == ()
+
+
+def test_a_run_belongs_to_the_rows_that_the_plan_names(plan, add):
+    # By its values it would be CE's, too: a row need not name what another row changes.
+    changed = _planned("ce", 0, "LDAM").model_copy(update={"folder": "changed"})
+    altered = plan.model_copy(update={"runs": (*plan.runs, changed)})
+    table = build_table("toy", TOY, [add("changed", 6, method="ce")], plan=altered)
+    assert _cell(table, "LDAM").mean == pytest.approx(0.6)
+    assert _cell(table, "CE").mean is None

@@ -32,6 +32,31 @@ def test_paper_has_160_runs(plan, monkeypatch):
     assert not [word for run in runs for word in run.overrides if word.startswith("epochs=")]
 
 
+def test_the_study_goes_by_importance(plan, monkeypatch):
+    monkeypatch.setattr(splits, "_files", lambda root: [])
+    made, runs = plan("profile=study")
+    places = [
+        (run.dataset, run.seed, {table for table, _ in run.rows} == {"switches"}) for run in runs
+    ]
+    turns = [("aptos", 0, False), ("isic2018", 0, False), ("aptos", 0, True), ("aptos", 1, True)]
+    assert list(dict.fromkeys(places)) == turns
+    assert [places.count(turn) for turn in turns] == [9 + 7, 4, 16, 22]
+    rows = {label: run for run in runs for table, label in run.rows if table == "switches"}
+    assert ("sampling", "alpha 1 to 0.01, up-sampling") in [
+        row
+        for run in runs
+        for row in run.rows
+        if ("switches", "logit adjustment, dataset, up-sampling") in run.rows
+    ]
+    assert "protocol=paper" in rows["protocol, AdUni, paper"].overrides
+    assert made.runs == tuple(runs)
+
+
+def test_folds_come_one_after_another(plan):
+    _, runs = plan("tables=[1]", "profile.rows=[CE,LDAM]", "profile.features=[]")
+    assert [run.fold for run in runs] == [0, 0, 1, 1]
+
+
 def test_adunis_run_serves_both_tables(plan):
     rows = _by_row(plan()[1])
     assert rows["AdUni", 0] == rows["alpha 1 to 0.01, w/o sampling", 0]

@@ -16,9 +16,12 @@ UNKNOWN = {
     "profile.alphas=[cosine]": ["profile.alphas=cosine", "released"],
     "columns=[balanced]": ["columns=balanced", "did you mean balanced_accuracy?"],
     "+profile.dataset_overrides.aptos=[]": ["profile.dataset_overrides=aptos", "digits"],
+    "+profile.only_rows.aptos=[]": ["profile.only_rows=aptos", "digits"],
+    "+profile.only_rows.digits=[LDM]": ["profile.only_rows.digits=LDM", "did you mean LDAM?"],
+    "profile.switches=[alfa]": ["profile.switches=alfa", "did you mean alpha?", "projector"],
 }
 INVALID = {
-    "tables=[3]": "tables.0=3 is not valid",
+    "tables=[4]": "tables.0=4 is not valid",
     "tables=[]": "tables=[] is not valid",
     "profile.folds=[]": "profile.folds=[] is not valid",
     "profile.folds=[-1]": "profile.folds.0=-1 is not valid",
@@ -40,12 +43,33 @@ def test_an_invalid_value_is_refused_with_its_key(settings, override):
 
 def test_the_tables_of_a_call_have_the_profiles_rows(settings):
     read = settings("tables=[2]", "profile.samplers=[none]", "profile.rows=[CE]")
-    assert list(read.definitions) == ["sampling"]
-    assert [row.label for row in read.definitions["sampling"].rows] == [
+    assert read.wanted == {"sampling"}
+    planned = read.planned("digits")
+    assert [row.label for row in planned["sampling"].rows] == [
         "alpha = 0.01, w/o sampling",
         "alpha 1 to 0.01, w/o sampling",
     ]
-    assert [row.name for row in read.all_definitions["methods"].rows] == ["CE"]
+    assert [row.name for row in planned["methods"].rows] == ["CE"]
+    assert planned["switches"].rows == ()
+
+
+def test_pairs_are_kept_where_both_rows_are(settings):
+    planned = settings("profile.rows=[CE,PaCo,AdUni]").planned("digits")
+    assert planned["methods"].pairs == (("AdUni", "PaCo"),)
+
+
+def test_a_block_of_switches_comes_with_the_rows_that_it_is_compared_to(settings):
+    read = settings("profile.switches=[temperature]")
+    rows = [row.label for row in read.planned("digits")["switches"].rows]
+    assert rows == ["AdUni", "CE", "temperature, 0.05", "temperature, 0.2"]
+
+
+def test_a_data_set_of_only_some_rows_has_no_other_table(settings):
+    read = settings("profile=study")
+    planned = read.planned("isic2018")
+    assert list(planned) == ["methods"]
+    assert [row.name for row in planned["methods"].rows] == ["CE", "CICL", "PaCo", "AdUni"]
+    assert len(read.planned("aptos")["switches"].rows) == len(read.switches.rows)
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", "submitit_slurm"])

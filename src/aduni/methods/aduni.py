@@ -31,7 +31,7 @@ class AdUni(Method):
         base_temperature: of the released weighting.
         beta: factor of the class term, on top of the schedule's.
         hidden: width of the projector's hidden layer.
-        embedding: length of the embedding.
+        embedding: length of the embedding; None: the features themselves, without projector.
         dropout: before the classifier.
     """
 
@@ -51,7 +51,7 @@ class AdUni(Method):
         base_temperature: PositiveFloat = 0.07,
         beta: NonNegativeFloat = 1.0,
         hidden: PositiveInt = 512,
-        embedding: PositiveInt = 128,
+        embedding: PositiveInt | None = 128,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     ) -> None:
         super().__init__()

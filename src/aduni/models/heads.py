@@ -51,9 +51,15 @@ class ClassScale(nn.Module):
 
 
 class Projector(nn.Sequential):
-    """Linear, ReLU, linear, L2 normalisation: (N, D) -> (N, D') unit vectors in float32."""
+    """Linear, ReLU, linear, L2 normalisation: (N, D) -> (N, D') unit vectors in float32.
 
-    def __init__(self, features: int, hidden: int, embedding: int) -> None:
+    Without an embedding the features themselves are normalised, D' = D.
+    """
+
+    def __init__(self, features: int, hidden: int, embedding: int | None) -> None:
+        if embedding is None:
+            super().__init__()
+            return
         super().__init__(
             nn.Linear(features, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, embedding)
         )

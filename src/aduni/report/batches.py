@@ -20,6 +20,7 @@ QUEUE = 1024
 """K, the paper's and PaCo's default."""
 SIMULATED = 20
 """Epochs at most, evenly spread over the stage."""
+PAPER_BATCH_SIZE = 128
 PAPER_BATCH, PAPER_QUEUE = (70, 14), (795, 68)
 """Mean images of the majority and the minority on APTOS, B = 128: AdUni's batch, PaCo's queue.
 

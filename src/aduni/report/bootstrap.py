@@ -31,10 +31,22 @@ def group_draws(groups: int) -> NDArray[np.uint8]:
 
 def scores(confusion: Floats) -> Floats:
     """(n, 2) accuracy and macro F1 of (n, C, C) confusion matrices, as in `aduni.metrics`."""
+    hits = np.trace(confusion, axis1=1, axis2=2)
+    f1 = class_f1(confusion)
+    return np.stack([hits / confusion.sum(axis=(1, 2)), f1.mean(axis=1)], axis=1)
+
+
+def class_f1(confusion: Floats) -> Floats:
+    """(n, C) F1 of (n, C, C) confusion matrices; 0 of a class neither present nor predicted."""
     hits = np.diagonal(confusion, axis1=1, axis2=2)
     sizes = confusion.sum(axis=1) + confusion.sum(axis=2)
-    f1 = 2 * hits / np.where(sizes > 0, sizes, 1)
-    return np.stack([hits.sum(axis=1) / confusion.sum(axis=(1, 2)), f1.mean(axis=1)], axis=1)
+    f1: Floats = 2 * hits / np.where(sizes > 0, sizes, 1)
+    return f1
+
+
+def seed_weights(units: Units) -> dict[Unit, float]:
+    """1/s for each of the s seeds of a fold, so that no fold counts more for having more."""
+    return {unit: 1 / sum(fold == unit[0] for fold, _ in units) for unit in units}
 
 
 def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
@@ -50,7 +62,7 @@ def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
     Returns:
         label, row, baseline (class numbers), group, weight.
     """
-    frames = []
+    frames, weights = [], seed_weights(row)
     for unit, run in row.items():
         _, labels, probabilities = run.test_predictions()
         _, _, others = baseline[unit].test_predictions()
@@ -60,7 +72,7 @@ def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
             "row": probabilities.argmax(axis=1),
             "baseline": others.argmax(axis=1),
             "group": test["group"].to_numpy(),
-            "weight": 1 / sum(fold == unit[0] for fold, _ in row),
+            "weight": weights[unit],
         }
         frames.append(pd.DataFrame(outcomes))
     return pd.concat(frames, ignore_index=True)

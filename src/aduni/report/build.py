@@ -10,7 +10,8 @@ from aduni.errors import UserError
 from aduni.files import write_csv
 from aduni.plan import Plan, read_plan, run_folder
 from aduni.report import content
-from aduni.report.batches import batch_statistic, training_labels
+from aduni.report.batches import PAPER_BATCH_SIZE, batch_statistic, training_labels
+from aduni.report.classes import class_frame, class_tables
 from aduni.report.comparability import warnings_about
 from aduni.report.definitions import Definition
 from aduni.report.figures.all import draw
@@ -56,6 +57,7 @@ def build_report(sources: Sources, stamp: str) -> Path:
         )
         for name, definition in sources.definitions.items()
     }
+    tables = {name: table for name, table in tables.items() if table.rows or name == "methods"}
     with replaced_files(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
         made = _Report(sources, plan, states, runs, problems, tables, others, folder)
@@ -74,8 +76,7 @@ def _planned_rows(name: str, definition: Definition, plan: Plan | None) -> Defin
     if plan is None:
         return definition
     labels = {label for run in plan.runs for table, label in run.rows if table == name}
-    rows = tuple(row for row in definition.rows if row.label in labels)
-    return definition.model_copy(update={"rows": rows})
+    return definition.with_rows([row for row in definition.rows if row.label in labels])
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,19 @@ class _Report:
     def page(self) -> Page:
         """Write tables and figures, and say what the page shows."""
         output, methods = self.sources.output, self.tables["methods"]
-        comparisons = compare(methods)
+        comparisons = [found for table in self.tables.values() for found in compare(table)]
         batches = self._batches(methods)
-        self._write_tables(comparison_frame(comparisons), batches)
+        classes = class_frame(methods)
+        frames = {"comparisons": comparison_frame(comparisons), "classes": classes}
+        if batches:
+            named = [frame.assign(dataset=name) for name, frame in batches.items()]
+            frames["batches"] = pd.concat(named)
+        self._write_tables(frames)
         return Page(
             title=f"AdUni: {self.plan.profile if self.plan else self.sources.root.name}",
             summary=summarise(self.runs, self.plan),
             warnings=self._warnings(),
-            tables=[content.figures_table(table) for table in self.tables.values()],
+            tables=[*map(content.figures_table, self.tables.values()), *class_tables(classes)],
             comparisons=content.comparisons_table(comparisons),
             batches=content.batches_table(batches),
             figures=[self._drawn(methods, dataset) for dataset in methods.datasets],
@@ -127,30 +133,30 @@ class _Report:
         damaged = [run.folder.features for run in self.runs if run.features_damaged]
         return [*found] + [f"{file} is damaged and not shown; remove it." for file in damaged]
 
-    def _write_tables(self, differences: pd.DataFrame, batches: Mapping[str, pd.DataFrame]) -> None:
+    def _write_tables(self, frames: Mapping[str, pd.DataFrame]) -> None:
         folder = self.folder / "tables"
         folder.mkdir()
         for name, table in self.tables.items():
             (folder / f"{name}.md").write_text(markdown(table), encoding="utf-8")
             (folder / f"{name}.tex").write_text(latex(table), encoding="utf-8")
         write_csv(csv_frame(list(self.tables.values())), folder / "tables.csv")
-        write_csv(differences, folder / "comparisons.csv")
-        if batches:
-            frames = [frame.assign(dataset=name) for name, frame in batches.items()]
-            write_csv(pd.concat(frames), folder / "batches.csv")
+        for name, frame in frames.items():
+            write_csv(frame, folder / f"{name}.csv")
 
     def _batches(self, table: Table) -> dict[str, pd.DataFrame]:
-        """Of each data set's first run."""
+        """Of each data set's first run, at its batch size and at the paper's."""
         statistics = {}
         for dataset in table.datasets:
             run = next((run for run in self.runs if run.dataset == dataset), None)
             if run:
-                statistics[dataset] = batch_statistic(
-                    training_labels(run),
-                    epochs=run.metrics["epochs"],
-                    seed=run.seed,
-                    batch_size=run.metrics["batch_size"],
-                )
+                labels, epochs = training_labels(run), run.metrics["epochs"]
+                frames = [
+                    batch_statistic(
+                        labels, epochs=epochs, seed=run.seed, batch_size=batch_size
+                    ).assign(batch_size=batch_size)
+                    for batch_size in dict.fromkeys((run.metrics["batch_size"], PAPER_BATCH_SIZE))
+                ]
+                statistics[dataset] = pd.concat(frames)
         return statistics
 
     def _drawn(self, table: Table, dataset: str) -> FigureGroup:
@@ -165,9 +171,9 @@ class _Report:
 
     def _rows_of_runs(self) -> dict[Path, str]:
         """Labels of the rows that a run is part of."""
-        definitions = self.sources.definitions.values()
-        rows = [row for definition in definitions for row in definition.rows]
-        return {
-            run.folder.path: "; ".join(row.label for row in rows if row.holds(run.config))
-            for run in self.runs
-        }
+        labels: dict[Path, dict[str, None]] = {run.folder.path: {} for run in self.runs}
+        for table in self.tables.values():
+            for (label, _), units in table.runs.items():
+                for run in units.values():
+                    labels[run.folder.path][label] = None
+        return {path: "; ".join(of_run) for path, of_run in labels.items()}

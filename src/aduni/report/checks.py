@@ -1,6 +1,8 @@
 """Whether a run folder holds together: each file by itself, and each against the others."""
 
+import gzip
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,8 @@ TOLERANCE = 1e-9
 """Of a recomputed figure: predictions.csv holds all digits, sums may run in another order."""
 SUM_TOLERANCE = 1e-6
 """Of a row of probabilities."""
+NUMBER = 32
+"""Bytes that a probability takes at most in predictions.csv, with some to spare."""
 
 CONFIG_KEYS = {
     **{key: f"names.{key}" for key in ("method", "dataset", "sampler", "alpha", "protocol")},
@@ -88,7 +92,7 @@ def readable(file: Path) -> Iterator[None]:
     """Turn what a cut, binary or unreadable file makes its reader raise into a UserError."""
     try:
         yield
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error) as error:
         raise UserError(f"{file} cannot be read or was changed; train the run again.") from error
 
 
@@ -180,6 +184,25 @@ def check_split(split: pd.DataFrame, metrics: Mapping[str, Any], folder: RunFold
         )
 
 
+def check_packed(file: Path, split: Path, images: int, names: list[str]) -> None:
+    """Raise UserError where compressed predictions are damaged, or would swell.
+
+    A few kilobytes can become gigabytes, of which pandas would make many more.
+
+    Args:
+        file: predictions.csv.gz.
+        split: the run's split.csv.
+        images: in it.
+        names: of the C classes.
+    """
+    with readable(file), gzip.open(file) as opened:
+        line = NUMBER * (len(names) + 1) + 2 * max(len(name.encode()) for name in names)
+        # Image, label and part stand in split.csv too; a header has C names.
+        most = 2 * split.stat().st_size + line * (images + 1 + len(names))
+        if len(opened.read(most + 1)) > most:
+            raise ValueError
+
+
 def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]) -> str:
     """What is wrong with the rows of predictions.csv, or nothing.
 
@@ -206,14 +229,15 @@ def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]
 
 
 def check_figures(metrics: Mapping[str, Any], folder: RunFolder) -> None:
-    """Raise UserError where metrics.json has other figures than predictions.csv gives."""
-    with readable(folder.predictions):
-        recomputed = evaluate_predictions(folder.predictions, list(metrics["training_counts"]))
+    """Raise UserError where metrics.json has other figures than the predictions give."""
+    predictions = folder.stored_predictions
+    with readable(predictions):
+        recomputed = evaluate_predictions(predictions, list(metrics["training_counts"]))
     for part in ("validation", "test"):
         difference = _first_difference(recomputed[part], metrics[part], part)
         if difference:
             raise UserError(
-                f"{folder.metrics} says {difference}, which {folder.predictions.name} does not "
+                f"{folder.metrics} says {difference}, which {predictions.name} does not "
                 "give: one of the two was changed; evaluate or train the run again."
             )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from aduni.plan import Plan, PlannedRun, run_folder
-from aduni.report.batches import PAPER_BATCH, PAPER_QUEUE, QUEUE
+from aduni.report.batches import PAPER_BATCH, PAPER_BATCH_SIZE, PAPER_QUEUE, QUEUE
 from aduni.report.columns import FIGURES
 from aduni.report.formats import footnote, note_text, value_text
 from aduni.report.page import Column, PageCell, PageProblem, PageTable
@@ -48,7 +48,8 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
     """Paired differences; None where there are none."""
     if not comparisons:
         return None
-    columns = [Column("Row"), Column("minus"), Column("Data set"), Column("Figure")]
+    columns = [Column("Row"), Column("minus"), Column("Table")]
+    columns += [Column("Data set"), Column("Figure")]
     columns += [Column(name, numeric=True) for name in ("Folds", "Difference", "Pooled")]
     columns += [Column("95 % interval"), Column("p", numeric=True)]
     # Of one fold, the footnote says it.
@@ -58,6 +59,7 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
         [
             PageCell(each.row),
             PageCell(each.baseline),
+            PageCell(each.table),
             PageCell(title_of(each.dataset)),
             PageCell(FIGURES[each.figure].title),
             PageCell(str(each.folds), float(each.folds)),
@@ -75,7 +77,10 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
         "Paired differences",
         columns,
         rows,
-        note="Each row of the methods' table against CE, and the best against the runner-up.",
+        note=(
+            "Each row of a table against its first, the pairs that the paper speaks of, and the "
+            "best of each block against its runner-up."
+        ),
         footnote=(
             "Difference: mean over folds. Pooled and its interval: all out-of-fold predictions, "
             "2,000 bootstrap resamples of whole groups (lesions, copies). p: corrected resampled "
@@ -89,13 +94,14 @@ def batches_table(statistics: Mapping[str, pd.DataFrame]) -> PageTable | None:
     if not statistics:
         return None
     names = ("majority", "minority", "queue_majority", "queue_minority")
-    columns = [Column("Sampler"), Column("Data set")]
+    columns = [Column("Sampler"), Column("Data set"), Column("Batch", numeric=True)]
     columns += [Column(name, "in a batch", numeric=True) for name in ("majority", "minority")]
     columns += [Column(name, "in the queue", numeric=True) for name in ("majority", "minority")]
     rows = [
         [
             PageCell(str(line["sampler"])),
             PageCell(title_of(dataset)),
+            PageCell(str(line["batch_size"]), float(line["batch_size"])),
             *(
                 PageCell("-" if pd.isna(line[name]) else f"{line[name]:.1f}", _number(line[name]))
                 for name in names
@@ -111,8 +117,9 @@ def batches_table(statistics: Mapping[str, pd.DataFrame]) -> PageTable | None:
         rows,
         note=f"Mean images of the most and the least frequent class; queue of {QUEUE:,} labels.",
         footnote=(
-            f"The paper says of APTOS2019 at batch 128: {PAPER_BATCH[0]} and {PAPER_BATCH[1]} in a "
-            f"batch of AdUni, {PAPER_QUEUE[0]} and {PAPER_QUEUE[1]} in PaCo's queue."
+            f"The paper says of APTOS2019 at batch {PAPER_BATCH_SIZE}: {PAPER_BATCH[0]} and "
+            f"{PAPER_BATCH[1]} in a batch of AdUni, {PAPER_QUEUE[0]} and {PAPER_QUEUE[1]} in "
+            "PaCo's queue."
         ),
     )
 

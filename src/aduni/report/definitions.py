@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from omegaconf import OmegaConf
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from aduni.errors import UserError, did_you_mean
 
@@ -55,15 +55,28 @@ class Row(BaseModel, extra="forbid", frozen=True):
 
 
 class Definition(BaseModel, extra="forbid", frozen=True):
-    """A table of the paper.
+    """A table, of the paper or beside it.
 
     Attributes:
         title: shown.
         rows: from top to bottom.
+        pairs: labels of two rows, the second being subtracted: compared beside those of every row
+            and the first.
+
+    Raises:
+        ValueError: a pair names no row.
     """
 
     title: str
     rows: tuple[Row, ...]
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @model_validator(mode="after")
+    def _pairs_name_rows(self) -> Self:
+        known = {row.label for row in self.rows}
+        for label in {label for pair in self.pairs for label in pair} - known:
+            raise ValueError(f"{self.title} has no row {label}")
+        return self
 
     def only(self, names: Sequence[str]) -> "Definition":
         """With some of the rows, in the table's order.
@@ -78,7 +91,13 @@ class Definition(BaseModel, extra="forbid", frozen=True):
                     f"{self.title} has no row {name}{did_you_mean(name, known)}; choose from "
                     f"{', '.join(dict.fromkeys(known))}."
                 )
-        return self.model_copy(update={"rows": tuple(r for r in self.rows if r.name in names)})
+        return self.with_rows([row for row in self.rows if row.name in names])
+
+    def with_rows(self, rows: Sequence[Row]) -> "Definition":
+        """With these of its rows, and the pairs among them."""
+        labels = {row.label for row in rows}
+        pairs = tuple(pair for pair in self.pairs if labels.issuperset(pair))
+        return self.model_copy(update={"rows": tuple(rows), "pairs": pairs})
 
 
 def _select(config: Any, key: str) -> Any:

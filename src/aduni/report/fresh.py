@@ -10,7 +10,7 @@ from aduni.plan import read_plan
 from aduni.report.sources import Sources, States, states_of
 from aduni.results import RunFolder
 
-INPUTS = ("config", "metrics", "predictions", "split", "history", "log", "features")
+INPUTS = ("config", "metrics", "stored_predictions", "split", "history", "log", "features")
 """Files of a run that the report reads."""
 
 

@@ -15,6 +15,7 @@ from aduni.report.checks import (
     check_config,
     check_figures,
     check_metrics,
+    check_packed,
     check_predictions,
     check_split,
     read_history,
@@ -39,7 +40,7 @@ class Run:
         folder: where it lies.
         config: what config.yaml holds.
         metrics: what metrics.json holds.
-        predictions: rows of predictions.csv, all parts.
+        predictions: rows of predictions.csv, plain or compressed, all parts.
         split: what split.csv holds: image, label, group, part.
         history: what history.csv holds; empty where nothing was trained.
     """
@@ -144,7 +145,7 @@ def read_run(folder: RunFolder) -> Run:
     with readable(folder.metrics):
         metrics = read_json(folder.metrics)
     check_metrics(metrics, folder.metrics)
-    for file in (folder.config, folder.predictions, folder.split):
+    for file in (folder.config, folder.stored_predictions, folder.split):
         if not file.is_file():
             raise UserError(f"{file} is missing; train the run again.")
     with readable(folder.config):
@@ -152,14 +153,21 @@ def read_run(folder: RunFolder) -> Run:
     check_config(metrics, config, folder)
     split = read_table(folder.split, {**SPLIT, "group": "int64"})
     check_split(split, metrics, folder)
-    names = list(metrics["training_counts"])
-    probabilities = dict.fromkeys(map(probability_column, names), "float64")
-    predictions = read_table(folder.predictions, {**SPLIT, "predicted": "str", **probabilities})
-    wrong = check_predictions(predictions, split, names)
-    if wrong:
-        raise UserError(f"{folder.predictions} {wrong}; evaluate or train the run again.")
+    predictions = _read_predictions(folder, split, list(metrics["training_counts"]))
     check_figures(metrics, folder)
     return Run(folder, config, metrics, predictions, split, read_history(folder.history))
+
+
+def _read_predictions(folder: RunFolder, split: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    file = folder.stored_predictions
+    if file == folder.packed_predictions:
+        check_packed(file, folder.split, len(split), names)
+    probabilities = dict.fromkeys(map(probability_column, names), "float64")
+    predictions = read_table(file, {**SPLIT, "predicted": "str", **probabilities})
+    wrong = check_predictions(predictions, split, names)
+    if wrong:
+        raise UserError(f"{file} {wrong}; evaluate or train the run again.")
+    return predictions
 
 
 def _read_features(file: Path, counts: list[int]) -> Features | None:

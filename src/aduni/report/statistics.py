@@ -25,6 +25,7 @@ class Comparison:
     """A row minus another, over the folds and seeds that both have.
 
     Attributes:
+        table: name of its file.
         dataset: its name.
         figure: key in metrics.json.
         row: label.
@@ -38,6 +39,7 @@ class Comparison:
         note: sentences on what is missing.
     """
 
+    table: str
     dataset: str
     figure: str
     row: str
@@ -52,7 +54,7 @@ class Comparison:
 
 
 def compare(table: Table) -> list[Comparison]:
-    """Every row against the first, and the best of each block against its runner-up.
+    """Every row against the first, the definition's pairs, each block's best and its runner-up.
 
     Rows without a run are passed over; only complete cells can be best or runner-up.
     """
@@ -67,7 +69,7 @@ def compare(table: Table) -> list[Comparison]:
 
 def comparison_frame(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """One row a comparison; the interval as `low` and `high`, absent values as NaN."""
-    names = "dataset figure row baseline folds difference pooled low high p note"
+    names = "table dataset figure row baseline folds difference pooled low high p note"
     rows = []
     for comparison in comparisons:
         low, high = comparison.interval or (None, None)
@@ -110,7 +112,8 @@ def corrected_t_test(differences: Sequence[float], ratio: float) -> tuple[float 
 
 def _pairs(table: Table, dataset: str, figure: str) -> Iterator[tuple[str, str]]:
     first, *others = (row.label for row in table.rows)
-    pairs = [(label, first) for label in others if (label, dataset) in table.runs]
+    pairs = [(label, first) for label in others] + list(table.pairs)
+    pairs = [pair for pair in pairs if (pair[0], dataset) in table.runs]
     for block in dict.fromkeys(row.block for row in table.rows):
         ranks = []
         for row in (row for row in table.rows if row.block == block):
@@ -125,7 +128,7 @@ def _pairs(table: Table, dataset: str, figure: str) -> Iterator[tuple[str, str]]
 
 def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, Comparison]:
     """By figure."""
-    a, b, notes = _common(table.runs[row, dataset], table.runs.get((baseline, dataset), {}))
+    a, b, notes = common_runs(table.runs[row, dataset], table.runs.get((baseline, dataset), {}))
     folds = sorted({fold for fold, _ in a})
     of_sample, interval, share = {}, {}, 0.0
     if folds:
@@ -143,6 +146,7 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
         by_fold = {fold: fmean(values[fold]) for fold in folds}
         p, reason = corrected_t_test(list(by_fold.values()), share)
         found[figure] = Comparison(
+            table.name,
             dataset,
             figure,
             row,
@@ -158,7 +162,7 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
     return found
 
 
-def _common(row: Units, baseline: Units) -> tuple[Units, Units, list[str]]:
+def common_runs(row: Units, baseline: Units) -> tuple[Units, Units, list[str]]:
     """Runs of the same fold and seed on the same test images, and sentences on others."""
     both = sorted(row.keys() & baseline.keys())
     units = [unit for unit in both if _test_part(row[unit]) == _test_part(baseline[unit])]

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 
 from aduni.plan import Plan
 from aduni.report.columns import ALWAYS, FIGURES, Figure, check_columns
-from aduni.report.definitions import Definition, PaperFigure
+from aduni.report.definitions import Definition, PaperFigure, Row
 from aduni.report.runs import Run
 from aduni.report.sources import States
 
@@ -77,6 +77,7 @@ class Table:
         figures: of each data set, from left to right.
         rows: from top to bottom.
         warnings: sentences on runs that stand back; on those that do not compare, see `formats`.
+        pairs: labels of rows to compare, see `Definition`.
         runs: behind the cells.
     """
 
@@ -86,6 +87,7 @@ class Table:
     figures: tuple[Figure, ...]
     rows: tuple[TableRow, ...]
     warnings: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
     runs: Runs = field(repr=False, compare=False)
 
 
@@ -113,7 +115,7 @@ def build_table(
     """
     check_columns(columns)
     figures = tuple(FIGURES[column] for column in dict.fromkeys((*ALWAYS, *columns)))
-    found = [(row.label, run) for row in definition.rows for run in runs if row.holds(run.config)]
+    found = _members(name, definition, runs, plan)
     planned = _planned(name, found, plan)
     chosen, warnings = _newest(found, planned)
     rows = []
@@ -125,13 +127,34 @@ def build_table(
             paper = row.paper.get(dataset, {}).get(figure.name)
             cells.append(_cell(dataset, figure, units, planned[dataset], paper, state))
         rows.append(TableRow(row.name, row.block, row.label, tuple(cells)))
-    best = tuple(_with_best(rows))
-    return Table(name, definition.title, tuple(planned), figures, best, tuple(warnings), chosen)
+    return Table(
+        name,
+        definition.title,
+        datasets=tuple(planned),
+        figures=figures,
+        rows=tuple(_with_best(rows)),
+        warnings=tuple(warnings),
+        pairs=definition.pairs,
+        runs=chosen,
+    )
 
 
 def title_of(dataset: str) -> str:
     """How a data set is called in print."""
     return TITLES.get(dataset, dataset)
+
+
+def _members(
+    name: str, definition: Definition, runs: Sequence[Run], plan: Plan | None
+) -> list[tuple[str, Run]]:
+    """Rows with their runs, which the plan names, or which have the row's values."""
+    planned = {run.folder: run.rows for run in plan.runs} if plan else {}
+
+    def belongs(row: Row, run: Run) -> bool:
+        rows = planned.get(run.folder.path.name)
+        return row.holds(run.config) if rows is None else (name, row.label) in rows
+
+    return [(row.label, run) for row in definition.rows for run in runs if belongs(row, run)]
 
 
 def _planned(name: str, found: list[tuple[str, Run]], plan: Plan | None) -> dict[str, set[Unit]]:

@@ -41,8 +41,7 @@ def reproduce(settings: Reproduction, hydra: HydraConf) -> None:
         return
     write_plan(plan, settings)
     train_all(root, plan, runs, _job_overrides(settings, hydra))
-    definitions = {"methods": settings.methods, "sampling": settings.sampling}
-    page = fresh_report(Sources(root, root, definitions, settings.columns))
+    page = fresh_report(Sources(root, root, settings.definitions, settings.columns))
     if settings.logger_name == "wandb":
         _send(settings)
     print(page)

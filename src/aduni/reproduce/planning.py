@@ -22,11 +22,12 @@ OF_NO_ACCOUNT = (*WITHOUT_EFFECT, "save_features", "logger", "trainer.accelerato
 
 
 class _Wanted(NamedTuple):
-    """A row that needs a run, and the row whose run is its first stage."""
+    """A row that needs runs of some seeds, and the row whose run is each one's first stage."""
 
     rows: tuple[tuple[str, str], ...]
     row: Row
     first: Row | None
+    seeds: tuple[int, ...]
 
 
 def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
@@ -42,9 +43,9 @@ def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
     earlier = read_plan(settings.output)
     replaced = {*settings.chosen, *(run.dataset for run in runs)}
     others = [run for run in earlier.runs if run.dataset not in replaced] if earlier else []
-    ordered = sorted((*runs, *others), key=lambda run: run.first_stage is not None)
+    ordered = sorted((*runs, *others), key=_turn)
     plan = Plan(profile=settings.name, folds=settings.profile.folds, runs=tuple(ordered))
-    wanted = [run for run in runs if {table for table, _ in run.rows} & set(settings.definitions)]
+    wanted = [run for run in runs if {table for table, _ in run.rows} & settings.wanted]
     stages = {run.first_stage for run in wanted}
     chosen = {run.id for run in wanted} | stages
     return plan, [run for run in plan.runs if run.id in chosen]
@@ -57,11 +58,11 @@ def write_plan(plan: Plan, settings: Reproduction) -> None:
 
 
 def _expand(settings: Reproduction) -> Iterator[PlannedRun]:
-    """Runs of both tables; one of several rows comes once, with all of them."""
+    """Runs of all tables; one of several rows comes once, with all of them."""
     hashes = SplitHashes(settings.output)
     for dataset in settings.chosen:
         runs: dict[str, PlannedRun] = {}
-        for wanted in _wanted(settings):
+        for wanted in _wanted(settings, dataset):
             for run in _runs(settings, dataset, wanted, hashes):
                 known = runs.get(run.id, run)
                 runs[run.id] = known.model_copy(
@@ -73,14 +74,22 @@ def _expand(settings: Reproduction) -> Iterator[PlannedRun]:
         yield from runs.values()
 
 
-def _wanted(settings: Reproduction) -> Iterator[_Wanted]:
+def _turn(run: PlannedRun) -> tuple[bool, int, int, bool]:
+    """Table 3 comes last, every row of a seed and fold before the next, first stages first."""
+    beyond = bool(run.rows) and all(table == "switches" for table, _ in run.rows)
+    return beyond, run.seed, run.fold, run.first_stage is not None
+
+
+def _wanted(settings: Reproduction, dataset: str) -> Iterator[_Wanted]:
+    profile = settings.profile
     methods = {row.name: row for row in settings.methods.rows}
-    for table, definition in settings.all_definitions.items():
+    for table, definition in settings.planned(dataset).items():
+        seeds = profile.switch_seeds if table == "switches" else profile.seeds
         for row in definition.rows:
             first = methods[row.after] if row.after else None
             if first:
-                yield _Wanted((), first, None)
-            yield _Wanted(((table, row.label),), row, first)
+                yield _Wanted((), first, None, seeds)
+            yield _Wanted(((table, row.label),), row, first, seeds)
 
 
 def _runs(
@@ -91,7 +100,7 @@ def _runs(
     config = _composed(overrides)
     title = config["names"]["dataset"]
     first = _composed(_overrides(settings, dataset, wanted.first)) if wanted.first else None
-    for seed in profile.seeds:
+    for seed in wanted.seeds:
         for fold in profile.folds:
             place = {"fold": fold, "seed": seed}
             split = hashes.of(config | place)

@@ -20,7 +20,7 @@ SOME = Field(min_length=1)
 
 
 class Profile(BaseModel, extra="forbid", frozen=True):
-    """What is to be run: data sets x rows of both tables x folds x seeds.
+    """What is to be run: data sets x rows of the tables x folds x seeds.
 
     Attributes:
         datasets: names of data sets.
@@ -28,7 +28,10 @@ class Profile(BaseModel, extra="forbid", frozen=True):
         alphas: of table 2.
         samplers: of table 2.
         folds: test folds.
-        seeds: of the trainings.
+        seeds: of the trainings of tables 1 and 2.
+        switches: blocks of table 3; its rows without a block come with any of them.
+        switch_seeds: of the trainings of table 3.
+        only_rows: by data set that is to have no more, rows of table 1.
         features: rows of table 1 whose run of the first fold and seed keeps training features.
         overrides: of train.py, for every run.
         dataset_overrides: further ones, by data set.
@@ -40,6 +43,9 @@ class Profile(BaseModel, extra="forbid", frozen=True):
     samplers: tuple[str, ...]
     folds: Annotated[tuple[NonNegativeInt, ...], SOME]
     seeds: Annotated[tuple[NonNegativeInt, ...], SOME]
+    switches: tuple[str, ...]
+    switch_seeds: Annotated[tuple[NonNegativeInt, ...], SOME]
+    only_rows: dict[str, tuple[str, ...]]
     features: tuple[str, ...]
     overrides: tuple[str, ...]
     dataset_overrides: dict[str, tuple[str, ...]]
@@ -53,7 +59,8 @@ class Reproduction(BaseModel, extra="forbid", frozen=True):
     profile: Profile
     methods: Definition
     sampling: Definition
-    tables: Annotated[tuple[Literal[1, 2], ...], SOME]
+    switches: Definition
+    tables: Annotated[tuple[Literal[1, 2, 3], ...], SOME]
     datasets: tuple[str, ...] | None
     data: tuple[str, ...]
     columns: tuple[str, ...]
@@ -71,25 +78,31 @@ class Reproduction(BaseModel, extra="forbid", frozen=True):
 
     @property
     def definitions(self) -> dict[str, Definition]:
-        """The tables of this call, each with the profile's rows, by the name of its file."""
-        return {
-            name: table
-            for number, (name, table) in enumerate(self.all_definitions.items(), start=1)
-            if number in self.tables
-        }
+        """All tables, by the name of their files."""
+        return {"methods": self.methods, "sampling": self.sampling, "switches": self.switches}
 
     @property
-    def all_definitions(self) -> dict[str, Definition]:
-        """Both tables with the profile's rows, by the name of their files."""
+    def wanted(self) -> frozenset[str]:
+        """Names of the tables of this call."""
+        names = enumerate(self.definitions, start=1)
+        return frozenset(name for number, name in names if number in self.tables)
+
+    def planned(self, dataset: str) -> dict[str, Definition]:
+        """All tables with the rows that the profile has for a data set."""
         profile = self.profile
-        kept = [
+        if dataset in profile.only_rows:
+            return {"methods": self.methods.only(profile.only_rows[dataset])}
+        sampling = [
             row
             for row in self.sampling.rows
             if row.values["alpha"] in profile.alphas and row.values["sampler"] in profile.samplers
         ]
+        blocks = ("", *profile.switches) if profile.switches else ()
+        switches = [row for row in self.switches.rows if row.block in blocks]
         return {
             "methods": self.methods.only(profile.rows),
-            "sampling": self.sampling.model_copy(update={"rows": tuple(kept)}),
+            "sampling": self.sampling.with_rows(sampling),
+            "switches": self.switches.with_rows(switches),
         }
 
 
@@ -110,15 +123,24 @@ def read_reproduction(config: DictConfig) -> Reproduction:
             f"{settings.data[0]} is meant for one data set, here are {', '.join(settings.chosen)}; "
             "choose one with dataset=NAME."
         )
-    for dataset in profile.dataset_overrides:
-        _check(dataset, profile.datasets, "profile.dataset_overrides", "data sets")
+    for key in ("dataset_overrides", "only_rows"):
+        for dataset in getattr(profile, key):
+            _check(dataset, profile.datasets, f"profile.{key}", "data sets")
     sampling = [row.values for row in settings.sampling.rows]
     for alpha in profile.alphas:
         _check(alpha, _distinct(sampling, "alpha"), "profile.alphas", "alphas")
     for sampler in profile.samplers:
         _check(sampler, _distinct(sampling, "sampler"), "profile.samplers", "samplers")
+    blocks = [row.block for row in settings.switches.rows if row.block]
+    for block in profile.switches:
+        _check(block, list(dict.fromkeys(blocks)), "profile.switches", "blocks")
     rows = [row.name for row in settings.methods.rows]
-    for key, names in (("profile.rows", profile.rows), ("profile.features", profile.features)):
+    only = {f"profile.only_rows.{name}": held for name, held in profile.only_rows.items()}
+    for key, names in {
+        "profile.rows": profile.rows,
+        "profile.features": profile.features,
+        **only,
+    }.items():
         for name in names:
             _check(name, rows, key, "rows")
     return settings
@@ -131,6 +153,7 @@ class _Report(BaseModel, extra="forbid", frozen=True):
     output: Path | None
     methods: Definition
     sampling: Definition
+    switches: Definition
     columns: tuple[str, ...]
     verbose: bool
 
@@ -145,7 +168,7 @@ def read_sources(config: DictConfig) -> Sources:
         raise UserError("runs is missing; give a folder that holds run folders: runs=DIR.")
     settings = _validated(config, _Report)
     check_columns(settings.columns)
-    definitions = {"methods": settings.methods, "sampling": settings.sampling}
+    definitions = {name: getattr(settings, name) for name in ("methods", "sampling", "switches")}
     return Sources(settings.runs, settings.output or settings.runs, definitions, settings.columns)
 
 
