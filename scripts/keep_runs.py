@@ -1,0 +1,150 @@
+"""Keep a finished reproduction, small enough to be committed.
+
+    python scripts/keep_runs.py outputs/reproduce/study results/study
+    python src/report.py runs=results/study
+
+The second command makes tables, figures and page of what the first has kept: the plan, and of each
+finished run its configuration, split, history, metrics, log, features and compressed predictions.
+A second call takes over what is new or changed, and removes what is no longer planned.
+"""
+
+import shutil
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from gzip import GzipFile
+from gzip import open as gzip_open
+from io import BytesIO
+from pathlib import Path
+
+from aduni.command import run_command
+from aduni.errors import UserError
+from aduni.files import written_whole
+from aduni.plan import Plan, damage_of, read_plan
+from aduni.report.runs import read_run
+from aduni.results import RunFolder
+
+# Metrics come last: with them a run counts as finished.
+KEPT = ("config", "split", "history", "log", "features", "packed_predictions", "metrics")
+NAMES = frozenset(getattr(RunFolder(Path()), kept).name for kept in KEPT)
+
+
+def main() -> None:
+    """Keep the runs that the command line names, and print how many there are."""
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, help="folder of reproduce.py, with a plan.json")
+    parser.add_argument("target", type=Path, help="folder that is made, or brought up to date")
+    arguments = parser.parse_args()
+    files = keep_runs(arguments.source, arguments.target)
+    count = sum(file.name == "metrics.json" for file in files)
+    size = sum(file.stat().st_size for file in files) / 1e6
+    print(f"{arguments.target}: {count} {'run' if count == 1 else 'runs'}, {size:.1f} MB")
+
+
+def keep_runs(source: Path, target: Path) -> list[Path]:
+    """Make the kept form of a reproduction, or bring it up to date.
+
+    Returns:
+        Its files; not those of a report that lies beside them.
+
+    Raises:
+        UserError: the source has no plan, no finished run or a damaged one, or the target holds
+            something else. Nothing has been changed then.
+        OSError: the target cannot be written; each file there is whole.
+    """
+    plan = read_plan(source)
+    if plan is None:
+        raise UserError(f"{source / 'plan.json'} is missing; give a folder of reproduce.py.")
+    finished = finished_runs(source, plan)
+    if not finished:
+        raise UserError(f"{source} holds no finished run of its plan; run reproduce.py first.")
+    check_target(source, target, plan)
+    for run in finished:
+        read_run(run)
+    for run in finished:
+        keep_run(run, target / "runs" / run.path.name)
+    put((source / "plan.json").read_bytes(), target / "plan.json")
+    planned = {run.folder for run in plan.runs}
+    for folder in (target / "runs").iterdir():
+        if folder.name not in planned:
+            shutil.rmtree(folder)
+    return [target / "plan.json", *(target / "runs").glob("*/*")]
+
+
+def finished_runs(source: Path, plan: Plan) -> list[RunFolder]:
+    """Folders of the planned runs that are finished, sorted."""
+    planned = {run.folder for run in plan.runs}
+    # What is there, and not what a plan names, which might lead out of the folder.
+    folders = [RunFolder(path) for path in sorted((source / "runs").glob("*"))]
+    there = [run for run in folders if run.path.name in planned and run.metrics.exists()]
+    return [run for run in there if damage_of(run) is None]
+
+
+def check_target(source: Path, target: Path, plan: Plan) -> None:
+    """Raise UserError unless the target is new, or kept runs of the same profile and no more.
+
+    What a call may remove must be nothing but what an earlier one has written.
+    """
+    if target.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"{target} lies in {source}; give another folder to keep the runs in.")
+    earlier = read_plan(target)
+    if earlier and earlier.profile != plan.profile:
+        raise UserError(
+            f"{target} keeps the profile {earlier.profile}, {source} holds {plan.profile}; give "
+            "another folder to keep the runs in."
+        )
+    for path in (target / "runs").rglob("*"):
+        depth = len(path.relative_to(target / "runs").parts)
+        own = path.is_dir() if depth == 1 else path.is_file() and is_kept(path.name)
+        if path.is_symlink() or not own:
+            raise UserError(f"{path} is nothing that was kept; remove it, or give another folder.")
+
+
+def is_kept(name: str) -> bool:
+    """Whether a file of this name is one of a kept run, or was begun by a call that was killed."""
+    return name in NAMES or name.removeprefix(".").removesuffix(".part") in NAMES
+
+
+def keep_run(run: RunFolder, target: Path) -> None:
+    """Write what is new or changed of a finished run, and remove what it no longer has."""
+    target.mkdir(parents=True, exist_ok=True)
+    kept = RunFolder(target)
+    contents = {kept.path / name: content for name, content in contents_of(run).items()}
+    for file in target.iterdir():
+        if file not in contents:
+            file.unlink()
+    for file, content in contents.items():
+        put(content, file)
+
+
+def contents_of(run: RunFolder) -> dict[str, bytes]:
+    """What is kept of a run, by the files' names."""
+    contents = {}
+    for kept in KEPT:
+        file: Path = getattr(run, kept)
+        if file == run.packed_predictions:
+            contents[file.name] = packed(run.stored_predictions)
+        elif file.is_file():
+            contents[file.name] = file.read_bytes()
+    return contents
+
+
+def packed(predictions: Path) -> bytes:
+    """Compressed; the same bytes for the same content, as neither a name nor a time is in them."""
+    plain = predictions.suffix != ".gz"
+    with predictions.open("rb") if plain else gzip_open(predictions) as opened:
+        content = opened.read()
+    buffer = BytesIO()
+    with GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
+        file.write(content)
+    return buffer.getvalue()
+
+
+def put(content: bytes, path: Path) -> None:
+    """Write a file whole, unless it has that content."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,268 @@
+"""A kept reproduction is small, always the same, and gives the report of its source."""
+
+import gzip
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aduni.plan import Plan, PlannedRun
+from aduni.report.definitions import Definition, Row
+from aduni.report.fresh import fresh_report
+from aduni.report.runs import read_runs
+from aduni.report.sources import Sources
+from aduni.results import RunFolder
+from hand_made import make_run
+
+SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "keep_runs.py"
+ROWS = tuple(Row(name=name, overrides=(f"method={name}",)) for name in ("ce", "ldam"))
+LABELS, PREDICTED = [0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2]
+KEPT = {"config.yaml", "split.csv", "history.csv", "train.log", "metrics.json"}
+
+
+@pytest.fixture(scope="module")
+def keep() -> Callable[[Path, Path], list[Path]]:
+    return runpy.run_path(str(SCRIPT))["keep_runs"]
+
+
+def write_plan(root: Path, names: list[str], profile: str = "mine") -> None:
+    """The first letters of a run's name are its method, the last is its fold."""
+    runs = tuple(
+        PlannedRun(
+            id=name,
+            folder=name,
+            dataset="toy",
+            fold=int(name[-1]),
+            seed=0,
+            rows=(("methods", name[:-1]),),
+            overrides=(f"method={name[:-1]}",),
+        )
+        for name in names
+    )
+    root.mkdir(exist_ok=True)
+    (root / "plan.json").write_text(
+        Plan(profile=profile, folds=(0, 1), runs=runs).model_dump_json()
+    )
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    """Three finished runs and one that was stopped, with all that lies in such folders."""
+    root = tmp_path / "source"
+    names = ["ce0", "ce1", "ldam0", "ldam1"]
+    write_plan(root, names)
+    for name in names:
+        guesses = PREDICTED if name.startswith("ce") else LABELS
+        run = make_run(
+            root / "runs" / name,
+            method=name[:-1],
+            fold=int(name[-1]),
+            labels=LABELS,
+            predicted=guesses,
+        )
+        for other in (run.card, run.lock, run.job_lock, run.console, run.checkpoint("best")):
+            other.parent.mkdir(exist_ok=True)
+            other.write_text("not to be kept")
+    features = np.random.default_rng(0).normal(size=(21, 8)).astype(np.float16)
+    labels = np.repeat([0, 1, 2], [12, 6, 3])
+    np.savez(run_of(root, "ldam0").features, labels=labels, features=features)
+    run_of(root, "ldam1").metrics.unlink()
+    make_run(root / "runs" / "earlier0", labels=LABELS, predicted=LABELS)  # of another plan
+    return root
+
+
+def run_of(root: Path, name: str) -> RunFolder:
+    return RunFolder(root / "runs" / name)
+
+
+def files_of(root: Path) -> dict[str, bytes]:
+    paths = (path for path in root.rglob("*") if path.is_file())
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def tables_of(root: Path) -> dict[str, bytes]:
+    definitions = {"methods": Definition(title="Methods", rows=ROWS)}
+    fresh_report(Sources(root, root, definitions))
+    return files_of(root / "tables")
+
+
+def test_what_is_kept_of_finished_runs(keep, source, tmp_path):
+    target = tmp_path / "kept" / "here"
+    files = keep(source, target)
+    expected = {f"runs/{run}/{file}" for run in ("ce0", "ce1", "ldam0") for file in KEPT}
+    expected |= {f"runs/{run}/predictions.csv.gz" for run in ("ce0", "ce1", "ldam0")}
+    kept = files_of(target)
+    assert kept.keys() == {*expected, "plan.json", "runs/ldam0/features.npz"}
+    assert {file.relative_to(target).as_posix() for file in files} == kept.keys()
+    before = files_of(source)
+    for name, content in kept.items():
+        if name.endswith(".gz"):
+            assert gzip.decompress(content) == before[name.removesuffix(".gz")]
+        else:
+            assert content == before[name]
+
+
+def test_the_report_of_the_kept_runs_is_that_of_the_source(keep, source, tmp_path):
+    keep(source, tmp_path / "kept")
+    tables, kept = tables_of(source), tables_of(tmp_path / "kept")
+    assert {Path(name).suffix for name in kept} == {".csv", ".md", ".tex"}
+    assert kept == tables
+    assert "ldam" in kept["methods.md"].decode()
+
+
+def test_keeping_twice_gives_the_same_bytes_and_writes_nothing(keep, source, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    keep(source, first)
+    kept = files_of(first)
+    times = {path: path.stat().st_mtime_ns for path in first.rglob("*")}
+    keep(source, first)
+    assert files_of(first) == kept
+    assert {path: path.stat().st_mtime_ns for path in first.rglob("*")} == times
+    keep(source, second)
+    assert files_of(second) == kept
+    assert all(content[4:8] == bytes(4) for name, content in kept.items() if name.endswith(".gz"))
+    assert not any(b"predictions" in content for name, content in kept.items() if ".gz" in name)
+
+
+def test_kept_runs_can_be_kept_elsewhere(keep, source, tmp_path):
+    keep(source, tmp_path / "kept")
+    keep(tmp_path / "kept", tmp_path / "again")
+    assert files_of(tmp_path / "again") == files_of(tmp_path / "kept")
+
+
+def test_a_second_call_takes_over_what_changed_and_removes_what_is_gone(keep, source, tmp_path):
+    target = tmp_path / "kept"
+    keep(source, target)
+    tables_of(target)
+    run_of(source, "ldam0").features.unlink()
+    run_of(source, "ce1").log.write_text("command: another\n")
+    write_plan(source, ["ce1", "ldam0", "ldam1"])
+    run_of(target, "ce1").path.joinpath(".train.log.part").write_text("of a killed call")
+    keep(source, target)
+    assert sorted(path.name for path in (target / "runs").iterdir()) == ["ce1", "ldam0"]
+    assert not run_of(target, "ldam0").features.exists()
+    assert run_of(target, "ce1").log.read_text() == "command: another\n"
+    assert {path.name for path in run_of(target, "ce1").path.iterdir()} == {
+        *KEPT,
+        "predictions.csv.gz",
+    }
+    assert (target / "plan.json").read_bytes() == (source / "plan.json").read_bytes()
+    assert (target / "index.html").exists()
+
+
+def test_a_planned_run_that_is_being_trained_again_stays(keep, source, tmp_path):
+    keep(source, tmp_path / "kept")
+    run_of(source, "ce0").metrics.unlink()
+    keep(source, tmp_path / "kept")
+    runs, problems = read_runs(tmp_path / "kept")
+    assert [run.folder.path.name for run in runs] == ["ce0", "ce1", "ldam0"]
+    assert not problems
+
+
+def test_a_run_that_trained_nothing_has_no_history(keep, source, tmp_path):
+    run_of(source, "ce0").history.unlink()
+    keep(source, tmp_path / "kept")
+    assert not run_of(tmp_path / "kept", "ce0").history.exists()
+
+
+# Refused
+
+
+def test_a_source_without_a_plan(keep, source, tmp_path, refusal):
+    (source / "plan.json").unlink()
+    refusal(lambda: keep(source, tmp_path / "kept"), source / "plan.json", "is missing")
+    refusal(lambda: keep(tmp_path / "nowhere", tmp_path / "kept"), "nowhere")
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"profile": "mine"}'])
+def test_a_plan_that_is_none(content, keep, source, tmp_path, refusal):
+    (source / "plan.json").write_text(content)
+    refusal(lambda: keep(source, tmp_path / "kept"), source / "plan.json")
+
+
+@pytest.mark.parametrize("names", [[], ["ldam1"], ["later0"], ["../runs/ce0"], ["../../source0"]])
+def test_a_plan_without_a_finished_run(names, keep, source, tmp_path, refusal):
+    write_plan(source, names)
+    refusal(lambda: keep(source, tmp_path / "kept"), source, "no finished run")
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_damaged_run_stops_all_before_anything_is_written(keep, source, tmp_path, refusal):
+    target = tmp_path / "kept"
+    keep(source, target)
+    before = files_of(target)
+    run_of(source, "ce0").log.write_text("changed\n")
+    metrics = run_of(source, "ldam0").metrics
+    content = json.loads(metrics.read_text())
+    metrics.write_text(json.dumps({**content, "fold": 1}))
+    refusal(lambda: keep(source, target), metrics, "fold = 1")
+    assert files_of(target) == before
+
+
+@pytest.mark.parametrize("name", ["best.ckpt", "checkpoints/best.ckpt", "predictions.csv", ".lock"])
+def test_a_target_that_holds_more_is_left_alone(name, keep, source, tmp_path, refusal):
+    target = tmp_path / "kept"
+    keep(source, target)
+    other = run_of(target, "ce0").path / name
+    other.parent.mkdir(exist_ok=True)
+    other.write_text("someone's")
+    write_plan(source, ["ce1"])
+    refusal(lambda: keep(source, target), "nothing that was kept")
+    assert other.read_text() == "someone's"
+
+
+def test_a_target_that_is_or_lies_in_the_source(keep, source, refusal):
+    before = files_of(source)
+    for target in (source, source / "runs", source / "runs" / "ce0"):
+        refusal(lambda target=target: keep(source, target), target, "lies in")
+    assert files_of(source) == before
+
+
+def test_a_target_of_another_profile_is_left_alone(keep, source, tmp_path, refusal):
+    target = tmp_path / "kept"
+    keep(source, target)
+    write_plan(source, ["ce0"], profile="paper")
+    refusal(lambda: keep(source, target), target, "mine", "paper")
+    assert (target / "runs" / "ce1").is_dir()
+
+
+def test_a_link_in_the_target_is_not_followed(keep, source, tmp_path, refusal):
+    target, elsewhere = tmp_path / "kept", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (target / "runs").mkdir(parents=True)
+    (target / "runs" / "ce0").symlink_to(elsewhere)
+    refusal(lambda: keep(source, target), target / "runs" / "ce0")
+    assert not any(elsewhere.iterdir())
+
+
+# The command
+
+
+def call(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, SCRIPT, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_prints_one_line(source, tmp_path):
+    finished = call(source, tmp_path / "kept")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout == f"{tmp_path / 'kept'}: 3 runs, 0.0 MB\n"
+
+
+def test_an_error_is_one_sentence_and_status_1(source, tmp_path):
+    refused = call(tmp_path, tmp_path / "kept")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.splitlines() == [
+        f"error: {tmp_path / 'plan.json'} is missing; give a folder of reproduce.py."
+    ]
+    (tmp_path / "file").write_text("")
+    refused = call(source, tmp_path / "file" / "kept")
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert call(source).returncode == 2
