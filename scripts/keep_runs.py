@@ -4,12 +4,14 @@
     python src/report.py runs=results/study
 
 The second command makes tables, figures and page of what the first has kept: the plan, and of each
-finished run its configuration, split, history, metrics, log, features and compressed predictions.
+finished run its configuration, split, history, metrics, features and compressed predictions, and of
+its log the command, since the rest names folders of the machine.
 A second call takes over what is new or changed, and removes what is no longer planned.
 """
 
 import shutil
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Collection
 from gzip import GzipFile
 from gzip import open as gzip_open
 from io import BytesIO
@@ -32,15 +34,27 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="folder of reproduce.py, with a plan.json")
     parser.add_argument("target", type=Path, help="folder that is made, or brought up to date")
+    parser.add_argument(
+        "--drop-features",
+        nargs="+",
+        default=(),
+        metavar="DATASET",
+        help="data sets whose training features, by far the largest file of a run, are not kept",
+    )
     arguments = parser.parse_args()
-    files = keep_runs(arguments.source, arguments.target)
+    files = keep_runs(arguments.source, arguments.target, arguments.drop_features)
     count = sum(file.name == "metrics.json" for file in files)
     size = sum(file.stat().st_size for file in files) / 1e6
     print(f"{arguments.target}: {count} {'run' if count == 1 else 'runs'}, {size:.1f} MB")
 
 
-def keep_runs(source: Path, target: Path) -> list[Path]:
+def keep_runs(source: Path, target: Path, drop_features: Collection[str] = ()) -> list[Path]:
     """Make the kept form of a reproduction, or bring it up to date.
+
+    Args:
+        source: folder of reproduce.py.
+        target: folder that is made, or brought up to date.
+        drop_features: names of data sets whose runs' training features are left out.
 
     Returns:
         Its files; not those of a report that lies beside them.
@@ -57,10 +71,10 @@ def keep_runs(source: Path, target: Path) -> list[Path]:
     if not finished:
         raise UserError(f"{source} holds no finished run of its plan; run reproduce.py first.")
     check_target(source, target, plan)
+    datasets = {run.path: read_run(run).dataset for run in finished}
     for run in finished:
-        read_run(run)
-    for run in finished:
-        keep_run(run, target / "runs" / run.path.name)
+        dropped = {run.features.name} if datasets[run.path] in drop_features else set()
+        keep_run(run, target / "runs" / run.path.name, dropped)
     put((source / "plan.json").read_bytes(), target / "plan.json")
     planned = {run.folder for run in plan.runs}
     for folder in (target / "runs").iterdir():
@@ -103,11 +117,15 @@ def is_kept(name: str) -> bool:
     return name in NAMES or name.removeprefix(".").removesuffix(".part") in NAMES
 
 
-def keep_run(run: RunFolder, target: Path) -> None:
+def keep_run(run: RunFolder, target: Path, dropped: Collection[str]) -> None:
     """Write what is new or changed of a finished run, and remove what it no longer has."""
     target.mkdir(parents=True, exist_ok=True)
     kept = RunFolder(target)
-    contents = {kept.path / name: content for name, content in contents_of(run).items()}
+    contents = {
+        kept.path / name: content
+        for name, content in contents_of(run).items()
+        if name not in dropped
+    }
     for file in target.iterdir():
         if file not in contents:
             file.unlink()
@@ -122,9 +140,17 @@ def contents_of(run: RunFolder) -> dict[str, bytes]:
         file: Path = getattr(run, kept)
         if file == run.packed_predictions:
             contents[file.name] = packed(run.stored_predictions)
+        elif file == run.log and file.is_file():
+            contents[file.name] = command_of(file)
         elif file.is_file():
             contents[file.name] = file.read_bytes()
     return contents
+
+
+def command_of(log: Path) -> bytes:
+    """The lines that say which command was given."""
+    lines = log.read_bytes().splitlines(keepends=True)
+    return b"".join(line for line in lines if b"command: " in line)
 
 
 def packed(predictions: Path) -> bytes:

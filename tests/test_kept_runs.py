@@ -65,6 +65,8 @@ def source(tmp_path) -> Path:
             labels=LABELS,
             predicted=guesses,
         )
+        with run.log.open("a") as log:
+            log.write("Results: /home/somebody/runs\n")
         for other in (run.card, run.lock, run.job_lock, run.console, run.checkpoint("best")):
             other.parent.mkdir(exist_ok=True)
             other.write_text("not to be kept")
@@ -103,6 +105,9 @@ def test_what_is_kept_of_finished_runs(keep, source, tmp_path):
     for name, content in kept.items():
         if name.endswith(".gz"):
             assert gzip.decompress(content) == before[name.removesuffix(".gz")]
+        elif name.endswith("train.log"):
+            assert b"command: python" in content
+            assert content + b"Results: /home/somebody/runs\n" == before[name]
         else:
             assert content == before[name]
 
@@ -127,6 +132,14 @@ def test_keeping_twice_gives_the_same_bytes_and_writes_nothing(keep, source, tmp
     assert files_of(second) == kept
     assert all(content[4:8] == bytes(4) for name, content in kept.items() if name.endswith(".gz"))
     assert not any(b"predictions" in content for name, content in kept.items() if ".gz" in name)
+
+
+def test_features_of_a_data_set_can_be_left_out(keep, source, tmp_path):
+    target = tmp_path / "kept"
+    keep(source, target, ["other"])
+    whole = files_of(target)
+    keep(source, target, ["toy"])
+    assert whole.keys() - files_of(target).keys() == {"runs/ldam0/features.npz"}
 
 
 def test_kept_runs_can_be_kept_elsewhere(keep, source, tmp_path):
@@ -250,7 +263,8 @@ def call(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_prints_one_line(source, tmp_path):
-    finished = call(source, tmp_path / "kept")
+    finished = call(source, tmp_path / "kept", "--drop-features", "toy")
+    assert not list(tmp_path.rglob("kept/**/features.npz"))
     assert (finished.returncode, finished.stderr) == (0, "")
     assert finished.stdout == f"{tmp_path / 'kept'}: 3 runs, 0.0 MB\n"
 
