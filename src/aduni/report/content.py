@@ -56,19 +56,7 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
     noted = any(each.note for each in comparisons if each.folds != 1)
     columns += [Column("Note")] if noted else []
     rows = [
-        [
-            PageCell(each.row),
-            PageCell(each.baseline),
-            PageCell(each.table),
-            PageCell(title_of(each.dataset)),
-            PageCell(FIGURES[each.figure].title),
-            PageCell(str(each.folds), float(each.folds)),
-            _signed(each.difference),
-            _signed(each.pooled),
-            PageCell(_interval(each.interval), each.interval[0] if each.interval else None),
-            PageCell("-" if each.p is None else f"{each.p:.3f}", each.p, muted=each.p is None),
-            *([PageCell(each.note, muted=True)] if noted else []),
-        ]
+        [*_compared(each), *([PageCell(each.note, muted=True)] if noted else [])]
         for each in comparisons
     ]
     folds = max(each.folds for each in comparisons)
@@ -87,6 +75,21 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
             f"t-test, not adjusted for the number of comparisons. {power_note(folds)}"
         ),
     )
+
+
+def _compared(each: Comparison) -> list[PageCell]:
+    return [
+        PageCell(each.row),
+        PageCell(each.baseline),
+        PageCell(each.table),
+        PageCell(title_of(each.dataset)),
+        PageCell(FIGURES[each.figure].title),
+        PageCell(str(each.folds), float(each.folds)),
+        _signed(each.difference),
+        _signed(each.pooled),
+        PageCell(_interval(each.interval), each.interval[0] if each.interval else None),
+        PageCell("-" if each.p is None else f"{each.p:.3f}", each.p, muted=each.p is None),
+    ]
 
 
 def batches_table(statistics: Mapping[str, pd.DataFrame]) -> PageTable | None:

@@ -1,0 +1,98 @@
+"""Figures in the documentation are those of the kept runs, which give them again."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+
+from aduni.report.columns import FIGURES
+from aduni.report.fresh import fresh_report
+from aduni.reproduce.settings import read_sources
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDY = ROOT / "results" / "study"
+MARKED = r"<!-- {}: (\w+), (\w+) -->\n(\|.*\n)\|[-:| ]+\n((?:\|.*\n)+)"
+"""A table of a page: which table of the study, which data set, header, rows."""
+TITLES = {figure.title.lower(): figure.name for figure in FIGURES.values()}
+
+
+def cells_of(line: str) -> list[str]:
+    return [cell.strip().strip("*") for cell in line.strip().strip("|").split("|")]
+
+
+def marked(page: str, kind: str) -> list[tuple[str, str, list[str], list[list[str]]]]:
+    """Tables of a page: their name, data set, header and rows."""
+    found = re.findall(MARKED.format(kind), (ROOT / page).read_text())
+    return [
+        (name, dataset, cells_of(header), [cells_of(line) for line in body.splitlines()])
+        for name, dataset, header, body in found
+    ]
+
+
+@pytest.mark.parametrize("quoting", ["README.md", "docs/findings.md"])
+def test_quoted_means_are_the_studys(quoting):
+    frame = pd.read_csv(STUDY / "tables" / "tables.csv", dtype={"block": str, "row": str})
+    frame["label"] = [
+        row if pd.isna(block) else f"{block}, {row}"
+        for block, row in zip(frame["block"], frame["row"], strict=True)
+    ]
+    means = frame.set_index(["table", "dataset", "label", "figure"])
+    quoted = marked(quoting, "means")
+    assert quoted
+    for table, dataset, header, rows in quoted:
+        for label, *values in rows:
+            for name, value in zip(header[1:], values, strict=True):
+                column = "paper_mean" if name.startswith("paper: ") else "mean"
+                figure = TITLES[name.removeprefix("paper: ").lower()]
+                mean = means.loc[(table, dataset, label, figure), column]
+                assert value == ("not run" if pd.isna(mean) else f"{mean:.3f}"), (label, name)
+
+
+def test_quoted_differences_are_the_studys():
+    frame = pd.read_csv(STUDY / "tables" / "comparisons.csv")
+    frame = frame[frame["figure"] == "macro_f1"]
+    pairs = frame.set_index(["table", "dataset", "row", "baseline"])
+    quoted = marked("docs/findings.md", "differences")
+    assert quoted
+    for table, dataset, _, rows in quoted:
+        for row, baseline, difference, interval, *_ in rows:
+            if (table, dataset, row, baseline) not in pairs.index:
+                assert (difference, interval) == ("not run", "-"), (row, baseline)
+                continue
+            held = pairs.loc[(table, dataset, row, baseline)]
+            assert difference == f"{held['pooled']:+.3f}", (row, baseline)
+            assert interval == f"{held['low']:+.3f} to {held['high']:+.3f}", (row, baseline)
+
+
+def test_quoted_figures_of_classes_are_the_studys():
+    frame = pd.read_csv(STUDY / "tables" / "classes.csv")
+    quoted = marked("docs/findings.md", "classes")
+    assert {figure for figure, *_ in quoted} == {"f1", "loss"}
+    for figure, dataset, header, rows in quoted:
+        values = frame[frame["dataset"] == dataset].set_index(["row", "class"])[figure]
+        for row, *cells in rows:
+            assert cells == [f"{values[row, name]:.2f}" for name in header[1:]], row
+
+
+@pytest.mark.slow
+def test_every_table_is_made_again_from_the_kept_predictions(tmp_path):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("report", [f"runs={STUDY}", f"output={tmp_path / 'out'}"])
+    fresh_report(read_sources(config))
+
+    kept = {file.name: file for file in sorted((STUDY / "tables").iterdir())}
+    made = {file.name: file for file in sorted((tmp_path / "out" / "tables").iterdir())}
+    assert kept.keys() == made.keys()
+    for name, file in kept.items():
+        if name.endswith(".csv"):
+            pd.testing.assert_frame_equal(pd.read_csv(file), pd.read_csv(made[name]), rtol=1e-9)
+        else:
+            assert file.read_text() == made[name].read_text()
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_the_kept_runs_are_small():
+    assert sum(file.stat().st_size for file in STUDY.rglob("*") if file.is_file()) < 20e6
+    assert not list(STUDY.rglob("*.ckpt"))
