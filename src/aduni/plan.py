@@ -10,6 +10,9 @@ from aduni.errors import UserError
 from aduni.files import read_json
 from aduni.results import RunFolder
 
+BEYOND = "switches"
+"""The table that the paper does not have."""
+
 State = Literal["done", "running", "failed", "stopped", "missing"]
 """`stopped` has begun and goes on from its last checkpoint at the next call."""
 
@@ -37,6 +40,12 @@ class PlannedRun(BaseModel, extra="forbid", frozen=True):
     overrides: tuple[str, ...]
     first_stage: str | None = None
 
+    @property
+    def turn(self) -> tuple[bool, int, int, str]:
+        """Runs of one turn come before those of a later one; rows beyond the paper come last."""
+        beyond = bool(self.rows) and all(table == BEYOND for table, _ in self.rows)
+        return beyond, self.seed, self.fold, self.dataset
+
 
 class Plan(BaseModel, extra="forbid", frozen=True):
     """All runs of a profile.
@@ -44,7 +53,7 @@ class Plan(BaseModel, extra="forbid", frozen=True):
     Attributes:
         profile: its name.
         folds: planned ones.
-        runs: first stages come before what needs them.
+        runs: turn by turn, see `PlannedRun.turn`; first stages come before what needs them.
     """
 
     profile: str

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
+from aduni.errors import UserError
 from aduni.report.bootstrap import bootstrap, group_draws
 from aduni.report.definitions import Definition, Row
 from aduni.report.runs import read_run
@@ -251,7 +251,7 @@ def test_the_definitions_pairs_are_compared_once(add):
 
 
 def test_a_pair_that_names_no_row_is_refused():
-    with pytest.raises(ValidationError, match="Toy has no row LDM"):
+    with pytest.raises(UserError, match=r"Toy has no row LDM \(did you mean LDAM\?\)"):
         Definition(title="Toy", rows=TOY.rows, pairs=(("LDM", "CE"),))
 
 

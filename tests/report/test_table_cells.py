@@ -102,6 +102,17 @@ def test_a_missing_fold_takes_no_part_in_the_choice(add):
     assert _best(build_table("toy", TOY, [*runs[:3], runs[4]])) == []
 
 
+def test_a_row_of_no_block_competes_in_each(add):
+    rows = [
+        Row(name=name, block=block, overrides=(f"method={name}",))
+        for name, block in (("ce", ""), ("ldam", "a"), ("cicl", "b"), ("paco", "b"))
+    ]
+    hits = {"ce": 7, "ldam": 6, "cicl": 8, "paco": 5}
+    runs = [add(name, right, method=name) for name, right in hits.items()]
+    table = build_table("toy", Definition(title="Toy", rows=tuple(rows)), runs)
+    assert _best(table) == ["b, cicl"]  # a's best is ce, and alone it is none
+
+
 def test_blocks_compete_apart(add):
     rows = [
         Row(name="w/o", block=f"alpha {v}", overrides=(f"alpha.value={v}", f"sampler={s}"))

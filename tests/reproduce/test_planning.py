@@ -40,7 +40,7 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
     ]
     turns = [("aptos", 0, False), ("isic2018", 0, False), ("aptos", 0, True), ("aptos", 1, True)]
     assert list(dict.fromkeys(places)) == turns
-    assert [places.count(turn) for turn in turns] == [9 + 7, 4, 16, 22]
+    assert [places.count(turn) for turn in turns] == [9 + 7, 4, 24, 30]
     rows = {label: run for run in runs for table, label in run.rows if table == "switches"}
     assert ("sampling", "alpha 1 to 0.01, up-sampling") in [
         row
@@ -50,6 +50,28 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
     ]
     assert "protocol=paper" in rows["protocol, AdUni, paper"].overrides
     assert made.runs == tuple(runs)
+    kept = {row for run in runs if "save_features=true" in run.overrides for row in run.rows}
+    assert {label for table, label in kept if table == "methods"} == {"CICL", "PaCo", "AdUni"}
+    names = [run.folder.split("_")[1] for run in runs[:5]]
+    assert names == ["ce", "balms", "ldam", "decouple", "cicl"]
+
+
+def test_a_call_without_a_run_is_refused(plan, refusal):
+    refusal(lambda: plan("tables=[3]"), "profile=smoke", "tables=3", "digits")
+
+
+def test_a_row_overrides_the_profile(plan, monkeypatch):
+    monkeypatch.setattr(splits, "_files", lambda root: [])
+    words = ("profile.switches=[control]", "profile.switch_seeds=[0]", "tables=[3]")
+    _, runs = plan("profile=study", "datasets=[aptos]", *words)
+    lengths = {
+        label: [word for word in run.overrides if word.startswith("epochs=")][-1]
+        for run in runs
+        for table, label in run.rows
+        if table == "switches"
+    }
+    assert lengths["CE"] == "epochs=20"
+    assert lengths["control, CE, 40 epochs"] == "epochs=40"
 
 
 def test_folds_come_one_after_another(plan):

@@ -20,7 +20,7 @@ from aduni.report.tables import Table, title_of
 def figures_table(table: Table) -> PageTable:
     """A table of the paper."""
     blocks = any(row.block for row in table.rows)
-    columns = [Column("Row"), *([Column("Alpha")] if blocks else [])]
+    columns = [Column("Row"), *([Column("Block")] if blocks else [])]
     columns += [
         Column(figure.title, title_of(dataset), numeric=True)
         for dataset in table.datasets
@@ -66,8 +66,8 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
         columns,
         rows,
         note=(
-            "Each row of a table against its first, the pairs that the paper speaks of, and the "
-            "best of each block against its runner-up."
+            "Each row of a table against its first, further pairs that its definition names, and "
+            "the best of each block against its runner-up."
         ),
         footnote=(
             "Difference: mean over folds. Pooled and its interval: all out-of-fold predictions, "

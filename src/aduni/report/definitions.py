@@ -64,7 +64,7 @@ class Definition(BaseModel, extra="forbid", frozen=True):
             and the first.
 
     Raises:
-        ValueError: a pair names no row.
+        UserError: a pair names no row.
     """
 
     title: str
@@ -73,9 +73,13 @@ class Definition(BaseModel, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _pairs_name_rows(self) -> Self:
-        known = {row.label for row in self.rows}
-        for label in {label for pair in self.pairs for label in pair} - known:
-            raise ValueError(f"{self.title} has no row {label}")
+        known = [row.label for row in self.rows]
+        for label in (label for pair in self.pairs for label in pair):
+            if label not in known:
+                raise UserError(
+                    f"{self.title} has no row {label}{did_you_mean(label, known)}, which its pairs "
+                    "name."
+                )
         return self
 
     def only(self, names: Sequence[str]) -> "Definition":

@@ -12,7 +12,7 @@ from scipy.special import stdtr
 
 from aduni.report.bootstrap import bootstrap, pooled_outcomes
 from aduni.report.runs import Run
-from aduni.report.tables import Table, Unit
+from aduni.report.tables import Table, Unit, rivals
 
 Units = dict[Unit, Run]
 
@@ -112,11 +112,12 @@ def corrected_t_test(differences: Sequence[float], ratio: float) -> tuple[float 
 
 def _pairs(table: Table, dataset: str, figure: str) -> Iterator[tuple[str, str]]:
     first, *others = (row.label for row in table.rows)
-    pairs = [(label, first) for label in others] + list(table.pairs)
-    pairs = [pair for pair in pairs if (pair[0], dataset) in table.runs]
+    held = {label for label, name in table.runs if name == dataset}
+    pairs = [(label, first) for label in others if label in held]
+    pairs += [pair for pair in table.pairs if held.issuperset(pair)]
     for block in dict.fromkeys(row.block for row in table.rows):
         ranks = []
-        for row in (row for row in table.rows if row.block == block):
+        for row in rivals(table.rows, block):
             cell = next(c for c in row.cells if (c.dataset, c.figure.name) == (dataset, figure))
             if cell.mean is not None and not cell.lacking:
                 ranks.append((cell.mean, row.label))

@@ -79,6 +79,7 @@ class Table:
         warnings: sentences on runs that stand back; on those that do not compare, see `formats`.
         pairs: labels of rows to compare, see `Definition`.
         runs: behind the cells.
+        planned: folds and seeds that each data set is to have.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Table:
     warnings: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
     runs: Runs = field(repr=False, compare=False)
+    planned: dict[str, set[Unit]] = field(repr=False, compare=False)
 
 
 def build_table(
@@ -125,17 +127,18 @@ def build_table(
             units = chosen.get((row.label, dataset), {})
             state = _state(plan, states or {}, (name, row.label), dataset)
             paper = row.paper.get(dataset, {}).get(figure.name)
-            cells.append(_cell(dataset, figure, units, planned[dataset], paper, state))
+            cells.append(cell_over(dataset, figure, units, planned[dataset], paper, state))
         rows.append(TableRow(row.name, row.block, row.label, tuple(cells)))
     return Table(
         name,
         definition.title,
         datasets=tuple(planned),
         figures=figures,
-        rows=tuple(_with_best(rows)),
+        rows=tuple(with_best(rows)),
         warnings=tuple(warnings),
         pairs=definition.pairs,
         runs=chosen,
+        planned=planned,
     )
 
 
@@ -202,7 +205,7 @@ def _state(plan: Plan | None, states: States, row: tuple[str, str], dataset: str
     return next((text for state, text in words.items() if state in reasons), "not run")
 
 
-def _cell(
+def cell_over(
     dataset: str,
     figure: Figure,
     runs: dict[Unit, Run],
@@ -210,6 +213,7 @@ def _cell(
     paper: PaperFigure | None,
     state: str,
 ) -> Cell:
+    """A row's cell over its runs on a data set; `state` is why there are none."""
     seeds = defaultdict(list)
     for (fold, _), run in sorted(runs.items()):
         value = (run.metrics if figure.name == "train_seconds" else run.test)[figure.name]
@@ -233,10 +237,15 @@ def _cell(
     )
 
 
-def _with_best(rows: list[TableRow]) -> Iterator[TableRow]:
+def rivals(rows: Sequence[TableRow], block: str) -> list[TableRow]:
+    """What competes for the best of a block: its rows, and those that are of no block."""
+    return [row for row in rows if row.block in (block, "")]
+
+
+def with_best(rows: list[TableRow]) -> Iterator[TableRow]:
     """Each block's best means are marked, where at least two are complete."""
     for row in rows:
-        columns = zip(*(r.cells for r in rows if r.block == row.block), strict=True)
+        columns = zip(*(rival.cells for rival in rivals(rows, row.block)), strict=True)
         pairs = zip(row.cells, map(_best, columns), strict=True)
         cells = (replace(c, best=b is not None and _rank(c) == b) for c, b in pairs)
         yield replace(row, cells=tuple(cells))

@@ -17,7 +17,8 @@ PATIENCE = 2  # seconds between two looks at what another process trains
 def train_all(root: Path, plan: Plan, runs: Sequence[PlannedRun], overrides: list[str]) -> None:
     """Train what is not finished; several calls at once share the work.
 
-    A run that needs another's first stage waits for it. What fails is not tried twice in one call.
+    Runs of one turn are placed together, before those of the next. A run that needs another's first
+    stage waits for it. What fails is not tried twice in one call.
 
     Args:
         root: of the reproduction.
@@ -36,7 +37,7 @@ def train_all(root: Path, plan: Plan, runs: Sequence[PlannedRun], overrides: lis
         ready = [
             run for run in open_runs if not run.first_stage or states[run.first_stage] == "done"
         ]
-        mine = [run for run in ready if states[run.id] != "running"]
+        mine = _of_one_turn([run for run in ready if states[run.id] != "running"])
         if mine:
             _launch(root, [run.id for run in mine], overrides)
             tried |= {run.id for run in mine if _has_failed(root, run)}
@@ -44,6 +45,11 @@ def train_all(root: Path, plan: Plan, runs: Sequence[PlannedRun], overrides: lis
             time.sleep(PATIENCE)  # another call trains it
         else:
             return
+
+
+def _of_one_turn(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """Those of the first run's turn."""
+    return [run for run in runs if run.turn == runs[0].turn]
 
 
 def _has_failed(root: Path, run: PlannedRun) -> bool:

@@ -10,6 +10,7 @@ from filelock import FileLock
 from hydra import compose
 from omegaconf import OmegaConf, open_dict
 
+from aduni.errors import UserError
 from aduni.files import write_json
 from aduni.plan import Plan, PlannedRun, read_plan
 from aduni.report.definitions import Row
@@ -19,6 +20,8 @@ from aduni.results import WITHOUT_EFFECT
 
 OF_NO_ACCOUNT = (*WITHOUT_EFFECT, "save_features", "logger", "trainer.accelerator")
 """Keys that may differ between two runs that are the same: no figure depends on them."""
+
+KEEPS_FEATURES = "save_features=true"
 
 
 class _Wanted(NamedTuple):
@@ -37,15 +40,21 @@ def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
     and those only where the reproduction has a folder.
 
     Raises:
-        UserError: a data set is missing, or an override does not fit.
+        UserError: a data set is missing, an override does not fit, or there is no run.
     """
     runs = list(_expand(settings))
     earlier = read_plan(settings.output)
     replaced = {*settings.chosen, *(run.dataset for run in runs)}
     others = [run for run in earlier.runs if run.dataset not in replaced] if earlier else []
-    ordered = sorted((*runs, *others), key=_turn)
+    ordered = sorted((*runs, *others), key=lambda run: run.turn[:3])
     plan = Plan(profile=settings.name, folds=settings.profile.folds, runs=tuple(ordered))
     wanted = [run for run in runs if {table for table, _ in run.rows} & settings.wanted]
+    if not wanted:
+        tables, names = (", ".join(map(str, held)) for held in (settings.tables, settings.chosen))
+        raise UserError(
+            f"profile={settings.name} has no run of tables={tables} on {names}; choose other "
+            "tables, data sets or profile."
+        )
     stages = {run.first_stage for run in wanted}
     chosen = {run.id for run in wanted} | stages
     return plan, [run for run in plan.runs if run.id in chosen]
@@ -65,19 +74,14 @@ def _expand(settings: Reproduction) -> Iterator[PlannedRun]:
         for wanted in _wanted(settings, dataset):
             for run in _runs(settings, dataset, wanted, hashes):
                 known = runs.get(run.id, run)
+                keeps = {KEEPS_FEATURES} & {*run.overrides} - {*known.overrides}
                 runs[run.id] = known.model_copy(
                     update={
                         "rows": tuple(dict.fromkeys((*known.rows, *run.rows))),
-                        "overrides": max(known.overrides, run.overrides, key=len),
+                        "overrides": (*known.overrides, *keeps),
                     }
                 )
         yield from runs.values()
-
-
-def _turn(run: PlannedRun) -> tuple[bool, int, int, bool]:
-    """Table 3 comes last, every row of a seed and fold before the next, first stages first."""
-    beyond = bool(run.rows) and all(table == "switches" for table, _ in run.rows)
-    return beyond, run.seed, run.fold, run.first_stage is not None
 
 
 def _wanted(settings: Reproduction, dataset: str) -> Iterator[_Wanted]:
@@ -119,7 +123,7 @@ def _runs(
                 overrides=(
                     *overrides,
                     *(f"{key}={value}" for key, value in place.items()),
-                    *(["save_features=true"] if keeps else []),
+                    *([KEEPS_FEATURES] if keeps else []),
                 ),
                 first_stage=before,
             )
@@ -128,7 +132,8 @@ def _runs(
 def _overrides(settings: Reproduction, dataset: str, row: Row) -> tuple[str, ...]:
     profile = settings.profile
     further = profile.dataset_overrides.get(dataset, ())
-    return (f"dataset={dataset}", *row.overrides, *profile.overrides, *further, *settings.data)
+    # The last word is the row's: what it changes is no matter of the profile.
+    return (f"dataset={dataset}", *profile.overrides, *further, *row.overrides, *settings.data)
 
 
 @cache
