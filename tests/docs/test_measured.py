@@ -13,7 +13,7 @@ from aduni.reproduce.settings import read_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = ROOT / "results" / "study"
-MARKED = r"<!-- {}: (\w+), (\w+) -->\n(\|.*\n)\|[-:| ]+\n((?:\|.*\n)+)"
+MARKED = r"<!-- {}: ([\w-]+), (\w+) -->\n(\|.*\n)\|[-:| ]+\n((?:\|.*\n)+)"
 """A table of a page: which table of the study, which data set, header, rows."""
 TITLES = {figure.title.lower(): figure.name for figure in FIGURES.values()}
 
@@ -53,23 +53,39 @@ def test_quoted_means_are_the_studys(quoting):
 def test_quoted_differences_are_the_studys():
     frame = pd.read_csv(STUDY / "tables" / "comparisons.csv")
     frame = frame[frame["figure"] == "macro_f1"]
-    pairs = frame.set_index(["table", "dataset", "row", "baseline"])
+    pairs = frame.drop_duplicates().set_index(["table", "dataset", "row", "baseline"])
     quoted = marked("docs/findings.md", "differences")
     assert quoted
     for table, dataset, _, rows in quoted:
-        for row, baseline, difference, interval, *_ in rows:
-            if (table, dataset, row, baseline) not in pairs.index:
-                assert (difference, interval) == ("not run", "-"), (row, baseline)
-                continue
-            held = pairs.loc[(table, dataset, row, baseline)]
-            assert difference == f"{held['pooled']:+.3f}", (row, baseline)
-            assert interval == f"{held['low']:+.3f} to {held['high']:+.3f}", (row, baseline)
+        for row, baseline, *texts, claim, verdict in rows:
+            found = [
+                written(pairs, (name, dataset, row, baseline)) for name in (table, moved(table))
+            ]
+            assert texts == [text for texts, _ in found for text in texts], (row, baseline)
+            signs = {sign for _, sign in found}
+            # One that is called confirmed is on the claim's side in both, apart from 0.
+            expected = {"ahead": {1}, "helps": {1}, "hurts": {-1}}
+            sides = expected[claim.split()[0]]
+            assert verdict.startswith("confirmed") == (signs == sides), (row, baseline, signs)
+
+
+def moved(table: str) -> str:
+    return f"{table}-moved"
+
+
+def written(pairs: pd.DataFrame, key: tuple[str, ...]) -> tuple[list[str], int]:
+    """Difference and interval in words; on which side of 0 the interval is, 0 for neither."""
+    if key not in pairs.index or pd.isna(pairs.loc[key, "pooled"]):
+        return ["not run", "-"], 0
+    held = pairs.loc[key]
+    words = [f"{held['pooled']:+.3f}", f"{held['low']:+.3f} to {held['high']:+.3f}"]
+    return words, int(held["low"] > 0) - int(held["high"] < 0)
 
 
 def test_quoted_figures_of_classes_are_the_studys():
     frame = pd.read_csv(STUDY / "tables" / "classes.csv")
     quoted = marked("docs/findings.md", "classes")
-    assert {figure for figure, *_ in quoted} == {"f1", "loss"}
+    assert {figure for figure, *_ in quoted} == {"f1", "loss"}  # the columns of classes.csv
     for figure, dataset, header, rows in quoted:
         values = frame[frame["dataset"] == dataset].set_index(["row", "class"])[figure]
         for row, *cells in rows:

@@ -1,6 +1,6 @@
 """The whole report from a folder of runs: tables, figures, page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from aduni.report.comparability import warnings_about
 from aduni.report.definitions import Definition
 from aduni.report.figures.all import draw
 from aduni.report.formats import csv_frame, latex, markdown
+from aduni.report.moved import moved_frame, moved_table
 from aduni.report.page import FigureGroup, Page, PageFigure, render
 from aduni.report.runs import Problem, Run, read_runs
 from aduni.report.sources import Sources, States, states_of
@@ -57,13 +58,19 @@ def build_report(sources: Sources, stamp: str) -> Path:
         )
         for name, definition in sources.definitions.items()
     }
-    tables = {name: table for name, table in tables.items() if table.rows or name == "methods"}
+    tables = _with_moved(t for t in tables.values() if t.rows or t.name == "methods")
     with replaced_files(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
         made = _Report(sources, plan, states, runs, problems, tables, others, folder)
         (folder / "index.html").write_text(render(made.page()), encoding="utf-8")
         (folder / ".report.sha256").write_text(stamp)
     return sources.output / "index.html"
+
+
+def _with_moved(tables: Iterable[Table]) -> dict[str, Table]:
+    """Each table and the one of its moved decisions, by name."""
+    pairs = ((table, moved_table(table)) for table in tables)
+    return {table.name: table for pair in pairs for table in pair}
 
 
 def _planned_folders(root: Path, plan: Plan | None) -> set[Path]:
@@ -98,7 +105,11 @@ class _Report:
         comparisons = [found for table in self.tables.values() for found in compare(table)]
         batches = self._batches(methods)
         classes = class_frame(methods)
-        frames = {"comparisons": comparison_frame(comparisons), "classes": classes}
+        frames = {
+            "comparisons": comparison_frame(comparisons),
+            "classes": classes,
+            "moved": moved_frame(methods),
+        }
         if batches:
             named = [frame.assign(dataset=name) for name, frame in batches.items()]
             frames["batches"] = pd.concat(named)

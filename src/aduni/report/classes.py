@@ -18,8 +18,8 @@ from aduni.report.tables import Table, title_of
 
 Floats = NDArray[np.float64]
 
-COMPARED = ("f1_difference", "low", "high")
-COLUMNS = ("dataset", "row", "class", "images", "f1", *COMPARED, "loss")
+DIFFERENCE = ("f1_difference", "low", "high")
+COLUMNS = ("dataset", "row", "class", "images", "f1", *DIFFERENCE, "loss")
 
 
 def class_frame(table: Table) -> pd.DataFrame:
@@ -29,12 +29,13 @@ def class_frame(table: Table) -> pd.DataFrame:
         dataset, row (label) and class; images: distinct test images of the class; f1: of
         confusion counts pooled over folds, the mean over a fold's seeds; f1_difference: to the
         table's first row, over the runs of both on the same test images; low, high: its 95 %
-        bootstrap interval; loss: mean -log p_y in nats over the class's test images. NaN where
+        bootstrap interval; loss: mean -log p_y in nats over the class's test
+        images, p at least 1e-12. NaN where
         there is none: of the first row's difference, without runs in common, and of a class
         without test images.
     """
     lines = [line for dataset in table.datasets for line in _lines(table, dataset)]
-    numbers = dict.fromkeys(("f1", *COMPARED, "loss"), np.float64)
+    numbers = dict.fromkeys(("f1", *DIFFERENCE, "loss"), np.float64)
     return pd.DataFrame(lines, columns=COLUMNS).astype({"images": np.int64, **numbers})
 
 
@@ -53,7 +54,7 @@ def _lines(table: Table, dataset: str) -> Iterator[dict[str, object]]:
         baseline = {} if label == first else rows.get(first, {})
         figures = np.vstack([_f1(units), _differences(units, baseline), _losses(units, order)])
         for name, images, values in zip(order, _images(units, order), figures.T, strict=True):
-            named = dict(zip(("f1", *COMPARED, "loss"), values.tolist(), strict=True))
+            named = dict(zip(("f1", *DIFFERENCE, "loss"), values.tolist(), strict=True))
             yield {"dataset": dataset, "row": label, "class": name, "images": images, **named}
 
 

@@ -41,7 +41,9 @@ def figures_table(table: Table) -> PageTable:
                 )
             )
         rows.append(cells)
-    return PageTable(table.name, table.title, columns, rows, footnote=footnote(table))
+    return PageTable(
+        table.name, table.title, columns, rows, note=table.note, footnote=footnote(table)
+    )
 
 
 def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:

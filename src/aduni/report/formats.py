@@ -63,7 +63,8 @@ def markdown(table: Table) -> str:
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     warnings = "".join(f"\n- Warning: {warning}" for warning in warnings_about([table]))
     end = f"{warnings}\n" if warnings else ""
-    return f"**{table.title}**\n\n{text}\n\n{footnote(table)}\n{end}"
+    note = f"{table.note}\n\n" if table.note else ""
+    return f"**{table.title}**\n\n{note}{text}\n\n{footnote(table)}\n{end}"
 
 
 def latex(table: Table) -> str:

@@ -8,7 +8,8 @@ from statistics import fmean, stdev
 
 from aduni.plan import Plan
 from aduni.report.columns import ALWAYS, FIGURES, Figure, check_columns
-from aduni.report.definitions import Definition, PaperFigure, Row
+from aduni.report.definitions import Definition, PaperFigure
+from aduni.report.members import members
 from aduni.report.runs import Run
 from aduni.report.sources import States
 
@@ -80,6 +81,7 @@ class Table:
         pairs: labels of rows to compare, see `Definition`.
         runs: behind the cells.
         planned: folds and seeds that each data set is to have.
+        note: sentences above the table, or nothing.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Table:
     pairs: tuple[tuple[str, str], ...]
     runs: Runs = field(repr=False, compare=False)
     planned: dict[str, set[Unit]] = field(repr=False, compare=False)
+    note: str = ""
 
 
 def build_table(
@@ -117,7 +120,7 @@ def build_table(
     """
     check_columns(columns)
     figures = tuple(FIGURES[column] for column in dict.fromkeys((*ALWAYS, *columns)))
-    found = _members(name, definition, runs, plan)
+    found = members(name, definition, runs, plan)
     planned = _planned(name, found, plan)
     chosen, warnings = _newest(found, planned)
     rows = []
@@ -145,19 +148,6 @@ def build_table(
 def title_of(dataset: str) -> str:
     """How a data set is called in print."""
     return TITLES.get(dataset, dataset)
-
-
-def _members(
-    name: str, definition: Definition, runs: Sequence[Run], plan: Plan | None
-) -> list[tuple[str, Run]]:
-    """Rows with their runs, which the plan names, or which have the row's values."""
-    planned = {run.folder: run.rows for run in plan.runs} if plan else {}
-
-    def belongs(row: Row, run: Run) -> bool:
-        rows = planned.get(run.folder.path.name)
-        return row.holds(run.config) if rows is None else (name, row.label) in rows
-
-    return [(row.label, run) for row in definition.rows for run in runs if belongs(row, run)]
 
 
 def _planned(name: str, found: list[tuple[str, Run]], plan: Plan | None) -> dict[str, set[Unit]]:
