@@ -65,7 +65,7 @@ def test_quoted_differences_are_the_studys():
             signs = {sign for _, sign in found}
             # One that is called confirmed is on the claim's side in both, apart from 0.
             expected = {"ahead": {1}, "helps": {1}, "hurts": {-1}}
-            sides = expected[claim.split()[0]]
+            sides = expected[re.split(r"\W", claim)[0]]
             assert verdict.startswith("confirmed") == (signs == sides), (row, baseline, signs)
 
 
