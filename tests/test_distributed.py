@@ -28,6 +28,7 @@ from aduni.methods.cicl import CICL
 from aduni.methods.ldam import LDAM
 from aduni.methods.paco import PaCo
 from aduni.methods.softmax import Softmax
+from tiny_encoder import TinyEncoder
 
 SHARES = {"equal": [4, 4], "unequal": [4, 3]}
 LABELS = [0, 1, 0, 2, 0, 1, 1, 0]  # positives on both processes; class 2 is on the first alone
@@ -38,20 +39,6 @@ REMEMBERED = {  # what changes by itself: no gradient brings the processes toget
     "balms": ["meta_sampler.weights"],
 }
 STEPS = 3
-
-
-class TinyEncoder(nn.Module):
-    """A linear layer on the pixels: without batch norm, which is per process by design."""
-
-    features = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(12, self.features)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.linear(images.flatten(1).to(self.linear.weight) / 255)
-        return features
 
 
 def stage_of(method: Method) -> Stage:

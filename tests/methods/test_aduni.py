@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aduni import schedules
 from aduni.batch import Batch
 from aduni.methods.aduni import AdUni
 from aduni.methods.base import Task
 from aduni.schedules import Weights
+from tiny_encoder import TinyEncoder
 
 COUNTS = [6, 3, 1]
 SAMPLED = [[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]]
@@ -20,18 +21,6 @@ PRIORS = {
     "none": [[1.0, 1.0, 1.0]] * 2,
 }
 LABELS = [0, 1, 0, 2]
-
-
-class TinyEncoder(nn.Module):
-    features = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(12, self.features)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.linear(images.flatten(1) / 255.0)
-        return features
 
 
 def make_method(alpha: Any = schedules.constant, **options: Any) -> AdUni:

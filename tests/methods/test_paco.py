@@ -15,24 +15,13 @@ from aduni.methods.aduni import AdUni
 from aduni.methods.base import Task
 from aduni.methods.paco import PaCo
 from aduni.schedules import Weights
+from tiny_encoder import TinyEncoder
 
 COUNTS = torch.tensor([5.0, 2.0, 1.0])
 PRIOR = [0.625, 0.25, 0.125]
 LABELS = [0, 1, 0, 2, 0]
 SIZES = {"hidden": 5, "embedding": 4, "dropout": 0.0}
 LEARNING = ("encoder", "projector", "classifier")
-
-
-class TinyEncoder(nn.Module):
-    features = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(12, self.features)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.linear(images.flatten(1).to(self.linear.weight) / 255)
-        return features
 
 
 def make_method(alpha: Any = schedules.constant, *, kind: Any = PaCo, **options: Any) -> Any:

@@ -6,28 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from aduni.batch import Batch
 from aduni.methods.aduni import AdUni
 from aduni.methods.base import Task
 from aduni.methods.paco import PaCo
 from aduni.schedules import constant
+from tiny_encoder import TinyEncoder
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "training_health.py"
 LABELS = [0, 1, 0, 2]
-
-
-class TinyEncoder(nn.Module):
-    features = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(12, self.features)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.linear(images.flatten(1) / 255.0)
-        return features
 
 
 @pytest.fixture(scope="module")

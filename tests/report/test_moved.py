@@ -318,7 +318,7 @@ def test_moved_rows_are_compared_like_others(table):
 
 
 def test_the_frame_has_a_line_a_run(table):
-    frame = moved_frame(table)
+    frame = moved_frame(table, moved_table(table))
     assert list(frame.columns) == [
         *("dataset", "row", "fold", "seed", "tau", "macro_f1", "moved_macro_f1")
     ]
@@ -340,6 +340,6 @@ def test_the_frame_has_a_line_a_run(table):
 
 def test_a_table_without_runs():
     empty = build_table("methods", TOY, [])
-    assert moved_frame(empty).empty
-    assert moved_frame(empty).dtypes["tau"] == np.float64
+    assert moved_frame(empty, moved_table(empty)).empty
+    assert moved_frame(empty, moved_table(empty)).dtypes["tau"] == np.float64
     assert moved_table(empty).runs == {}

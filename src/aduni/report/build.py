@@ -108,7 +108,7 @@ class _Report:
         frames = {
             "comparisons": comparison_frame(comparisons),
             "classes": classes,
-            "moved": moved_frame(methods),
+            "moved": moved_frame(methods, self.tables[f"{methods.name}-moved"]),
         }
         if batches:
             named = [frame.assign(dataset=name) for name, frame in batches.items()]

@@ -87,8 +87,12 @@ def moved_table(table: Table) -> Table:
     )
 
 
-def moved_frame(table: Table) -> pd.DataFrame:
+def moved_frame(table: Table, after: Table) -> pd.DataFrame:
     """One line a run, in the order of data sets, rows, folds and seeds.
+
+    Args:
+        table: as it was.
+        after: its `moved_table`.
 
     Returns:
         dataset, row (label), fold, seed; tau; macro_f1 of the test part as it was, and
@@ -96,12 +100,11 @@ def moved_frame(table: Table) -> pd.DataFrame:
     """
     numbers = dict.fromkeys(("tau", "macro_f1", "moved_macro_f1"), np.float64)
     columns = ("dataset", "row", "fold", "seed", *numbers)
-    frame = pd.DataFrame(list(_lines(table)), columns=columns)
+    frame = pd.DataFrame(list(_lines(table, after.runs)), columns=columns)
     return frame.astype({"fold": np.int64, "seed": np.int64, **numbers})
 
 
-def _lines(table: Table) -> Iterator[tuple[object, ...]]:
-    runs = _moved_runs(table)
+def _lines(table: Table, runs: Runs) -> Iterator[tuple[object, ...]]:
     for dataset in table.datasets:
         for row in table.rows:
             place = (row.label, dataset)
