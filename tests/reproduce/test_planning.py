@@ -15,6 +15,10 @@ def _by_row(runs):
     return {(label, run.fold): run for run in runs for _, label in run.rows}
 
 
+def _last(run, key):
+    return [word for word in run.overrides if word.startswith(f"{key}=")][-1:]
+
+
 def test_smoke_has_every_row_of_both_tables_on_two_folds(plan, out):
     made, runs = plan()
     assert len(runs) == (9 + 7) * 2  # AdUni stands in both tables
@@ -40,14 +44,15 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
     ]
     turns = [("aptos", 0, False), ("isic2018", 0, False), ("aptos", 0, True), ("aptos", 1, True)]
     assert list(dict.fromkeys(places)) == turns
-    assert [places.count(turn) for turn in turns] == [9 + 7, 4, 24, 30]
+    assert [places.count(turn) for turn in turns] == [9 + 7, 4, 30, 31]
     rows = {label: run for run in runs for table, label in run.rows if table == "switches"}
-    assert ("sampling", "alpha 1 to 0.01, up-sampling") in [
-        row
-        for run in runs
-        for row in run.rows
-        if ("switches", "logit adjustment, dataset, up-sampling") in run.rows
-    ]
+    # In fp32 the default is the run of the other tables, for the one seed that they have.
+    adunis = [run for run in runs if ("switches", "precision, fp32") in run.rows]
+    assert ("methods", "AdUni") in adunis[0].rows
+    assert len(adunis[1].rows) == 1
+    halves = [run for run in runs if _last(run, "precision") == ["precision=bf16-mixed"]]
+    assert len(halves) == 30 + 30
+    assert {table for run in halves for table, _ in run.rows} == {"switches"}
     assert "protocol=paper" in rows["protocol, AdUni, paper"].overrides
     assert made.runs == tuple(runs)
     kept = {row for run in runs if "save_features=true" in run.overrides for row in run.rows}
@@ -65,13 +70,13 @@ def test_a_row_overrides_the_profile(plan, monkeypatch):
     words = ("profile.switches=[control]", "profile.switch_seeds=[0]", "tables=[3]")
     _, runs = plan("profile=study", "datasets=[aptos]", *words)
     lengths = {
-        label: [word for word in run.overrides if word.startswith("epochs=")][-1]
+        label: _last(run, "epochs")
         for run in runs
         for table, label in run.rows
         if table == "switches"
     }
-    assert lengths["CE"] == "epochs=20"
-    assert lengths["control, CE, 40 epochs"] == "epochs=40"
+    assert lengths["CE"] == ["epochs=20"]
+    assert lengths["control, CE, 40 epochs"] == ["epochs=40"]
 
 
 def test_folds_come_one_after_another(plan):

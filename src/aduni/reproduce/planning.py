@@ -12,7 +12,7 @@ from omegaconf import OmegaConf, open_dict
 
 from aduni.errors import UserError
 from aduni.files import write_json
-from aduni.plan import Plan, PlannedRun, read_plan
+from aduni.plan import BEYOND, Plan, PlannedRun, read_plan
 from aduni.report.definitions import Row
 from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.splits import SplitHashes
@@ -31,6 +31,7 @@ class _Wanted(NamedTuple):
     row: Row
     first: Row | None
     seeds: tuple[int, ...]
+    overrides: tuple[str, ...]
 
 
 def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
@@ -88,22 +89,28 @@ def _wanted(settings: Reproduction, dataset: str) -> Iterator[_Wanted]:
     profile = settings.profile
     methods = {row.name: row for row in settings.methods.rows}
     for table, definition in settings.planned(dataset).items():
-        seeds = profile.switch_seeds if table == "switches" else profile.seeds
+        beyond = table == BEYOND
+        seeds = profile.switch_seeds if beyond else profile.seeds
+        overrides = profile.switch_overrides if beyond else ()
         for row in definition.rows:
             first = methods[row.after] if row.after else None
             if first:
-                yield _Wanted((), first, None, seeds)
-            yield _Wanted(((table, row.label),), row, first, seeds)
+                yield _Wanted((), first, None, seeds, overrides)
+            yield _Wanted(((table, row.label),), row, first, seeds, overrides)
 
 
 def _runs(
     settings: Reproduction, dataset: str, wanted: _Wanted, hashes: SplitHashes
 ) -> Iterator[PlannedRun]:
     profile = settings.profile
-    overrides = _overrides(settings, dataset, wanted.row)
+    overrides = _overrides(settings, dataset, wanted.overrides, wanted.row)
     config = _composed(overrides)
     title = config["names"]["dataset"]
-    first = _composed(_overrides(settings, dataset, wanted.first)) if wanted.first else None
+    first = (
+        _composed(_overrides(settings, dataset, wanted.overrides, wanted.first))
+        if wanted.first
+        else None
+    )
     for seed in wanted.seeds:
         for fold in profile.folds:
             place = {"fold": fold, "seed": seed}
@@ -129,11 +136,13 @@ def _runs(
             )
 
 
-def _overrides(settings: Reproduction, dataset: str, row: Row) -> tuple[str, ...]:
+def _overrides(
+    settings: Reproduction, dataset: str, of_table: tuple[str, ...], row: Row
+) -> tuple[str, ...]:
     profile = settings.profile
-    further = profile.dataset_overrides.get(dataset, ())
+    general = (*profile.overrides, *profile.dataset_overrides.get(dataset, ()), *of_table)
     # The last word is the row's: what it changes is no matter of the profile.
-    return (f"dataset={dataset}", *profile.overrides, *further, *row.overrides, *settings.data)
+    return (f"dataset={dataset}", *general, *row.overrides, *settings.data)
 
 
 @cache

@@ -31,6 +31,7 @@ class Profile(BaseModel, extra="forbid", frozen=True):
         seeds: of the trainings of tables 1 and 2.
         switches: blocks of table 3; its rows without a block come with any of them.
         switch_seeds: of the trainings of table 3.
+        switch_overrides: of train.py, for every run of table 3.
         only_rows: by data set that is to have no more, rows of table 1.
         features: rows of table 1 whose run of the first fold and seed keeps training features.
         overrides: of train.py, for every run.
@@ -45,6 +46,7 @@ class Profile(BaseModel, extra="forbid", frozen=True):
     seeds: Annotated[tuple[NonNegativeInt, ...], SOME]
     switches: tuple[str, ...]
     switch_seeds: Annotated[tuple[NonNegativeInt, ...], SOME]
+    switch_overrides: tuple[str, ...]
     only_rows: dict[str, tuple[str, ...]]
     features: tuple[str, ...]
     overrides: tuple[str, ...]
