@@ -3,12 +3,14 @@
     python scripts/keep_runs.py outputs/reproduce/study results/study
     python src/report.py runs=results/study
 
-The second command makes tables, figures and page of what the first has kept: the plan, and of each
-finished run its configuration, split, history, metrics, features and compressed predictions, and of
-its log the command, since the rest names folders of the machine.
+The second command makes tables, figures and page of what the first has kept: the plan, each split
+once for all runs that have it, and of each finished run its configuration, history, metrics,
+features and compressed predictions, and of its log the command, since the rest names folders of the
+machine.
 A second call takes over what is new or changed, and removes what is no longer planned.
 """
 
+import re
 import shutil
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Collection
@@ -19,14 +21,15 @@ from pathlib import Path
 
 from aduni.command import run_command
 from aduni.errors import UserError
-from aduni.files import written_whole
+from aduni.files import read_json, written_whole
 from aduni.plan import Plan, damage_of, read_plan
 from aduni.report.runs import read_run
 from aduni.results import RunFolder
 
 # Metrics come last: with them a run counts as finished.
-KEPT = ("config", "split", "history", "log", "features", "packed_predictions", "metrics")
+KEPT = ("config", "history", "log", "features", "packed_predictions", "metrics")
 NAMES = frozenset(getattr(RunFolder(Path()), kept).name for kept in KEPT)
+SPLIT = re.compile(r"[0-9a-f]{16}\.csv")
 
 
 def main() -> None:
@@ -71,16 +74,46 @@ def keep_runs(source: Path, target: Path, drop_features: Collection[str] = ()) -
     if not finished:
         raise UserError(f"{source} holds no finished run of its plan; run reproduce.py first.")
     check_target(source, target, plan)
-    datasets = {run.path: read_run(run).dataset for run in finished}
-    for run in finished:
-        dropped = {run.features.name} if datasets[run.path] in drop_features else set()
+    metrics = {run: read_run(run).metrics for run in finished}
+    splits = shared_splits({run: read["split_hash"] for run, read in metrics.items()})
+    (target / "splits").mkdir(parents=True, exist_ok=True)
+    for name, content in splits.items():
+        put(content, target / "splits" / name)
+    for run, read in metrics.items():
+        dropped = {run.features.name} if read["dataset"] in drop_features else set()
         keep_run(run, target / "runs" / run.path.name, dropped)
     put((source / "plan.json").read_bytes(), target / "plan.json")
-    planned = {run.folder for run in plan.runs}
+    remove_the_rest(target, {run.folder for run in plan.runs})
+    return [target / "plan.json", *target.glob("splits/*"), *target.glob("runs/*/*")]
+
+
+def shared_splits(hashes: dict[RunFolder, str]) -> dict[str, bytes]:
+    """Each split once, by the name of its file.
+
+    Raises:
+        UserError: two runs have the same parts, which the hash is of, but other groups.
+    """
+    splits: dict[str, tuple[RunFolder, bytes]] = {}
+    for run, name in hashes.items():
+        content = run.stored_split(name).read_bytes()
+        first, same = splits.setdefault(f"{name}.csv", (run, content))
+        if content != same:
+            raise UserError(
+                f"{run.path} groups images in another way than {first.path}; remove one of the two "
+                "runs, and train it again."
+            )
+    return {name: content for name, (_, content) in splits.items()}
+
+
+def remove_the_rest(target: Path, planned: Collection[str]) -> None:
+    """Remove runs that are no longer planned, and splits that no kept run has."""
     for folder in (target / "runs").iterdir():
         if folder.name not in planned:
             shutil.rmtree(folder)
-    return [target / "plan.json", *(target / "runs").glob("*/*")]
+    used = {read_json(file)["split_hash"] for file in target.glob("runs/*/metrics.json")}
+    for file in (target / "splits").iterdir():
+        if file.stem not in used:
+            file.unlink()
 
 
 def finished_runs(source: Path, plan: Plan) -> list[RunFolder]:
@@ -105,16 +138,17 @@ def check_target(source: Path, target: Path, plan: Plan) -> None:
             f"{target} keeps the profile {earlier.profile}, {source} holds {plan.profile}; give "
             "another folder to keep the runs in."
         )
-    for path in (target / "runs").rglob("*"):
-        depth = len(path.relative_to(target / "runs").parts)
-        own = path.is_dir() if depth == 1 else path.is_file() and is_kept(path.name)
+    runs, splits = target / "runs", target / "splits"
+    for path in (*runs.rglob("*"), *splits.rglob("*")):
+        own = path.is_dir() if path.parent == runs else path.is_file() and is_kept(path)
         if path.is_symlink() or not own:
             raise UserError(f"{path} is nothing that was kept; remove it, or give another folder.")
 
 
-def is_kept(name: str) -> bool:
-    """Whether a file of this name is one of a kept run, or was begun by a call that was killed."""
-    return name in NAMES or name.removeprefix(".").removesuffix(".part") in NAMES
+def is_kept(path: Path) -> bool:
+    """Whether a file is one that this script writes, or was begun by a call that was killed."""
+    name = path.name.removeprefix(".").removesuffix(".part")
+    return bool(SPLIT.fullmatch(name)) if path.parent.name == "splits" else name in NAMES
 
 
 def keep_run(run: RunFolder, target: Path, dropped: Collection[str]) -> None:

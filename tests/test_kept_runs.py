@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aduni.errors import UserError
 from aduni.plan import Plan, PlannedRun
 from aduni.report.definitions import Definition, Row
 from aduni.report.fresh import fresh_report
-from aduni.report.runs import read_runs
+from aduni.report.runs import read_run, read_runs
 from aduni.report.sources import Sources
 from aduni.results import RunFolder
 from hand_made import make_run
@@ -22,7 +23,7 @@ from hand_made import make_run
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "keep_runs.py"
 ROWS = tuple(Row(name=name, overrides=(f"method={name}",)) for name in ("ce", "ldam"))
 LABELS, PREDICTED = [0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2]
-KEPT = {"config.yaml", "split.csv", "history.csv", "train.log", "metrics.json"}
+KEPT = {"config.yaml", "history.csv", "train.log", "metrics.json"}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,10 @@ def run_of(root: Path, name: str) -> RunFolder:
     return RunFolder(root / "runs" / name)
 
 
+def hash_of(root: Path, name: str) -> str:
+    return json.loads(run_of(root, name).metrics.read_text())["split_hash"]
+
+
 def files_of(root: Path) -> dict[str, bytes]:
     paths = (path for path in root.rglob("*") if path.is_file())
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
@@ -96,10 +101,13 @@ def tables_of(root: Path) -> dict[str, bytes]:
 def test_what_is_kept_of_finished_runs(keep, source, tmp_path):
     target = tmp_path / "kept" / "here"
     files = keep(source, target)
+    splits = {f"splits/{hash_of(source, 'ce0')}.csv": ("ce0", "ldam0")}
+    splits[f"splits/{hash_of(source, 'ce1')}.csv"] = ("ce1",)
     expected = {f"runs/{run}/{file}" for run in ("ce0", "ce1", "ldam0") for file in KEPT}
     expected |= {f"runs/{run}/predictions.csv.gz" for run in ("ce0", "ce1", "ldam0")}
     kept = files_of(target)
-    assert kept.keys() == {*expected, "plan.json", "runs/ldam0/features.npz"}
+    expected |= {"plan.json", "runs/ldam0/features.npz", *splits}
+    assert kept.keys() == expected
     assert {file.relative_to(target).as_posix() for file in files} == kept.keys()
     before = files_of(source)
     for name, content in kept.items():
@@ -108,6 +116,8 @@ def test_what_is_kept_of_finished_runs(keep, source, tmp_path):
         elif name.endswith("train.log"):
             assert b"command: python" in content
             assert content + b"Results: /home/somebody/runs\n" == before[name]
+        elif name.startswith("splits"):
+            assert {content} == {before[f"runs/{run}/split.csv"] for run in splits[name]}
         else:
             assert content == before[name]
 
@@ -216,6 +226,37 @@ def test_a_damaged_run_stops_all_before_anything_is_written(keep, source, tmp_pa
     metrics.write_text(json.dumps({**content, "fold": 1}))
     refusal(lambda: keep(source, target), metrics, "fold = 1")
     assert files_of(target) == before
+
+
+def test_a_split_is_kept_as_long_as_a_run_has_it(keep, source, tmp_path):
+    target = tmp_path / "kept"
+    keep(source, target)
+    assert len(list((target / "splits").iterdir())) == 2
+    write_plan(source, ["ldam0"])
+    keep(source, target)
+    (split,) = (target / "splits").iterdir()
+    assert split.read_bytes() == run_of(source, "ldam0").split.read_bytes()
+
+
+def test_a_shared_split_that_changed_is_refused_by_every_run_that_has_it(keep, source, tmp_path):
+    target = tmp_path / "kept"
+    keep(source, target)
+    tables_of(target)
+    split = target / "splits" / f"{hash_of(source, 'ce0')}.csv"
+    split.write_text(split.read_text().replace(",train", ",unused", 1))
+    tables_of(target)
+    page = (target / "index.html").read_text()
+    assert page.count(f"{split.name} gives") == 2
+    split.unlink()
+    with pytest.raises(UserError, match=r"split\.csv is missing"):
+        read_run(run_of(target, "ce0"))
+
+
+def test_equal_parts_in_other_groups_are_not_kept_as_one_split(keep, source, tmp_path, refusal):
+    split = run_of(source, "ldam0").split
+    split.write_text(split.read_text().replace(",100001,train", ",100000,train"))
+    refusal(lambda: keep(source, tmp_path / "kept"), run_of(source, "ldam0").path, "groups images")
+    assert not (tmp_path / "kept").exists()
 
 
 @pytest.mark.parametrize("name", ["best.ckpt", "checkpoints/best.ckpt", "predictions.csv", ".lock"])

@@ -38,6 +38,11 @@ class RunFolder:
         """Part of every image."""
         return self.path / "split.csv"
 
+    def stored_split(self, split_hash: str) -> Path:
+        """The run's own split.csv, or in kept results the one that stands once for many runs."""
+        shared = self.path.parent.parent / "splits" / f"{split_hash}.csv"
+        return shared if shared.exists() and not self.split.exists() else self.split
+
     @property
     def history(self) -> Path:
         """A row an epoch."""

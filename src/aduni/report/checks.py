@@ -73,7 +73,7 @@ class Metrics(BaseModel, strict=True, allow_inf_nan=False):
     batch_size: PositiveInt
     lr: PositiveFloat
     image_size: PositiveInt
-    split_hash: str
+    split_hash: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
     training_counts: Annotated[dict[str, NonNegativeInt], Field(min_length=2)]
     validation: dict[str, Any] | None
     test: dict[str, Any]
@@ -169,17 +169,17 @@ def _value(config: Any, place: str) -> Any:
 
 def check_split(split: pd.DataFrame, metrics: Mapping[str, Any], folder: RunFolder) -> None:
     """Raise UserError where split.csv is not the one that the run was trained on."""
-    found = split_hash(split)
+    found, name = split_hash(split), folder.stored_split(metrics["split_hash"]).name
     if found != metrics["split_hash"]:
         raise UserError(
-            f"{folder.metrics} says split_hash = {metrics['split_hash']}, {folder.split.name} "
+            f"{folder.metrics} says split_hash = {metrics['split_hash']}, {name} "
             f"gives {found}: one of the two was changed; train the run again."
         )
     counted = split.loc[split["part"] == "train", "label"].value_counts().to_dict()
     counts = metrics["training_counts"]
     if counted != {name: count for name, count in counts.items() if count}:
         raise UserError(
-            f"{folder.metrics} says other training_counts than {folder.split.name} gives: one of "
+            f"{folder.metrics} says other training_counts than {name} gives: one of "
             "the two was changed; train the run again."
         )
 
@@ -191,7 +191,7 @@ def check_packed(file: Path, split: Path, images: int, names: list[str]) -> None
 
     Args:
         file: predictions.csv.gz.
-        split: the run's split.csv.
+        split: the run's split.csv, or the one that it shares.
         images: in it.
         names: of the C classes.
     """

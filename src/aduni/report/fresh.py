@@ -40,6 +40,8 @@ def _digest(sources: Sources, states: States) -> str:
             if file.is_file():
                 digest.update(str(file).encode() + b"\0")
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for split in sorted(sources.root.rglob("splits/*.csv")):
+        digest.update(split.read_bytes())
     for file in sorted(Path(__file__).parent.rglob("*.*")):
         if file.suffix in (".py", ".j2"):
             digest.update(file.read_bytes())

@@ -145,23 +145,25 @@ def read_run(folder: RunFolder) -> Run:
     with readable(folder.metrics):
         metrics = read_json(folder.metrics)
     check_metrics(metrics, folder.metrics)
-    for file in (folder.config, folder.stored_predictions, folder.split):
+    split_file = folder.stored_split(metrics["split_hash"])
+    for file in (folder.config, folder.stored_predictions, split_file):
         if not file.is_file():
             raise UserError(f"{file} is missing; train the run again.")
     with readable(folder.config):
         config = read_yaml(folder.config)
     check_config(metrics, config, folder)
-    split = read_table(folder.split, {**SPLIT, "group": "int64"})
+    names = list(metrics["training_counts"])
+    split = read_table(split_file, {**SPLIT, "group": "int64"})
     check_split(split, metrics, folder)
-    predictions = _read_predictions(folder, split, list(metrics["training_counts"]))
+    if folder.stored_predictions == folder.packed_predictions:
+        check_packed(folder.packed_predictions, split_file, len(split), names)
+    predictions = _read_predictions(folder, split, names)
     check_figures(metrics, folder)
     return Run(folder, config, metrics, predictions, split, read_history(folder.history))
 
 
 def _read_predictions(folder: RunFolder, split: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     file = folder.stored_predictions
-    if file == folder.packed_predictions:
-        check_packed(file, folder.split, len(split), names)
     probabilities = dict.fromkeys(map(probability_column, names), "float64")
     predictions = read_table(file, {**SPLIT, "predicted": "str", **probabilities})
     wrong = check_predictions(predictions, split, names)
