@@ -196,6 +196,19 @@ def test_tables_are_compared_with_each_other_each_run_once(add, blocks):
     assert warnings_about([]) == []
 
 
+@pytest.mark.parametrize(
+    ("count", "others"), [(5, "CE, LDAM, AdUni, CICL"), (6, "the other 5 rows")]
+)
+def test_many_rows_of_one_value_are_counted(count, others, add):
+    names = ["PaCo", "CE", "LDAM", "AdUni", "CICL", "BALMS"][:count]
+    rows = tuple(Row(name=name, overrides=(f"method={name.lower()}",)) for name in names)
+    definition = Definition(title="Toy", rows=rows)
+    runs = [add("first", "paco", lr=0.1), *(add(name, name.lower()) for name in names[1:])]
+    assert warnings_about([build_table("toy", definition, runs)]) == [
+        f"ISIC2018: different learning rates, 0.1 (PaCo) and 0.05 ({others})."
+    ]
+
+
 def test_what_tables_say_comes_first_and_once(add):
     runs = [add("a"), add("b"), add("c", "ldam", epochs=7)]
     tables = [build_table(name, TOY, runs) for name in ("one", "two")]

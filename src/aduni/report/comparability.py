@@ -14,7 +14,8 @@ from aduni.results import WITHOUT_EFFECT
 NO_ACCOUNT = (
     *WITHOUT_EFFECT,
     *("names.*", "fold", "seed", "save_features", "logger*"),
-    *("protocol.split_file", "protocol.caveat", "trainer.accelerator"),
+    *("protocol.split_file", "protocol.caveat"),
+    *("trainer.accelerator", "trainer.precision"),
 )
 """Keys of a configuration that no figure depends on, or that are seen elsewhere."""
 BETWEEN_ROWS = ("method.*", "alpha.*", "sampler._target_")
@@ -32,6 +33,8 @@ WORDS = {
 """What some keys are called; the others go by themselves."""
 MOST = 6
 """Keys in a sentence."""
+NAMED = 4
+"""Rows that are named where a value is that of the most."""
 VERSIONS = ("aduni", "torch")
 
 
@@ -178,7 +181,8 @@ def _some(texts: Sequence[str]) -> Iterator[str]:
 def _spread(members: Sequence[_Member], values: Values) -> str:
     """Which rows have which value, or nothing where all have the same.
 
-    A row with several values is named with the folders of each.
+    A row with several values is named with the folders of each. The rows of the commonest value,
+    if they are many, are counted: those that stand out are what a reader looks for.
     """
     of_row: dict[tuple[str, str], list[_Member]] = defaultdict(list)
     for member in members:
@@ -189,7 +193,10 @@ def _spread(members: Sequence[_Member], values: Values) -> str:
         for value, held_folders in folders.items():
             where = f" in {', '.join(held_folders)}" if len(folders) > 1 else ""
             names[value].append(f"{label}{where}")
-    return _listed(names) if len(names) > 1 else ""
+    first, *further = sorted(names, key=lambda value: -len(names[value]))
+    if further and len(names[first]) > max(NAMED, len(names[further[0]])):
+        names[first] = [f"the other {len(names[first])} rows"]
+    return _listed(names) if further else ""
 
 
 def _folders(members: Iterable[_Member], values: Values) -> dict[str, list[str]]:
