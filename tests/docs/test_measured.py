@@ -1,14 +1,17 @@
 """Figures in the documentation are those of the kept runs, which give them again."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
+from aduni.plan import read_plan, run_folder
 from aduni.report.columns import FIGURES
 from aduni.report.fresh import fresh_report
+from aduni.report.runs import read_run
 from aduni.reproduce.settings import read_sources
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,10 +53,14 @@ def test_quoted_means_are_the_studys(quoting):
                 assert value == ("not run" if pd.isna(mean) else f"{mean:.3f}"), (label, name)
 
 
-def test_quoted_differences_are_the_studys():
+@pytest.fixture(scope="module")
+def pairs() -> pd.DataFrame:
     frame = pd.read_csv(STUDY / "tables" / "comparisons.csv")
     frame = frame[frame["figure"] == "macro_f1"]
-    pairs = frame.drop_duplicates().set_index(["table", "dataset", "row", "baseline"])
+    return frame.drop_duplicates().set_index(["table", "dataset", "row", "baseline"])
+
+
+def test_quoted_differences_are_the_studys(pairs):
     quoted = marked("docs/findings.md", "differences")
     assert quoted
     for table, dataset, _, rows in quoted:
@@ -67,6 +74,17 @@ def test_quoted_differences_are_the_studys():
             expected = {"ahead": {1}, "helps": {1}, "hurts": {-1}}
             sides = expected[re.split(r"\W", claim)[0]]
             assert verdict.startswith("confirmed") == (signs == sides), (row, baseline, signs)
+
+
+def test_quoted_changes_are_the_studys(pairs):
+    quoted = marked("docs/findings.md", "changes")
+    assert quoted
+    for table, dataset, _, rows in quoted:
+        for row, baseline, *texts in rows:
+            found = [
+                written(pairs, (name, dataset, row, baseline)) for name in (table, moved(table))
+            ]
+            assert texts == [text for texts, _ in found for text in texts], (row, baseline)
 
 
 def moved(table: str) -> str:
@@ -90,6 +108,20 @@ def test_quoted_figures_of_classes_are_the_studys():
         values = frame[frame["dataset"] == dataset].set_index(["row", "class"])[figure]
         for row, *cells in rows:
             assert cells == [f"{values[row, name]:.2f}" for name in header[1:]], row
+
+
+def test_quoted_inflation_is_the_studys():
+    inflation = runpy.run_path(str(ROOT / "scripts" / "inflation.py"))["inflation"]
+    runs = read_plan(STUDY).runs
+    quoted = marked("docs/findings.md", "inflation")
+    assert quoted
+    for table, dataset, _, rows in quoted:
+        for label, seed, *cells in rows:
+            place = (dataset, int(seed))
+            (run,) = (r for r in runs if (r.dataset, r.seed) == place and (table, label) in r.rows)
+            images, copied, *figures = inflation(read_run(run_folder(STUDY, run)))
+            words = ["-" if figure is None else f"{figure:.3f}" for figure in figures]
+            assert cells == [str(images), str(copied), *words], label
 
 
 @pytest.mark.slow
