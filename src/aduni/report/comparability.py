@@ -193,10 +193,12 @@ def _spread(members: Sequence[_Member], values: Values) -> str:
         for value, held_folders in folders.items():
             where = f" in {', '.join(held_folders)}" if len(folders) > 1 else ""
             names[value].append(f"{label}{where}")
-    first, *further = sorted(names, key=lambda value: -len(names[value]))
-    if further and len(names[first]) > max(NAMED, len(names[further[0]])):
+    if len(names) < 2:
+        return ""
+    first, second, *_ = sorted(names, key=lambda value: -len(names[value]))
+    if len(names[first]) > max(NAMED, len(names[second])):
         names[first] = [f"the other {len(names[first])} rows"]
-    return _listed(names) if further else ""
+    return _listed(names)
 
 
 def _folders(members: Iterable[_Member], values: Values) -> dict[str, list[str]]:
