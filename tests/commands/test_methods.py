@@ -110,8 +110,7 @@ def test_crt_that_neither_forgets_nor_learns_is_the_first_stages_best(train):
     )
     assert first.keys() >= final.keys() > set()
     assert all(torch.equal(first[key], final[key]) for key in final)
-    if all(torch.equal(last[key], final[key]) for key in final):
-        pytest.skip("the best epoch was the last one on this machine, which tells nothing apart")
+    assert any(not torch.equal(last[key], final[key]) for key in final)
 
 
 def test_one_ce_training_serves_all_second_stages(train):
