@@ -96,7 +96,7 @@ def test_decouples_first_stage_is_the_ce_run_to_the_bit(train):
 
 
 def test_crt_that_neither_forgets_nor_learns_is_the_first_stages_best(train):
-    options = ("method.classifier_share=0", "method.reinitialise=false", "epochs=3", "lr=0.3")
+    options = ("method.classifier_share=0", "method.reinitialise=false", "epochs=6", "lr=0.3")
     finished, run = train("method=decouple", *options)
 
     assert finished.status == 0, finished.err
