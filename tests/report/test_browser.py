@@ -86,6 +86,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = Chrome(options=options, service=ChromeService(found("chromedriver")))
+    driver.get("about:blank")  # the browser's start page asks for parts of its own
     yield driver
     driver.quit()
 
