@@ -1,5 +1,6 @@
 """Figures in the documentation are those of the kept runs, which give them again."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -42,15 +43,30 @@ def test_quoted_means_are_the_studys(quoting):
         for block, row in zip(frame["block"], frame["row"], strict=True)
     ]
     means = frame.set_index(["table", "dataset", "label", "figure"])
+    seeds = macro_f1_by_seed()
     quoted = marked(quoting, "means")
     assert quoted
     for table, dataset, header, rows in quoted:
         for label, *values in rows:
             for name, value in zip(header[1:], values, strict=True):
-                column = "paper_mean" if name.startswith("paper: ") else "mean"
-                figure = TITLES[name.removeprefix("paper: ").lower()]
-                mean = means.loc[(table, dataset, label, figure), column]
-                assert value == ("not run" if pd.isna(mean) else f"{mean:.3f}"), (label, name)
+                if name.startswith("seed "):
+                    figure = seeds.get((table, dataset, label, name), float("nan"))
+                else:
+                    column = "paper_mean" if name.startswith("paper: ") else "mean"
+                    key = TITLES[name.removeprefix("paper: ").lower()]
+                    figure = means.loc[(table, dataset, label, key), column]
+                assert value == ("not run" if pd.isna(figure) else f"{figure:.3f}"), (label, name)
+
+
+def macro_f1_by_seed() -> dict[tuple[str, ...], float]:
+    """Of the test part, by table, data set, row and `seed N`; the study has one fold."""
+    figures = {}
+    for run in read_plan(STUDY).runs:
+        if (file := run_folder(STUDY, run).metrics).is_file():
+            figure = json.loads(file.read_text())["test"]["macro_f1"]
+            for table, label in run.rows:
+                figures[table, run.dataset, label, f"seed {run.seed}"] = figure
+    return figures
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +81,10 @@ def test_quoted_differences_are_the_studys(pairs):
     assert quoted
     for table, dataset, _, rows in quoted:
         for row, baseline, *texts, claim, verdict in rows:
-            found = [
-                written(pairs, (name, dataset, row, baseline)) for name in (table, moved(table))
-            ]
-            assert texts == [text for texts, _ in found for text in texts], (row, baseline)
-            signs = {sign for _, sign in found}
+            expected, signs = written_pair(pairs, table, dataset, row, baseline)
+            assert texts == expected, (row, baseline)
             # One that is called confirmed is on the claim's side in both, apart from 0.
-            expected = {"ahead": {1}, "helps": {1}, "hurts": {-1}}
-            sides = expected[re.split(r"\W", claim)[0]]
+            sides = {"ahead": {1}, "helps": {1}, "hurts": {-1}}[re.split(r"\W", claim)[0]]
             assert verdict.startswith("confirmed") == (signs == sides), (row, baseline, signs)
 
 
@@ -81,10 +93,16 @@ def test_quoted_changes_are_the_studys(pairs):
     assert quoted
     for table, dataset, _, rows in quoted:
         for row, baseline, *texts in rows:
-            found = [
-                written(pairs, (name, dataset, row, baseline)) for name in (table, moved(table))
-            ]
-            assert texts == [text for texts, _ in found for text in texts], (row, baseline)
+            expected, _ = written_pair(pairs, table, dataset, row, baseline)
+            assert texts == expected, (row, baseline)
+
+
+def written_pair(
+    pairs: pd.DataFrame, table: str, dataset: str, row: str, baseline: str
+) -> tuple[list[str], set[int]]:
+    """A difference's four cells, as the models decide and moved; the intervals' sides of 0."""
+    found = [written(pairs, (name, dataset, row, baseline)) for name in (table, moved(table))]
+    return [text for texts, _ in found for text in texts], {side for _, side in found}
 
 
 def moved(table: str) -> str:
@@ -108,6 +126,23 @@ def test_quoted_figures_of_classes_are_the_studys():
         values = frame[frame["dataset"] == dataset].set_index(["row", "class"])[figure]
         for row, *cells in rows:
             assert cells == [f"{values[row, name]:.2f}" for name in header[1:]], row
+
+
+def test_quoted_batches_are_the_studys():
+    frame = pd.read_csv(STUDY / "tables" / "batches.csv").set_index("sampler")
+    quoted = marked("docs/findings.md", "batches")
+    assert quoted
+    for _, dataset, header, rows in quoted:
+        of_dataset = frame[frame["dataset"] == dataset]
+        for sampler, *cells in rows:
+            if sampler.startswith("the paper"):
+                continue
+            for name, cell in zip(header[1:], cells, strict=True):
+                kind, size = name.split(" of ")
+                held = of_dataset[of_dataset["batch_size"] == int(size)].loc[sampler]
+                prefix = "queue_" if kind == "queue" else ""
+                pair = f"{held[prefix + 'majority']:.1f} : {held[prefix + 'minority']:.1f}"
+                assert cell == pair, (sampler, name)
 
 
 def test_quoted_inflation_is_the_studys():
