@@ -27,6 +27,7 @@ from aduni.data.titles import own_title
 from aduni.errors import UserError, did_you_mean
 from aduni.processes import is_first_process
 from aduni.results import AUTO, RunFolder, check_continued, run_dir
+from aduni.small_images import if_small
 from aduni.stopping import stoppable, stopped_by
 
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)
 OmegaConf.register_new_resolver("own_title", own_title, replace=True)
+OmegaConf.register_new_resolver("if_small", if_small, replace=True)
 
 
 def run_command(main: Callable[[], Any]) -> None:

@@ -28,7 +28,7 @@ def test_every_command_and_option_is_on_the_page(root, generator):
     commands = {file.stem for file in (root / "src").glob("*.py")}
 
     assert set(generator["COMMANDS"]) == commands
-    for group in (*GROUPS, "hparams_search", "profile"):
+    for group in (*GROUPS, "experiment", "hparams_search", "profile"):
         assert set(re.findall(rf"^- `{group}=(\w+)`", page, re.M)) == set(options(group))
 
 

@@ -1,18 +1,27 @@
 """Which runs a profile consists of, and how they are named."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hydra import initialize_config_dir
+from omegaconf import OmegaConf
 
-from aduni.plan import read_plan
+from aduni.plan import read_plan, run_folder
 from aduni.reproduce import splits
 from aduni.reproduce.planning import make_plan, write_plan
+from aduni.results import RunFolder
 from composing import CONF
+
+STUDY = CONF.parent / "results" / "study"
 
 
 def _by_row(runs):
     return {(label, run.fold): run for run in runs for _, label in run.rows}
+
+
+def stored_hash(folder: RunFolder) -> str:
+    return json.loads(folder.metrics.read_text())["split_hash"]
 
 
 def _last(run, key):
@@ -59,6 +68,23 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
     assert {label for table, label in kept if table == "methods"} == {"CICL", "PaCo", "AdUni"}
     names = [run.folder.split("_")[1] for run in runs[:5]]
     assert names == ["ce", "balms", "ldam", "decouple", "cicl"]
+
+
+def test_the_kept_study_is_what_its_profile_plans(plan, monkeypatch):
+    """Else a later call would train it again, and a changed default would pass for the paper's."""
+    kept = read_plan(STUDY)
+    split_of = {}
+    for run in kept.runs:
+        folder = run_folder(STUDY, run)
+        if folder.metrics.is_file():
+            config = OmegaConf.to_container(OmegaConf.load(folder.config))
+            split_of[run.dataset, str(config["protocol"])] = stored_hash(folder)
+    monkeypatch.setattr(splits, "_files", lambda root: [])
+    monkeypatch.setattr(
+        splits, "_compute", lambda c: split_of[c["names"]["dataset"], str(c["protocol"])]
+    )
+    _, runs = plan("profile=study")
+    assert {run.folder for run in runs} == {run.folder for run in kept.runs}
 
 
 def test_a_call_without_a_run_is_refused(plan, refusal):

@@ -16,6 +16,7 @@ UNKNOWN = {
     "profile.alphas=[cosine]": ["profile.alphas=cosine", "released"],
     "columns=[balanced]": ["columns=balanced", "did you mean balanced_accuracy?"],
     "+profile.dataset_overrides.aptos=[]": ["profile.dataset_overrides=aptos", "digits"],
+    "+profile.method_overrides.adunu=[]": ["profile.method_overrides=adunu", "mean aduni?"],
     "+profile.only_rows.aptos=[]": ["profile.only_rows=aptos", "digits"],
     "+profile.only_rows.digits=[LDM]": ["profile.only_rows.digits=LDM", "did you mean LDAM?"],
     "profile.switches=[alfa]": ["profile.switches=alfa", "did you mean alpha?", "projector"],

@@ -9,6 +9,7 @@ from torchvision import models
 
 from aduni.errors import UserError, did_you_mean
 from aduni.models.pretrained import pretrained
+from aduni.small_images import SMALL
 
 Stem = Literal["auto", "standard", "small"]
 
@@ -117,7 +118,7 @@ def _set_stem(backbone: nn.Module, name: str, stem: Stem, image_size: int) -> No
         raise UserError(
             f"encoder.stem=small needs a ResNet, not {name}; use encoder.stem=standard."
         )
-    if stem == "standard" or (stem == "auto" and (image_size >= 64 or not replaceable)):
+    if stem == "standard" or (stem == "auto" and (image_size >= SMALL or not replaceable)):
         return
     if image_size < SMALLEST_IMAGE:
         raise UserError(

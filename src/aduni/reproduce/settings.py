@@ -36,6 +36,7 @@ class Profile(BaseModel, extra="forbid", frozen=True):
         features: rows of table 1 whose run of the first fold and seed keeps training features.
         overrides: of train.py, for every run.
         dataset_overrides: further ones, by data set.
+        method_overrides: further ones, by method; a row may say otherwise.
     """
 
     datasets: Annotated[tuple[str, ...], SOME]
@@ -51,6 +52,7 @@ class Profile(BaseModel, extra="forbid", frozen=True):
     features: tuple[str, ...]
     overrides: tuple[str, ...]
     dataset_overrides: dict[str, tuple[str, ...]]
+    method_overrides: dict[str, tuple[str, ...]]
 
 
 class Reproduction(BaseModel, extra="forbid", frozen=True):
@@ -128,6 +130,9 @@ def read_reproduction(config: DictConfig) -> Reproduction:
     for key in ("dataset_overrides", "only_rows"):
         for dataset in getattr(profile, key):
             _check(dataset, profile.datasets, f"profile.{key}", "data sets")
+    methods = [row.values for table in settings.definitions.values() for row in table.rows]
+    for method in profile.method_overrides:
+        _check(method, _distinct(methods, "method"), "profile.method_overrides", "methods")
     sampling = [row.values for row in settings.sampling.rows]
     for alpha in profile.alphas:
         _check(alpha, _distinct(sampling, "alpha"), "profile.alphas", "alphas")

@@ -17,6 +17,7 @@ GROUPS = (
     "encoder",
     "trainer",
     "logger",
+    "experiment",
     "hparams_search",
     "profile",
 )
@@ -49,6 +50,7 @@ def read_leaf(path: Path) -> Leaf:
     for entry in content.pop("defaults", []):
         if isinstance(entry, str) and entry != "_self_":
             parent = read_leaf(path.with_name(f"{entry}.yaml"))
+            leaf.sets += parent.sets
             leaf.values |= parent.values
             leaf.comments |= parent.comments
             leaf.target = parent.target

@@ -1,0 +1,61 @@
+"""What the paper set stays one word away; small images have defaults of their own."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from composing import CONF
+
+RELEASED = {
+    "method.weighting": "released",
+    "method.logit_adjustment": "dataset",
+    "method.temperature": 0.1,
+    "method.class_temperature": 1.0,
+    "method.base_temperature": 0.07,
+    "method.beta": 1.0,
+    "method.embedding": 128,
+    "names.alpha": "released",
+    "names.method": "aduni",
+}
+PAPER = RELEASED | {
+    "dataset.image_size": 384,
+    "epochs": 400,
+    "batch_size": 128,
+    "lr": 0.1,
+    "lr_min": 0.001,
+    "names.protocol": "paper",
+    "names.sampler": "none",
+    "protocol.folds": 5,
+}
+
+
+def composed(*words: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [*words], return_hydra_config=True)
+    choices = config.hydra.runtime.choices
+    for group in config.names:
+        config.names[group] = choices[group]
+    return config
+
+
+def values(config: DictConfig, keys: dict[str, object]) -> dict[str, object]:
+    return {key: OmegaConf.select(config, key) for key in keys}
+
+
+@pytest.mark.parametrize("name", ["aptos", "isic2018"])
+def test_the_papers_training_is_one_word(name):
+    config = composed(f"experiment=paper_{name}")
+    expected = PAPER | {"names.dataset": name}
+    assert values(config, expected) == expected
+
+
+@pytest.mark.parametrize("size", [32, 63, 64, 384])
+def test_the_papers_settings_hold_at_every_size(size):
+    words = ("dataset=aptos", f"dataset.image_size={size}")
+    assert values(composed("experiment=paper_aduni", *words), RELEASED) == RELEASED
+    assert (values(composed("method=aduni", *words), RELEASED) == RELEASED) == (size >= 64)
+
+
+def test_small_images_are_adjusted_by_what_the_sampler_draws():
+    for words in (["dataset=digits"], ["dataset=medmnist", "dataset.size=28"]):
+        assert composed("method=aduni", *words).method.logit_adjustment == "sampled"
