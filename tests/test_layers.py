@@ -12,6 +12,7 @@ FLOORS = [
     [
         "aduni.errors",
         "aduni.processes",
+        "aduni.small_images",
         "aduni.spreadsheet",
         "aduni.stopping",
         "aduni.watch",

@@ -14,4 +14,6 @@ def if_small(small: Any, other: Any, *, _root_: Any) -> Any:
         other: B.
         _root_: the whole configuration, from OmegaConf.
     """
-    return small if _root_.dataset.image_size < SMALL else other
+    size = _root_.dataset.image_size
+    # What is no number is refused by the settings, under its own key.
+    return small if isinstance(size, int) and size < SMALL else other
