@@ -1,10 +1,9 @@
 """What the paper set stays one word away; small images have defaults of their own."""
 
 import pytest
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from composing import CONF
+from composing import settings_of
 
 RELEASED = {
     "method.weighting": "released",
@@ -30,12 +29,7 @@ PAPER = RELEASED | {
 
 
 def composed(*words: str) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", [*words], return_hydra_config=True)
-    choices = config.hydra.runtime.choices
-    for group in config.names:
-        config.names[group] = choices[group]
-    return config
+    return OmegaConf.create(settings_of(*words).model_dump())
 
 
 def values(config: DictConfig, keys: dict[str, object]) -> dict[str, object]:

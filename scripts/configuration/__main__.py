@@ -105,7 +105,7 @@ def _group_of(entry: Any) -> Iterator[str]:
     if isinstance(entry, dict):
         (name,) = entry
         if not name.startswith("override "):
-            yield name.removeprefix("optional ").partition("@")[0]
+            yield name.partition("@")[0]
 
 
 def _group(group: str) -> Iterator[str]:

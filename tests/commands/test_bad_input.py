@@ -11,6 +11,9 @@ from aduni.results import RunFolder
 MISTAKES = {
     "fold=7": ["fold=7", "folds 0 to 4"],
     "method=adnui": ["method=adnui does not exist", "did you mean aduni?", "one of aduni, "],
+    "experiment=paper_adunii": ["experiment=paper_adunii does not exist", "mean paper_aduni?"],
+    "hparams_search=fold": ["hparams_search=fold does not exist", "did you mean folds?"],
+    "dataset.image_size=abc": ["dataset.image_size=abc is not valid"],
     "dataset=aptoss": ["dataset=aptoss does not exist", "did you mean aptos?"],
     "sede=1": ["sede is no known key", "did you mean seed?"],
     "method.temperture=1": ["method.temperture is no known key", "did you mean temperature?"],

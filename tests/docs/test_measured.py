@@ -89,7 +89,7 @@ def test_quoted_differences_are_the_studys(pairs):
 
 
 def verdict_of(sides: list[int]) -> str:
-    """By the sides of unmoved and moved: 1 the claim's, -1 the other, 0 0 neither."""
+    """By the sides of unmoved and moved: 1 the claim's, -1 the other, 0 neither."""
     match sides:
         case [1, 1]:
             return "confirmed"

@@ -10,7 +10,6 @@ from omegaconf import OmegaConf
 from aduni.plan import read_plan, run_folder
 from aduni.reproduce import splits
 from aduni.reproduce.planning import make_plan, write_plan
-from aduni.results import RunFolder
 from composing import CONF
 
 STUDY = CONF.parent / "results" / "study"
@@ -18,10 +17,6 @@ STUDY = CONF.parent / "results" / "study"
 
 def _by_row(runs):
     return {(label, run.fold): run for run in runs for _, label in run.rows}
-
-
-def stored_hash(folder: RunFolder) -> str:
-    return json.loads(folder.metrics.read_text())["split_hash"]
 
 
 def _last(run, key):
@@ -78,7 +73,8 @@ def test_the_kept_study_is_what_its_profile_plans(plan, monkeypatch):
         folder = run_folder(STUDY, run)
         if folder.metrics.is_file():
             config = OmegaConf.to_container(OmegaConf.load(folder.config))
-            split_of[run.dataset, str(config["protocol"])] = stored_hash(folder)
+            metrics = json.loads(folder.metrics.read_text())
+            split_of[run.dataset, str(config["protocol"])] = metrics["split_hash"]
     monkeypatch.setattr(splits, "_files", lambda root: [])
     monkeypatch.setattr(
         splits, "_compute", lambda c: split_of[c["names"]["dataset"], str(c["protocol"])]

@@ -55,7 +55,7 @@ def groups_of(path: Path) -> dict[str, str | None]:
     for entry in yaml.safe_load(path.read_text()).get("defaults", []):
         for group, option in entry.items() if isinstance(entry, dict) else ():
             if not group.startswith("override ") and group not in unused:
-                found[group.removeprefix("optional ")] = option
+                found[group] = option
     # Hydra composes what chooses for others last: it matters most.
     chosen = [group for group in reversed(found) if found[group] is not None]
     return {group: found[group] for group in (*chosen, *(g for g in found if g not in chosen))}
