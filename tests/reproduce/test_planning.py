@@ -46,7 +46,11 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
     places = [
         (run.dataset, run.seed, {table for table, _ in run.rows} == {"switches"}) for run in runs
     ]
-    turns = [("aptos", 0, False), ("isic2018", 0, False), ("aptos", 0, True), ("aptos", 1, True)]
+    turns = [
+        (dataset, seed, beyond)
+        for seed, beyond in ((0, False), (0, True), (1, True))
+        for dataset in ("aptos", "isic2018")
+    ]
     assert list(dict.fromkeys(places)) == turns
     assert [places.count(turn) for turn in turns] == [9 + 7, 4, 30, 32]
     rows = {label: run for run in runs for table, label in run.rows if table == "switches"}

@@ -17,8 +17,16 @@ UNKNOWN = {
     "columns=[balanced]": ["columns=balanced", "did you mean balanced_accuracy?"],
     "+profile.dataset_overrides.aptos=[]": ["profile.dataset_overrides=aptos", "digits"],
     "+profile.method_overrides.adunu=[]": ["profile.method_overrides=adunu", "mean aduni?"],
-    "+profile.only_rows.aptos=[]": ["profile.only_rows=aptos", "digits"],
-    "+profile.only_rows.digits=[LDM]": ["profile.only_rows.digits=LDM", "did you mean LDAM?"],
+    "+profile.only_rows.aptos={}": ["profile.only_rows=aptos", "digits"],
+    "+profile.only_rows.digits.methods=[LDM]": [
+        "profile.only_rows.digits.methods=LDM",
+        "did you mean LDAM?",
+    ],
+    "+profile.only_rows.digits.switches=[temperature]": [
+        "profile.only_rows.digits.switches=temperature",
+        "choose rows from AdUni, CE, ",
+    ],
+    "+profile.only_rows.digits.table1=[CE]": ["profile.only_rows.digits=table1", "switches"],
     "profile.switches=[alfa]": ["profile.switches=alfa", "did you mean alpha?", "projector"],
 }
 INVALID = {
@@ -65,11 +73,23 @@ def test_a_block_of_switches_comes_with_the_rows_that_it_is_compared_to(settings
     assert rows == ["AdUni", "CE", "temperature, 0.05", "temperature, 0.2"]
 
 
-def test_a_data_set_of_only_some_rows_has_no_other_table(settings):
+def test_a_data_set_of_only_some_rows_has_no_others(settings):
     read = settings("profile=study")
-    planned = read.planned("isic2018")
-    assert list(planned) == ["methods"]
-    assert [row.name for row in planned["methods"].rows] == ["CE", "CICL", "PaCo", "AdUni"]
+    labels = {
+        table: [row.label for row in definition.rows]
+        for table, definition in read.planned("isic2018").items()
+    }
+    assert labels == {
+        "methods": ["CE", "CICL", "PaCo", "AdUni"],
+        "sampling": [],
+        "switches": [
+            "AdUni",
+            "CE",
+            "learning rate, CE, 0.01",
+            "PaCo, momentum 0.999",
+            "PaCo, queue of a batch",
+        ],
+    }
     assert len(read.planned("aptos")["switches"].rows) == len(read.switches.rows)
 
 

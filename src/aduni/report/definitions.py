@@ -82,20 +82,9 @@ class Definition(BaseModel, extra="forbid", frozen=True):
                 )
         return self
 
-    def only(self, names: Sequence[str]) -> "Definition":
-        """With some of the rows, in the table's order.
-
-        Raises:
-            UserError: there is no such row.
-        """
-        known = [row.name for row in self.rows]
-        for name in names:
-            if name not in known:
-                raise UserError(
-                    f"{self.title} has no row {name}{did_you_mean(name, known)}; choose from "
-                    f"{', '.join(dict.fromkeys(known))}."
-                )
-        return self.with_rows([row for row in self.rows if row.name in names])
+    def only(self, labels: Sequence[str]) -> "Definition":
+        """With the rows of these labels, in the table's order."""
+        return self.with_rows([row for row in self.rows if row.label in labels])
 
     def with_rows(self, rows: Sequence[Row]) -> "Definition":
         """With these of its rows, and the pairs among them."""

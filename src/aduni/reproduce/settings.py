@@ -1,5 +1,6 @@
 """The keys of conf/reproduce.yaml, checked."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -32,7 +33,7 @@ class Profile(BaseModel, extra="forbid", frozen=True):
         switches: blocks of table 3; its rows without a block come with any of them.
         switch_seeds: of the trainings of table 3.
         switch_overrides: of train.py, for every run of table 3.
-        only_rows: by data set that is to have no more, rows of table 1.
+        only_rows: by data set that is to have no more, labels of rows by table.
         features: rows of table 1 whose run of the first fold and seed keeps training features.
         overrides: of train.py, for every run.
         dataset_overrides: further ones, by data set.
@@ -48,7 +49,7 @@ class Profile(BaseModel, extra="forbid", frozen=True):
     switches: tuple[str, ...]
     switch_seeds: Annotated[tuple[NonNegativeInt, ...], SOME]
     switch_overrides: tuple[str, ...]
-    only_rows: dict[str, tuple[str, ...]]
+    only_rows: dict[str, dict[str, tuple[str, ...]]]
     features: tuple[str, ...]
     overrides: tuple[str, ...]
     dataset_overrides: dict[str, tuple[str, ...]]
@@ -95,7 +96,9 @@ class Reproduction(BaseModel, extra="forbid", frozen=True):
         """All tables with the rows that the profile has for a data set."""
         profile = self.profile
         if dataset in profile.only_rows:
-            return {"methods": self.methods.only(profile.only_rows[dataset])}
+            labels = profile.only_rows[dataset]
+            tables = self.definitions.items()
+            return {name: table.only(labels.get(name, ())) for name, table in tables}
         sampling = [
             row
             for row in self.sampling.rows
@@ -141,15 +144,13 @@ def read_reproduction(config: DictConfig) -> Reproduction:
     blocks = [row.block for row in settings.switches.rows if row.block]
     for block in profile.switches:
         _check(block, list(dict.fromkeys(blocks)), "profile.switches", "blocks")
-    rows = [row.name for row in settings.methods.rows]
-    only = {f"profile.only_rows.{name}": held for name, held in profile.only_rows.items()}
-    for key, names in {
-        "profile.rows": profile.rows,
-        "profile.features": profile.features,
-        **only,
-    }.items():
-        for name in names:
-            _check(name, rows, key, "rows")
+    for key in ("rows", "features"):
+        _check_rows(getattr(profile, key), settings.methods, f"profile.{key}")
+    for dataset, tables in profile.only_rows.items():
+        for table, labels in tables.items():
+            _check(table, tuple(settings.definitions), f"profile.only_rows.{dataset}", "tables")
+            key = f"profile.only_rows.{dataset}.{table}"
+            _check_rows(labels, settings.definitions[table], key)
     return settings
 
 
@@ -188,6 +189,11 @@ def _validated(config: DictConfig, model: type[Model]) -> Model:
 
 def _distinct(rows: list[dict[str, str]], key: str) -> list[str]:
     return list(dict.fromkeys(row[key] for row in rows))
+
+
+def _check_rows(labels: Sequence[str], table: Definition, key: str) -> None:
+    for label in labels:
+        _check(label, [row.label for row in table.rows], key, "rows")
 
 
 def _check(name: str, known: tuple[str, ...] | list[str], key: str, kind: str) -> None:
