@@ -24,7 +24,7 @@ from omegaconf.errors import (
 )
 
 from aduni.data.titles import own_title
-from aduni.errors import UserError, did_you_mean
+from aduni.errors import UnknownOptionError, UserError, did_you_mean
 from aduni.processes import is_first_process
 from aduni.results import AUTO, RunFolder, check_continued, run_dir
 from aduni.small_images import if_small
@@ -159,6 +159,8 @@ def sweep_folder() -> Path | None:
 def _sentence(error: BaseException) -> str:
     cause = error.__cause__
     mistake = _user_error(error)
+    if isinstance(mistake, UnknownOptionError):
+        return _unknown_option(mistake)
     if mistake is not None:
         return str(mistake)
     if isinstance(error, MissingConfigException):
@@ -185,6 +187,23 @@ def _user_error(error: BaseException | None) -> UserError | None:
     while error is not None and not isinstance(error, UserError):
         error = error.__cause__ or error.__context__
     return error
+
+
+def _unknown_option(error: UnknownOptionError) -> str:
+    """Who typed no such key has it from an experiment that is for another method."""
+    if not HydraConfig.initialized():
+        return str(error)
+    hydra = HydraConfig.get()
+    choices = hydra.runtime.choices
+    experiment = choices.get("experiment")
+    typed = [word.lstrip("+").partition("=")[0] for word in hydra.overrides.task]
+    if not experiment or error.key in typed:
+        return str(error)
+    group = error.key.partition(".")[0]
+    return (
+        f"experiment={experiment} sets {error.key}, which {error.problem}; remove "
+        f"{group}={choices[group]} or experiment={experiment}."
+    )
 
 
 def _missing_option(error: MissingConfigException) -> str:

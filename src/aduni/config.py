@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
-from aduni.errors import UserError, complaint, did_you_mean
+from aduni.errors import UnknownOptionError, UserError, complaint, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -170,9 +170,8 @@ def check_node(node: Any, path: str) -> None:
         if key in ("_target_", "_partial_"):
             continue
         if key not in hints:
-            raise UserError(
-                f"{path}.{key} is no option of {node['_target_']}{did_you_mean(key, hints)}."
-            )
+            problem = f"is no option of {node['_target_']}{did_you_mean(key, hints)}"
+            raise UnknownOptionError(f"{path}.{key}", problem)
         if not _holds_nodes(value):
             node[key] = _checked(value, hints[key], f"{path}.{key}")
 

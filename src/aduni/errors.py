@@ -14,6 +14,20 @@ class UserError(Exception):
     """
 
 
+class UnknownOptionError(UserError):
+    """A key that a constructor does not take.
+
+    Attributes:
+        key: in full.
+        problem: what is wrong with it, as the rest of a sentence that begins with the key.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key} {problem}; remove it.")
+        self.key = key
+        self.problem = problem
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a mistyped name, empty where nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=1)

@@ -18,7 +18,7 @@ MISTAKES = {
     "sede=1": ["sede is no known key", "did you mean seed?"],
     "method.temperture=1": ["method.temperture is no known key", "did you mean temperature?"],
     "dataset.imagesize=1": ["dataset.imagesize is no known key", "did you mean image_size?"],
-    "+method.bta=1": ["method.bta is no option", "did you mean beta?"],
+    "+method.bta=1": ["method.bta is no option", "did you mean beta?); remove it."],
     "+stray=1": ["stray is no known key"],
     "lr=fast": ["lr=fast", "number"],
     "lr=nan": ["lr=nan"],
@@ -70,6 +70,23 @@ def test_a_mistake_on_the_command_line_is_one_sentence(train, mistake):
         assert words in sentence
     assert not (run / "metrics.json").exists()
     assert not (run / "checkpoints").exists()
+
+
+def test_an_experiment_of_another_method_is_named_and_not_its_keys(train):
+    finished, _ = train("experiment=paper_aptos", "method=ce")
+
+    assert finished.status == 1
+    assert finished.err == (
+        "error: experiment=paper_aptos sets method.logit_adjustment, which is no option of "
+        "aduni.methods.softmax.Softmax; remove method=ce or experiment=paper_aptos.\n"
+    )
+
+
+def test_a_key_that_was_typed_is_blamed_beside_an_experiment(train):
+    finished, _ = train("experiment=paper_aduni", "+method.queue_size=8")
+
+    assert finished.err.startswith("error: method.queue_size is no option of ")
+    assert finished.err.endswith("; remove it.\n")
 
 
 def test_a_batch_smaller_than_the_classes_cannot_be_upsampled(train):

@@ -1,5 +1,6 @@
 """What the figures show, against hand numbers, and that it can be read."""
 
+from io import BytesIO
 from itertools import combinations
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
+from PIL import Image
 
 from aduni.files import read_yaml
 from aduni.metrics import expected_calibration_error
@@ -323,6 +325,22 @@ def test_damaged_features_give_way_to_the_next_run_s(run, tmp_path):
     np.savez(runs[1].folder.features, labels=labels, features=features)
     drawn = [d.name for d in draw({"CICL": runs}, "toy", tmp_path / "two")]
     assert "toy_embedding" in drawn
+
+
+def test_a_picture_of_fewer_colours_looks_like_what_was_drawn(tmp_path):
+    drawer = np.random.default_rng(0)
+    matrices = {row: drawer.integers(0, 99, size=(3, 3)) for row in METHODS}
+    figure = draw_confusion(matrices, CLASSES, "toy")
+    png, _ = save(figure, tmp_path, "a")
+    drawn = BytesIO()
+    style.styled(figure.savefig)(drawn, dpi=style.DPI)
+    with Image.open(png) as few, Image.open(drawn) as full:
+        assert few.mode == "P"
+        assert few.info["dpi"] == pytest.approx((style.DPI, style.DPI), abs=0.1)
+        found, wanted = (np.asarray(image.convert("RGB"), int) for image in (few, full))
+    assert found.shape == wanted.shape
+    assert np.abs(found - wanted).mean() < 0.5  # of 255
+    assert png.stat().st_size < len(drawn.getvalue()) / 2
 
 
 def test_picture_has_its_width(tmp_path):

@@ -3,11 +3,13 @@
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 COLUMN, PAGE = 3.5, 7.0
 """Widths of a column and of a page, in inches."""
@@ -115,6 +117,10 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
-    figure.savefig(png, dpi=DPI)
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    # A third of the bytes; by eye no difference, and the page holds every figure.
+    drawn = Image.open(buffer).convert("RGB")
+    drawn.quantize(256, dither=Image.Dither.NONE).save(png, optimize=True, dpi=(DPI, DPI))
     figure.savefig(pdf, metadata={"CreationDate": None})
     return png, pdf
