@@ -7,6 +7,8 @@ Prints a Markdown table. Each line is the mean over a few batches of training vi
     loss         that is optimised
     uninformed   log of the number of entries in an anchor's softmax, C + M - 1: what a term costs
                  where all entries are equal
+    excess       loss as a weighted mean of its terms, without tau / tau_base, minus uninformed:
+                 below 0 more is known than nothing
     class mass   share of the softmax that the classes have; near 0 they compete with the contrasts
                  and not with each other, so that all logits rise and nothing is told apart
     class term   -log p(y), in nats
@@ -34,7 +36,7 @@ from aduni.losses.contrastive import Contrasts, aduc
 from aduni.methods.base import Method
 from aduni.trained import Trained, data_of, load_trained
 
-COLUMNS = ("loss", "uninformed", "class mass", "class term", "same", "other", "gradient")
+COLUMNS = ("loss", "uninformed", "excess", "class mass", "class term", "same", "other", "gradient")
 
 
 def main() -> None:
@@ -104,7 +106,16 @@ def health(method: Method, batch: Batch, epoch: int) -> dict[str, float]:
     parameters = [each for each in method.encoder.parameters() if each.requires_grad]
     gradients = torch.autograd.grad(loss, parameters)
     norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
-    return {"loss": loss.item(), "gradient": norm.item(), **_of_softmax(seen)}
+    found = _of_softmax(seen)
+    excess = loss.item() / _factor(seen) - found["uninformed"]
+    return {"loss": loss.item(), "excess": excess, "gradient": norm.item(), **found}
+
+
+def _factor(seen: dict[str, Any]) -> float:
+    """Of the loss, over the weighted mean of its terms."""
+    if seen.get("weighting") == "printed":
+        return float(seen["alpha"] + seen["beta"])
+    return float(seen["temperature"] / seen["base_temperature"])
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from aduni.model_card.card import card
 from aduni.model_card.content import Content
 from aduni.model_card.intervals import RANKED, intervals
 from aduni.model_card.markdown import escaped
-from aduni.report.bootstrap import group_draws
+from aduni.report import bootstrap
 
 CLASSES = ["common", "less", "rare"]
 
@@ -29,13 +29,16 @@ def part():
     return labels, probabilities, np.sort(np.r_[np.arange(40), np.arange(20)])
 
 
-def test_intervals_are_those_of_a_bootstrap_image_by_image(part):
+def test_intervals_are_those_of_a_bootstrap_image_by_image(part, monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 2 * RANKED)  # enough, and not 40 seconds
+    monkeypatch.setattr(bootstrap, "group_draws", bootstrap.group_draws.__wrapped__)
+    monkeypatch.setattr("aduni.model_card.intervals.group_draws", bootstrap.group_draws)
     labels, probabilities, groups = part
     found = intervals(labels, probabilities, groups)
 
     names = np.arange(3)
     drawn = {name: [] for name in (*found.figures, "f1", "recall")}
-    for number, counts in enumerate(group_draws(40)):
+    for number, counts in enumerate(bootstrap.group_draws(40)):
         rows = np.repeat(np.arange(60), counts[groups])
         truth, chances = labels[rows], probabilities[rows]
         predicted = chances.argmax(axis=1)

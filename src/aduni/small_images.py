@@ -15,5 +15,5 @@ def if_small(small: Any, other: Any, *, _root_: Any) -> Any:
         _root_: the whole configuration, from OmegaConf.
     """
     size = _root_.dataset.image_size
-    # What is no number is refused by the settings, under its own key.
-    return small if isinstance(size, int) and size < SMALL else other
+    # What is no number is refused by the settings, under its own key, which take '32' for 32.
+    return small if str(size).isdecimal() and int(size) < SMALL else other

@@ -67,6 +67,16 @@ def test_figures_are_those_of_a_loop(script, batch):
     assert found["gradient"] == pytest.approx(math.sqrt(squares), rel=1e-4)
 
 
+@pytest.mark.parametrize("weighting", ["released", "printed"])
+def test_the_excess_of_weights_that_know_nothing_is_0(script, batch, weighting):
+    method = _make(AdUni, weighting=weighting, logit_adjustment="none", temperature=1e6)
+    for parameter in method.classifier.parameters():
+        torch.nn.init.zeros_(parameter)
+    found = script["health"](method, batch, 0)
+    assert found["excess"] == pytest.approx(0, abs=1e-5)
+    assert found["loss"] != pytest.approx(found["uninformed"], rel=1e-3)
+
+
 def test_a_queue_counts_among_the_entries(script, batch):
     method = _make(PaCo, queue_size=8)
     entries = [math.exp(script["health"](method, batch, 0)["uninformed"]) for _ in range(3)]

@@ -94,10 +94,24 @@ def _lines(table: Table, row: str, units, dataset: str = "toy") -> list[dict]:
 
 
 def _f1(lines: list[dict], name: str, times=None) -> float:
-    """Of one class, by counting; `times` says how often a group was drawn."""
+    """Of one class, by counting; `times` says how often a group was drawn.
+
+    Each seed's, weighted by its images.
+    """
+    total = images = 0.0
+    for seed in {line["unit"][1] for line in lines}:
+        of_seed = [line for line in lines if line["unit"][1] == seed]
+        weights = [
+            line["weight"] * (1 if times is None else times[line["group"]]) for line in of_seed
+        ]
+        total += sum(weights) * _f1_of_seed(of_seed, weights, name)
+        images += sum(weights)
+    return total / images
+
+
+def _f1_of_seed(lines: list[dict], weights: list[float], name: str) -> float:
     hits = missed = false = 0.0
-    for line in lines:
-        weight = line["weight"] * (1 if times is None else times[line["group"]])
+    for line, weight in zip(lines, weights, strict=True):
         if line["label"] == name and line["taken"] == name:
             hits += weight
         elif line["label"] == name:
@@ -122,13 +136,22 @@ def test_a_line_for_each_row_and_class_the_largest_first(table):
     assert frame["images"].dtype == np.int64
 
 
+def _by_sklearn(lines: list[dict]) -> np.ndarray:
+    """(C,) F1."""
+    labels, taken = ([line[key] for line in lines] for key in ("label", "taken"))
+    weights = [line["weight"] for line in lines]
+    found: np.ndarray = f1_score(labels, taken, labels=ORDER, average=None, sample_weight=weights)
+    return found
+
+
 def test_images_f1_and_loss_are_those_of_plain_loops(table):
     frame = class_frame(table)
     for row, units in UNITS.items():
         lines = _lines(table, row, units)
-        labels, taken = ([line[key] for line in lines] for key in ("label", "taken"))
-        weights = [line["weight"] for line in lines]
-        by_sklearn = f1_score(labels, taken, labels=ORDER, average=None, sample_weight=weights)
+        numbers = {seed for _, seed in units}
+        seeds = [[line for line in lines if line["unit"][1] == number] for number in numbers]
+        shares = [sum(line["weight"] for line in of_seed) for of_seed in seeds]
+        by_sklearn = np.average([*map(_by_sklearn, seeds)], axis=0, weights=shares)
         for name, f1 in zip(ORDER, by_sklearn, strict=True):
             found = _line(frame, row, name)
             of_class = [line for line in lines if line["label"] == name]
@@ -302,7 +325,7 @@ def test_bold_is_the_best_at_three_decimals_of_rows_with_all_images(lines, of_fe
 def test_the_footnote_says_how_to_read_it(lines):
     footnote = _shown(lines).footnote
     assert "to CE" in footnote
-    assert "2,000 bootstrap resamples of whole groups" in footnote
+    assert "10,000 bootstrap resamples of whole groups" in footnote
     assert "Test images: NV 300, <b>DF 12." in footnote
     alone = _shown(lines[lines["row"] == "CE"]).footnote
     assert "bootstrap" not in alone

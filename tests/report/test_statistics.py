@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
 from aduni.errors import UserError
-from aduni.report.bootstrap import bootstrap, group_draws
+from aduni.report.bootstrap import RESAMPLES, bootstrap, group_draws
 from aduni.report.definitions import Definition, Row
 from aduni.report.runs import read_run
 from aduni.report.statistics import (
@@ -37,7 +37,14 @@ def outcomes() -> pd.DataFrame:
     taken = np.where(rng.random((2, 60)) < [[0.7], [0.5]], label, wrong)
     group = np.repeat(np.arange(100, 124), [1, 2, 3, 4] * 6)[rng.permutation(60)]
     return pd.DataFrame(
-        {"label": label, "row": taken[0], "baseline": taken[1], "group": group, "weight": 1.0}
+        {
+            "label": label,
+            "row": taken[0],
+            "baseline": taken[1],
+            "group": group,
+            "seed": 0,
+            "weight": 1.0,
+        }
     )
 
 
@@ -58,16 +65,16 @@ def test_the_bootstrap_is_that_of_a_slow_loop(outcomes):
     assert sample == pytest.approx(_slow(outcomes, 4), abs=1e-12)
     draws = group_draws(24)
     members = [outcomes[outcomes["group"] == g] for g in range(100, 124)]
-    for i in (*range(40), 199, 200, 1999):
+    for i in (*range(40), 199, 200, RESAMPLES - 1):
         drawn = [m for m, times in zip(members, draws[i], strict=True) for _ in range(times)]
         assert resamples[i] == pytest.approx(_slow(pd.concat(drawn), 4), abs=1e-12)
 
 
 def test_groups_are_drawn_with_replacement_and_always_alike():
     draws = group_draws(50).astype(int)
-    assert draws.shape == (2000, 50)
+    assert draws.shape == (RESAMPLES, 50)
     assert (draws.sum(axis=1) == 50).all()
-    assert len(np.unique(draws, axis=0)) == 2000
+    assert len(np.unique(draws, axis=0)) == RESAMPLES
     # A group's count is binomial with mean 1 and variance 1 - 1/50.
     assert draws.mean(axis=0) == pytest.approx(np.ones(50), abs=0.1)
     assert draws.var() == pytest.approx(0.98, abs=0.02)
@@ -76,16 +83,56 @@ def test_groups_are_drawn_with_replacement_and_always_alike():
 
 
 def test_seeds_share_the_weight_of_an_image(outcomes):
-    twice = pd.concat([outcomes, outcomes]).assign(weight=0.5)
+    twice = pd.concat([outcomes.assign(seed=seed, weight=0.5) for seed in (0, 1)])
     for one, other in zip(bootstrap(outcomes, 3), bootstrap(twice, 3), strict=True):
         assert one == pytest.approx(other, abs=1e-12)
+
+
+def test_a_difference_over_seeds_is_the_mean_of_theirs(outcomes):
+    other = outcomes.assign(row=0, baseline=outcomes["row"], seed=1)
+    sample, resamples = bootstrap(pd.concat([outcomes, other]), 4)
+    seeds = [bootstrap(images, 4) for images in (outcomes, other)]
+    assert sample == pytest.approx(np.mean([one for one, _ in seeds], axis=0), abs=1e-12)
+    assert resamples == pytest.approx(np.mean([each for _, each in seeds], axis=0), abs=1e-12)
+    assert _slow(other, 4)[1] < sample[1] < _slow(outcomes, 4)[1]
+
+
+def test_a_seed_counts_by_its_images_where_one_has_fewer_folds(outcomes):
+    """Seed 0 has 60 images, seed 1 those of 10 groups, which weigh half in either."""
+    shared = outcomes["group"] < 110
+    both = pd.concat(
+        [outcomes.assign(weight=np.where(shared, 0.5, 1.0)), outcomes[shared].assign(seed=1)]
+    )
+    both.loc[both["seed"] == 1, "weight"] = 0.5
+    both.loc[both["seed"] == 1, "row"] = 0
+    sample, resamples = bootstrap(both, 3)
+    draws = group_draws(24)
+    for i, found in enumerate((sample, *resamples[:20])):
+        times = np.ones(24) if i == 0 else draws[i - 1]
+        drawn = both.assign(weight=both["weight"] * times[both["group"] - 100])
+        seeds = [drawn[drawn["seed"] == seed] for seed in (0, 1)]
+        shares = [images["weight"].sum() for images in seeds]
+        expected = np.average([_weighted(images) for images in seeds], axis=0, weights=shares)
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def _weighted(images: pd.DataFrame) -> np.ndarray:
+    """Differences by scikit-learn's weights."""
+
+    def figures(column: str) -> np.ndarray:
+        taken = {"y_true": images["label"], "y_pred": images[column]}
+        weights = {"sample_weight": images["weight"]}
+        f1 = f1_score(**taken, **weights, labels=range(3), average="macro", zero_division=0)
+        return np.array([accuracy_score(**taken, **weights), f1])
+
+    return figures("row") - figures("baseline")
 
 
 def test_clusters_widen_the_interval():
     rng = np.random.default_rng(0)
     right = np.repeat(rng.random(100) < 0.5, 4)  # groups of four are right or wrong together
     images = pd.DataFrame(
-        {"label": 0, "row": np.where(right, 0, 1), "baseline": 1, "group": 0, "weight": 1.0}
+        {"label": 0, "row": np.where(right, 0, 1), "baseline": 1, "seed": 0, "weight": 1.0}
     )
     whole = bootstrap(images.assign(group=np.arange(400) // 4), 2)[1][:, 0].std()
     single = bootstrap(images.assign(group=np.arange(400)), 2)[1][:, 0].std()
@@ -190,7 +237,7 @@ def test_the_interval_of_f1_is_that_of_the_pooled_images(add):
         images[column] = np.where(right, images["label"], (images["label"] + 1) % 3)
     draws = group_draws(20)[:100]
     slow = [_slow(images.loc[np.repeat(np.arange(20), counts)], 3)[1] for counts in draws]
-    resamples = bootstrap(images.assign(group=range(20), weight=1.0), 3)[1][:, 1]
+    resamples = bootstrap(images.assign(group=range(20), seed=0, weight=1.0), 3)[1][:, 1]
     assert resamples[:100] == pytest.approx(slow, abs=1e-12)
     ends = np.percentile(resamples, [2.5, 97.5])
     assert found.interval == pytest.approx(tuple(ends), abs=1e-12)

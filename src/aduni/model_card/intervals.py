@@ -99,8 +99,11 @@ def calibration_error(
     bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
     gaps, sizes = np.zeros((draws.shape[1], CALIBRATION_BINS)), np.bincount(members)
     np.add.at(gaps, (members, bins), correct - confidence)
-    errors: Floats = np.abs(draws @ gaps).sum(axis=1) / (draws @ sizes.astype(float))
-    return errors
+    errors = []
+    for start in range(0, len(draws), CHUNK):
+        drawn = draws[start : start + CHUNK].astype(float)
+        errors.append(np.abs(drawn @ gaps).sum(axis=1) / (drawn @ sizes))
+    return np.concatenate(errors)
 
 
 def macro_auroc(

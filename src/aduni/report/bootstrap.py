@@ -1,5 +1,6 @@
-"""Bootstrap of two rows' differences over their pooled out-of-fold predictions."""
+"""Bootstrap of two rows' differences over their out-of-fold predictions, the mean over seeds."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +14,7 @@ from aduni.report.tables import Unit
 Floats = NDArray[np.float64]
 Units = dict[Unit, Run]
 
-RESAMPLES = 2000
+RESAMPLES = 10_000  # an interval's end then comes out again to 0.001
 SEED = 0
 CHUNK = 200  # resamples at a time: 10,000 groups take 16 MB
 
@@ -31,9 +32,9 @@ def group_draws(groups: int) -> NDArray[np.uint8]:
 
 def scores(confusion: Floats) -> Floats:
     """(n, 2) accuracy and macro F1 of (n, C, C) confusion matrices, as in `aduni.metrics`."""
-    hits = np.trace(confusion, axis1=1, axis2=2)
+    hits, images = np.trace(confusion, axis1=1, axis2=2), confusion.sum(axis=(1, 2))
     f1 = class_f1(confusion)
-    return np.stack([hits / confusion.sum(axis=(1, 2)), f1.mean(axis=1)], axis=1)
+    return np.stack([hits / np.where(images > 0, images, 1), f1.mean(axis=1)], axis=1)
 
 
 def class_f1(confusion: Floats) -> Floats:
@@ -52,15 +53,15 @@ def seed_weights(units: Units) -> dict[Unit, float]:
 def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
     """Test images of all folds and seeds with what both rows took them for.
 
-    An image that s seeds of a fold have predicted stands there s times with weight 1/s, so that
-    confusion counts are the mean over seeds and no fold counts more for having more of them.
+    An image that s seeds of a fold have predicted stands there s times with weight 1/s, so that no
+    fold counts more for having more of them.
 
     Args:
         row: runs by fold and seed.
         baseline: runs of the same folds and seeds, on the same images.
 
     Returns:
-        label, row, baseline (class numbers), group, weight.
+        label, row, baseline (class numbers), group, seed, weight.
     """
     frames, weights = [], seed_weights(row)
     for unit, run in row.items():
@@ -72,6 +73,7 @@ def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
             "row": probabilities.argmax(axis=1),
             "baseline": others.argmax(axis=1),
             "group": test["group"].to_numpy(),
+            "seed": unit[1],
             "weight": weights[unit],
         }
         frames.append(pd.DataFrame(outcomes))
@@ -81,31 +83,56 @@ def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
 def bootstrap(outcomes: pd.DataFrame, classes: int) -> tuple[Floats, Floats]:
     """Differences in accuracy and macro F1: (2,) of the sample, (RESAMPLES, 2) of its resamples.
 
-    Whole groups are drawn, since photographs of one lesion depend on one another; both rows share
-    the draws.
+    Whole groups are drawn, since photographs of one lesion depend on one another; both rows and
+    all seeds share the draws.
 
     Args:
         outcomes: see `pooled_outcomes`.
         classes: C.
     """
-    row, baseline = (scores(confusions(outcomes, name, classes)) for name in ("row", "baseline"))
+    row, baseline = (mean_of_seeds(outcomes, n, classes, scores) for n in ("row", "baseline"))
     differences = row - baseline
     return differences[0], differences[1:]
+
+
+def mean_of_seeds(
+    outcomes: pd.DataFrame, column: str, classes: int, figures: Callable[[Floats], Floats]
+) -> Floats:
+    """(1 + RESAMPLES, ...) figures of each seed's predictions, averaged by its share of images.
+
+    The F1 of the sum of two seeds' confusion counts is not the mean of theirs, and can be outside
+    of both.
+
+    Args:
+        outcomes: see `pooled_outcomes`.
+        column: as of `confusions`.
+        classes: C.
+        figures: of (n, C, C) confusion counts.
+    """
+    whole = outcomes.astype({"group": "category"})  # a group has the same draws in every seed
+    total, images = np.float64(0), np.float64(0)
+    for _, of_seed in whole.groupby("seed"):
+        counts = confusions(of_seed, column, classes)
+        shares = counts.sum(axis=(1, 2))[:, None]
+        total = total + shares * figures(counts)
+        images = images + shares
+    return np.asarray(total / images)
 
 
 def confusions(outcomes: pd.DataFrame, column: str, classes: int) -> Floats:
     """(1 + RESAMPLES, C, C) confusion counts, rows true classes: of the sample, of its resamples.
 
     Args:
-        outcomes: label, group, weight, and the column.
+        outcomes: label, group, weight, and the column; groups are drawn from those that there are,
+            or from all categories.
         column: has the predicted class numbers.
         classes: C.
     """
-    numbers, names = pd.factorize(outcomes["group"], sort=True)
-    draws = group_draws(len(names))
+    groups = outcomes["group"].astype("category").cat
+    draws = group_draws(len(groups.categories))
     cells = (outcomes["label"] * classes + outcomes[column]).to_numpy()
-    entries = (outcomes["weight"].to_numpy(), (cells, numbers))
-    counts = coo_array(entries, shape=(classes**2, len(names))).tocsr()
+    entries = (outcomes["weight"].to_numpy(), (cells, groups.codes))
+    counts = coo_array(entries, shape=(classes**2, draws.shape[1])).tocsr()
     parts = [counts @ draws[i : i + CHUNK].T.astype(float) for i in range(0, RESAMPLES, CHUNK)]
     confusion = np.hstack([counts.sum(axis=1)[:, None], *parts]).T
     return confusion.reshape(-1, classes, classes)

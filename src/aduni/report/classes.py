@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.report.bootstrap import class_f1, confusions, pooled_outcomes, seed_weights
+from aduni.report.bootstrap import (
+    RESAMPLES,
+    class_f1,
+    mean_of_seeds,
+    pooled_outcomes,
+    seed_weights,
+)
 from aduni.report.figures.loss_by_class import losses_by_class
 from aduni.report.figures.pooled import class_order
 from aduni.report.page import Column, PageCell, PageTable
@@ -27,7 +33,7 @@ def class_frame(table: Table) -> pd.DataFrame:
 
     Returns:
         dataset, row (label) and class; images: distinct test images of the class; f1: of
-        confusion counts pooled over folds, the mean over a fold's seeds; f1_difference: to the
+        confusion counts pooled over folds, the mean over seeds; f1_difference: to the
         table's first row, over the runs of both on the same test images; low, high: its 95 %
         bootstrap interval; loss: mean -log p_y in nats over the class's test
         images, p at least 1e-12. NaN where
@@ -76,9 +82,7 @@ def _images(units: Units, order: list[str]) -> list[int]:
 def _f1(units: Units) -> Floats:
     """(C,) F1; NaN for a class without test images."""
     outcomes, classes = pooled_outcomes(units, units), _classes(units)
-    counts = np.zeros((1, classes, classes))
-    np.add.at(counts[0], (outcomes["label"], outcomes["row"]), outcomes["weight"])
-    found = class_f1(counts)[0]
+    found = mean_of_seeds(outcomes, "row", classes, class_f1)[0]
     return np.where(_present(outcomes, classes), found, np.nan)
 
 
@@ -92,7 +96,9 @@ def _differences(units: Units, baseline: Units) -> Floats:
     if not row:
         return np.full((3, classes), np.nan)
     outcomes = pooled_outcomes(row, other)
-    f1, others = (class_f1(confusions(outcomes, n, classes)) for n in ("row", "baseline"))
+    f1, others = (
+        mean_of_seeds(outcomes, column, classes, class_f1) for column in ("row", "baseline")
+    )
     differences = f1 - others
     found = np.vstack([differences[0], np.quantile(differences[1:], ENDS, axis=0)])
     return np.where(_present(outcomes, classes), found, np.nan)
@@ -170,11 +176,11 @@ def _how_to_read(frame: pd.DataFrame) -> str:
     if frame["f1_difference"].notna().any():
         below = (
             f" Below it: the difference to {frame['row'].iloc[0]} over the folds and seeds that "
-            "both rows have, and its 95 % interval, 2,000 bootstrap resamples of whole groups "
-            "(lesions, copies), not adjusted for the number of comparisons."
+            f"both rows have, and its 95 % interval, {RESAMPLES:,} bootstrap resamples of whole "
+            "groups (lesions, copies), not adjusted for the number of comparisons."
         )
     return (
-        "F1 from the confusion counts of all out-of-fold predictions, a fold's seeds averaged."
+        "F1 from the confusion counts of all out-of-fold predictions, the mean over seeds."
         f"{below} Bold: highest F1 of the class at three decimals, among two or more rows with "
         f"all of its images. Test images: {counts}."
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from aduni.plan import Plan, PlannedRun, run_folder
 from aduni.report.batches import PAPER_BATCH, PAPER_BATCH_SIZE, PAPER_QUEUE, QUEUE
+from aduni.report.bootstrap import RESAMPLES
 from aduni.report.columns import FIGURES
 from aduni.report.formats import footnote, note_text, value_text
 from aduni.report.page import Column, PageCell, PageProblem, PageTable
@@ -73,8 +74,9 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
         ),
         footnote=(
             "Difference: mean over folds. Pooled and its interval: all out-of-fold predictions, "
-            "2,000 bootstrap resamples of whole groups (lesions, copies). p: corrected resampled "
-            f"t-test, not adjusted for the number of comparisons. {power_note(folds)}"
+            f"the mean over seeds, {RESAMPLES:,} bootstrap resamples of whole groups (lesions, "
+            "copies). p: corrected resampled t-test, not adjusted for the number of comparisons. "
+            f"{power_note(folds)}"
         ),
     )
 

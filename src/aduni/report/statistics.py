@@ -33,7 +33,8 @@ class Comparison:
         folds: number of them.
         difference: mean of the folds' differences; None without a common fold.
         fold_differences: by fold number.
-        pooled: difference over the pooled test predictions, which the interval is about.
+        pooled: difference over the test predictions of all folds, the mean over seeds, which the
+            interval is about.
         interval: 95 % bootstrap interval.
         p: two-sided, of the corrected resampled t-test; None where it cannot be had.
         note: sentences on what is missing.
