@@ -52,7 +52,7 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
         for dataset in ("aptos", "isic2018")
     ]
     assert list(dict.fromkeys(places)) == turns
-    assert [places.count(turn) for turn in turns] == [9 + 7, 4, 30, 5, 32, 5]
+    assert [places.count(turn) for turn in turns] == [9 + 7, 4, 31, 6, 33, 6]
     rows = {
         label: run
         for run in runs
@@ -64,7 +64,7 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
     assert ("methods", "AdUni") in adunis[0].rows
     assert len(adunis[1].rows) == 1
     halves = [run for run in runs if _last(run, "precision") == ["precision=bf16-mixed"]]
-    assert len(halves) == 30 + 30 + 2 * 5
+    assert len(halves) == 31 + 31 + 2 * 6
     assert {table for run in halves for table, _ in run.rows} == {"switches"}
     assert "protocol=paper" in rows["protocol, AdUni, paper"].overrides
     assert made.runs == tuple(runs)

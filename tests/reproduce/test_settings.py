@@ -88,6 +88,7 @@ def test_a_data_set_of_only_some_rows_has_no_others(settings):
             "learning rate, CE, 0.01",
             "PaCo, momentum 0.999",
             "PaCo, queue of a batch",
+            "PaCo, no logit adjustment",
         ],
     }
     assert len(read.planned("aptos")["switches"].rows) == len(read.switches.rows)
