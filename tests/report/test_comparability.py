@@ -66,11 +66,11 @@ def _warnings(runs):
         ),
         (
             {"metrics": {"git_commit": None}},
-            "several commits, 0000000000 (CE) and unknown (LDAM)",
+            "several commits, 0000000000 (2 runs) and unknown (2 runs)",
         ),
         (
             {"metrics": {"git_commit": f"{'0' * 40}-dirty"}},
-            "several commits, 0000000000 (CE) and 0000000000-dirty (LDAM)",
+            "several commits, 0000000000 (2 runs) and 0000000000-dirty (2 runs)",
         ),
         (
             {"metrics": {"versions": {"aduni": "0.2.0", "torch": "3.0", "python": "4"}}},

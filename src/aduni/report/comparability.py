@@ -1,6 +1,6 @@
 """Whether the runs of tables may be compared: a sentence for each way in which they may not."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import product
@@ -115,9 +115,11 @@ def _versions(members: Sequence[_Member]) -> Iterator[str]:
         mixed += [f"{name} {text}"] if text else []
     if mixed:
         yield f"incompatible versions, {'; '.join(mixed)}"
-    commits = {run.folder.path: _commit(run.metrics["git_commit"]) for *_, run in members}
-    if text := _spread(members, commits):
-        yield f"several commits, {text}"
+    commits = Counter(_commit(run.metrics["git_commit"]) for *_, run in members)
+    if len(commits) > 1:
+        # A row may have as many commits as runs: their names would fill the page.
+        texts = (f"{name} ({count} run{'s' * (count > 1)})" for name, count in commits.items())
+        yield f"several commits, {' and '.join(texts)}"
 
 
 def _commit(text: str | None) -> str:
