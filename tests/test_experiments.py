@@ -51,11 +51,12 @@ def test_the_papers_settings_hold_at_every_size(size):
 
 
 @pytest.mark.parametrize("size", [32, "'32'", 64])  # the settings take '32' for 32
-def test_pacos_queue_is_a_batch_where_images_are_small(size):
-    words = ("dataset=aptos", f"dataset.image_size={size}", "batch_size=48")
-    expected = {"names.method": "paco", "names.alpha": "paco", "method.queue_size": 1024}
+def test_paco_has_no_adjustment_where_images_are_small(size):
+    words = ("dataset=aptos", f"dataset.image_size={size}")
+    expected = {"names.method": "paco", "names.alpha": "paco", "method.logit_adjustment": "dataset"}
     assert values(composed("experiment=paper_paco", *words), expected) == expected
-    assert composed("method=paco", *words).method.queue_size == (1024 if size == 64 else 48)
+    adjustment = composed("method=paco", *words).method.logit_adjustment
+    assert adjustment == ("dataset" if size == 64 else "none")
 
 
 def test_small_images_are_adjusted_by_what_the_sampler_draws():
