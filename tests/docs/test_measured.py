@@ -93,8 +93,10 @@ def verdict_of(sides: list[int]) -> str:
     match sides:
         case [1, 1]:
             return "confirmed"
-        case [1, _]:
+        case [1, 0]:
             return "unmoved only"
+        case [1, -1]:
+            return "ahead, behind when moved"
         case [0, 1]:
             return "moved only"
         case [-1, 1]:
@@ -134,8 +136,9 @@ def written(pairs: pd.DataFrame, key: tuple[str, ...]) -> tuple[list[str], int]:
     if key not in pairs.index or pd.isna(pairs.loc[key, "pooled"]):
         return ["not run", "-"], 0
     held = pairs.loc[key]
-    words = [f"{held['pooled']:+.3f}", f"{held['low']:+.3f} to {held['high']:+.3f}"]
-    return words, int(held["low"] > 0) - int(held["high"] < 0)
+    low, high = (round(held[end], 3) for end in ("low", "high"))
+    words = [f"{held['pooled']:+z.3f}", f"{low:+z.3f} to {high:+z.3f}"]
+    return words, int(low > 0) - int(high < 0)
 
 
 def test_quoted_figures_of_classes_are_the_studys():
