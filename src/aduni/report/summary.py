@@ -70,4 +70,5 @@ def _short(commit: str | None) -> str:
 def _hardware(run: Run) -> str:
     hardware = run.metrics["hardware"]
     gpus = ", ".join(dict.fromkeys(hardware["gpus"]))
-    return gpus or f"{hardware['processor']}, {hardware['threads']} CPU threads"
+    threads = hardware["threads"]
+    return gpus or f"{hardware['processor']}, {threads} CPU thread{'s' * (threads != 1)}"
