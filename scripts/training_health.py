@@ -112,7 +112,7 @@ def health(method: Method, batch: Batch, epoch: int) -> dict[str, float]:
 
 
 def _factor(seen: dict[str, Any]) -> float:
-    """Of the loss, over the weighted mean of its terms."""
+    """Of the loss, over the weighted mean of its terms; two views give each anchor a positive."""
     if seen.get("weighting") == "printed":
         return float(seen["alpha"] + seen["beta"])
     return float(seen["temperature"] / seen["base_temperature"])

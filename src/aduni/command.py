@@ -197,9 +197,10 @@ def _unknown_option(error: UnknownOptionError) -> str:
     choices = hydra.runtime.choices
     experiment = choices.get("experiment")
     typed = [word.lstrip("+").partition("=")[0] for word in hydra.overrides.task]
-    if not experiment or error.key in typed:
-        return str(error)
+    by_hand = any(f"{key}.".startswith(f"{error.key}.") for key in typed)
     group = error.key.partition(".")[0]
+    if not experiment or by_hand or group not in typed:
+        return str(error)
     return (
         f"experiment={experiment} sets {error.key}, which {error.problem}; remove "
         f"{group}={choices[group]} or experiment={experiment}."

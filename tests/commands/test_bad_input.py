@@ -82,10 +82,12 @@ def test_an_experiment_of_another_method_is_named_and_not_its_keys(train):
     )
 
 
-def test_a_key_that_was_typed_is_blamed_beside_an_experiment(train):
-    finished, _ = train("experiment=paper_aduni", "+method.queue_size=8")
+@pytest.mark.parametrize("key", ["queue_size", "queue.size"])
+@pytest.mark.parametrize("others", [(), ("method=ldam", "~method.logit_adjustment")])
+def test_a_key_that_was_typed_is_blamed_beside_an_experiment(train, key, others):
+    finished, _ = train("experiment=paper_aduni", *others, f"+method.{key}=8")
 
-    assert finished.err.startswith("error: method.queue_size is no option of ")
+    assert finished.err.startswith(f"error: method.{key.partition('.')[0]} is no option of ")
     assert finished.err.endswith("; remove it.\n")
 
 

@@ -133,8 +133,6 @@ def moved(table: str) -> str:
 
 def written(pairs: pd.DataFrame, key: tuple[str, ...]) -> tuple[list[str], int]:
     """Difference and interval in words; on which side of 0 the interval is, 0 for neither."""
-    if key not in pairs.index or pd.isna(pairs.loc[key, "pooled"]):
-        return ["not run", "-"], 0
     held = pairs.loc[key]
     low, high = (round(held[end], 3) for end in ("low", "high"))
     words = [f"{held['pooled']:+z.3f}", f"{low:+z.3f} to {high:+z.3f}"]
