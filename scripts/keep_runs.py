@@ -6,7 +6,7 @@
 The second command makes tables, figures and page of what the first has kept: the plan, each split
 once for all runs that have it, and of each finished run its configuration, history, metrics,
 features and compressed predictions, and of its log the command, since the rest names folders of the
-machine.
+machine; of an absolute path to its data set the name stays.
 A second call takes over what is new or changed, and removes what is no longer planned.
 """
 
@@ -19,9 +19,11 @@ from gzip import open as gzip_open
 from io import BytesIO
 from pathlib import Path
 
+from omegaconf import OmegaConf
+
 from aduni.command import run_command
 from aduni.errors import UserError
-from aduni.files import read_json, written_whole
+from aduni.files import read_json, read_yaml, written_whole
 from aduni.plan import Plan, damage_of, read_plan
 from aduni.report.runs import read_run
 from aduni.results import RunFolder
@@ -29,6 +31,7 @@ from aduni.results import RunFolder
 # Metrics come last: with them a run counts as finished.
 KEPT = ("config", "history", "log", "features", "packed_predictions", "metrics")
 NAMES = frozenset(getattr(RunFolder(Path()), kept).name for kept in KEPT)
+PLACES = ("root", "csv", "cache_dir")  # of the data set
 SPLIT = re.compile(r"[0-9a-f]{16}\.csv")
 
 
@@ -176,6 +179,8 @@ def contents_of(run: RunFolder) -> dict[str, bytes]:
             contents[file.name] = packed(run.stored_predictions)
         elif file == run.log and file.is_file():
             contents[file.name] = command_of(file)
+        elif file == run.config:
+            contents[file.name] = without_folders(file)
         elif file.is_file():
             contents[file.name] = file.read_bytes()
     return contents
@@ -185,6 +190,19 @@ def command_of(log: Path) -> bytes:
     """The lines that say which command was given."""
     lines = log.read_bytes().splitlines(keepends=True)
     return b"".join(line for line in lines if b"command: " in line)
+
+
+def without_folders(config: Path) -> bytes:
+    """The configuration with a name in the place of an absolute path to the data set."""
+    content = read_yaml(config)
+    dataset = content.get("dataset", {})
+    paths = {key: Path(str(dataset.get(key))) for key in PLACES}
+    names = {key: path.name for key, path in paths.items() if path.is_absolute()}
+    if not names:
+        return config.read_bytes()
+    return OmegaConf.to_yaml(
+        OmegaConf.create({**content, "dataset": {**dataset, **names}})
+    ).encode()
 
 
 def packed(predictions: Path) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from aduni.errors import UserError
+from aduni.files import read_yaml, write_yaml
 from aduni.plan import Plan, PlannedRun
 from aduni.report.definitions import Definition, Row
 from aduni.report.fresh import fresh_report
@@ -120,6 +121,22 @@ def test_what_is_kept_of_finished_runs(keep, source, tmp_path):
             assert {content} == {before[f"runs/{run}/split.csv"] for run in splits[name]}
         else:
             assert content == before[name]
+
+
+def test_no_folder_of_the_machine_is_kept(keep, source, tmp_path):
+    for run in (source / "runs").iterdir():
+        config = read_yaml(run / "config.yaml")
+        dataset = {**config.get("dataset", {}), "root": "/home/somebody/eyes", "csv": "a/b.csv"}
+        write_yaml({**config, "dataset": dataset}, run / "config.yaml")
+    target = tmp_path / "kept"
+    keep(source, target)
+    for run in (target / "runs").iterdir():
+        held = read_yaml(run / "config.yaml")
+        assert (held["dataset"]["root"], held["dataset"]["csv"]) == ("eyes", "a/b.csv")
+        before = read_yaml(source / "runs" / run.name / "config.yaml")
+        assert held.keys() == before.keys()
+        assert held["dataset"].keys() == before["dataset"].keys()
+    assert tables_of(target) == tables_of(source)
 
 
 def test_the_report_of_the_kept_runs_is_that_of_the_source(keep, source, tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
+from aduni.files import read_yaml
 from aduni.plan import read_plan, run_folder
 from aduni.report.columns import FIGURES
 from aduni.report.fresh import fresh_report
@@ -200,3 +201,10 @@ def test_every_table_is_made_again_from_the_kept_predictions(tmp_path):
 def test_the_kept_runs_are_small():
     assert sum(file.stat().st_size for file in STUDY.rglob("*") if file.is_file()) < 20e6
     assert not list(STUDY.rglob("*.ckpt"))
+
+
+def test_the_kept_runs_name_no_folder_of_a_machine():
+    for config in STUDY.glob("runs/*/config.yaml"):
+        dataset = read_yaml(config)["dataset"]
+        assert not Path(dataset["root"]).is_absolute(), config
+        assert not Path(dataset["cache_dir"]).is_absolute(), config
