@@ -96,9 +96,13 @@ def bootstrap(outcomes: pd.DataFrame, classes: int) -> tuple[Floats, Floats]:
 
 
 def mean_of_seeds(
-    outcomes: pd.DataFrame, column: str, classes: int, figures: Callable[[Floats], Floats]
+    outcomes: pd.DataFrame,
+    column: str,
+    classes: int,
+    figures: Callable[[Floats], Floats],
+    resamples: int | None = None,
 ) -> Floats:
-    """(1 + RESAMPLES, ...) figures of each seed's predictions, averaged by its share of images.
+    """(1 + resamples, ...) figures of each seed's predictions, averaged by its share of images.
 
     The F1 of the sum of two seeds' confusion counts is not the mean of theirs, and can be outside
     of both.
@@ -108,31 +112,32 @@ def mean_of_seeds(
         column: as of `confusions`.
         classes: C.
         figures: of (n, C, C) confusion counts.
+        resamples: as of `confusions`.
     """
     whole = outcomes.astype({"group": "category"})  # a group has the same draws in every seed
-    total, images = np.float64(0), np.float64(0)
-    for _, of_seed in whole.groupby("seed"):
-        counts = confusions(of_seed, column, classes)
-        shares = counts.sum(axis=(1, 2))[:, None]
-        total = total + shares * figures(counts)
-        images = images + shares
-    return np.asarray(total / images)
+    counts = [confusions(each, column, classes, resamples) for _, each in whole.groupby("seed")]
+    shares = [each.sum(axis=(1, 2))[:, None] for each in counts]
+    total = sum(share * figures(each) for share, each in zip(shares, counts, strict=True))
+    return np.asarray(total / sum(shares))
 
 
-def confusions(outcomes: pd.DataFrame, column: str, classes: int) -> Floats:
-    """(1 + RESAMPLES, C, C) confusion counts, rows true classes: of the sample, of its resamples.
+def confusions(
+    outcomes: pd.DataFrame, column: str, classes: int, resamples: int | None = None
+) -> Floats:
+    """(1 + resamples, C, C) confusion counts, rows true classes: of the sample, of its resamples.
 
     Args:
         outcomes: label, group, weight, and the column; groups are drawn from those that there are,
             or from all categories.
         column: has the predicted class numbers.
         classes: C.
+        resamples: how many, 0 for the sample alone; all RESAMPLES where None.
     """
     groups = outcomes["group"].astype("category").cat
-    draws = group_draws(len(groups.categories))
+    draws = group_draws(len(groups.categories))[:resamples]
     cells = (outcomes["label"] * classes + outcomes[column]).to_numpy()
     entries = (outcomes["weight"].to_numpy(), (cells, groups.codes))
     counts = coo_array(entries, shape=(classes**2, draws.shape[1])).tocsr()
-    parts = [counts @ draws[i : i + CHUNK].T.astype(float) for i in range(0, RESAMPLES, CHUNK)]
+    parts = [counts @ draws[i : i + CHUNK].T.astype(float) for i in range(0, len(draws), CHUNK)]
     confusion = np.hstack([counts.sum(axis=1)[:, None], *parts]).T
     return confusion.reshape(-1, classes, classes)
