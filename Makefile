@@ -9,6 +9,10 @@ UV := sh scripts/uv.sh
 PY := .venv/bin/python
 READY := .venv/.ready
 
+# A worker for each core, with one torch thread each (tests/conftest.py); a module's tests share one
+# worker, since they share its fixtures.
+PYTEST := $(PY) -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadscope
+
 # albumentations would ask the package index for its newest version on each import.
 export NO_ALBUMENTATIONS_UPDATE := 1
 
@@ -39,11 +43,11 @@ benchmark: setup ## how fast each part is; ARGS="parts=[loss]", "full=true"
 	$(PY) src/benchmark.py $(ARGS)
 
 test: setup ## run the fast tests; ARGS="..." go to pytest
-	$(PY) -m pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 # pytest's status 5 says that no test was selected.
 test-slow: setup ## run the slow tests; ARGS="..." go to pytest
-	$(PY) -m pytest -m slow $(ARGS) || test $$? -eq 5
+	$(PYTEST) -m slow $(ARGS) || test $$? -eq 5
 
 lint: setup ## check style and formatting
 	$(PY) -m ruff check src tests scripts examples

@@ -22,8 +22,10 @@ from aduni.data.samplers import InstanceBalanced
 from aduni.data.splits import Protocol
 from aduni.errors import UserError
 
-# Small networks gain nothing from threads, which wait in loops for each other on a busy machine.
+# Small networks gain nothing from threads, which wait in loops for each other on a busy machine, and
+# the tests run on all cores at once. The variable is for the processes that a test starts.
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 # Tests that run in the background inherit that SIGINT is ignored, and so would what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
