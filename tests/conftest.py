@@ -22,7 +22,7 @@ from aduni.data.samplers import InstanceBalanced
 from aduni.data.splits import Protocol
 from aduni.errors import UserError
 
-# Small networks gain nothing from threads, which wait in loops for each other on a busy machine, and
+# Small networks gain nothing from threads, which wait in loops for each other on a busy machine;
 # the tests run on all cores at once. The variable is for the processes that a test starts.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
