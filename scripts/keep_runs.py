@@ -27,6 +27,7 @@ from aduni.files import read_json, read_yaml, written_whole
 from aduni.plan import Plan, damage_of, read_plan
 from aduni.report.runs import read_run
 from aduni.results import RunFolder
+from aduni.temporary import final_name
 
 # Metrics come last: with them a run counts as finished.
 KEPT = ("config", "history", "log", "features", "packed_predictions", "metrics")
@@ -150,7 +151,7 @@ def check_target(source: Path, target: Path, plan: Plan) -> None:
 
 def is_kept(path: Path) -> bool:
     """Whether a file is one that this script writes, or was begun by a call that was killed."""
-    name = path.name.removeprefix(".").removesuffix(".part")
+    name = final_name(path.name) or path.name
     return bool(SPLIT.fullmatch(name)) if path.parent.name == "splits" else name in NAMES
 
 

@@ -14,6 +14,7 @@ from rich.progress import Progress as RichProgress
 
 from aduni.callbacks import Checkpoints, History, Progress, WholeCheckpoints
 from aduni.files import written_whole
+from aduni.temporary import temporary_name
 
 
 class Trainer:
@@ -114,7 +115,7 @@ def test_a_killed_write_leaves_nothing_that_a_later_one_writes_through(tmp_path)
     """The temporary file of a killed process may be a second name of best.ckpt."""
     best, last = tmp_path / "best.ckpt", tmp_path / "last.ckpt"
     best.write_text("best")
-    os.link(best, tmp_path / ".last.ckpt.part")
+    os.link(best, temporary_name(last))
     with written_whole(last) as temporary:
         temporary.write_text("last")
 
@@ -138,7 +139,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     WholeCheckpoints().save_checkpoint({"epoch": 1}, tmp_path / "last.ckpt")
 
     assert done == [
-        ("flushed", ".last.ckpt.part"),
+        ("flushed", temporary_name(tmp_path / "last.ckpt").name),
         ("renamed", "last.ckpt"),
         ("flushed", tmp_path.name),
     ]

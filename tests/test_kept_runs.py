@@ -19,6 +19,7 @@ from aduni.report.fresh import fresh_report
 from aduni.report.runs import read_run, read_runs
 from aduni.report.sources import Sources
 from aduni.results import RunFolder
+from aduni.temporary import temporary_name
 from hand_made import make_run
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "keep_runs.py"
@@ -182,7 +183,7 @@ def test_a_second_call_takes_over_what_changed_and_removes_what_is_gone(keep, so
     run_of(source, "ldam0").features.unlink()
     run_of(source, "ce1").log.write_text("command: another\n")
     write_plan(source, ["ce1", "ldam0", "ldam1"])
-    run_of(target, "ce1").path.joinpath(".train.log.part").write_text("of a killed call")
+    temporary_name(run_of(target, "ce1").log).write_text("of a killed call")
     keep(source, target)
     assert sorted(path.name for path in (target / "runs").iterdir()) == ["ce1", "ldam0"]
     assert not run_of(target, "ldam0").features.exists()

@@ -15,6 +15,7 @@ FLOORS = [
         "aduni.small_images",
         "aduni.spreadsheet",
         "aduni.stopping",
+        "aduni.temporary",
         "aduni.watch",
     ],
     [

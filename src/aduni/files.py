@@ -19,6 +19,7 @@ from yaml import YAMLError  # what OmegaConf.load raises
 
 from aduni.errors import UserError
 from aduni.spreadsheet import save_csv
+from aduni.temporary import temporary_name
 
 
 @contextmanager
@@ -26,10 +27,10 @@ def written_whole(path: Path) -> Iterator[Path]:
     """A temporary name to write to; it becomes `path` only if the block succeeds.
 
     The content is on the disk before it gets its name, and the name is when the block is left:
-    neither a kill nor a power cut leaves half a file.
+    neither a kill nor a power cut leaves half a file. Of several processes that write the same
+    file at once, the last one to finish leaves its own.
     """
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.unlink(missing_ok=True)  # of a killed process; it may share its content with a file
+    temporary = temporary_name(path)
     try:
         yield temporary
         _flush(temporary)

@@ -23,6 +23,7 @@ from filelock import FileLock
 from aduni.data import transfer
 from aduni.data.download import Archive, download
 from aduni.errors import UserError
+from aduni.temporary import temporary_name
 
 NO_WAIT = (0.0, 0.0)  # two reconnections
 CSV = random.Random(0).randbytes(300_000)
@@ -466,8 +467,9 @@ def test_an_interrupted_unpacking_is_repeated(
         with pytest.raises(KeyboardInterrupt):
             download([archive], tmp_path, ())
     assert names(tmp_path) == {"Input.zip", "z.txt"}  # the expected folder comes last
-    (tmp_path / "Input.zip.unpacking" / "Input").mkdir(parents=True)  # as after a kill
-    (tmp_path / "Input.zip.unpacking" / "Input" / "half.jpg").touch()
+    left = temporary_name(tmp_path / "Input.zip")  # as after a kill
+    (left / "Input").mkdir(parents=True)
+    (left / "Input" / "half.jpg").touch()
     download([archive], tmp_path, ())
     assert names(tmp_path) == {"Input", "Input/a.jpg", "z.txt"}
     assert len(server.asked) == 1

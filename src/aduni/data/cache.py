@@ -23,6 +23,7 @@ from aduni.data.cache_check import cache_fault, read_originals, row_digest, writ
 from aduni.data.decode import decoded, resized
 from aduni.data.tables import shown
 from aduni.errors import UserError
+from aduni.temporary import temporary_name
 
 Pixels = NDArray[np.uint8]
 
@@ -108,7 +109,6 @@ def build_cache(
     fault = partial(cache_fault, folder, images, image_size, every_row=every_row)
     if folder.is_dir() and not fault():
         return ImageCache(folder)
-    partial_folder = folder.with_name(f"{folder.name}.part")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
@@ -118,7 +118,7 @@ def build_cache(
                 log.warning("%s", sentence)
                 print(sentence, file=sys.stderr)  # the log of a run is a file, prepare.py has none
             if found:
-                shutil.rmtree(partial_folder, ignore_errors=True)
+                partial_folder = temporary_name(folder)
                 try:
                     partial_folder.mkdir()
                     _write(partial_folder, images, open_image, image_size)

@@ -14,6 +14,7 @@ from PIL import Image
 from aduni.data.own import OwnImages
 from aduni.data.tables import ImageTable
 from aduni.errors import UserError, did_you_mean
+from aduni.temporary import temporary_name
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 """The archive's names of the parts, and ours."""
@@ -111,8 +112,7 @@ class MedMNIST(OwnImages):
         with FileLock(self.root / ".download.lock"):
             if self.file.exists():
                 return  # another process was faster
-            folder = self.root / f".{self.file.name}.part"
-            shutil.rmtree(folder, ignore_errors=True)
+            folder = temporary_name(self.file)
             folder.mkdir()
             try:
                 published(split="test", root=str(folder), size=self.size, download=True)

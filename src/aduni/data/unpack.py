@@ -7,6 +7,7 @@ from pathlib import Path, PureWindowsPath
 from zipfile import BadZipFile, ZipFile
 
 from aduni.errors import UserError
+from aduni.temporary import temporary_name
 
 GROWTH, ALLOWANCE = 20, 2**26
 """An archive may unpack to so many times its size, and 64 MiB. Photographs grow by a hundredth,
@@ -37,8 +38,7 @@ def unpack(path: Path, root: Path, creates: Path) -> None:
     Raises:
         UserError: the archive does not contain `creates`.
     """
-    temporary = root / f"{path.name}.unpacking"
-    shutil.rmtree(temporary, ignore_errors=True)  # left by an interrupted call
+    temporary = temporary_name(root / path.name)
     try:
         with ZipFile(path) as content:
             content.extractall(temporary)
