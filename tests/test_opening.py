@@ -2,13 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from aduni.callbacks import time_left
-from aduni.opening import LEVELS, alpha_curve, class_bars
+from aduni.data.samplers import ClassAware, InstanceBalanced, Sampler, Upsample
+from aduni.methods.base import Stage
+from aduni.opening import LEVELS, _steps, alpha_curve, class_bars
 from aduni.schedules import constant, cosine, linear
 
 
@@ -63,6 +67,40 @@ def test_curve_falls_with_the_schedule_and_is_level_where_that_is():
     assert levels == sorted(levels, reverse=True)
     assert (levels[0], levels[-1]) == (7, 0)
     assert len(set(alpha_curve(constant, 32).split(" ")[1])) == 1
+
+
+def steps_line(sampler: Sampler, counts: list[int], *, own: bool = True) -> str:
+    """What the opening says of a stage of 2 epochs in batches of 32."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    data: Any = SimpleNamespace(table=SimpleNamespace(labels=labels), rows=lambda _: labels >= 0)
+    settings: Any = SimpleNamespace(batch_size=32, seed=0)
+    stage = Stage("classifier", 2, lambda batch, epoch: {}, sampler=sampler if own else None)
+    return _steps(stage, sampler, settings, data)
+
+
+RARE = [400, *[1] * 60]
+"""460 images, of which a class-aware epoch draws 61 * 400 = 24,400: 53 times as many."""
+
+
+def test_an_epoch_that_draws_the_images_very_often_is_remarked_on():
+    line = steps_line(ClassAware(), RARE)
+
+    assert line.startswith("classifier: 2 epochs of 763 batches of 32 images, 1526 steps; ")
+    assert "24400 images, 53 times the training part" in line
+    assert line.endswith("method.classifier_sampler.epoch_length=14 draws as many as it has")
+    assert ": sampler.epoch_length=13 draws" in steps_line(Upsample(), [400, *[1] * 31], own=False)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "counts"),
+    [
+        (ClassAware(epoch_length=14), RARE),
+        (ClassAware(), [400, *[1] * 20]),  # 21 * 400 / 420: 20 times and no more
+        (InstanceBalanced(), RARE),
+    ],
+)
+def test_other_epochs_are_not_remarked_on(sampler, counts):
+    assert "times" not in steps_line(sampler, counts)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ MOST_CLASSES = 12
 """With more of them those in the middle share a line."""
 LARGEST, SMALLEST = 6, 4
 WIDEST_BAR, WIDEST_CURVE = 24, 32  # columns
+LONG_EPOCH = 20
+"""An epoch that draws more than so many times the training images is remarked on."""
 LEVELS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = "_.-=+*#@"
 
@@ -151,10 +153,29 @@ def _steps(stage: Stage, sampler: Sampler, settings: Settings, data: ImageDataMo
     labels = data.table.labels[data.rows("train")]
     size = settings.batch_size
     numbers = {"epoch": 0, "epochs": stage.epochs, "seed": settings.seed, "batch_size": size}
-    batches = len(sampler.batches(labels, **numbers))
-    total = batches * stage.epochs
+    batches = sampler.batches(labels, **numbers)
+    steps = (
+        f"{stage.name}: {stage.epochs} epochs of {len(batches)} batches of {size} images, "
+        f"{len(batches) * stage.epochs} steps"
+    )
+    key = "method.classifier_sampler" if stage.sampler else "sampler"
+    return steps + long_epoch(sum(map(len, batches)), len(labels), size, key)
+
+
+def long_epoch(drawn: int, images: int, batch_size: int, key: str) -> str:
+    """A remark where an epoch draws the training images very often; else nothing.
+
+    Args:
+        drawn: images of an epoch.
+        images: of the training part.
+        batch_size: B.
+        key: of the sampler.
+    """
+    if drawn <= LONG_EPOCH * images:
+        return ""
     return (
-        f"{stage.name}: {stage.epochs} epochs of {batches} batches of {size} images, {total} steps"
+        f"; an epoch draws {drawn} images, {drawn / images:.0f} times the training part: "
+        f"{key}.epoch_length={images // batch_size} draws as many as it has"
     )
 
 

@@ -14,7 +14,7 @@ from aduni.batch import Batch
 from aduni.data.digits import Digits
 from aduni.data.draws import Draw, EvaluationRows, TrainingDraws, repeats
 from aduni.data.loading import Loading
-from aduni.data.samplers import Balanced, InstanceBalanced, Sampler, Upsample
+from aduni.data.samplers import Balanced, ClassAware, InstanceBalanced, Sampler, Upsample
 from aduni.data.splits import Protocol
 
 LABELS = np.array([0] * 20 + [1] * 7 + [2] * 3)
@@ -47,7 +47,7 @@ def test_repeats_counts_earlier_appearances(positions):
 
 
 @pytest.mark.parametrize("epoch", [0, 3])
-@pytest.mark.parametrize("sampler", [InstanceBalanced(), Upsample(), Balanced()])
+@pytest.mark.parametrize("sampler", [InstanceBalanced(), Upsample(), Balanced(), ClassAware()])
 def test_draws_are_the_samplers_batches_as_rows_of_the_table(sampler, epoch):
     batches = sampler.batches(LABELS, epoch=epoch, epochs=5, seed=4, batch_size=8)
     draws = training_draws(sampler)
@@ -74,7 +74,7 @@ def test_a_draw_carries_its_epoch_and_how_often_the_image_came_before():
 
 @pytest.mark.parametrize("ranks", [2, 4])
 @pytest.mark.parametrize("batch_size", [8, 9])
-@pytest.mark.parametrize("sampler", [InstanceBalanced(), Upsample(), Balanced()])
+@pytest.mark.parametrize("sampler", [InstanceBalanced(), Upsample(), Balanced(), ClassAware()])
 def test_the_ranks_shares_join_to_the_batch_of_one_process(monkeypatch, sampler, batch_size, ranks):
     alone = training_draws(sampler, batch_size)
     alone.set_epoch(1)

@@ -99,10 +99,41 @@ class Upsample(Sampler):
             )
         length = max(counts.max() * len(counts) // batch_size, 1)
         columns = [
-            _repeat_shuffled(np.flatnonzero(labels == c), length * share, rng).reshape(length, -1)
-            for c in range(len(counts))
+            _repeat_shuffled(members, length * share, rng).reshape(length, -1)
+            for members in _members(labels)
         ]
         return list(rng.permuted(np.concatenate(columns, axis=1), axis=1))
+
+
+class ClassAware(Sampler):
+    """Draw exactly n_max images of each class an epoch, n_max C in all, the classes in turn.
+
+    Each round takes one image of every class, in a random order; a class's images come in random
+    order, each once before any comes again. The epoch is divided into ceil(n_max C / B) batches of
+    sizes that differ by at most one.
+
+    Source: Kang et al. 2020, released code (`ClassAwareSampler`), which takes four images of a
+    class in a row and goes on with its rounds from one epoch to the next.
+    """
+
+    def frequencies(self, counts: Ints, epoch: int, epochs: int) -> Floats:
+        return np.full(len(counts), 1 / len(counts))
+
+    def _draw(
+        self, labels: Ints, epoch: int, epochs: int, batch_size: int, rng: np.random.Generator
+    ) -> list[Ints]:
+        classes = _members(labels)
+        whole = max(len(members) for members in classes) * len(classes)
+        ends = _even_ends(whole, batch_size)[: self.epoch_length]
+        rounds = -(-int(ends[-1]) // len(classes))
+        # Own generators: what a cap leaves out is not drawn, and changes nothing before it.
+        turns, *cycles = rng.spawn(1 + len(classes))
+        columns = [
+            _repeat_shuffled(members, rounds, cycle)
+            for members, cycle in zip(classes, cycles, strict=True)
+        ]
+        order = turns.permuted(np.stack(columns, axis=1), axis=1).ravel()
+        return np.split(order[: ends[-1]], ends[:-1])
 
 
 class ClassWeighted(Sampler):
@@ -149,6 +180,20 @@ def _cut(order: Ints, batch_size: int) -> list[Ints]:
     """Whole batches only: ranks need equal shares, and batch norm dislikes scraps."""
     whole = len(order) // batch_size
     return list(order[: whole * batch_size].reshape(whole, batch_size))
+
+
+def _even_ends(length: int, batch_size: int) -> Ints:
+    """Where each of as few batches as there can be ends, if their sizes differ by at most one."""
+    batches = -(-length // batch_size)
+    sizes = np.full(batches, length // batches)
+    sizes[: length % batches] += 1
+    return sizes.cumsum()
+
+
+def _members(labels: Ints) -> list[Ints]:
+    """Positions of each class, in rising order."""
+    ends = np.bincount(labels).cumsum()
+    return np.split(np.argsort(labels, kind="stable"), ends[:-1])
 
 
 def _repeat_shuffled(members: Ints, length: int, rng: np.random.Generator) -> Ints:

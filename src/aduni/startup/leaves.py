@@ -21,6 +21,7 @@ GROUPS = (
     "hparams_search",
     "profile",
 )
+HYDRA = ("hydra", "sweeper")
 
 
 @dataclass
@@ -47,6 +48,7 @@ def read_leaf(path: Path) -> Leaf:
     group, content = path.parent.name, yaml.safe_load(path.read_text()) or {}
     leaf = Leaf(heading=heading_of(path))
     content.pop("names", None)  # for folders and reports; nobody sets it
+    inner = []
     for entry in content.pop("defaults", []):
         if isinstance(entry, str) and entry != "_self_":
             parent = read_leaf(path.with_name(f"{entry}.yaml"))
@@ -59,9 +61,10 @@ def read_leaf(path: Path) -> Leaf:
             if name.startswith("override "):
                 leaf.sets.append(f"{name.removeprefix('override /')}={option}")
             else:
-                leaf.values[f"{group}.{name.partition('@')[2]}"] = {"sampler": option}
+                inner.append(name.partition("@")[2])
+                leaf.values[f"{group}.{inner[-1]}"] = {"sampler": option}
     prefix = "" if _is_global(path) else f"{group}."
-    leaf.values |= {prefix + key: value for key, value in flattened(content)}
+    leaf.values |= {prefix + key: value for key, value in flattened(content, opened=inner)}
     leaf.comments |= {prefix + key: words for key, words in comments_of(path).items()}
     leaf.target = leaf.values.pop(f"{group}._target_", leaf.target)
     return leaf
@@ -71,11 +74,19 @@ def _is_global(path: Path) -> bool:
     return path.read_text().startswith("# @package _global_")
 
 
-def flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(full key, value) of a YAML file; mappings with a `_target_` or of a group are opened."""
+def flattened(
+    content: Mapping[str, Any], prefix: str = "", opened: Sequence[str] = ()
+) -> Iterator[tuple[str, Any]]:
+    """(full key, value) of a YAML file; mappings with a `_target_` or of a group are opened.
+
+    Args:
+        content: of the file.
+        prefix: of its keys.
+        opened: further mappings to open, such as those that a defaults list fills from a group.
+    """
     for key, value in content.items():
-        opened = isinstance(value, dict) and ("_target_" in value or key in (*GROUPS, "params"))
-        if opened or key == "hydra" or key == "sweeper":
+        group = key in (*GROUPS, *opened, "params")
+        if (isinstance(value, dict) and (group or "_target_" in value)) or key in HYDRA:
             yield from flattened(value, f"{prefix}{key}.")
         elif key != "_partial_":
             yield f"{prefix}{key}", value
