@@ -62,3 +62,18 @@ def test_paco_has_no_adjustment_where_images_are_small(size):
 def test_small_images_are_adjusted_by_what_the_sampler_draws():
     for words in (["dataset=digits"], ["dataset=medmnist", "dataset.size=28"]):
         assert composed("method=aduni", *words).method.logit_adjustment == "sampled"
+
+
+@pytest.mark.parametrize(
+    ("words", "sampler", "length"),
+    [
+        ((), "ClassAware", None),
+        (("sampler.epoch_length=7",), "ClassAware", 7),  # the run's cap holds for both stages
+        (("sampler.epoch_length=7", "method.classifier_sampler.epoch_length=9"), "ClassAware", 9),
+        (("sampler@method.classifier_sampler=balanced",), "Balanced", None),
+    ],
+)
+def test_decouples_classifier_is_on_the_released_sampler(words, sampler, length):
+    node = composed("method=decouple", *words).method.classifier_sampler
+    expected = {"_target_": f"aduni.data.samplers.{sampler}", "epoch_length": length}
+    assert node == expected
