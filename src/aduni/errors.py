@@ -1,7 +1,9 @@
 """What is meant for the person at the keyboard."""
 
 import difflib
+import logging
 import re
+import sys
 from collections.abc import Iterable
 
 from pydantic import ValidationError
@@ -26,6 +28,12 @@ class UnknownOptionError(UserError):
         super().__init__(f"{key} {problem}; remove it.")
         self.key = key
         self.problem = problem
+
+
+def warn(log: logging.Logger, sentence: str) -> None:
+    """Say what does not end the command: in the log, and on standard error for who has none."""
+    log.warning("%s", sentence)
+    print(sentence, file=sys.stderr)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

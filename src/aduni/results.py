@@ -38,6 +38,11 @@ class RunFolder:
         """Part of every image."""
         return self.path / "split.csv"
 
+    @property
+    def sources(self) -> Path:
+        """Digest of every source file; none where the pixels come with a library."""
+        return self.path / "sources.csv"
+
     def stored_split(self, split_hash: str) -> Path:
         """The run's own split.csv, or in kept results the one that stands once for many runs."""
         shared = self.path.parent.parent / "splits" / f"{split_hash}.csv"

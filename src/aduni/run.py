@@ -10,6 +10,7 @@ from pytorch_lightning import seed_everything
 from aduni.assembly import build_data, build_method
 from aduni.calibration import Calibration, fit_calibration
 from aduni.config import Settings, build
+from aduni.data.changed import check_unchanged, source_table
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
 from aduni.files import read_json, write_csv, write_json, write_npz, write_yaml
@@ -60,6 +61,8 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     origin = provenance()  # of the code that starts, whatever is checked out in the meantime
     seed_everything(settings.seed, workers=False, verbose=False)
     data = build_data(settings)
+    if settings.resume:
+        check_unchanged(folder.sources, data)
     data.prepare_data()
     method = build_method(settings, data.training_counts)
     if is_first_process() and not settings.resume:
@@ -114,6 +117,8 @@ def _dashboard(settings: Settings, folder: RunFolder) -> Any:
 def _write_inputs(settings: Settings, folder: RunFolder, data: ImageDataModule) -> None:
     """What the run is made of, before it starts."""
     write_csv(data.split, folder.split)
+    if data.sources.files:
+        write_csv(source_table(data), folder.sources)
     write_yaml(settings.model_dump(), folder.config)  # last: it makes the folder resumable
     log.info("split: %s", data.split_hash)
 

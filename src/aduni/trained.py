@@ -1,5 +1,6 @@
 """A trained model from its checkpoint alone, and the data that it learned from."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,15 @@ from aduni.assembly import build_data, build_method
 from aduni.calibration import Calibration
 from aduni.checkpoints.reading import load_checkpoint, load_weights
 from aduni.config import Settings
+from aduni.data.changed import changed_sources
 from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Ints
-from aduni.errors import UserError
+from aduni.errors import UserError, warn
 from aduni.methods.base import Method
 from aduni.results import RunFolder
 from aduni.stored import read_stored
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,9 @@ def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Tr
 def data_of(trained: Trained, root: str | None, cache_dir: str) -> ImageDataModule:
     """The data set that a model learned from, divided as it was.
 
+    Pictures that were changed since are said on standard error: other versions of the same images
+    may be what the model is to be tested on.
+
     Args:
         trained: the model.
         root: where the data set lies now; None for where it was, to be read alone.
@@ -110,6 +117,8 @@ def data_of(trained: Trained, root: str | None, cache_dir: str) -> ImageDataModu
             f"{data.root} is not the data set that {trained.path} was trained on: images, labels "
             "or split differ; set dataset.root to the original one."
         )
+    if words := changed_sources(trained.run.sources, data):
+        warn(log, f"{words} in {data.root} are not those that {trained.path} was trained on.")
     return data
 
 

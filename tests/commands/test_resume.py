@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from aduni.files import write_yaml
 from aduni.results import RunFolder
 from aduni.resume import continued
 from composing import settings_of
+from own_data import blotches, class_folders
 
 OPTIONS = ("epochs=4", "sampler=upsample", "method=aduni")
 
@@ -219,6 +221,59 @@ def test_the_split_stays_whatever_became_of_the_data(train, root):
 
     assert finished.status == 1
     assert "split.csv is the split of other images" in finished.err
+
+
+@pytest.fixture
+def stopped(train, tmp_path):
+    """A run on class folders that stopped after its last epoch, its pictures, and its options."""
+    files = class_folders(tmp_path / "skin")
+    options = ("dataset=folder", f"dataset.root={tmp_path / 'skin'}", "dataset.image_size=32")
+    options += ("epochs=1", "batch_size=8", "method=ce")
+    finished, run = train(*options)
+    assert finished.status == 0, finished.err
+    (run / "metrics.json").unlink()
+    return run, files, options
+
+
+@pytest.mark.parametrize("resume", ["{run}", "auto"])
+def test_a_resume_with_other_pictures_is_refused_by_name(train, stopped, resume):
+    run, files, options = stopped
+    time = files[3].stat().st_mtime_ns
+    for file in files[3:5]:
+        blotches(500 + len(file.name)).save(file)
+        os.utime(file, ns=(time, time))
+    written = sorted(file.name for file in run.rglob("*"))
+    finished, _ = train(*options, f"resume={resume.format(run=run)}")
+
+    assert finished.status == 1
+    sentence = "2 of 32 source files (first benign/003.png) in .* were changed since .* began; rest"
+    assert re.search(sentence.replace("(", r"\(").replace(")", r"\)"), finished.err), finished.err
+    assert sorted(file.name for file in run.rglob("*")) == written
+
+
+@pytest.mark.parametrize("sources", ["kept", "of an earlier version"])
+def test_a_resume_with_the_same_pictures_elsewhere_goes_on(train, stopped, tmp_path, sources):
+    run, _, options = stopped
+    (tmp_path / "moved").mkdir()
+    root = (tmp_path / "skin").rename(tmp_path / "moved" / "skin")
+    if sources != "kept":
+        (run / "sources.csv").unlink()
+    finished, _ = train(*options, f"resume={run}", f"dataset.root={root}")
+
+    assert finished.status == 0, finished.err
+
+
+def test_a_test_on_other_pictures_says_so(command, stopped, tmp_path):
+    run, files, _ = stopped
+    ckpt, output = f"ckpt={run / 'checkpoints' / 'best.ckpt'}", f"output={tmp_path / 'again'}"
+    same = command("evaluate", ckpt, output)
+    blotches(500).save(files[3])
+    other = command("evaluate", ckpt, output)
+
+    assert (same.status, same.err) == (0, "")
+    assert other.status == 0
+    assert "1 of 32 source files (first benign/003.png) in " in other.err
+    assert f"are not those that {run / 'checkpoints' / 'best.ckpt'} was trained on" in other.err
 
 
 def test_what_no_result_depends_on_may_change(train, tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aduni.data.cache import ImageCache, build_cache, open_rgb, source_key, usable_cpus
+from aduni.data.cache import ImageCache, build_cache, open_rgb, usable_cpus
 from aduni.errors import UserError
 
 SRC = Path(__file__).resolve().parents[2] / "src"
@@ -212,23 +212,6 @@ def test_removed_row_is_seen(isic, make_data):
 
     after = make_data("isic2018", isic.root).cache
     assert np.array_equal(after.pixels, before.pixels[1:])
-
-
-def test_key_follows_names_sizes_and_times_of_the_files(tmp_path):
-    file = tmp_path / "a.png"
-    file.write_bytes(b"12")
-    os.utime(file, ns=(0, 0))
-    key = source_key("isic", [file])
-    assert source_key("isic", [file]) == key
-
-    renamed = file.rename(tmp_path / "b.png")
-    others = [source_key("isic", [renamed]), source_key("aptos", [renamed])]
-    os.utime(renamed, ns=(0, 1))
-    others.append(source_key("isic", [renamed]))
-    renamed.write_bytes(b"123")
-    os.utime(renamed, ns=(0, 0))
-    others.append(source_key("isic", [renamed]))
-    assert len({key, *others}) == 5
 
 
 # Whole or absent

@@ -4,8 +4,6 @@ import hashlib
 import logging
 import os
 import shutil
-import stat
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,10 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 
-from aduni.data.cache_check import cache_fault, read_originals, row_digest, write_seal
-from aduni.data.decode import decoded, resized
+from aduni.data.cache_check import COLUMNS, cache_fault, read_originals, row_digest, write_seal
+from aduni.data.decode import ALL_BITS, BeyondRangeError, decoded, resized
 from aduni.data.tables import shown
-from aduni.errors import UserError
+from aduni.errors import UserError, warn
 from aduni.temporary import temporary_name
 
 Pixels = NDArray[np.uint8]
@@ -55,26 +53,6 @@ class ImageCache:
         return {"folder": self.folder}
 
 
-def source_key(description: str, files: list[Path] | None) -> str:
-    """Names a cache by what it is made from: files' names, sizes and times, and the image size.
-
-    Symbolic links are followed, wherever they lead: who lays out a data set may keep it elsewhere.
-
-    Raises:
-        UserError: a link leads nowhere, or what is there is no file.
-    """
-    digest = hashlib.sha256(description.encode())
-    for file in files or []:
-        try:
-            status = file.stat()
-        except OSError as error:
-            raise _unreadable(file, error.strerror or error) from error
-        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
-            raise _unreadable(file, "it is no file")
-        digest.update(f"{file.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
 def usable_cpus() -> int:
     """CPUs that this process may use: a scheduler or a container may allow it a few of them."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
@@ -89,6 +67,7 @@ def build_cache(
     image_size: int,
     *,
     every_row: bool = False,
+    check: Callable[[], None] = lambda: None,
 ) -> ImageCache:
     """The cache at `folder`, built under a temporary name if it is not there, whole and of these.
 
@@ -102,6 +81,7 @@ def build_cache(
         open_image: row -> RGB image in its original size.
         image_size: side of the square that images are resized to.
         every_row: check all pixels of a cache that is there.
+        check: called when all images of a new cache were read; what it raises leaves no cache.
 
     Raises:
         UserError: an image cannot be read, or the folder cannot be written.
@@ -114,14 +94,13 @@ def build_cache(
         with FileLock(folder.with_name(f"{folder.name}.lock")):
             found = fault() if folder.exists() else "it is missing"
             if found and folder.exists():
-                sentence = f"The image cache {folder} is built anew: {found}."
-                log.warning("%s", sentence)
-                print(sentence, file=sys.stderr)  # the log of a run is a file, prepare.py has none
+                warn(log, f"The image cache {folder} is built anew: {found}.")
             if found:
                 partial_folder = temporary_name(folder)
                 try:
                     partial_folder.mkdir()
                     _write(partial_folder, images, open_image, image_size)
+                    check()
                     _remove(folder)
                     partial_folder.rename(folder)
                 finally:
@@ -134,19 +113,29 @@ def build_cache(
     return ImageCache(folder)
 
 
-def open_rgb(file: Path) -> Image.Image:
+def open_rgb(file: Path, bits: int = ALL_BITS) -> Image.Image:
     """The decoded image.
 
+    Args:
+        file: of the image.
+        bits: of the grey levels that 16-bit files hold.
+
     Raises:
-        UserError: no image, or a truncated one.
+        UserError: no image, a truncated one, or one with higher grey levels.
     """
     try:
-        return decoded(file)
+        return decoded(file, bits)
+    except BeyondRangeError as error:
+        more = "" if error.fitting == ALL_BITS else ", or more if others need it"
+        raise UserError(
+            f"{shown(str(file))} {error}; set dataset.bits={error.fitting}{more}."
+        ) from error
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
-        raise _unreadable(file, error) from error
+        raise unreadable(file, error) from error
 
 
-def _unreadable(file: Path, why: object) -> UserError:
+def unreadable(file: Path, why: object) -> UserError:
+    """What a data set's file that is no image is refused with."""
     reason = " ".join(str(why).split()) or type(why).__name__
     return UserError(
         f"{shown(str(file))} is not a readable image ({reason}); restore the file or remove its "
@@ -181,7 +170,7 @@ def _write(
             pool.shutdown(cancel_futures=True)
             raise
     pixels.flush()
-    originals = pd.DataFrame(rows, columns=["sha256", "cached", "width", "height"])
+    originals = pd.DataFrame(rows, columns=COLUMNS[1:])
     originals.insert(0, "image", images)
     originals.to_csv(folder / "originals.csv", index=False)
     write_seal(folder)
@@ -189,9 +178,10 @@ def _write(
 
 def _resize_into(
     pixels: Pixels, open_image: Callable[[int], Image.Image], row: int
-) -> tuple[str, str, int, int]:
+) -> tuple[str, str, int, int, int]:
     image = open_image(row)
     digest = hashlib.sha256(str(image.size).encode())
     digest.update(image.tobytes())  # joined with the size, it would be copied
     pixels[row] = resized(image, pixels.shape[1])
-    return digest.hexdigest(), row_digest(pixels[row]), image.width, image.height
+    brightest = int(np.asarray(image).max())
+    return digest.hexdigest(), row_digest(pixels[row]), image.width, image.height, brightest

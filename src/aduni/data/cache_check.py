@@ -13,6 +13,8 @@ WHOLE = 2**27
 """Bytes of pixels that every start reads, in half a second: all of ISIC 2018 at 64 px."""
 SAMPLED = 16
 """Rows that it reads of larger arrays: 7 MB at 384 px, of 4.4 GB."""
+COLUMNS = ["image", "sha256", "cached", "width", "height", "brightest"]
+"""Of originals.csv."""
 
 
 def write_seal(folder: Path) -> None:
@@ -44,6 +46,8 @@ def cache_fault(folder: Path, images: list[str], image_size: int, *, every_row: 
         return f"{Path(error.filename).name} is missing"
     except Exception as error:  # numpy's reader of headers raises errors of many kinds
         return f"a file cannot be read ({' '.join(str(error).split())})"
+    if list(originals.columns) != COLUMNS:
+        return "originals.csv is of another version"
     if originals["image"].tolist() != images:
         return "it is of other images"
     shape = (len(images), image_size, image_size, 3)
@@ -56,7 +60,11 @@ def cache_fault(folder: Path, images: list[str], image_size: int, *, every_row: 
 
 
 def read_originals(folder: Path) -> pd.DataFrame:
-    """Columns image, sha256 (of the original's pixels), cached (of the row's), width, height."""
+    """One row for each image.
+
+    Columns image, sha256 (of the original's pixels), cached (of the row's), width, height,
+    brightest (the original's highest value, 0 to 255).
+    """
     texts = dict.fromkeys(("image", "sha256", "cached"), str)
     return pd.read_csv(folder / "originals.csv", dtype=texts, keep_default_na=False)
 

@@ -46,7 +46,7 @@ class MedMNIST(OwnImages):
         return self.root / f"{self.name}{'' if self.size == 28 else f'_{self.size}'}.npz"
 
     @property
-    def sources(self) -> list[Path]:
+    def source_files(self) -> list[Path]:
         """The archive."""
         return [self.file]
 

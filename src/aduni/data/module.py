@@ -1,11 +1,10 @@
 """The work that all data sets share: table, cache, split, loaders."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import albumentations as A
 import numpy as np
@@ -13,17 +12,20 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 from pytorch_lightning import LightningDataModule
 
 from aduni.batch import Batch
 from aduni.data.batch_views import RawBatch
-from aduni.data.cache import ImageCache, build_cache, open_rgb, source_key
+from aduni.data.cache import ImageCache, build_cache, open_rgb
+from aduni.data.decode import ALL_BITS
 from aduni.data.download import Archive
 from aduni.data.draws import EvaluationRows, TrainingDraws
 from aduni.data.loaders import Loader, lost_worker, view_loaders
 from aduni.data.loading import Loading
 from aduni.data.samplers import Ints, Sampler
+from aduni.data.source_index import index_file
+from aduni.data.sources import Sources, read_sources
 from aduni.data.splits import Protocol, check_parts, group_rows, read_split, split_frame, split_hash
 from aduni.data.tables import ImageTable
 
@@ -46,6 +48,7 @@ class ImageDataModule(LightningDataModule):
         loading: batch size, workers, seed, fold.
         paper_counts: images of each class as the paper counts them, for `prepare.py`.
         archives: what `prepare.py download=true` fetches.
+        bits: of the grey levels that 16-bit files hold; auto: the fewest that hold all of them.
 
     Raises:
         UserError: `loading` has augment=gpu, and `augment` what that cannot do.
@@ -69,6 +72,7 @@ class ImageDataModule(LightningDataModule):
         loading: Loading,
         paper_counts: dict[str, int] | None = None,
         archives: Sequence[Archive] = (),
+        bits: Literal[8, 10, 12, 14, 16, "auto"] = 16,
     ) -> None:
         super().__init__()
         self.root, self.cache_dir = Path(root), Path(cache_dir)
@@ -76,9 +80,10 @@ class ImageDataModule(LightningDataModule):
         self.augment = augment
         self.protocol, self.loading = protocol, loading
         self.paper_counts, self.archives = paper_counts, archives
+        self.declared_bits = bits
         self._loaders = view_loaders(augment, loading.augment, loading.data_on_gpu)
         self._device = torch.device("cpu")
-        self._stage: _StageData | None = None
+        self._training_loader: Callable[[], Loader] | None = None
 
     @abstractmethod
     def read_table(self) -> ImageTable:
@@ -87,10 +92,10 @@ class ImageDataModule(LightningDataModule):
     def open_image(self, row: int) -> Image.Image:
         """The original of a row, RGB."""
         assert self.table.files is not None
-        return open_rgb(self.table.files[row])
+        return open_rgb(self.table.files[row], self.bits)
 
     @property
-    def sources(self) -> list[Path] | None:
+    def source_files(self) -> list[Path] | None:
         """The files that pixels are read from; None where they come with a library."""
         return self.table.files
 
@@ -100,15 +105,31 @@ class ImageDataModule(LightningDataModule):
         return self.read_table()
 
     @cached_property
+    def sources(self) -> Sources:
+        """What is known of the source files; of none where pixels come with a library."""
+        return self._read_sources()
+
+    def _read_sources(self, *, anew: bool = False) -> Sources:
+        index = index_file(self.cache_dir, self.title, self.root)
+        grey = anew or self.declared_bits != ALL_BITS
+        return read_sources(self.source_files or [], index, grey=grey, anew=anew)
+
+    @property
+    def bits(self) -> int:
+        """Of the grey levels that 16-bit files hold."""
+        return self.sources.bits if self.declared_bits == "auto" else self.declared_bits
+
+    @cached_property
     def cache(self) -> ImageCache:
         """The resized images; built on first use, or if `build_cache` finds them damaged."""
         return self._built_cache()
 
     def _built_cache(self, *, every_row: bool = False) -> ImageCache:
-        table, size = self.table, self.image_size
-        key = source_key("\n".join([self.title, str(size), *table.images]), self.sources)
+        images, size, sources = self.table.images, self.image_size, self.sources
+        key = sources.key([self.title, str(size), *images], self.bits)
         folder = self.cache_dir / f"{self.title}-{size}px-{key}"
-        return build_cache(folder, table.images, self.open_image, size, every_row=every_row)
+        build = partial(build_cache, folder, images, self.open_image, size)
+        return build(every_row=every_row, check=sources.check_unchanged)
 
     @cached_property
     def groups(self) -> Ints:
@@ -156,7 +177,8 @@ class ImageDataModule(LightningDataModule):
         _ = self.cache
 
     def verify_cache(self) -> None:
-        """Build the cache, or check every row of the one that is there."""
+        """Read every source, and build the cache or check every row of the one that is there."""
+        self.sources = self._read_sources(anew=True)
         self.cache = self._built_cache(every_row=True)
 
     def setup(self, stage: str) -> None:
@@ -204,14 +226,14 @@ class ImageDataModule(LightningDataModule):
             first_epoch=first_epoch,
             least_of_class=least_of_class,
         )
-        self._stage = _StageData(draws, views, seed)
+        labels, workers = self.table.labels, loading.num_workers
+        load = partial(self._loaders.training, self.cache, labels, draws, workers)
+        self._training_loader = partial(load, views=views, seed=seed)
 
     def train_dataloader(self) -> Loader:
         """Augmented views of the training part, or what they are made from."""
-        stage, labels, workers = self._stage, self.table.labels, self.loading.num_workers
-        assert stage is not None, "begin_stage comes first"
-        numbers = {"views": stage.views, "seed": stage.seed}
-        return self._loaders.training(self.cache, labels, stage.draws, workers, **numbers)
+        assert self._training_loader is not None, "begin_stage comes first"
+        return self._training_loader()
 
     def val_dataloader(self) -> Loader:
         """The part that selects the checkpoint, each image once over all ranks."""
@@ -236,10 +258,3 @@ class ImageDataModule(LightningDataModule):
         for batch in self._loaders.plain(self.cache, self.table.labels, rows, device):
             sent = self.transfer_batch_to_device(batch, device, 0)
             yield self.on_after_batch_transfer(sent, 0)
-
-
-@dataclass(frozen=True)
-class _StageData:
-    draws: TrainingDraws
-    views: PositiveInt
-    seed: int
