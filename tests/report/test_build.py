@@ -1,6 +1,9 @@
 """The whole report, from hand-made run folders to files."""
 
 import json
+import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from aduni.plan import Plan, PlannedRun, run_folder
 from aduni.report.definitions import Definition, Row
 from aduni.report.fresh import fresh_report
 from aduni.report.sources import Sources
+from aduni.report.swap import replaced_files
 from hand_made import make_run
 
 ROWS = (
@@ -157,3 +161,59 @@ def test_damaged_features_are_a_warning(sources):
 
 def test_a_folder_without_runs_is_refused(tmp_path, refusal):
     refusal(lambda: fresh_report(Sources(tmp_path, tmp_path, DEFINITIONS)), "runs=", tmp_path)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing is tidied up."""
+
+
+def _die_at(call: int, monkeypatch) -> list[object]:
+    """Let a process die before its nth renaming or removal of a file."""
+    calls: list[object] = []
+
+    def counted(function):
+        def run(*args, **kwargs):
+            calls.append(args)
+            if len(calls) == call:
+                raise Killed
+            return function(*args, **kwargs)
+
+        return run
+
+    monkeypatch.setattr(os, "replace", counted(os.replace))
+    monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    return calls
+
+
+def _write_a_page(sources: Sources, stamp: str) -> Path:
+    """Stands for `build_report`: the page names its runs, and so does a figure's file."""
+    with replaced_files(sources.output) as folder:
+        runs = ", ".join(sorted(path.parent.name for path in sources.root.rglob("metrics.json")))
+        for place in ("index.html", "tables/methods.md", "tables/tables.csv", f"figures/{runs}"):
+            (folder / place).parent.mkdir(exist_ok=True)
+            (folder / place).write_text(runs)
+        (folder / ".report.sha256").write_text(stamp)
+    return sources.output / "index.html"
+
+
+def test_a_report_that_was_killed_at_any_renaming_is_made_again(sources, monkeypatch):
+    monkeypatch.setattr("aduni.report.build.build_report", _write_a_page)
+    metrics = sources.root / "runs" / "ce1" / "metrics.json"
+    places = (metrics, metrics.with_name("aside"))
+    fresh_report(sources)
+    for renaming in range(1, 100):
+        for here, there in (places, places[::-1]):  # to another page, and back
+            here.rename(there)
+            with monkeypatch.context() as dying, suppress(Killed):
+                calls = _die_at(renaming, dying)
+                fresh_report(sources)
+            page = fresh_report(sources).read_text()
+            assert page == ("aduni0, aduni1, ce0" + (", ce1" if there == metrics else ""))
+            assert _files(sources) == {"tables/methods.md", "tables/tables.csv", f"figures/{page}"}
+            for file in _files(sources):
+                assert (sources.output / file).read_text() == page
+        if len(calls) < renaming:
+            break
+    # Stamp and old figure go, four files and the stamp come.
+    assert len(calls) == 2 + 5

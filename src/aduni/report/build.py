@@ -22,7 +22,7 @@ from aduni.report.runs import Problem, Run, read_runs
 from aduni.report.sources import Sources, States, states_of
 from aduni.report.statistics import compare, comparison_frame
 from aduni.report.summary import summarise
-from aduni.report.swap import replaced_files
+from aduni.report.swap import INDEX, STAMP, replaced_files
 from aduni.report.tables import Table, build_table, title_of
 
 
@@ -31,7 +31,7 @@ def build_report(sources: Sources, stamp: str) -> Path:
 
     Args:
         sources: what it is made from.
-        stamp: content of `.report.sha256`, by which a later call knows the report.
+        stamp: content of `swap.STAMP`, by which a later call knows the report.
 
     Returns:
         The page.
@@ -62,9 +62,9 @@ def build_report(sources: Sources, stamp: str) -> Path:
     with replaced_files(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
         made = _Report(sources, plan, states, runs, problems, tables, others, folder)
-        (folder / "index.html").write_text(render(made.page()), encoding="utf-8")
-        (folder / ".report.sha256").write_text(stamp)
-    return sources.output / "index.html"
+        (folder / INDEX).write_text(render(made.page()), encoding="utf-8")
+        (folder / STAMP).write_text(stamp)
+    return sources.output / INDEX
 
 
 def _with_moved(tables: Iterable[Table]) -> dict[str, Table]:

@@ -6,8 +6,9 @@ This module looks at files alone: what draws and computes is imported when it is
 import hashlib
 from pathlib import Path
 
-from aduni.plan import read_plan
-from aduni.report.sources import Sources, States, states_of
+from aduni.plan import Plan, read_plan
+from aduni.report.sources import Sources, states_of
+from aduni.report.swap import INDEX, STAMP
 from aduni.results import RunFolder
 
 INPUTS = ("config", "metrics", "stored_predictions", "split", "history", "log", "features")
@@ -21,9 +22,9 @@ def fresh_report(sources: Sources) -> Path:
         UserError: no run, or an unknown column.
         OSError: the output cannot be written; the previous report is whole.
     """
-    page, stamp = sources.output / "index.html", sources.output / ".report.sha256"
+    page, stamp = sources.output / INDEX, sources.output / STAMP
     plan = read_plan(sources.root)
-    digest = _digest(sources, states_of(sources.root, plan))
+    digest = _digest(sources, plan)
     if page.exists() and stamp.exists() and stamp.read_text() == digest:
         return page
     from aduni.report.build import build_report
@@ -31,9 +32,10 @@ def fresh_report(sources: Sources) -> Path:
     return build_report(sources, digest)
 
 
-def _digest(sources: Sources, states: States) -> str:
-    """Of all that the report shows, and of the code that makes it."""
-    digest = hashlib.sha256(repr((sorted(states.items()), sources)).encode())
+def _digest(sources: Sources, plan: Plan | None) -> str:
+    """Hash all that the report shows, and the code that makes it."""
+    states = sorted(states_of(sources.root, plan).items())
+    digest = hashlib.sha256(repr((plan, states, sources)).encode())
     for metrics in sorted(sources.root.rglob("metrics.json")):
         for name in INPUTS:
             file: Path = getattr(RunFolder(metrics.parent), name)
@@ -42,7 +44,8 @@ def _digest(sources: Sources, states: States) -> str:
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
     for split in sorted(sources.root.rglob("splits/*.csv")):
         digest.update(split.read_bytes())
-    for file in sorted(Path(__file__).parent.rglob("*.*")):
+    # All code of the package: figures that a metrics.json lacks come from outside of `report`.
+    for file in sorted(Path(__file__).parents[1].rglob("*.*")):
         if file.suffix in (".py", ".j2"):
             digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -12,6 +12,9 @@ from filelock import FileLock
 INDEX = Path("index.html")
 MANAGED = ("tables", "figures")
 """Sub-folders that hold nothing but the report."""
+STAMP = Path(".report.sha256")
+"""Says what the report was made from. It goes before the first file moves and comes back after the
+last one: a report that a killed process has half replaced has none."""
 PREFIX = ".report-"
 
 
@@ -19,8 +22,9 @@ PREFIX = ".report-"
 def replaced_files(folder: Path) -> Iterator[Path]:
     """A temporary folder to write a report into; its files move to `folder` if the block succeeds.
 
-    The page moves last. Files in `tables` and `figures` that the new report lacks are removed.
-    If the block fails, the previous report is what it was. A second process waits for the first.
+    The page moves last of what is shown. Files in `tables` and `figures` that the new report lacks
+    are removed; then comes the stamp, if there is one. If the block fails, the previous report is
+    what it was. A second process waits for the first.
 
     Args:
         folder: made if need be.
@@ -41,7 +45,18 @@ def replaced_files(folder: Path) -> Iterator[Path]:
 
 
 def _move(source: Path, target: Path) -> None:
-    new = _files(source)
+    new = [file for file in _files(source) if file != STAMP]
+    (target / STAMP).unlink(missing_ok=True)
+    _move_shown(new, source, target)
+    for name in MANAGED:
+        for file in _files(target / name):
+            if name / file not in new:
+                (target / name / file).unlink()
+    if (source / STAMP).exists():
+        os.replace(source / STAMP, target / STAMP)
+
+
+def _move_shown(new: list[Path], source: Path, target: Path) -> None:
     added = [file for file in new if not (target / file).exists()]
     moved = []
     try:
@@ -55,10 +70,6 @@ def _move(source: Path, target: Path) -> None:
             if file in added:
                 (target / file).unlink()
         raise
-    for name in MANAGED:
-        for file in _files(target / name):
-            if name / file not in new:
-                (target / name / file).unlink()
 
 
 def _files(folder: Path) -> list[Path]:
