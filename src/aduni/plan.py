@@ -1,10 +1,11 @@
 """plan.json: the runs that a reproduction consists of, and how far each has come."""
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError, model_validator
 
 from aduni.errors import UserError
 from aduni.files import read_json
@@ -13,15 +14,38 @@ from aduni.results import RunFolder
 BEYOND = "switches"
 """The table that the paper does not have."""
 
+LONGEST = 100
+"""Letters of a stored text that an error quotes."""
+
 State = Literal["done", "running", "failed", "stopped", "missing"]
 """`stopped` has begun and goes on from its last checkpoint at the next call."""
+
+
+def _a_name(text: str) -> str:
+    """Refuse what would lead out of the folder that it names a part of: it may be a file's word."""
+    if not re.fullmatch(r"\w[\w.+=-]*", text):
+        raise ValueError(f"names a run or a folder {text[:LONGEST]!r}, which is no plain name")
+    return text
+
+
+def _an_override(text: str) -> str:
+    """Refuse words for Hydra itself, which decide where train.py writes."""
+    key = text.partition("=")[0].lstrip("+~")
+    foreign = re.match(r"hydra\b", key) and key != "hydra.searchpath"
+    if text.startswith("-") or foreign or key == "resume":
+        raise ValueError(f"has the override {text[:LONGEST]!r}, which no plan gives to train.py")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_a_name)]
+Override = Annotated[str, AfterValidator(_an_override)]
 
 
 class PlannedRun(BaseModel, extra="forbid", frozen=True):
     """One training.
 
     Attributes:
-        id: hash of the resolved configuration and the split.
+        id: hash of the resolved configuration, the split and the first stage.
         folder: its name below `runs`.
         dataset: name of the data set.
         fold: test fold.
@@ -31,13 +55,13 @@ class PlannedRun(BaseModel, extra="forbid", frozen=True):
         first_stage: id of the run whose best checkpoint takes the first stage's place.
     """
 
-    id: str
-    folder: str
+    id: Name
+    folder: Name
     dataset: str
     fold: int
     seed: int
     rows: tuple[tuple[str, str], ...]
-    overrides: tuple[str, ...]
+    overrides: tuple[Override, ...]
     first_stage: str | None = None
 
     @property
@@ -60,12 +84,22 @@ class Plan(BaseModel, extra="forbid", frozen=True):
     folds: tuple[int, ...]
     runs: tuple[PlannedRun, ...]
 
+    @model_validator(mode="after")
+    def _names_each_run_once(self) -> Self:
+        ids = {run.id for run in self.runs}
+        if len(ids) < len(self.runs) or len({run.folder for run in self.runs}) < len(self.runs):
+            raise ValueError("names a run or a folder twice")
+        lacking = [run for run in self.runs if run.first_stage and run.first_stage not in ids]
+        if lacking:
+            raise ValueError(f"lacks the first stage of {lacking[0].folder}")
+        return self
+
 
 def read_plan(root: Path) -> Plan | None:
     """The plan in a folder; None where there is none.
 
     Raises:
-        UserError: it is unreadable or of another version.
+        UserError: it is unreadable or of another version, or leads out of its folder.
     """
     path = root / "plan.json"
     if not path.exists():
@@ -73,6 +107,11 @@ def read_plan(root: Path) -> Plan | None:
     try:
         return Plan.model_validate(read_json(path))
     except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "value_error":
+            raise UserError(
+                f"{path} {first['ctx']['error']}; remove it, and reproduce.py writes it again."
+            ) from error
         raise UserError(
             f"{path} was written by another version of this project; remove it, and "
             "reproduce.py writes it again."
@@ -80,8 +119,19 @@ def read_plan(root: Path) -> Plan | None:
 
 
 def run_folder(root: Path, run: PlannedRun) -> RunFolder:
-    """Where a planned run lies."""
-    return RunFolder(root / "runs" / run.folder)
+    """Where a planned run lies.
+
+    Raises:
+        UserError: a link leads out of the reproduction, where nothing is to be read or written.
+    """
+    runs = root / "runs"
+    path = runs / run.folder
+    if path.is_symlink() and path.resolve().parent != runs.resolve():
+        raise UserError(
+            f"{path} is a link to {path.resolve()}, which is no part of {runs}; put the run itself "
+            "there, or remove the link."
+        )
+    return RunFolder(path)
 
 
 def state_of(folder: RunFolder) -> State:

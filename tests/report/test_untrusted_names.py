@@ -66,3 +66,18 @@ def test_no_cell_of_a_table_is_a_formula(report):
             if pd.to_numeric(frame[column], errors="coerce").isna().any():
                 assert not frame[column].str.startswith(("=", "+", "@")).any(), (file, column)
     assert f"'{FORMULA}" in (report / "tables" / "tables.csv").read_text()
+
+
+@pytest.mark.parametrize("dataset", ["../../elsewhere", "x" * 300])
+def test_no_figure_leaves_the_report(dataset, tmp_path):
+    root = tmp_path / "out" / "inner"
+    labels = [0, 0, 1, 1, 2, 2]
+    make_run(root / "run", labels=labels, predicted=labels, dataset=dataset)
+    row = Row(name="CE", overrides=("method=ce",))
+    definitions = {"methods": Definition(title="Methods", rows=(row,))}
+    build_report(Sources(root, root, definitions), "stamp")
+
+    drawn = {path.parent for path in tmp_path.rglob("*") if path.suffix in (".png", ".pdf")}
+    assert drawn == {root / "figures"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+    assert not list(Path("/tmp").glob("elsewhere*"))

@@ -105,7 +105,7 @@ def _runs(
     profile = settings.profile
     overrides = _overrides(settings, dataset, wanted.overrides, wanted.row)
     config = _composed(overrides)
-    title = config["names"]["dataset"]
+    title, method = (config["names"][key].replace("/", "_") for key in ("dataset", "method"))
     first = (
         _composed(_overrides(settings, dataset, wanted.overrides, wanted.first))
         if wanted.first
@@ -122,7 +122,7 @@ def _runs(
             )
             yield PlannedRun(
                 id=identity,
-                folder=f"{title}_{config['names']['method']}_fold{fold}_seed{seed}_{identity}",
+                folder=f"{title}_{method}_fold{fold}_seed{seed}_{identity}",
                 dataset=title,
                 fold=fold,
                 seed=seed,

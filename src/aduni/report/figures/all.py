@@ -1,5 +1,6 @@
 """All figures of a data set for which there are data."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ COMPARED = ("CE", "AdUni")
 """Rows of the paper's figure 2."""
 EMBEDDED = ("CICL", "PaCo", "AdUni")
 """Rows of the paper's figure 4."""
+
+LONGEST = 100
+"""Letters of a data set's name in the names of its figures."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,15 @@ def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
     for kind in KINDS:
         figure = kind.make(held, title_of(dataset)) if held else None
         if figure is not None:
-            name = f"{dataset}_{kind.name}"
+            name = f"{_file_name(dataset)}_{kind.name}"
             png, pdf = save(figure, folder, name)
             drawn.append(Drawn(name, kind.title, kind.caption, png, pdf))
     return drawn
+
+
+def _file_name(dataset: str) -> str:
+    """A part of a file's name: metrics.json may be somebody else's, and say ../../mine."""
+    return re.sub(r"[/\\\0]", "_", dataset)[:LONGEST]
 
 
 class _Kind(NamedTuple):
