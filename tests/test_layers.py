@@ -25,6 +25,7 @@ FLOORS = [
         "aduni.metrics",
         "aduni.provenance",
         "aduni.files",
+        "aduni.npz",
         "aduni.out_of_memory",
         "aduni.startup",
     ],

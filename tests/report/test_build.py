@@ -159,6 +159,17 @@ def test_damaged_features_are_a_warning(sources):
     assert 'href="runs/aduni0"' in text
 
 
+@pytest.mark.parametrize("value", [0, 1])
+def test_features_without_spread_are_a_warning(value, sources):
+    features = sources.root / "runs" / "aduni0" / "features.npz"
+    labels = np.repeat([0, 1, 2], [12, 6, 3])
+    np.savez(features, labels=labels, features=np.full((21, 8), value, dtype=np.float16))
+    text = fresh_report(sources).read_text()
+    assert f"{features} has the same features for all images" in text
+    assert "toy_embedding" not in text
+    assert 'href="runs/aduni0"' in text
+
+
 def test_a_folder_without_runs_is_refused(tmp_path, refusal):
     refusal(lambda: fresh_report(Sources(tmp_path, tmp_path, DEFINITIONS)), "runs=", tmp_path)
 

@@ -20,7 +20,7 @@ from aduni.report.figures.all import KINDS, draw
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion, row_shares
 from aduni.report.figures.curves import draw_curves, mean_history
-from aduni.report.figures.embedding import draw_embedding, embed, tsne
+from aduni.report.figures.embedding import draw_embedding, embed, has_spread, tsne
 from aduni.report.figures.f1_by_class import draw_f1_by_class, f1_table
 from aduni.report.figures.loss_by_class import draw_loss_by_class, losses_by_class
 from aduni.report.figures.pooled import class_counts, pooled_test
@@ -160,6 +160,41 @@ def test_confusion_counts_and_shares(run):
     counts[2] = 0
     expected = [[2 / 3, 1 / 3, 0], [0, 0.5, 0.5], [np.nan] * 3]
     assert row_shares(counts) == pytest.approx(np.array(expected), nan_ok=True)
+
+
+WIDE = np.random.default_rng(0).normal(size=(55, 8))
+ONE_DIRECTION = {
+    "the same": np.ones((2000, 8), np.float16),
+    "zeros": np.zeros((55, 8), np.float16),
+    "other lengths": np.outer(np.arange(1, 56), WIDE[0]),
+    "a rounding apart": np.ones((55, 8), np.float32) + np.float32(1e-7) * WIDE,
+    "too short to have a direction": np.float32(1e-40) * WIDE.astype(np.float32),
+    "one number": np.arange(1.0, 56.0)[:, None],
+}
+SOME_DIRECTIONS = {
+    "two": np.eye(8)[np.arange(1600) % 2],
+    "one for each class": np.eye(8)[np.arange(55) % 3],
+    "opposite, in one number": (-1.0) ** np.arange(55)[:, None],
+    "all but one the same": np.vstack([np.ones((54, 8)), -np.ones((1, 8))]),
+    "three images": WIDE[:3],
+    "long ones": 1e14 * WIDE,
+}
+
+
+@pytest.mark.parametrize("kind", ONE_DIRECTION)
+def test_features_of_one_direction_have_no_spread(kind):
+    features = ONE_DIRECTION[kind]
+    assert not has_spread(np.arange(len(features)) % 3, features)
+
+
+@pytest.mark.parametrize("kind", SOME_DIRECTIONS)
+def test_a_picture_of_few_directions(kind):
+    features = SOME_DIRECTIONS[kind]
+    labels = np.arange(len(features)) % 3
+    assert has_spread(labels, features)
+    coordinates = embed(labels, features).coordinates
+    assert np.isfinite(coordinates).all()
+    assert np.ptp(coordinates) > 0
 
 
 def test_tsne_keeps_clusters_and_is_always_the_same():

@@ -380,6 +380,20 @@ def test_features_of_the_training_images(run):
         {"features": np.full((21, 4), np.inf)},
         {"features": np.array([["a"]] * 21)},
         {"features": np.array([[None]] * 21)},
+        {"features": np.full((21, 4), np.nan)},
+        {"features": np.full((21, 4), -np.inf)},
+        {"features": np.full((21, 4), 1e30)},
+        {"features": np.zeros((21, 4), dtype=complex)},
+        {"features": np.zeros((21, 4), dtype=int)},
+        {"features": np.zeros((21, 0))},
+        {"features": np.zeros((0, 4))},
+        {"features": np.zeros((21, 2, 2))},
+        {"features": np.array(1.0)},
+        {"labels": np.repeat([0.0, 1.0, 2.0], [12, 6, 3])},
+        {"labels": np.repeat([[0], [1], [2]], [12, 6, 3], axis=0)},
+        {"labels": np.array([None] * 21)},
+        {"labels": np.repeat([0, 1, 2, 3], [12, 6, 3, 1])},
+        {"features": np.zeros((21, 50_000), dtype=np.float16)},  # 2 kB that become 2 MB
     ],
 )
 def test_features_of_no_use(changes, run):

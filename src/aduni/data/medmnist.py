@@ -13,7 +13,9 @@ from PIL import Image
 
 from aduni.data.own import OwnImages
 from aduni.data.tables import ImageTable
+from aduni.data.unpack import ALLOWANCE, GROWTH
 from aduni.errors import UserError, did_you_mean
+from aduni.npz import read_array
 from aduni.temporary import temporary_name
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
@@ -90,12 +92,10 @@ class MedMNIST(OwnImages):
 
     def _array(self, name: str) -> NDArray[Any]:
         try:
-            # numpy would not close the file of what is no archive.
-            with self.file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-                array: NDArray[Any] = archive[name]
+            most = GROWTH * self.file.stat().st_size + ALLOWANCE
+            return read_array(self.file, name, most)
         except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
             raise self._foreign(" ".join(str(error).split()) or type(error).__name__) from error
-        return array
 
     def _foreign(self, why: str) -> UserError:
         return UserError(

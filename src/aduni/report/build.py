@@ -15,6 +15,7 @@ from aduni.report.classes import class_frame, class_tables
 from aduni.report.comparability import warnings_about
 from aduni.report.definitions import Definition
 from aduni.report.figures.all import draw
+from aduni.report.figures.embedding import has_spread
 from aduni.report.formats import csv_frame, latex, markdown
 from aduni.report.moved import moved_frame, moved_table
 from aduni.report.page import FigureGroup, Page, PageFigure, render
@@ -86,6 +87,19 @@ def _planned_rows(name: str, definition: Definition, plan: Plan | None) -> Defin
     return definition.with_rows([row for row in definition.rows if row.label in labels])
 
 
+def _fault_of_features(run: Run) -> str:
+    """Why the features that a run has kept are not shown, or nothing."""
+    file, kept = run.folder.features, run.features
+    if kept is None:
+        return f"{file} is damaged or too large, and not shown; remove it." if file.exists() else ""
+    if has_spread(kept["labels"], kept["features"]):
+        return ""
+    return (
+        f"{file} has the same features for all images, or nearly: there is nothing that a picture "
+        "could show, and it is left out."
+    )
+
+
 @dataclass(frozen=True)
 class _Report:
     """One report that is being written into a folder."""
@@ -141,8 +155,7 @@ class _Report:
                 f"{len(self.others)} finished runs are not of this plan and left out, the first "
                 f"being {self.others[0]}."
             )
-        damaged = [run.folder.features for run in self.runs if run.features_damaged]
-        return [*found] + [f"{file} is damaged and not shown; remove it." for file in damaged]
+        return [*found, *filter(None, map(_fault_of_features, self.runs))]
 
     def _write_tables(self, frames: Mapping[str, pd.DataFrame]) -> None:
         folder = self.folder / "tables"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aduni.errors import UserError
 from aduni.files import read_json, read_yaml
+from aduni.npz import read_array
 from aduni.report.checks import (
     check_config,
     check_figures,
@@ -27,6 +28,11 @@ from aduni.scores import probability_column
 
 Features = dict[str, NDArray[Any]]
 """labels (n,) class numbers, features (n, D)."""
+
+LONGEST_FEATURES = 32_768
+"""Bytes of an image: 8,192 numbers in fp32, of a ResNet-50 2,048 in fp16."""
+LARGEST_FEATURE = 1e15
+"""Sums of squares of larger ones are not finite."""
 
 SPLIT = dict.fromkeys(("image", "label", "part"), "str")
 """Columns that split.csv and predictions.csv share, with their types."""
@@ -174,11 +180,15 @@ def _read_predictions(folder: RunFolder, split: pd.DataFrame, names: list[str]) 
 
 def _read_features(file: Path, counts: list[int]) -> Features | None:
     """None unless they are numbers of as many images of each class as the training part has."""
+    images = sum(counts)
     try:
-        with file.open("rb") as opened, np.load(opened) as arrays:
-            labels, features = arrays["labels"], arrays["features"]
-        fits = np.bincount(labels, minlength=len(counts)).tolist() == counts
-        whole = features.ndim == 2 and len(features) == len(labels) and np.isfinite(features).all()
+        labels = read_array(file, "labels", images * 8)
+        features = read_array(file, "features", images * LONGEST_FEATURES)
+        # Signed or not: a label is a class, and so below the number of them.
+        whole = labels.dtype.kind in "iu" and features.dtype.kind == "f" and features.ndim == 2
+        fits = whole and np.bincount(labels, minlength=len(counts)).tolist() == counts
+        usable = fits and features.size and float(np.abs(features).max()) < LARGEST_FEATURE
     except Exception:  # zipfile, zlib and numpy each raise kinds of their own for damaged files
         return None
-    return {"labels": labels, "features": features} if fits and whole else None
+    of_use = usable and len(features) == images
+    return {"labels": labels.astype(np.int64), "features": features} if of_use else None

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion
 from aduni.report.figures.curves import draw_curves, mean_history
-from aduni.report.figures.embedding import Embedding, draw_embedding, embed
+from aduni.report.figures.embedding import Embedding, draw_embedding, embed, has_spread
 from aduni.report.figures.f1_by_class import draw_f1_by_class, f1_table
 from aduni.report.figures.loss_by_class import draw_loss_by_class, losses_by_class
 from aduni.report.figures.pooled import Rows, class_counts, class_order
@@ -104,7 +104,7 @@ def _embeddings(rows: Rows, dataset: str) -> Figure | None:
 def _first_embedding(runs: Sequence[Run]) -> Embedding | None:
     for run in runs:
         kept = run.features
-        if kept is not None:
+        if kept is not None and has_spread(kept["labels"], kept["features"]):
             return embed(kept["labels"], kept["features"])
     return None
 

@@ -26,6 +26,8 @@ SEED = 0
 COMPONENTS = 50
 """Of the features that t-SNE sees."""
 PERPLEXITY = 30.0
+LEAST_SPREAD = 1e-5
+"""Of a coordinate of unit vectors in fp32, which are rounded to 6e-8."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,21 @@ class Embedding:
     separability: Separability
 
 
+def has_spread(labels: NDArray[np.int64], features: NDArray[np.floating]) -> bool:
+    """Whether the images that `embed` shows lie in different directions.
+
+    t-SNE divides by the spread of its points: without any it crashes.
+
+    Args:
+        labels: (N,) classes.
+        features: (N, D).
+    """
+    unit = normalised(features[stratified_sample(labels, POINTS, SEED)])
+    return bool(np.ptp(unit, axis=0).max() > LEAST_SPREAD)
+
+
 def embed(labels: NDArray[np.int64], features: NDArray[np.floating]) -> Embedding:
-    """At most POINTS of (N,) classes and (N, D) features."""
+    """At most POINTS of (N,) classes and (N, D) features that have a spread."""
     chosen = stratified_sample(labels, POINTS, SEED)
     measured = separability(labels, features, chosen)
     return Embedding(labels[chosen], tsne(features[chosen]), measured)
@@ -58,6 +73,8 @@ def tsne(features: NDArray[np.floating]) -> NDArray[np.float64]:
     unit = normalised(features)
     parts = min(COMPONENTS, *unit.shape)
     reduced = PCA(parts, random_state=SEED).fit_transform(unit)
+    if parts < 2:  # of a single feature
+        reduced = np.pad(reduced, ((0, 0), (0, 1)))
     perplexity = min(PERPLEXITY, (len(unit) - 1) / 3)
     model = TSNE(perplexity=perplexity, init="pca", random_state=SEED, n_jobs=1)
     return np.asarray(model.fit_transform(reduced), dtype=np.float64)
