@@ -38,7 +38,9 @@ def warn(log: logging.Logger, sentence: str) -> None:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a mistyped name, empty where nothing is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    names = list(known)
+    same = [name for name in names if name.casefold() == word.casefold()]
+    near = same or difflib.get_close_matches(word, names, n=1)
     return f" (did you mean {near[0]}?)" if near else ""
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aduni.data.tables import ImageTable, check_images, check_root, find_files, read_csv, shown
+from aduni.data.image_files import check_images, find_files
+from aduni.data.tables import ImageTable, check_root, read_csv, shown
 
 COLUMNS = ("id_code", "diagnosis")
 PLAIN = "id_code,diagnosis\n000123,0\nNA,4\n"
@@ -39,7 +40,7 @@ def test_tables_saved_by_a_spreadsheet_read_like_the_official_one(tmp_path, mark
         (b"", "train.csv"),
         (b"id_code,diagnosis\n", "no rows"),
         (b"id_code,grade\na,0\n", "diagnosis"),
-        (b"id_code;diagnosis\na;0\n", "id_code"),
+        (b"id_code;diagnosis\na;0\n", "cells are separated by semicolons; save it with commas"),
         ("id_code,diagnosis\ncaf\u00e9,0\n".encode("latin-1"), "train.csv"),
         (PLAIN.encode("utf-16"), "train.csv"),
         (b"id_code,diagnosis\na,0\nb,1,2,3\n", "train.csv"),

@@ -2,15 +2,9 @@
 
 import numpy as np
 
+from aduni.data.image_files import check_images, find_files
 from aduni.data.module import ImageDataModule
-from aduni.data.tables import (
-    ImageTable,
-    check_images,
-    check_root,
-    find_files,
-    read_csv,
-    shown,
-)
+from aduni.data.tables import ImageTable, check_root, read_csv, shown
 from aduni.errors import UserError
 
 GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]

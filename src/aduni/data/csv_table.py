@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.data.csv_text import check_separator
 from aduni.data.given_split import NAMES
+from aduni.data.image_files import ImageFiles
 from aduni.data.own import OwnImages, numbered
-from aduni.data.tables import SUFFIXES, ImageTable, read_csv, shown
+from aduni.data.tables import ImageTable, read_csv, shown
 from aduni.errors import UserError, did_you_mean
 
 FIND_TABLE = "set dataset.csv to a table that has a row for each image"
+OUTSIDE = "; set dataset.root to a folder that holds all images"
 
 
 class CSVTable(OwnImages):
@@ -80,6 +83,7 @@ class CSVTable(OwnImages):
         wanted = {key: column for key, column in self._columns.items() if column is not None}
         for key, column in wanted.items():
             if header.count(column) != 1:
+                check_separator(self.csv, header)
                 has = "several columns" if column in header else "no column"
                 raise UserError(
                     f"dataset.{key}={column}: {self.csv} has {has} of that name"
@@ -93,51 +97,51 @@ class CSVTable(OwnImages):
 
     def _files(self, images: list[str]) -> list[Path]:
         """The file of each image; every row its own."""
-        root = Path(os.path.abspath(self.root))
-        if not root.is_dir():
+        if not self.root.is_dir():
             raise UserError(
                 f"dataset.root={shown(str(self.root))} is no folder; set it to the folder that the "
                 f"paths in {self.csv} are relative to."
             )
-        folders: dict[Path, set[str]] = {}
-        files: dict[Path, str] = {}
+        present = ImageFiles(self.root)
+        files: dict[str, str] = {}
         missing = []
         for image in images:
-            file = self._inside(image, root)
-            present = folders.setdefault(file.parent, _names_in(file.parent))
-            names = (
-                file.name,
-                *(f"{file.name}{s}" for s in (*SUFFIXES, *map(str.upper, SUFFIXES))),
-            )
-            name = next((name for name in names if name in present), None)
-            if name is None:
+            found = present.found(self._inside(image, present))
+            if not found:
                 missing.append(image)
-            elif (found := file.with_name(name)) in files:
+            elif len(found) > 1:
+                names = " or ".join(shown(os.path.basename(file)) for file in found)
                 raise UserError(
-                    f"{self.csv} has two rows for one file, {shown(files[found])} and "
+                    f"{self.csv} has the image {shown(image)}, which may be {names}; write the "
+                    "suffix, too."
+                )
+            elif found[0] in files:
+                raise UserError(
+                    f"{self.csv} has two rows for one file, {shown(files[found[0]])} and "
                     f"{shown(image)}; keep one."
                 )
             else:
-                files[found] = image
+                files[found[0]] = image
         if missing:
+            instead = present.instead(missing)
+            remedy = "set dataset.root to the folder that the paths are relative to, or remove the"
             raise UserError(
                 f"{shown(str(self.root))} has no file for {len(missing)} of {len(images)} rows of "
-                f"{self.csv}, first {shown(missing[0])}; set dataset.root to the folder that the "
-                "paths are relative to, or remove the rows."
+                f"{self.csv}, first {shown(missing[0])}{instead or f'; {remedy} rows'}."
             )
-        return list(files)
+        return list(map(Path, files))
 
-    def _inside(self, image: str, root: Path) -> Path:
+    def _inside(self, image: str, present: ImageFiles) -> str:
         """The path that a cell means; raises UserError where it leaves the root."""
-        file = Path(os.path.abspath(root / image)) if "\0" not in image else root
-        if not image.strip() or set("\0\r\n") & set(image):
+        if not image.strip() or {"\0", "\r", "\n"} & set(image):
             raise UserError(
                 f"{self.csv} has the image '{shown(image)}', which is no path; correct the row."
             )
-        if root not in file.parents:
+        file = os.path.abspath(os.path.join(present.root, image))
+        if not present.holds(file):
             raise UserError(
                 f"{self.csv} has the image {shown(image)}, which lies outside of dataset.root="
-                f"{shown(str(self.root))}; set dataset.root to a folder that holds all images."
+                f"{shown(str(self.root))}{present.instead([image]) or OUTSIDE}."
             )
         return file
 
@@ -159,7 +163,3 @@ class CSVTable(OwnImages):
                 f"{', '.join(NAMES)} and unused."
             )
         return parts.to_numpy(dtype="<U10")
-
-
-def _names_in(folder: Path) -> set[str]:
-    return {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()

@@ -1,6 +1,5 @@
 """The image table: what a data set consists of, before any pixel is read."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.data.csv_text import check_separator, csv_lines
 from aduni.data.samplers import Ints
-from aduni.errors import UserError
+from aduni.errors import UserError, did_you_mean
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp")
 """Of image files, in either case."""
@@ -68,78 +68,40 @@ def read_csv(path: Path, columns: Sequence[str], remedy: str = FIND_RELEASE) -> 
     Raises:
         UserError: unreadable, empty, a row is too short or too long, or a column is missing.
     """
-    lines = _lines(path, remedy)
+    lines = csv_lines(path, remedy)
     if not lines:
         raise UserError(f"{path} is empty; {remedy}.")
-    header = [name.strip() for name in lines[0]]
+    header = [name.strip() for name in lines[0][1]]
     for column in columns:
         if header.count(column) != 1:
+            check_separator(path, header)
             has = "no column" if column not in header else "several columns"
             names = ", ".join(shown(name) for name in header)
-            raise UserError(f"{path} has {has} '{column}'; its columns are {names}.")
+            raise UserError(
+                f"{path} has {has} '{column}'{did_you_mean(column, header)}; its columns are "
+                f"{names}."
+            )
     if len(lines) == 1:
         raise UserError(f"{path} has no rows; {remedy}.")
-    for cells in lines[1:]:
-        if len(cells) != len(header):
-            raise UserError(
-                f"{path} has a row of {len(cells)} cells under {len(header)} columns, "
-                f"'{shown(cells[0])}'; correct the row."
-            )
-    frame = pd.DataFrame(lines[1:], columns=header, dtype=str)
+    for number, cells in lines[1:]:
+        _check_row(path, header, number, cells)
+    frame = pd.DataFrame([cells for _, cells in lines[1:]], columns=header, dtype=str)
     others = [column for column in columns if column != columns[0]]
     frame[others] = frame[others].apply(lambda cells: cells.str.strip())
     return frame
 
 
-def _lines(path: Path, remedy: str) -> list[list[str]]:
-    """All lines that are not blank, as cells."""
-    if not path.exists():
-        raise UserError(f"{path} is missing; {remedy}.")
-    if not path.is_file():  # a pipe would be waited for
-        kind = "a folder" if path.is_dir() else "no file"
-        raise UserError(f"{path} is {kind}, not a table; {remedy}.")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [cells for cells in csv.reader(file, strict=True) if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+def _check_row(path: Path, header: Sequence[str], number: int, cells: Sequence[str]) -> None:
+    if len(cells) != len(header):
+        check_separator(path, header)
         raise UserError(
-            f"{path} cannot be read as a CSV table; save it as UTF-8 text with commas."
-        ) from error
-
-
-def find_files(images: Sequence[str], folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """The file of each image.
-
-    Raises:
-        UserError: the folder, or any row's file, is missing.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is missing; set dataset.root to the folder that holds it.")
-    present = {entry.name for entry in folder.iterdir()}
-    found = [next((f"{i}{s}" for s in suffixes if f"{i}{s}" in present), None) for i in images]
-    missing = [image for image, name in zip(images, found, strict=True) if name is None]
-    if missing:
-        names = " or ".join(f"{shown(missing[0])}{suffix}" for suffix in suffixes)
-        raise UserError(
-            f"{folder} has no file for {len(missing)} of {len(images)} rows, first {names}; "
-            "complete the images or remove the rows."
+            f"{path} has a row of {len(cells)} cells under {len(header)} columns, "
+            f"'{shown(cells[0])}', in line {number}; correct the row."
         )
-    return [folder / name for name in found if name is not None]
-
-
-def check_images(images: Sequence[str], path: Path) -> None:
-    """Raise UserError where an identifier has two rows, or is no name of a file in one folder."""
-    for image in images:
-        if not image or set("/\\\0\r") & set(image):
-            raise UserError(
-                f"{path} names the image '{shown(image)}', which is no plain file name; correct "
-                "the row."
-            )
-    counted = pd.Series(images).value_counts()
-    repeated = counted[counted > 1]
-    if len(repeated):
-        image = shown(str(repeated.index[0]))
-        raise UserError(f"{path} has {repeated.iloc[0]} rows for {image}; keep one.")
+    if not any(cells) or not "".join(cells).strip():
+        raise UserError(
+            f"{path} has an empty row in line {number}, as spreadsheets leave them; remove it."
+        )
 
 
 def shown(name: str) -> str:
