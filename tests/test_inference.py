@@ -1,7 +1,9 @@
 """Which files are meant, and what a model sees of them."""
 
+import contextlib
 import io
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +50,6 @@ def test_links_are_followed_and_may_lead_back(folder, tmp_path):
     (elsewhere / "far.png").write_bytes(b"")
     (folder / "sub" / "back").symlink_to(folder)
     (folder / "sub" / "out").symlink_to(elsewhere)
-    (folder / "broken.png").symlink_to(tmp_path / "nowhere.png")
 
     found = [file.relative_to(folder).as_posix() for file in image_files([str(folder)])]
 
@@ -57,10 +58,51 @@ def test_links_are_followed_and_may_lead_back(folder, tmp_path):
     )
 
 
+def test_what_is_passed_over_is_counted_by_suffix(folder, capsys):
+    for name in ("x.HEIC", "y.heic", "sub/scan.dcm", "Thumbs.db"):
+        (folder / name).write_bytes(b"")
+    (folder / "sub" / "back").symlink_to(folder)
+
+    image_files([str(folder)])
+
+    counted = "2 .heic, 1 without a suffix, 1 .dcm, 1 .txt, 1 link(s) back to a folder already read"
+    assert capsys.readouterr().err == f"passed over: {counted}\n"
+
+
+def test_a_folder_of_other_files_alone_says_which(tmp_path, refusal):
+    (tmp_path / "a.HEIC").write_bytes(b"")
+
+    refusal(lambda: image_files([str(tmp_path)]), f"{tmp_path} (1 .heic passed over); give image")
+
+
+UNREADABLE = {
+    "link.png": (lambda path: path.symlink_to("nowhere.png"), "its link leads nowhere"),
+    "ring.png": (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
+    "site2": (lambda path: path.symlink_to("/unmounted/site2"), "its link leads nowhere"),
+    "pipe.png": (os.mkfifo, "it is a pipe"),
+    "device.png": (lambda path: path.symlink_to("/dev/zero"), "it is a device"),
+    "socket.png": (lambda path: bound(path), "it is a socket"),
+}
+
+
+def bound(path: Path) -> None:
+    """A socket; its path is longer than the system takes."""
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(path.name)
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_among_the_images_and_refused_by_name(folder, refusal, name):
+    make, words = UNREADABLE[name]
+    make(folder / "sub" / name)
+
+    assert folder / "sub" / name in image_files([str(folder)])
+    refusal(lambda: read_image(folder / "sub" / name, 16), f"sub/{name} is not a readable", words)
+
+
 def test_a_pipe_is_not_waited_for(folder, refusal):
     os.mkfifo(folder / "pipe.png")
 
-    assert folder / "pipe.png" not in image_files([str(folder)])
     refusal(lambda: image_files([str(folder / "pipe.png")]), "pipe.png is neither file nor folder")
 
 

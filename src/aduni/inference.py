@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from aduni.data.decode import decoded, resized
 from aduni.data.tables import SUFFIXES, shown
+from aduni.data.walk import fault, told, walk
 from aduni.errors import UserError
 
 STANDARD_INPUT = "-"
@@ -22,21 +24,26 @@ def image_files(sources: Sequence[str]) -> list[Path]:
     Args:
         sources: files, folders, which are searched with all that they and links in them hold, and
             `-` for the sources that standard input lists, one a line. Hidden files and folders
-            in a folder are left out, and what ends as no image does; a file that is named itself
-            may end in anything.
+            in a folder are left out; what ends as no image does is counted on standard error. A
+            file that is named itself may end in anything.
 
     Raises:
         UserError: a source is missing, a folder cannot be read, or there is no image.
     """
     found: dict[str, Path] = {}
+    passed_over: Counter[str] = Counter()
     for source in _listed(sources):
-        for file in _images_of(Path(source)):
+        for file in _images_of(Path(source), passed_over):
             found.setdefault(os.path.abspath(file), file)
+    others = told(passed_over)
     if not found:
+        beside = f" ({others} passed over)" if others else ""
         raise UserError(
-            f"There is no image in {_names(sources)}; give image files, or folders with files that "
-            f"end in {', '.join(SUFFIXES)}."
+            f"There is no image in {_names(sources)}{beside}; give image files, or folders with "
+            f"files that end in {', '.join(SUFFIXES)}."
         )
+    if others:
+        print(f"passed over: {others}", file=sys.stderr)
     return list(found.values())
 
 
@@ -56,6 +63,8 @@ def read_image(file: Path, side: int) -> NDArray[np.uint8]:
 def read_sizes(file: Path, sides: Sequence[int]) -> list[NDArray[np.uint8]]:
     """As `read_image`, for models of several sides: decoded once."""
     try:
+        if reason := fault(file):  # a pipe would be waited for
+            raise OSError(reason)
         image = decoded(file)
         return [np.ascontiguousarray(resized(image, s).transpose(2, 0, 1)) for s in sides]
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
@@ -80,37 +89,17 @@ def _listed(sources: Sequence[str]) -> Iterator[str]:
             yield source
 
 
-def _images_of(source: Path) -> Iterator[Path]:
+def _images_of(source: Path, passed_over: Counter[str]) -> Iterator[Path]:
+    """What cannot be read is among them: whoever reads it says its name."""
     if source.is_file():
         yield source
     elif source.is_dir():
-        yield from sorted(_images_in(source))
+        found = walk(source)
+        passed_over.update(found.passed_over)
+        yield from sorted([*found.images, *found.unreadable])
     else:
         what = "is neither file nor folder" if source.exists() else "is missing"
         raise UserError(f"{shown(str(source))} {what}; give image files or folders of images.")
-
-
-def _images_in(folder: Path) -> Iterator[Path]:
-    """Each real folder is entered once: a link may lead back."""
-    entered = {os.path.realpath(folder)}
-    for path, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
-        folders.sort()
-        inner = {name: os.path.realpath(os.path.join(path, name)) for name in folders}
-        folders[:] = []
-        for name, real in inner.items():
-            if not name.startswith(".") and real not in entered:
-                entered.add(real)
-                folders.append(name)
-        for name in files:
-            file = Path(path, name)
-            if not name.startswith(".") and file.suffix.lower() in SUFFIXES and file.is_file():
-                yield file
-
-
-def _refuse(error: OSError) -> None:
-    raise UserError(
-        f"{shown(str(error.filename))} cannot be read ({error.strerror}); check its permissions."
-    ) from error
 
 
 def _names(sources: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Ints, Sampler
 from aduni.data.suggestion import imbalance_ratio, suggested_sampler
 from aduni.data.tables import shown
+from aduni.data.walk import told
 from aduni.methods.base import Method, Stage
 from aduni.schedules import AlphaSchedule
 from aduni.summary import is_unicode, tell
@@ -82,7 +83,8 @@ def _data(data: ImageDataModule) -> str:
     parts = [(part, len(data.rows(part))) for part in ("train", "validation", "test", "unused")]
     divided = ", ".join(f"{count} {part}" for part, count in parts if count)
     kept = f" in {groups} groups" if groups < images else ""
-    return f"{shown(data.title)}, {images} images{kept}: {divided}"
+    others = f"; {told(data.table.passed_over)} passed over" if data.table.passed_over else ""
+    return f"{shown(data.title)}, {images} images{kept}: {divided}{others}"
 
 
 def _protocol(data: ImageDataModule) -> str:

@@ -13,12 +13,14 @@ from rich.table import Table
 
 from aduni.audit.contact_sheet import write_contact_sheets
 from aduni.audit.findings import alike, duplicates, leakage, nearly_empty, small_images
+from aduni.audit.unused import unused_files
 from aduni.config import Node, read
 from aduni.data.cache import usable_cpus
 from aduni.data.download import download
 from aduni.data.module import ImageDataModule
 from aduni.data.suggestion import imbalance_ratio, suggested_sampler
-from aduni.data.tables import SUFFIXES, shown
+from aduni.data.tables import shown
+from aduni.data.walk import told
 from aduni.errors import UserError
 from aduni.files import write_csv
 
@@ -145,8 +147,10 @@ def _unreadable(data: ImageDataModule) -> pd.DataFrame:
 def _print_images(console: Console, data: ImageDataModule) -> None:
     count = len(data.table.images)
     console.print(f"{count} rows; each image was readable when the cache was built.")
-    extra = files_without_row(data)
+    extra, others = unused_files(data)
     console.print(f"{len(extra)} image files without a row{_first(extra)}.")
+    if others:
+        console.print(f"Files of other kinds: {told(others)} passed over.")
     originals, side = data.cache.originals, data.image_size
     order = (originals["width"] * originals["height"]).sort_values().index
     least, most = (f"{originals['width'][i]} x {originals['height'][i]}" for i in order[[0, -1]])
@@ -189,18 +193,6 @@ def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
         _ = data.parts
     except UserError as error:
         console.print(f"Training would be refused: {error}")
-
-
-def files_without_row(data: ImageDataModule) -> list[str]:
-    """Names of the image files beside the table's that no row mentions."""
-    files = data.table.files
-    if files is None:
-        return []
-    known = {file.absolute() for file in files}
-    folders = {file.parent for file in known} | {data.root.absolute()}
-    beside = (entry for folder in folders for entry in folder.iterdir())
-    images = {entry for entry in beside if entry.suffix.lower() in SUFFIXES}
-    return sorted(entry.name for entry in images - known)
 
 
 def _listed(frame: pd.DataFrame, file: Path) -> str:

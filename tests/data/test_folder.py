@@ -1,5 +1,7 @@
 """dataset=folder: class folders, below train, val and test or without them."""
 
+import errno
+import os
 import shutil
 from collections import Counter
 from functools import partial
@@ -92,6 +94,87 @@ def test_copies_stand_on_one_side_of_own_folds(make, tmp_path):
             frame.loc[one, ["group", "part"]].tolist()
             == frame.loc[other, ["group", "part"]].tolist()
         )
+
+
+def test_links_are_followed_and_real_folders_come_first(make, tmp_path):
+    root, store = tmp_path / "own", tmp_path / "store"
+    class_folders(root)
+    class_folders(store, first=100)
+    (root / "benign" / "a").symlink_to(store / "benign")
+    (root / "benign" / "b").symlink_to(root / "benign")
+    (store / "benign" / "up").symlink_to(tmp_path)
+    (root / "second").symlink_to(store / "unclear")
+    table = make().table
+
+    assert Counter(table.class_names[label] for label in table.labels) == {
+        "benign": 30,
+        "malignant": 9,
+        "unclear": 8,
+        "second": 8,
+    }
+    assert table.images[:2] == ["benign/000.png", "benign/001.png"]
+    assert table.images[15] == "benign/a/100.png"
+    assert table.passed_over == {"link(s) back to a folder already read": 2}
+
+
+def test_two_names_of_one_folder_are_read_once(make, tmp_path):
+    class_folders(tmp_path / "own")
+    (tmp_path / "own" / "benign" / "z").mkdir()
+    blotches(99).save(tmp_path / "own" / "benign" / "z" / "last.png")
+    (tmp_path / "own" / "benign" / "a").symlink_to("z")
+    table = make().table
+
+    assert [image for image in table.images if "last" in image] == ["benign/z/last.png"]
+    assert sum(table.passed_over.values()) == 1
+
+
+def test_files_of_other_kinds_are_counted_at_every_level(make, tmp_path):
+    root = tmp_path / "own"
+    for number, part in enumerate(("train", "val", "test")):
+        class_folders(root / part, first=100 * number)
+    for name in ("README.txt", "train/loose.png", "val/benign/x.HEIC", "val/benign/y.heic"):
+        (root / name).write_bytes(b"")
+    (root / "train" / "benign" / "Thumbs.db").write_bytes(b"")
+
+    expected = {".heic": 2, ".txt": 1, "image(s) beside the class folders": 1}
+    assert make().table.passed_over == expected
+
+
+UNREADABLE = ("lost", "benign/lost", "benign/lost.png", "benign/deep/lost.jpg", "train")
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+@pytest.mark.parametrize("kind", ["dangling link", "pipe"])
+def test_what_cannot_be_read_is_refused_by_name(make, refusal, tmp_path, name, kind):
+    class_folders(tmp_path / "own")
+    (tmp_path / "own" / "benign" / "deep").mkdir()
+    place = tmp_path / "own" / name
+    place.symlink_to("nowhere") if kind == "dangling link" else os.mkfifo(place)
+
+    why = "its link leads nowhere" if kind == "dangling link" else "it is a pipe"
+    refusal(lambda: make().table, f"own/{name} cannot be read ({why})")
+
+
+@pytest.mark.parametrize("name", ["benign", "benign/sub"])
+def test_a_folder_without_permission_is_refused_by_name(make, refusal, tmp_path, monkeypatch, name):
+    class_folders(tmp_path / "own")
+    (tmp_path / "own" / "benign" / "sub").mkdir()
+    listing = os.scandir
+
+    def scandir(path):  # root may list every folder
+        if str(path).endswith(f"own/{name}"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    refusal(lambda: make().table, f"own/{name} cannot be read (Permission denied)")
+
+
+def test_a_name_that_is_not_utf_8_is_refused(make, refusal, tmp_path):
+    files = class_folders(tmp_path / "own")
+    files[0].rename(files[0].with_name("caf\udce9.png"))
+
+    refusal(lambda: make().table, r"caf\udce9.png has a name that is not UTF-8")
 
 
 def _nothing(root):

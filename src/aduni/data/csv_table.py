@@ -84,6 +84,7 @@ class CSVTable(OwnImages):
         for key, column in wanted.items():
             if header.count(column) != 1:
                 check_separator(self.csv, header)
+                self._refuse_one_hot(frame, key)
                 has = "several columns" if column in header else "no column"
                 raise UserError(
                     f"dataset.{key}={column}: {self.csv} has {has} of that name"
@@ -94,6 +95,17 @@ class CSVTable(OwnImages):
         others = [key for key in wanted if key != "image_column"]
         chosen[others] = chosen[others].apply(lambda cells: cells.str.strip())
         return chosen
+
+    def _refuse_one_hot(self, frame: pd.DataFrame, key: str) -> None:
+        """Raise UserError where the labels stand in a column for each class."""
+        columns = one_hot_columns(frame) if key == "label_column" else []
+        if columns:
+            raise UserError(
+                f"{self.csv} has no column {self._columns[key]}: its labels stand in the columns "
+                f"{', '.join(map(shown, columns[:-1]))} and {shown(columns[-1])}, 1 for the class "
+                "of the image and 0 for the others; write one column of class names, and give it "
+                "as dataset.label_column."
+            )
 
     def _files(self, images: list[str]) -> list[Path]:
         """The file of each image; every row its own."""
@@ -163,3 +175,11 @@ class CSVTable(OwnImages):
                 f"{', '.join(NAMES)} and unused."
             )
         return parts.to_numpy(dtype="<U10")
+
+
+def one_hot_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns of which every row has a 1 in exactly one and 0 in the others; empty if none."""
+    ones = frame.isin(("1", "1.0"))
+    columns = list(frame.columns[(ones | frame.isin(("0", "0.0"))).all()])
+    exclusive = len(columns) > 1 and bool((ones[columns].sum(axis=1) == 1).all())
+    return columns if exclusive else []

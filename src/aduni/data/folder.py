@@ -1,7 +1,7 @@
 """Images in a folder of each class, below train, val and test or without them."""
 
-import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 from aduni.data.given_split import NAMES
 from aduni.data.own import OwnImages, numbered
 from aduni.data.tables import SUFFIXES, ImageTable, shown
+from aduni.data.walk import Found, listed, told, walk
 from aduni.errors import UserError
 
+LOOSE = "image(s) beside the class folders"
 SET_ROOT = "set it to a folder that has a folder of images for each class"
 
 
@@ -39,57 +41,85 @@ class Folder(OwnImages):
         if not self.root.is_dir():
             found = "is no folder" if self.root.exists() else "is missing"
             raise UserError(f"dataset.root={shown(str(self.root))} {found}; {SET_ROOT}.")
-        top = _folders(self.root)
+        classes, sides, passed_over = self._class_folders()
+        rows = []
+        for folder in classes:
+            inside = _readable(walk(folder))
+            rows += [(file, folder) for file in inside.images]
+            passed_over += inside.passed_over
+        self._check_classes(classes, {folder.name for _, folder in rows}, passed_over)
+        names, labels = numbered([folder.name for _, folder in rows], self.classes)
+        parts = None
+        if sides:
+            parts = np.array([sides[folder.parent] for _, folder in rows], dtype="<U10")
+        files = [file for file, _ in rows]
+        images = [self._named(file) for file in files]
+        return ImageTable(images, labels, names, None, files, parts, passed_over)
+
+    def _class_folders(self) -> tuple[list[Path], dict[Path, str], Counter[str]]:
+        """The class folders, the part of each folder above them, and what lies beside them."""
+        top, beside = _folders(self.root)
         named = {folder: NAMES.get(folder.name.lower()) for folder in top}
-        divided = "train" in named.values()
-        stray = [folder.name for folder, part in named.items() if part is None]
-        if divided and stray:
+        sides = {folder: part for folder, part in named.items() if part is not None}
+        if "train" not in sides.values():
+            return top, {}, beside
+        stray = [folder.name for folder in top if folder not in sides]
+        if stray:
             raise UserError(
                 f"{shown(str(self.root))} has a folder {shown(stray[0])} beside train; move it "
                 "away, or put all class folders below train, val and test."
             )
-        classes = [c for folder in top for c in _folders(folder)] if divided else top
-        rows = [(file, folder) for folder in classes for file in _images(folder)]
-        self._check_classes(classes, {folder.name for _, folder in rows})
-        names, labels = numbered([folder.name for _, folder in rows], self.classes)
-        parts = None
-        if divided:
-            parts = np.array([named[folder.parent] for _, folder in rows], dtype="<U10")
-        files = [file for file, _ in rows]
-        images = [file.relative_to(self.root).as_posix() for file in files]
-        for image in images:
-            if set("\0\r\n") & set(image):
-                raise UserError(f"{shown(image)} has a line end in its name; give it another.")
-        return ImageTable(images, labels, names, None, files, parts)
+        classes: list[Path] = []
+        for part in top:
+            inside, more = _folders(part)
+            classes += inside
+            beside += more
+        return classes, sides, beside
 
-    def _check_classes(self, folders: list[Path], used: set[str]) -> None:
+    def _named(self, file: Path) -> str:
+        """The path below the root; raises UserError where no table can hold it."""
+        image = "/".join(file.parts[len(self.root.parts) :])
+        utf8 = image.isascii() or image == image.encode(errors="replace").decode()
+        if not utf8 or {"\0", "\r", "\n"} & set(image):
+            fault = "a line end in its name" if utf8 else "a name that is not UTF-8"
+            raise UserError(f"{shown(image)} has {fault}; give it another.")
+        return image
+
+    def _check_classes(
+        self, folders: list[Path], used: set[str], passed_over: Mapping[str, int]
+    ) -> None:
         empty = [folder for folder in folders if folder.name not in used]
         place = shown(str(self.root))
+        others = f" ({told(passed_over)} passed over)" if passed_over else ""
         if folders and not empty:
             return
         if used:
             raise UserError(
-                f"{shown(str(empty[0]))} holds no image; add images that end in "
+                f"{shown(str(empty[0]))} holds no image{others}; add images that end in "
                 f"{', '.join(SUFFIXES)}, or remove the folder."
             )
-        loose = next(_images(self.root), None)
+        loose = walk(self.root).images
         why = "no folder of a class that holds images" if loose else "no images"
         raise UserError(
-            f"{place} has {why}; put the images of each class into a folder of its name, or name "
-            "them in a table with dataset=csv."
+            f"{place} has {why}{others}; put the images of each class into a folder of its name, "
+            "or name them in a table with dataset=csv."
         )
 
 
-def _folders(folder: Path) -> list[Path]:
-    """Sorted, without hidden ones."""
-    inside = (entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX")))
-    return sorted(entry for entry in inside if entry.is_dir())
+def _folders(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """The folders in one, and a count of what lies beside them."""
+    found = _readable(listed(folder))
+    beside = Counter(found.passed_over)
+    if found.images:
+        beside[LOOSE] = len(found.images)
+    return found.folders, beside
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    """At any depth, sorted within each folder."""
-    for path, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
-                yield Path(path, name)
+def _readable(found: Found) -> Found:
+    """Raise UserError where a class could lack an image that cannot be read."""
+    for path, reason in found.unreadable.items():
+        raise UserError(
+            f"{shown(str(path))} cannot be read ({reason}); restore what it stands for, or remove "
+            "it."
+        )
+    return found

@@ -53,7 +53,7 @@ class ImageFiles:
             changed = [(name, change(name)) for name in missing]
             there = [new for old, new in changed if new != old and self._is_there(new)]
             if there:
-                return f"; {len(there)} are there as {shown(there[0])}: {words}"
+                return f"; {len(there)} found as {shown(there[0])}: {words}"
         return self._alike(missing)
 
     def _alike(self, missing: Sequence[str]) -> str:
@@ -67,7 +67,7 @@ class ImageFiles:
         beside = [file for file in files if os.path.dirname(file) == os.path.dirname(name)]
         if beside:
             return (
-                f"; {len(there)} are there under a name like {shown(beside[0])}: write the names "
+                f"; {len(there)} found under a name like {shown(beside[0])}: write the names "
                 "as the files have them, capitals and suffix, or leave the suffix out"
             )
         folders = sorted({os.path.dirname(file) or "." for _, found in there for file in found})
@@ -205,8 +205,16 @@ def _stem(name: str) -> str:
     return _composed(whole).casefold()
 
 
+def _with_slashes(name: str) -> str:
+    return name.replace("\\", "/")
+
+
+def _relative(name: str) -> str:
+    return _with_slashes(name).lstrip("/")
+
+
 _REWRITTEN = (
-    (lambda name: name.replace("\\", "/"), "write / between folders"),
-    (lambda name: name.lstrip("/\\").replace("\\", "/"), "leave out the / at the beginning"),
+    (_with_slashes, "write / between folders"),
+    (_relative, "write no / at the beginning"),
 )
 """Ways to write a path that other systems read, and what to write instead."""

@@ -1,6 +1,6 @@
 """The image table: what a data set consists of, before any pixel is read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class ImageTable:
         files: where the pixels are; None for a data set that is held in memory.
         parts: (n,) train, validation, test or unused: the split that the data set brings along;
             None where it brings none.
+        passed_over: how many files of other kinds its folder holds, by suffix; None where the
+            folder was not searched.
     """
 
     images: list[str]
@@ -39,6 +41,7 @@ class ImageTable:
     groups: list[str] | None = None
     files: list[Path] | None = None
     parts: NDArray[np.str_] | None = None
+    passed_over: Mapping[str, int] | None = None
 
     @property
     def class_counts(self) -> Ints:
