@@ -8,7 +8,16 @@ import pytest
 from PIL import Image
 
 from aduni.audit.contact_sheet import contact_sheet, evenly, write_contact_sheets
-from aduni.audit.findings import alike, duplicates, leakage, nearly_empty, small_images
+from aduni.audit.findings import (
+    alike,
+    duplicates,
+    group_remarks,
+    leakage,
+    nearly_empty,
+    small_images,
+)
+from aduni.data.groups import group_names
+from aduni.data.tables import ImageTable
 from own_data import blotches, class_folders, table
 
 
@@ -67,6 +76,36 @@ def test_a_class_is_nearly_empty_by_its_independent_images(make):
 
 def test_spellings_of_one_class_are_noticed():
     assert alike(["MEL", "mel", "NV", "B CC", "bcc", "bkl"]) == [["MEL", "mel"], ["B CC", "bcc"]]
+    assert alike(["p1", "p1.0", "p1.00", "p10", "1.05", "1"]) == [["p1", "p1.0", "p1.00"]]
+
+
+def _remarks(cells):
+    images = [f"i{number}" for number in range(len(cells))]
+    labels = np.zeros(len(cells), dtype=np.int64)
+    return group_remarks(ImageTable(images, labels, ["a"], group_names(cells, images)))
+
+
+def test_groups_are_counted_without_the_rows_that_have_none():
+    counted, alone = _remarks([f"p{i // 2}" for i in range(60)] + ["nan"] * 30)
+
+    assert counted.startswith("30 lesions or patients, 30 of them with several photographs")
+    assert "(30 more photographs than" in counted
+    assert alone == "30 rows name no lesion or patient; each of them stands alone."
+
+
+@pytest.mark.parametrize(("size", "named"), [(9, False), (10, True), (11, True)])
+def test_a_group_of_a_tenth_of_the_rows_is_named(size, named):
+    remarks = _remarks(["no number"] * size + [f"p{i}" for i in range(100 - size)])
+
+    words = f"A tenth of the rows or more have one lesion or patient: no number ({size} rows); if"
+    assert any(remark.startswith(words) for remark in remarks) == named
+
+
+def test_spellings_of_one_patient_are_named():
+    remarks = _remarks([f"p{i}" for i in range(40)] + ["P1", "p 2", "p3.0", "4", "4.0"])
+
+    (spellings,) = (remark for remark in remarks if "spellings" in remark)
+    assert ": p1 = P1, p2 = p 2, p3 = p3.0; they may stand on two sides" in spellings
 
 
 def test_images_smaller_than_the_models_are_listed(make, tmp_path):

@@ -12,11 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 from aduni.audit.contact_sheet import write_contact_sheets
-from aduni.audit.findings import alike, duplicates, leakage, nearly_empty, small_images
+from aduni.audit.findings import (
+    alike,
+    duplicates,
+    group_remarks,
+    leakage,
+    nearly_empty,
+    small_images,
+)
 from aduni.audit.unused import unused_files
 from aduni.config import Node, read
 from aduni.data.cache import usable_cpus
 from aduni.data.download import download
+from aduni.data.groups import is_missing
 from aduni.data.module import ImageDataModule
 from aduni.data.suggestion import imbalance_ratio, suggested_sampler
 from aduni.data.tables import shown
@@ -110,6 +118,8 @@ def _print_classes(console: Console, data: ImageDataModule) -> None:
     )
     for same in alike(names):
         console.print(f"Perhaps one class in several spellings: {', '.join(same)}.")
+    for name in filter(is_missing, names):
+        console.print(f"Class {name} may stand for images whose class is not known.")
 
 
 def _read_all(data: ImageDataModule, folder: Path) -> None:
@@ -168,12 +178,8 @@ def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None
         f"{conflicting} of them carry conflicting labels{_listed(copies, folder / 'copies.csv')}."
     )
     if data.table.groups is not None:
-        groups = pd.Series(data.table.groups).value_counts()
-        console.print(
-            f"{len(groups)} lesions or patients, {int((groups > 1).sum())} of them with several "
-            f"photographs, which stay together ({len(data.table.images) - len(groups)} more "
-            "photographs than lesions or patients)."
-        )
+        for remark in group_remarks(data.table):
+            console.print(remark)
 
 
 def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:

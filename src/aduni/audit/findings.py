@@ -1,5 +1,6 @@
 """Copies, conflicts, leakage and other faults of a data set, as tables of the images concerned."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -7,8 +8,15 @@ import numpy as np
 import pandas as pd
 
 from aduni.data.given_split import leaking, outranked
+from aduni.data.groups import is_alone
 from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Ints
+from aduni.data.tables import ImageTable, shown
+
+LARGE = 10
+"""A group of one in so many rows is named: it may stand for all whose name is unknown."""
+NAMED = 5
+"""Names that a remark lists."""
 
 
 def duplicates(data: ImageDataModule) -> pd.DataFrame:
@@ -53,11 +61,51 @@ def nearly_empty(data: ImageDataModule) -> list[tuple[str, int]]:
 
 
 def alike(names: Sequence[str]) -> list[list[str]]:
-    """Class names that differ in capitals and spaces only: one class written in several ways."""
+    """Find names that differ in capitals, spaces and an ending .0 only: one in several spellings.
+
+    Args:
+        names: of classes, patients or lesions, without repetition.
+    """
     written = defaultdict(list)
     for name in names:
-        written["".join(name.split()).casefold()].append(name)
+        written[re.sub(r"\.0+$", "", "".join(name.split()).casefold())].append(name)
     return [same for same in written.values() if len(same) > 1]
+
+
+def group_remarks(table: ImageTable) -> list[str]:
+    """Describe the lesions or patients of a data set, and what may be wrong with their names."""
+    counts = pd.Series(table.groups).value_counts()
+    rows, several = len(table.images), int((counts > 1).sum())
+    named = counts[[not is_alone(str(name)) for name in counts.index]]
+    alone = len(counts) - len(named)
+    remarks = [
+        f"{len(named)} lesions or patients, {several} of them with several photographs, which stay "
+        f"together ({rows - len(counts)} more photographs than lesions or patients)."
+    ]
+    if alone:
+        remarks.append(f"{alone} rows name no lesion or patient; each of them stands alone.")
+    if large := [
+        f"{shown(str(name))} ({count} rows)"
+        for name, count in named.items()
+        if count * LARGE >= rows
+    ]:
+        remarks.append(
+            f"A tenth of the rows or more have one lesion or patient: {_first_of(large)}; if that "
+            "stands for unknown ones, empty these cells."
+        )
+    spellings = alike([str(name) for name in named.index])
+    if spellings:
+        written = [" = ".join(map(shown, same)) for same in spellings]
+        remarks.append(
+            f"Perhaps one lesion or patient in several spellings: {_first_of(written)}; they may "
+            "stand on two sides of a split."
+        )
+    return remarks
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def small_images(data: ImageDataModule) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aduni.data.csv_text import check_separator
 from aduni.data.given_split import NAMES
+from aduni.data.groups import group_names
 from aduni.data.image_files import ImageFiles
 from aduni.data.own import OwnImages, numbered
 from aduni.data.tables import ImageTable, read_csv, shown
@@ -28,7 +29,7 @@ class CSVTable(OwnImages):
         image_column: paths, with or without an image's suffix.
         label_column: class names or numbers.
         group_column: rows of one patient or lesion stay on one side of a split; an empty cell
-            stands alone.
+            stands alone, and so does one that says that the name is missing (see `group_names`).
         split_column: train, val or test.
         classes: all classes in the order of their numbers; None: sorted.
         kwargs: see OwnImages.
@@ -71,8 +72,7 @@ class CSVTable(OwnImages):
         names, labels = numbered(frame["label_column"].tolist(), self.classes)
         groups = None
         if "group_column" in frame:
-            cells = frame["group_column"]
-            groups = [cell or f"\0{image}" for cell, image in zip(cells, images, strict=True)]
+            groups = group_names(frame["group_column"].tolist(), images)
         parts = self._parts(frame) if "split_column" in frame else None
         return ImageTable(images, labels, names, groups, files, parts)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from aduni.data.groups import group_names
 from aduni.data.image_files import check_images, find_files
 from aduni.data.module import ImageDataModule
 from aduni.data.tables import ImageTable, check_root, read_csv, shown
@@ -48,4 +49,4 @@ class ISIC2018(ImageDataModule):
                 f"{path} has no lesion for {len(missing)} images, first {shown(missing[0])}; fetch "
                 "the official file again."
             )
-        return [of_image[image] for image in images]
+        return group_names([of_image[image] for image in images], images)

@@ -14,6 +14,7 @@ from aduni.data.given_split import GivenSplit, divide_as_given
 from aduni.data.module import ImageDataModule
 from aduni.data.tables import ImageTable, shown
 from aduni.data.titles import LONGEST, PUBLISHED
+from aduni.data.whole_numbers import is_whole, plain_number
 from aduni.errors import UserError, did_you_mean
 
 SMALLEST = 8
@@ -134,9 +135,7 @@ def _check_order(order: Sequence[str], classes: list[str]) -> None:
 
 def _plain_numbers(names: Sequence[str]) -> list[str] | None:
     """None unless all are whole numbers."""
-    if not all(re.fullmatch(r"[+-]?\d{1,15}(\.0*)?", name, re.ASCII) for name in names):
-        return None
-    return [str(int(float(name))) for name in names]
+    return [plain_number(name) for name in names] if all(map(is_whole, names)) else None
 
 
 def _check_sides(table: ImageTable, title: str) -> None:
