@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 FIRST = "000012345678,0"
 
@@ -30,6 +31,24 @@ def test_photographs_may_be_png_as_published_or_jpg(aptos, make_data):
     ]
 
 
+def test_grades_that_a_spreadsheet_wrote_as_fractions_are_the_grades(aptos, make_data):
+    frame = pd.read_csv(aptos.table, dtype=str)
+    frame.assign(diagnosis=frame["diagnosis"] + ".0").to_csv(aptos.table, index=False)
+
+    labels = make_data("aptos", aptos.root).table.labels
+    assert labels.tolist() == [grade for grade in range(5) for _ in range(10)]
+
+
+def test_photographs_of_2015_may_stand_beside_them(aptos, make_data):
+    for side in ("left", "right"):
+        Image.new("RGB", (30, 20)).save(aptos.images / f"10_{side}.jpeg")
+    aptos.table.write_text(f"{aptos.table.read_text()}10_left,2\n10_right,3.0\n")
+    table = make_data("aptos", aptos.root).table
+
+    assert table.files[-2:] == [aptos.images / "10_left.jpeg", aptos.images / "10_right.jpeg"]
+    assert table.labels[-2:].tolist() == [2, 3]
+
+
 def test_photographs_of_any_size_become_squares_of_one_size(aptos, make_data):
     cache = make_data("aptos", aptos.root, image_size=24).cache
 
@@ -53,14 +72,15 @@ def test_copies_of_a_picture_share_a_group_though_their_grades_differ(aptos, mak
         ("id_code", "id", "'id_code'"),
         (FIRST, "000012345678,5", "'5'"),
         (FIRST, "000012345678,-1", "'-1'"),
-        (FIRST, "000012345678,0.0", "'0.0'"),
+        (FIRST, "000012345678,0.5", "'0.5'"),
+        (FIRST, "000012345678,5.0", "'5.0'"),
         (FIRST, "000012345678,mild", "'mild'"),
         (FIRST, "000012345678,", "000012345678"),
         (FIRST, "000012345678", "000012345678"),
         (FIRST, "00018f6ad8d7,0", "2 rows for 00018f6ad8d7"),
         (FIRST, "caf\udce9,0", "train.csv"),
     ],
-    ids=["labels", "ids", "5", "-1", "0.0", "word", "empty", "short", "twice", "not UTF-8"],
+    ids=["labels", "ids", "5", "-1", "0.5", "5.0", "word", "empty", "short", "twice", "not UTF-8"],
 )
 def test_damaged_table_is_refused(aptos, make_data, refusal, old, new, words):
     text = aptos.table.read_text().replace(old, new, 1)

@@ -1,12 +1,16 @@
 """A split that came with the data: leakage, cleaning, and the validation part."""
 
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import composing  # noqa: F401  registers the resolver of titles
 from aduni.data.given_split import divide_as_given, leaking, outranked
 from aduni.data.tables import ImageTable
+from own_data import class_folders
 
 ORDER = ["unused", "train", "validation", "test"]
 rows = st.lists(st.tuples(st.sampled_from(ORDER), st.integers(0, 6)), min_size=1, max_size=25)
@@ -109,3 +113,35 @@ def test_a_class_too_small_to_be_divided_is_named(make_protocol, refusal, images
         assert (divide() == "validation").sum() == 5
     else:
         refusal(divide, "Class c1 has 4 independent images in the training part", "5 are needed")
+
+
+@pytest.mark.parametrize(("lacking", "part"), [("val", "validation"), ("test", "test")])
+def test_a_class_missing_from_a_given_part_is_added_there(
+    make_data, refusal, tmp_path, lacking, part
+):
+    root = tmp_path / "own"
+    for number, name in enumerate(("train", "val", "test")):
+        class_folders(root / name, first=100 * number)
+    shutil.rmtree(root / lacking / "unclear")
+    data = make_data("folder", root, title="mine")
+
+    message = refusal(
+        lambda: data.parts,
+        f"Class unclear has no image in the {part} part",
+        f"add images of it to the given {part} part",
+        "dataset.split=ignore",
+    )
+    assert "fold or" not in message
+    assert set(make_data("folder", root, title="mine", split="ignore").parts) > {"train", "test"}
+
+
+def test_a_class_missing_from_a_split_file_asks_for_another_file(make_data, refusal, tmp_path):
+    root = tmp_path / "own"
+    class_folders(root)
+    split = make_data("folder", root, title="mine").split
+    split.loc[(split["label"] == "unclear") & (split["part"] == "test"), "part"] = "unused"
+    split.to_csv(tmp_path / "split.csv", index=False)
+    rules = {"split_file": str(tmp_path / "split.csv")}
+    data = make_data("folder", root, title="mine", rules=rules)
+
+    refusal(lambda: data.parts, "Class unclear has no image in the test part", "split_file to")

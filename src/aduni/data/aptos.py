@@ -5,13 +5,17 @@ import numpy as np
 from aduni.data.image_files import check_images, find_files
 from aduni.data.module import ImageDataModule
 from aduni.data.tables import ImageTable, check_root, read_csv, shown
+from aduni.data.whole_numbers import plain_number
 from aduni.errors import UserError
 
 GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]
 
 
 class APTOS(ImageDataModule):
-    """The official layout: train.csv (id_code, diagnosis 0 to 4) and train_images/."""
+    """The official layout: train.csv (id_code, diagnosis 0 to 4) and train_images/.
+
+    Photographs may be .png as published, .jpg or .jpeg, as those of the competition of 2015.
+    """
 
     title = "aptos"
     obtain = (
@@ -27,12 +31,13 @@ class APTOS(ImageDataModule):
         images = frame["id_code"].tolist()
         check_images(images, path)
         known = [str(grade) for grade in range(len(GRADES))]
-        for image, diagnosis in zip(images, frame["diagnosis"], strict=True):
-            if diagnosis not in known:
+        grades = list(map(plain_number, frame["diagnosis"]))
+        for image, diagnosis, grade in zip(images, frame["diagnosis"], grades, strict=True):
+            if grade not in known:
                 raise UserError(
                     f"{path} gives {shown(image)} the diagnosis '{shown(diagnosis)}'; it must be "
                     f"one of {', '.join(known)}."
                 )
-        files = find_files(images, self.root / "train_images", [".png", ".jpg"])
-        labels = np.array([int(diagnosis) for diagnosis in frame["diagnosis"]], dtype=np.int64)
+        files = find_files(images, self.root / "train_images", [".png", ".jpg", ".jpeg"])
+        labels = np.array(list(map(int, grades)), dtype=np.int64)
         return ImageTable(images, labels, GRADES, None, files)

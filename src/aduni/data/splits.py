@@ -24,6 +24,8 @@ from aduni.spreadsheet import restored
 PARTS = ("train", "validation", "test", "unused")
 COLUMNS = ("image", "label", "group", "part")
 FIND_SPLIT = "set protocol.split_file to the split.csv of a run, or to null"
+OTHER_FOLD = "choose another fold or protocol.split_seed, or add images of it"
+OTHER_FILE = "set protocol.split_file to another split, or to null to make folds"
 
 
 def _one_of_k(fraction: float) -> float:
@@ -215,15 +217,23 @@ def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> ND
     return parts
 
 
-def check_parts(table: ImageTable, parts: NDArray[np.str_], selected_on: str) -> None:
-    """Raise UserError where a class is empty in a part that needs it."""
+def check_parts(
+    table: ImageTable, parts: NDArray[np.str_], selected_on: str, remedy: str = OTHER_FOLD
+) -> None:
+    """Raise UserError where a class is empty in a part that needs it.
+
+    Args:
+        table: labels and class names.
+        parts: (n,) the part of each row.
+        selected_on: the part that chooses the checkpoint.
+        remedy: what to do about it; {part} stands for the part's name.
+    """
     for part in sorted({"train", "test", selected_on}):
         counts = np.bincount(table.labels[parts == part], minlength=len(table.class_names))
         for name, count in zip(table.class_names, counts, strict=True):
             if count == 0:
                 raise UserError(
-                    f"Class {name} has no image in the {part} part; choose another fold or "
-                    "protocol.split_seed, or add images of it."
+                    f"Class {name} has no image in the {part} part; {remedy.format(part=part)}."
                 )
 
 
