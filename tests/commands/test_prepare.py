@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from aduni.data.tables import shown
+from own_data import class_folders
 
 COUNTED = {
     "aptos2019": ["no DR 1805 1805", "123 sets of pixel-identical images (251 files)", "30 of"],
@@ -122,3 +123,20 @@ def test_a_truncated_image_is_named_and_no_cache_is_left(command, aptos, tmp_pat
     assert finished.status == 1
     assert str(file) in finished.err.splitlines()[-1]
     assert not [entry for entry in (tmp_path / "c").iterdir() if entry.is_dir()]
+
+
+def test_files_of_other_kinds_are_counted_by_suffix(command, tmp_path):
+    files = class_folders(tmp_path / "own")
+    for number in range(3):
+        (files[0].parent / f"{number}.HEIC").write_bytes(b"")
+    (tmp_path / "own" / "notes.txt").write_text("")
+    (tmp_path / "own" / "loose.png").write_bytes(files[0].read_bytes())
+    (files[0].parent / "Thumbs.db").write_bytes(b"")
+    words = (f"dataset.root={tmp_path / 'own'}", f"dataset.cache_dir={tmp_path / 'cache'}")
+    finished = command("prepare", "dataset=folder", *words)
+
+    assert finished.status == 0, finished.err
+    said = _words(finished.out)
+    assert "1 image files without a row (first: loose.png)" in said
+    counted = "3 .heic, 1 .txt, 1 image(s) beside the class folders passed over."
+    assert f"Files of other kinds: {counted}" in said

@@ -275,7 +275,7 @@ def test_small_class_is_divided_or_refused_without_a_librarys_warning(
 
     def divide(fold: int) -> None:
         parts = rules.split(table, np.arange(len(table.images)), fold)
-        check_parts(table, parts, rules.selected_on)
+        check_parts(table, parts, rules)
 
     for fold in range(5):
         try:
@@ -287,19 +287,20 @@ def test_small_class_is_divided_or_refused_without_a_librarys_warning(
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_class_that_a_part_lacks_is_named(refusal, part):
+def test_class_that_a_part_lacks_is_named(make_protocol, refusal, part):
     table = make_table(np.array([0, 1] * 4))
     parts = np.array(["train", "train", "validation", "validation", "test", "test"] + ["x"] * 2)
-    check_parts(table, parts, "validation")
+    check_parts(table, parts, make_protocol("clean"))
     parts[parts == part] = [part, "unused"]
 
-    refusal(lambda: check_parts(table, parts, "validation"), "Class B", f"the {part} part")
+    words = ("Class B", f"the {part} part", "choose another fold or protocol.split_seed")
+    refusal(lambda: check_parts(table, parts, make_protocol("clean")), *words)
 
 
-def test_selection_on_test_needs_no_validation_part():
+def test_selection_on_test_needs_no_validation_part(make_protocol):
     table = make_table(np.array([0, 1, 0, 1]))
 
-    check_parts(table, np.array(["train", "train", "test", "test"]), "test")
+    check_parts(table, np.array(["train", "train", "test", "test"]), make_protocol("paper"))
 
 
 # Stored splits

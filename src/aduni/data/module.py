@@ -26,16 +26,7 @@ from aduni.data.loading import Loading
 from aduni.data.samplers import Ints, Sampler
 from aduni.data.source_index import index_file
 from aduni.data.sources import Sources, read_sources
-from aduni.data.splits import (
-    OTHER_FILE,
-    OTHER_FOLD,
-    Protocol,
-    check_parts,
-    group_rows,
-    read_split,
-    split_frame,
-    split_hash,
-)
+from aduni.data.splits import Protocol, check_parts, group_rows, read_split, split_frame, split_hash
 from aduni.data.tables import ImageTable
 
 EVALUATION_BATCH = 256
@@ -152,16 +143,11 @@ class ImageDataModule(LightningDataModule):
         protocol.check_fold(self.loading.fold)
         if protocol.split_file:
             path = Path(protocol.split_file)
-            parts, remedy = read_split(path, self.table, self.groups, protocol.grouped), OTHER_FILE
+            parts = read_split(path, self.table, self.groups, protocol.grouped)
         else:
-            parts, remedy = self.divide(), self.other_split
-        check_parts(self.table, parts, protocol.selected_on, remedy)
+            parts = self.divide()
+        check_parts(self.table, parts, protocol)
         return parts
-
-    @property
-    def other_split(self) -> str:
-        """What to do where a class is missing from a part."""
-        return OTHER_FOLD
 
     def divide(self) -> NDArray[np.str_]:
         """The protocol's split; a data set may thin out its training part."""

@@ -12,14 +12,12 @@ from pydantic import AfterValidator
 
 from aduni.data.given_split import GivenSplit, divide_as_given
 from aduni.data.module import ImageDataModule
+from aduni.data.splits import check_parts
 from aduni.data.tables import ImageTable, shown
 from aduni.data.titles import LONGEST, PUBLISHED
 from aduni.data.whole_numbers import is_whole, plain_number
 from aduni.errors import UserError, did_you_mean
 
-OTHER_IMAGES = (
-    "add images of it to the given {part} part, or make own folds with dataset.split=ignore"
-)
 SMALLEST = 8
 """Pixels of an original's shorter side: below, it is an icon or a damaged file."""
 
@@ -83,19 +81,9 @@ class OwnImages(ImageDataModule):
             )
         return image
 
-    @property
-    def _is_divided(self) -> bool:
-        """Whether the data set brings a split along that counts."""
-        return self.table.parts is not None and self.given_split != "ignore"
-
-    @property
-    def other_split(self) -> str:
-        """What to do where a class is missing from a part."""
-        return OTHER_IMAGES if self._is_divided else super().other_split
-
     def divide(self) -> NDArray[np.str_]:
         """The given split, where there is one and it counts; else the protocol's."""
-        if not self._is_divided:
+        if self.table.parts is None or self.given_split == "ignore":
             return super().divide()
         if self.loading.fold > 0:
             raise UserError(
@@ -103,7 +91,9 @@ class OwnImages(ImageDataModule):
                 "part; use fold=0, or make own folds with dataset.split=ignore."
             )
         cleaned = self.given_split == "cleaned"
-        return divide_as_given(self.table, self.groups, self.protocol, cleaned=cleaned)
+        parts = divide_as_given(self.table, self.groups, self.protocol, cleaned=cleaned)
+        check_parts(self.table, parts, self.protocol, given=True)
+        return parts
 
 
 def numbered(

@@ -24,8 +24,6 @@ from aduni.spreadsheet import restored
 PARTS = ("train", "validation", "test", "unused")
 COLUMNS = ("image", "label", "group", "part")
 FIND_SPLIT = "set protocol.split_file to the split.csv of a run, or to null"
-OTHER_FOLD = "choose another fold or protocol.split_seed, or add images of it"
-OTHER_FILE = "set protocol.split_file to another split, or to null to make folds"
 
 
 def _one_of_k(fraction: float) -> float:
@@ -218,23 +216,33 @@ def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> ND
 
 
 def check_parts(
-    table: ImageTable, parts: NDArray[np.str_], selected_on: str, remedy: str = OTHER_FOLD
+    table: ImageTable, parts: NDArray[np.str_], protocol: Protocol, *, given: bool = False
 ) -> None:
     """Raise UserError where a class is empty in a part that needs it.
 
     Args:
         table: labels and class names.
         parts: (n,) the part of each row.
-        selected_on: the part that chooses the checkpoint.
-        remedy: what to do about it; {part} stands for the part's name.
+        protocol: by which they were made, or are used.
+        given: whether the data set brought them along.
     """
-    for part in sorted({"train", "test", selected_on}):
+    for part in sorted({"train", "test", protocol.selected_on}):
         counts = np.bincount(table.labels[parts == part], minlength=len(table.class_names))
         for name, count in zip(table.class_names, counts, strict=True):
             if count == 0:
                 raise UserError(
-                    f"Class {name} has no image in the {part} part; {remedy.format(part=part)}."
+                    f"Class {name} has no image in the {part} part; "
+                    f"{_another_split(protocol, part, given=given)}."
                 )
+
+
+def _another_split(protocol: Protocol, part: str, *, given: bool) -> str:
+    """What to do where a class is missing from a part."""
+    if protocol.split_file:
+        return "set protocol.split_file to another split, or to null to make folds"
+    if given:
+        return f"add images of it to the given {part} part, or make folds: dataset.split=ignore"
+    return "choose another fold or protocol.split_seed, or add images of it"
 
 
 def _check_groups(parts: NDArray[np.str_], groups: Ints, table: ImageTable, path: Path) -> None:
