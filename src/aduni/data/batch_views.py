@@ -58,17 +58,17 @@ class RawTrainingViews(Dataset[RawBatch]):
         with_images: bool,
     ) -> None:
         self._cache, self._labels, self._recipe = cache, labels, recipe
-        self._views, self._seed, self._with_images = views, seed, with_images
+        self.views, self._seed, self._with_images = views, seed, with_images
 
     def __getitems__(self, draws: list[Draw]) -> RawBatch:
         """A whole batch."""
         rows, epochs, repeats = np.array(draws, dtype=np.int64).T
-        numbers = repeats * self._views + np.arange(self._views)[:, None]
+        numbers = repeats * self.views + np.arange(self.views)[:, None]
         drawn = draw(
             self._recipe,
             self._seed,
-            np.tile(epochs, self._views),
-            np.tile(rows, self._views),
+            np.tile(epochs, self.views),
+            np.tile(rows, self.views),
             numbers.ravel(),
             self._cache.pixels.shape[1],
         )

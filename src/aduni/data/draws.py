@@ -41,6 +41,10 @@ class TrainingDraws(TorchSampler[list[Draw]]):
             before the trainer tells the epoch.
         least_of_class: images of each class that every batch must hold.
 
+    Attributes:
+        first: a draw like all others.
+        largest: images of the first epoch's largest batch, all ranks together.
+
     Raises:
         UserError: a batch of the first epoch holds fewer.
     """
@@ -62,6 +66,8 @@ class TrainingDraws(TorchSampler[list[Draw]]):
         self._epoch = first_epoch
         batches = self._batches()
         self._length = len(batches)
+        self.first = Draw(int(rows[0]), first_epoch, 0)
+        self.largest = max(len(batch) for batch in batches)
         self._check(batches, least_of_class)
 
     @property

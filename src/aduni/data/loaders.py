@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import albumentations as A
@@ -14,11 +15,15 @@ from aduni.data.batch_views import RawBatch, RawRows, RawTrainingViews, as_raw_b
 from aduni.data.cache import ImageCache
 from aduni.data.device_images import DataOnGpu, DeviceImages
 from aduni.data.samplers import Ints
+from aduni.data.shared_memory import AHEAD, check_loader
 from aduni.data.views import PlainViews, TrainingViews, as_batch
 from aduni.errors import UserError
 
 Loader = DataLoader[Any]
 """Of `Batch`, or of `RawBatch` where the device makes the views."""
+
+LONGEST_WAIT = 600
+"""Seconds to wait for a batch of a loader process: one that lost it never says so."""
 
 
 class ViewLoaders:
@@ -30,6 +35,8 @@ class ViewLoaders:
 
     def __init__(self, transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> None:
         self._transforms = transforms
+        self._begun: Callable[[], Loader] | None = None
+        self._most_views = 1  # of all stages so far
 
     def fill(self, cache: ImageCache, device: torch.device) -> None:
         """Nothing is kept on the device."""
@@ -47,6 +54,25 @@ class ViewLoaders:
         """V augmented views of each drawn image."""
         made = TrainingViews(cache, labels, self._transforms, views=views, seed=seed)
         return _loader(made, draws, as_batch, num_workers)
+
+    def begin(self, *data: Any, views: int, seed: int) -> None:
+        """Take the arguments of `training` for the stage that comes next."""
+        self._begun = partial(self.training, *data, views=views, seed=seed)
+        self._most_views = max(self._most_views, views)
+
+    def begun(self, processes: int) -> Loader:
+        """The stage's training loader.
+
+        Args:
+            processes: training processes on this machine.
+
+        Raises:
+            UserError: loader processes have no room for its batches, or for those of another stage.
+        """
+        assert self._begun is not None, "begin comes first"
+        loader = self._begun()
+        check_loader(loader, self._most_views, processes)
+        return loader
 
     def plain(self, cache: ImageCache, labels: Ints, rows: Any, device: torch.device) -> Loader:
         """Images as they are, on their way to a device."""
@@ -121,14 +147,22 @@ def view_loaders(
 
 
 def lost_worker(error: BaseException) -> UserError | None:
-    """A sentence, if a training's error is torch's word on a loader process that is gone.
+    """A sentence, if a training's error is torch's word on a loader process that is gone or stuck.
 
     The signal of a child's end interrupts the training anywhere, not only where it asks for a
     batch.
     """
-    if not isinstance(error, RuntimeError) or not str(error).startswith("DataLoader worker (pid"):
+    if not isinstance(error, RuntimeError):
         return None
     reason = " ".join(str(error).split()).rstrip(".")
+    if reason.startswith("DataLoader timed out"):
+        return UserError(
+            f"The loader processes gave no batch in {LONGEST_WAIT} seconds; run again with resume= "
+            "the run's folder and num_workers=0, or free shared memory (/dev/shm; in a container "
+            "give it more with --shm-size or --ipc=host)."
+        )
+    if not reason.startswith("DataLoader worker (pid"):
+        return None
     return UserError(
         f"A loader process ended before its time ({reason}); run again with resume= the run's "
         "folder, and where memory is short with a lower num_workers."
@@ -143,6 +177,8 @@ def _loader(
         batch_sampler=rows,
         collate_fn=collate,
         num_workers=num_workers,
+        prefetch_factor=AHEAD if num_workers else None,
+        timeout=LONGEST_WAIT if num_workers else 0,
         persistent_workers=num_workers > 0,
         worker_init_fn=None if torch.cuda.is_available() else _behind_the_model,
         pin_memory=torch.cuda.is_available(),

@@ -1,7 +1,7 @@
 """The work that all data sets share: table, cache, split, loaders."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -83,7 +83,6 @@ class ImageDataModule(LightningDataModule):
         self.declared_bits = bits
         self._loaders = view_loaders(augment, loading.augment, loading.data_on_gpu)
         self._device = torch.device("cpu")
-        self._training_loader: Callable[[], Loader] | None = None
 
     @abstractmethod
     def read_table(self) -> ImageTable:
@@ -227,13 +226,11 @@ class ImageDataModule(LightningDataModule):
             least_of_class=least_of_class,
         )
         labels, workers = self.table.labels, loading.num_workers
-        load = partial(self._loaders.training, self.cache, labels, draws, workers)
-        self._training_loader = partial(load, views=views, seed=seed)
+        self._loaders.begin(self.cache, labels, draws, workers, views=views, seed=seed)
 
     def train_dataloader(self) -> Loader:
         """Augmented views of the training part, or what they are made from."""
-        assert self._training_loader is not None, "begin_stage comes first"
-        return self._training_loader()
+        return self._loaders.begun(self.trainer.num_devices if self.trainer else 1)
 
     def val_dataloader(self) -> Loader:
         """The part that selects the checkpoint, each image once over all ranks."""

@@ -44,20 +44,20 @@ class TrainingViews(Dataset[Batch]):
     ) -> None:
         self._cache, self._labels = cache, labels
         self._transforms = list(transforms)
-        self._views, self._seed = views, seed
+        self.views, self._seed = views, seed
 
     def __getitems__(self, draws: list[Draw]) -> Batch:
         """A whole batch: views (V, B, 3, H, W) uint8, channels last in memory."""
         cv2.setNumThreads(0)  # one image is too little work for several
         pixels = np.asarray(self._cache.pixels)  # indexing the memory map itself takes longer
         side = pixels.shape[1]
-        views = np.empty((self._views, len(draws), side, side, 3), dtype=np.uint8)
+        views = np.empty((self.views, len(draws), side, side, 3), dtype=np.uint8)
         for position, draw in enumerate(draws):
             # Read in order first: a turned warp that reads from the map waits for memory.
             image = pixels[draw.row].copy()
             image.flags.writeable = False  # no view may change the next one
-            for view in range(self._views):
-                number = draw.repeat * self._views + view
+            for view in range(self.views):
+                number = draw.repeat * self.views + view
                 key = [self._seed, draw.epoch, draw.row, number]
                 views[view, position] = self._augmented(image, key)
         return _batch(views, self._labels, [draw.row for draw in draws])

@@ -1,0 +1,157 @@
+"""Loader processes that could not hand over their batches are refused before the first one."""
+
+import os
+
+import pytest
+import torch
+
+from aduni.batch import Batch
+from aduni.data import loaders, shared_memory
+from aduni.data.loaders import lost_worker
+from aduni.data.samplers import InstanceBalanced
+from aduni.data.shared_memory import check_room, free_bytes, shared_bytes
+
+MIB = 2**20
+PAPER = 2 * 128 * 3 * 384 * 384
+"""Bytes of a batch of the paper's settings: views, images, channels, rows, columns."""
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Says how much is free."""
+
+    def set_free(number: int | None) -> None:
+        monkeypatch.setattr(shared_memory, "free_bytes", lambda: number)
+
+    return set_free
+
+
+@pytest.fixture
+def loading(make_data):
+    """Asks the digits for a training loader: its keyword arguments are those of `Loading`."""
+
+    def make(*views: int, **options):
+        numbers = {"batch_size": 64, "num_workers": 1, **options}
+        data = make_data("digits", protocol="paper", loading=numbers, image_size=32)
+        for number, count in reversed(list(enumerate(views or (1,)))):
+            data.begin_stage(InstanceBalanced(), views=count, epochs=1, number=number)
+        return data.train_dataloader
+
+    return make
+
+
+def test_dockers_default_does_not_take_a_batch_of_the_paper(free, refusal):
+    free(64 * MIB)
+
+    words = ("/dev/shm has 64 MiB", "8 loader", "1945 MiB", "--shm-size=2g", "--ipc=host")
+    refusal(lambda: check_room(PAPER, 8, 1), *words, "num_workers=0")
+
+
+@pytest.mark.parametrize(("processes", "workers"), [(1, 1), (1, 8), (4, 3)])
+def test_each_process_needs_two_batches_a_worker_and_two_for_itself(
+    free, refusal, processes, workers
+):
+    needed = processes * (PAPER * (2 * workers + 2) + MIB)
+    free(needed)
+    check_room(PAPER, workers, processes)
+    free(needed - 1)
+
+    refusal(lambda: check_room(PAPER, workers, processes), f"num_workers={workers - 1}.")
+
+
+def test_what_is_said_to_fit_fits(free, refusal):
+    free(1000 * MIB)
+    message = refusal(lambda: check_room(PAPER, 8, 1), "num_workers=3.")
+    assert message
+
+    check_room(PAPER, 3, 1)
+    refusal(lambda: check_room(PAPER, 4, 1))
+
+
+@pytest.mark.parametrize("augment", ["cpu", "gpu"])
+def test_a_loader_with_workers_is_refused_and_one_without_is_not(loading, free, refusal, augment):
+    free(0)
+
+    refusal(loading(augment=augment), "/dev/shm has 0 MiB free", "1 loader")
+    assert loading(augment=augment, num_workers=0)() is not None
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+def test_the_digits_fit_where_docker_leaves_64_mib(loading, free):
+    free(64 * MIB)
+
+    assert loading(num_workers=8)().num_workers == 8
+
+
+def test_a_later_stages_views_are_counted_before_the_first_stage(loading, free, refusal):
+    one = 64 * 3 * 32 * 32 + 2 * os.sysconf("SC_PAGESIZE")
+    free(4 * one + MIB)
+    assert loading(1)() is not None
+
+    refusal(loading(1, 2), "2 MiB")
+
+
+def test_where_nothing_limits_it_nothing_is_refused(loading, monkeypatch):
+    monkeypatch.setattr(shared_memory.sys, "platform", "darwin")
+    monkeypatch.setattr(shared_memory, "SHARED", shared_memory.Path("/nowhere"))
+
+    assert free_bytes() is None
+    assert loading()().num_workers == 1
+
+
+def test_on_linux_a_missing_folder_has_no_room(monkeypatch, tmp_path):
+    monkeypatch.setattr(shared_memory.sys, "platform", "linux")
+    monkeypatch.setattr(shared_memory, "SHARED", tmp_path / "shm")
+
+    assert free_bytes() == 0
+
+
+@pytest.mark.skipif(not shared_memory.SHARED.is_dir(), reason="no /dev/shm")
+@pytest.mark.parametrize("augment", ["cpu", "gpu"])
+def test_a_batch_takes_what_torch_takes_for_it(loading, augment):
+    loader = loading(2, augment=augment, num_workers=0)()
+    draws = next(iter(loader.batch_sampler))
+    taken = 0
+    for tensor in _tensors(loader.dataset.__getitems__(draws)):
+        shared = tensor.clone().untyped_storage()
+        descriptor, size = shared._share_fd_cpu_()  # as a loader process does
+        assert size == tensor.nbytes
+        taken += 512 * os.fstat(descriptor).st_blocks
+
+    assert len(draws) == 64
+    assert shared_bytes(loader.dataset.__getitems__(draws[:1]), 64) == taken
+
+
+def _tensors(batch):
+    for value in batch:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif value is not None:
+            yield from _tensors(value)
+
+
+class Unsendable(torch.Tensor):
+    """No process can hand it to another."""
+
+    def __reduce_ex__(self, protocol):
+        raise RuntimeError("unable to allocate shared memory(shm)")
+
+
+def test_a_batch_that_a_loader_process_lost_is_not_waited_for_for_ever(
+    loading, monkeypatch, refusal, capfd
+):
+    def lost(batch):
+        batch = Batch(*batch)
+        return batch._replace(indices=batch.indices.as_subclass(Unsendable))
+
+    monkeypatch.setattr(loaders, "as_batch", lost)
+    monkeypatch.setattr(loaders, "LONGEST_WAIT", 1)
+    batches = iter(loading()())
+    with pytest.raises(RuntimeError) as stuck:
+        next(batches)
+
+    def told():
+        raise lost_worker(stuck.value)
+
+    refusal(told, "no batch in 1 seconds", "resume=", "num_workers=0", "--shm-size")
+    assert "unable to allocate" in capfd.readouterr().err  # of the loader process
