@@ -10,6 +10,7 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from aduni.data.splits import split_hash
+from aduni.files import write_csv
 from aduni.results import RunFolder
 from aduni.scores import evaluate_predictions
 
@@ -67,7 +68,7 @@ def make_run(
             "predicted": [names[label] for label in predicted],
         }
     ).join(pd.DataFrame(probabilities, columns=[f"p_{name}" for name in names]))
-    frame.to_csv(run.predictions, index=False)
+    write_csv(frame, run.predictions)
     own = list(range(len(labels))) if groups is None else list(groups)
     training = pd.DataFrame(
         {
@@ -79,7 +80,7 @@ def make_run(
     )
     split = frame[["image", "label", "part"]].assign(group=own)[training.columns]
     split = pd.concat([split, training])
-    split.to_csv(run.split, index=False)
+    write_csv(split, run.split)
     if history is None:
         history = pd.DataFrame(
             {

@@ -41,11 +41,11 @@ def job(folder, stages, epochs):
     rows = (folder / "history.csv").open("a")
     try:
         if rows.tell() == 0:
-            print("stage,epoch", file=rows, flush=True)
+            print("stage,epoch,loss,images,seconds", file=rows, flush=True)
         for stage in stages:
             for epoch in epochs:
                 dashboard.log_metrics({"loss": 0.5, "epoch": epoch}, 9)
-                print(f"{stage},{epoch}", file=rows, flush=True)
+                print(f"{stage},{epoch},0.5,8,1.0", file=rows, flush=True)
             dashboard.finalize("success")
         if folder.name == "dies":
             raise RuntimeError

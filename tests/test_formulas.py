@@ -10,9 +10,8 @@ import pytest
 from aduni.data.splits import read_split, split_frame
 from aduni.data.tables import ImageTable
 from aduni.files import write_csv
-from aduni.report.checks import read_table
 from aduni.scores import evaluate_predictions
-from aduni.spreadsheet import escaped, restored
+from aduni.spreadsheet import escaped, read_saved, restored
 
 FORMULAS = (
     "=1+1",
@@ -56,7 +55,7 @@ def test_every_text_comes_back(tmp_path):
     frame = pd.DataFrame({"image": [*FORMULAS, *PLAIN]}, dtype="str")
     written(frame, tmp_path / "t.csv")
 
-    read = read_table(tmp_path / "t.csv", {"image": "str"})
+    read = read_saved(tmp_path / "t.csv", ["image"])
     assert read["image"].tolist() == frame["image"].tolist()
 
 

@@ -46,7 +46,7 @@ class History(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A damaged file ends the run before an epoch is trained in vain."""
-        if trainer.is_global_zero and self._path.exists():
+        if trainer.is_global_zero:
             read_history(self._path)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -70,7 +70,7 @@ class History(Callback):
         row |= dict(zip(values, means, strict=True))
         row["images"] = round(images * world_size())
         row["seconds"] = round(time.perf_counter() - self._started, 3)
-        earlier = read_history(self._path) if self._path.exists() else pd.DataFrame()
+        earlier = read_history(self._path)
         if len(earlier):
             replaced = (earlier["stage"] == self._stage) & (
                 earlier["epoch"] >= trainer.current_epoch

@@ -17,8 +17,15 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from aduni.files import written_whole
 from aduni.results import RunFolder
+from aduni.scores import read_history
+from aduni.spreadsheet import read_saved
 
 OF_THE_RUN = ("selected_epoch", "train_seconds", "images_per_second")
+TEXTS = (
+    *("table", "dataset", "block", "row", "baseline", "figure", "class", "sampler"),
+    *("state", "note"),
+)
+"""Columns of a report's tables that are no numbers."""
 
 _Mode = Literal["online", "offline", "disabled"]
 
@@ -104,7 +111,7 @@ class Dashboard(WandbLogger):
         """A stage is over: the next one's epochs follow those in history.csv."""
         self._stages += 1
         if self._folder.history.exists():
-            stages = pd.read_csv(self._folder.history)["stage"]
+            stages = read_history(self._folder.history)["stage"]
             self._epochs_before = int(stages.isin(stages.unique()[: self._stages]).sum())
 
     def report(self, metrics: dict[str, Any], predictions: pd.DataFrame) -> None:
@@ -167,7 +174,10 @@ def send_report(
             resume="allow",
             mode=_mode(offline),
         )
-        tables = {f"tables/{t.stem}": pd.read_csv(t) for t in sorted(folder.glob("tables/*.csv"))}
+        tables = {
+            f"tables/{file.stem}": read_saved(file, TEXTS)
+            for file in sorted(folder.glob("tables/*.csv"))
+        }
         pictures = sorted(folder.glob("figures/*.png"))
         run.log({name: wandb.Table(dataframe=frame) for name, frame in tables.items()})
         run.log({f"figures/{file.stem}": wandb.Image(str(file)) for file in pictures})

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
@@ -62,8 +63,17 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def readable(file: Path, remedy: str = "train the run again") -> Iterator[None]:
+    """Turn what a cut, binary or unreadable file makes its reader raise into a UserError."""
+    try:
+        yield
+    except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error) as error:
+        raise UserError(f"{file} cannot be read or was changed; {remedy}.") from error
+
+
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """A table with its header, written whole; `spreadsheet.restored` is for its readers."""
+    """A table with its header, written whole; `spreadsheet.read_saved` reads it."""
     with written_whole(path) as temporary:
         save_csv(frame, temporary)
 

@@ -1,5 +1,6 @@
 """What a run's history and predictions say, computed from the files alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.errors import UserError
+from aduni.files import readable
 from aduni.metrics import evaluate
-from aduni.spreadsheet import restored
+from aduni.spreadsheet import read_saved
+
+TEXTS = ("image", "part", "label", "predicted")
+"""Columns of predictions.csv beside the probabilities."""
+NAMED = 10
+"""Classes at most in a sentence."""
 
 
 def training_speed(history: Path) -> dict[str, float | None]:
@@ -17,9 +24,9 @@ def training_speed(history: Path) -> dict[str, float | None]:
 
     Without a history nothing was trained: 0 and None.
     """
-    if not history.exists():
-        return {"train_seconds": 0.0, "images_per_second": None}
     frame = read_history(history)
+    if frame.empty:
+        return {"train_seconds": 0.0, "images_per_second": None}
     seconds = float(frame["seconds"].sum())
     return {
         "train_seconds": round(seconds, 3),
@@ -28,22 +35,24 @@ def training_speed(history: Path) -> dict[str, float | None]:
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """A row an epoch, as `callbacks.History` writes them.
+    """Read history.csv: a row an epoch, as `callbacks.History` writes them.
+
+    Returns:
+        stage, epoch, loss, images, seconds, further numbers; empty where nothing was trained.
 
     Raises:
-        UserError: they are not; the seconds of the epochs before are then lost.
+        UserError: they are not there; the seconds of the epochs before are then lost.
     """
+    if not path.exists():
+        return pd.DataFrame()
     remedy = "restore it from a copy of the run, or start a new run"
-    try:
-        frame = pd.read_csv(path)
-    except ValueError as error:  # pandas' own errors are of this kind
-        raise UserError(f"{path} is not readable as CSV; {remedy}.") from error
-    numbers = frame.reindex(columns=["epoch", "images", "seconds"])
-    try:
-        whole = bool(np.isfinite(numbers.to_numpy(dtype=np.float64)).all())
-    except ValueError:  # words
-        whole = False
-    if "stage" not in frame.columns or not whole:
+    with readable(path, remedy):
+        frame = read_saved(path, ("stage",))
+        numbers = frame.drop(columns="stage", errors="ignore").astype(np.float64)
+    counted = numbers.reindex(columns=["epoch", "images", "seconds"])
+    whole = np.isfinite(counted).all(axis=None) and (counted["epoch"] % 1 == 0).all()
+    there = {"stage", "loss"} <= set(frame.columns)
+    if frame.empty or not there or not whole or np.isinf(numbers).any(axis=None):
         raise UserError(f"{path} is cut or was changed; {remedy}.")
     return frame
 
@@ -58,12 +67,7 @@ def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[s
     Raises:
         UserError: the file does not fit the class names.
     """
-    columns = [probability_column(name) for name in class_names]
-    frame = _read_predictions(path)
-    if not {"part", "label", *columns} <= set(frame.columns):
-        raise UserError(f"{path} holds predictions of other classes than {', '.join(class_names)}.")
-    if frame[columns].isna().any(axis=None) or not frame["label"].isin(class_names).all():
-        raise UserError(f"{path} is cut or was changed; evaluate or train the run again.")
+    frame = read_predictions(path, class_names)
     figures: dict[str, dict[str, Any] | None] = {}
     for part in ("validation", "test"):
         rows = frame[frame["part"] == part]
@@ -75,6 +79,42 @@ def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[s
     return figures
 
 
+def read_predictions(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
+    """Read predictions.csv, plain or compressed.
+
+    Args:
+        path: written by a run.
+        class_names: C names, in the order of class numbers.
+
+    Returns:
+        image, part, label, predicted (class names), and one probability a class.
+
+    Raises:
+        UserError: it is damaged, or of other classes.
+    """
+    remedy = "evaluate or train the run again"
+    columns = [probability_column(name) for name in class_names]
+    with readable(path):
+        frame = read_saved(path, TEXTS)
+    missing = [column for column in (*TEXTS, *columns) if column not in frame.columns]
+    if missing:
+        names = ", ".join([*class_names[:NAMED], *(["..."] if len(class_names) > NAMED else [])])
+        raise UserError(
+            f"{path} lacks the column {missing[0]}: it is cut, or holds predictions of other "
+            f"classes than {names}; {remedy}."
+        )
+    if frame.empty:
+        raise UserError(f"{path} has no rows; {remedy}.")
+    with readable(path):
+        frame = frame.astype(dict.fromkeys(columns, np.float64))
+    if not frame["label"].isin(class_names).all():
+        raise UserError(f"{path} is cut or was changed; {remedy}.")
+    table = frame[columns].to_numpy()
+    if not ((table >= 0) & (table <= 1)).all():  # NaN is neither
+        raise UserError(f"{path} has a probability outside 0 to 1; {remedy}.")
+    return frame
+
+
 def labels_and_probabilities(
     rows: pd.DataFrame, class_names: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -82,14 +122,6 @@ def labels_and_probabilities(
     labels = pd.Categorical(rows["label"], categories=class_names).codes.astype(np.int64)
     columns = [probability_column(name) for name in class_names]
     return labels, rows[columns].to_numpy(dtype=np.float64)
-
-
-def _read_predictions(path: Path) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path, dtype={"image": str, "label": str, "predicted": str})
-    except ValueError as error:  # pandas' own errors are of this kind
-        raise UserError(f"{path} is not readable as CSV; train the run again.") from error
-    return restored(frame)
 
 
 def probability_column(class_name: str) -> str:

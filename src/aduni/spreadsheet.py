@@ -6,7 +6,7 @@ or not; an apostrophe before it makes it text (OWASP, "CSV injection").
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,25 @@ def save_csv(frame: pd.DataFrame, path: Path) -> None:
     returns = texts.map(lambda value: "\r" in str(value)).to_numpy().any()
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     frame.to_csv(path, index=False, quoting=quoting)
+
+
+def read_saved(path: Path, texts: Collection[str]) -> pd.DataFrame:
+    """Read a table that `save_csv` wrote, plain or compressed.
+
+    Args:
+        path: of the table.
+        texts: columns that are texts, whatever they look like: a class may be called NA, 01 or
+            1e5. All others are numbers, and NaN where a cell is empty.
+
+    Raises:
+        ValueError, OSError, EOFError or zlib.error: there is no such table.
+    """
+    types = dict.fromkeys(texts, "str")
+    frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise ValueError("a row has more cells than the header")
+    empty = {name: frame[name].fillna("") for name in texts if name in frame.columns}
+    return restored(frame.assign(**empty))
 
 
 def _changed(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:

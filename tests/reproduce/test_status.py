@@ -9,6 +9,7 @@ from aduni.plan import run_folder, state_of
 from aduni.reproduce.status import print_status
 
 WORDS = ("tables=[1]", "profile.rows=[CE,LDAM,BALMS]", "profile.features=[]", "profile.alphas=[]")
+HISTORY = "stage,epoch,loss,images,seconds\ntrain,0,1.5,8,1.0\ntrain,1,1.0,8,1.0\n"
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def runs(plan, out):
     for name in ("ce0", "ce1", "ldam0", "ldam1"):
         folders[name].path.mkdir(parents=True)
         folders[name].config.write_text("epochs: 8\n")
-        folders[name].history.write_text("stage,epoch\ntrain,0\ntrain,1\n")
+        folders[name].history.write_text(HISTORY)
     folders["ce0"].metrics.write_text(json.dumps({"train_seconds": 800.0}))
     failure = {"reason": "The disk is full.", "status": 1}
     folders["ldam0"].failure.write_text(json.dumps(failure))

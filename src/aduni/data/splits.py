@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from aduni.data.group_folds import GroupFolds
 from aduni.data.samplers import Ints
-from aduni.data.tables import ImageTable, read_csv, shown
+from aduni.data.tables import ImageTable, read_texts, shown
 from aduni.errors import UserError
 from aduni.spreadsheet import restored
 
@@ -193,13 +193,26 @@ def split_hash(frame: pd.DataFrame) -> str:
     return hashlib.sha256(ordered.to_csv(index=False).encode()).hexdigest()[:16]
 
 
+def read_split_file(path: Path, remedy: str) -> pd.DataFrame:
+    """Read a split.csv as texts: image, label, group, part.
+
+    Args:
+        path: of the file.
+        remedy: what to do where it is none.
+
+    Raises:
+        UserError: it is none.
+    """
+    return restored(read_texts(path, COLUMNS, remedy))[list(COLUMNS)]
+
+
 def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> NDArray[np.str_]:
     """The parts of a stored split.csv, in the table's order.
 
     Raises:
         UserError: unreadable, of other images or labels, unknown parts, or a group on two sides.
     """
-    frame = restored(read_csv(path, COLUMNS, FIND_SPLIT)).set_index("image")
+    frame = read_split_file(path, FIND_SPLIT).set_index("image")
     if set(frame.index) != set(table.images) or len(frame) != len(table.images):
         raise UserError(f"{path} is the split of other images than dataset.root holds; remake it.")
     frame = frame.loc[table.images]

@@ -59,9 +59,18 @@ def check_root(root: Path, release: str, obtain: str) -> None:
 
 
 def read_csv(path: Path, columns: Sequence[str], remedy: str = FIND_RELEASE) -> pd.DataFrame:
-    """A CSV of strings that has the given columns.
+    """A CSV of strings that has the given columns, as `read_texts` reads it.
 
     Spaces around a cell do not count, but in the first of the columns: it names files.
+    """
+    frame = read_texts(path, columns, remedy)
+    others = [column for column in columns if column != columns[0]]
+    frame[others] = frame[others].apply(lambda cells: cells.str.strip())
+    return frame
+
+
+def read_texts(path: Path, columns: Sequence[str], remedy: str) -> pd.DataFrame:
+    """A CSV of strings that has the given columns, to the sign.
 
     Args:
         path: of the table.
@@ -88,10 +97,7 @@ def read_csv(path: Path, columns: Sequence[str], remedy: str = FIND_RELEASE) -> 
         raise UserError(f"{path} has no rows; {remedy}.")
     for number, cells in lines[1:]:
         _check_row(path, header, number, cells)
-    frame = pd.DataFrame([cells for _, cells in lines[1:]], columns=header, dtype=str)
-    others = [column for column in columns if column != columns[0]]
-    frame[others] = frame[others].apply(lambda cells: cells.str.strip())
-    return frame
+    return pd.DataFrame([cells for _, cells in lines[1:]], columns=header, dtype=str)
 
 
 def _check_row(path: Path, header: Sequence[str], number: int, cells: Sequence[str]) -> None:

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.data.samplers import Ints
 from aduni.errors import UserError
-from aduni.scores import evaluate_predictions, labels_and_probabilities
-from aduni.spreadsheet import restored
+from aduni.scores import labels_and_probabilities, read_predictions
 from aduni.trained import Trained
 
 
@@ -75,9 +73,7 @@ def read_test_part(path: Path, class_names: list[str]) -> Tested:
     Raises:
         UserError: the file does not fit the class names, or is damaged.
     """
-    evaluate_predictions(path, class_names)  # looks for what could be wrong with the file
-    texts = {"image": str, "label": str, "predicted": str}
-    frame = restored(pd.read_csv(path, dtype=texts, keep_default_na=False))
+    frame = read_predictions(path, class_names)
     rows = frame[frame["part"] == "test"]
     return Tested(rows["image"].tolist(), *labels_and_probabilities(rows, class_names))
 

@@ -10,9 +10,9 @@ import pandas as pd
 from aduni.files import read_yaml
 from aduni.metrics import expected_calibration_error
 from aduni.model_card.intervals import Floats, Intervals, Ints, intervals
+from aduni.report.checks import read_split
 from aduni.results import RunFolder
-from aduni.scores import probability_column
-from aduni.spreadsheet import restored
+from aduni.scores import probability_column, read_predictions
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,6 @@ class Content:
 
 def read_content(metrics: dict[str, Any], folder: RunFolder) -> Content:
     """Of a folder that lacks nothing but metrics.json."""
-    names = {"image": str, "label": str, "predicted": str}
-    predictions = restored(pd.read_csv(folder.predictions, dtype=names, keep_default_na=False))
-    split = restored(pd.read_csv(folder.split, dtype=names, keep_default_na=False))
+    predictions = read_predictions(folder.predictions, list(metrics["training_counts"]))
     test = predictions[predictions["part"] == "test"].reset_index(drop=True)
-    return Content(metrics, read_yaml(folder.config), split, test)
+    return Content(metrics, read_yaml(folder.config), read_split(folder.split), test)

@@ -2,9 +2,7 @@
 
 import gzip
 import math
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,11 +18,11 @@ from pydantic import (
     ValidationError,
 )
 
-from aduni.data.splits import split_hash
+from aduni.data.splits import read_split_file, split_hash
 from aduni.errors import UserError
+from aduni.files import readable
 from aduni.results import RunFolder
 from aduni.scores import evaluate_predictions, probability_column
-from aduni.spreadsheet import restored
 
 TOLERANCE = 1e-9
 """Of a recomputed figure: predictions.csv holds all digits, sums may run in another order."""
@@ -87,47 +85,15 @@ class Metrics(BaseModel, strict=True, allow_inf_nan=False):
     stages: list[Stage] = []
 
 
-@contextmanager
-def readable(file: Path) -> Iterator[None]:
-    """Turn what a cut, binary or unreadable file makes its reader raise into a UserError."""
-    try:
-        yield
-    except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error) as error:
-        raise UserError(f"{file} cannot be read or was changed; train the run again.") from error
-
-
-def read_table(file: Path, types: Mapping[str, str]) -> pd.DataFrame:
-    """A CSV that has rows and, with their types, the given columns; empty cells are NaN.
+def read_split(file: Path) -> pd.DataFrame:
+    """Read a run's split.csv: image, label, group (a number), part.
 
     Raises:
-        UserError: it has not.
+        UserError: it is none.
     """
+    frame = read_split_file(file, "train the run again")
     with readable(file):
-        # An image may be called "NA".
-        frame = pd.read_csv(file, dtype=dict(types), keep_default_na=False, na_values=[""])
-        frame = restored(frame)
-    missing = [column for column in types if column not in frame.columns]
-    if missing:
-        raise UserError(f"{file} lacks the column {missing[0]}; train the run again.")
-    if frame.empty:
-        raise UserError(f"{file} has no rows; train the run again.")
-    return frame
-
-
-def read_history(file: Path) -> pd.DataFrame:
-    """A row an epoch: stage, epoch, loss, further numbers; empty where nothing was trained.
-
-    Raises:
-        UserError: unreadable, or a number is infinite.
-    """
-    if not file.exists():
-        return pd.DataFrame()
-    frame = read_table(file, {"stage": "str", "epoch": "int64", "loss": "float64"})
-    with readable(file):
-        numbers = frame.drop(columns="stage").to_numpy(dtype=np.float64)
-    if np.isinf(numbers).any():
-        raise UserError(f"{file} has a number that is not finite; train the run again.")
-    return frame
+        return frame.astype({"group": np.int64})
 
 
 def check_metrics(metrics: Mapping[str, Any], file: Path) -> None:
@@ -212,8 +178,6 @@ def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]
         names: of the C classes.
     """
     table = frame[[probability_column(name) for name in names]].to_numpy(dtype=np.float64)
-    if not ((table >= 0) & (table <= 1)).all():  # NaN is neither
-        return "has a probability outside 0 to 1"
     if (np.abs(table.sum(axis=1) - 1) > SUM_TOLERANCE).any():
         return "has a row of probabilities whose sum is not 1"
     chosen = pd.Index(names).get_indexer(pd.Index(frame["predicted"]))

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.errors import UserError
-from aduni.files import read_json, read_yaml
+from aduni.files import read_json, read_yaml, readable
 from aduni.npz import read_array
 from aduni.report.checks import (
     check_config,
@@ -19,12 +19,10 @@ from aduni.report.checks import (
     check_packed,
     check_predictions,
     check_split,
-    read_history,
-    read_table,
-    readable,
+    read_split,
 )
 from aduni.results import RunFolder
-from aduni.scores import probability_column
+from aduni.scores import probability_column, read_history, read_predictions
 
 Features = dict[str, NDArray[Any]]
 """labels (n,) class numbers, features (n, D)."""
@@ -33,9 +31,6 @@ LONGEST_FEATURES = 32_768
 """Bytes of an image: 8,192 numbers in fp32, of a ResNet-50 2,048 in fp16."""
 LARGEST_FEATURE = 1e15
 """Sums of squares of larger ones are not finite."""
-
-SPLIT = dict.fromkeys(("image", "label", "part"), "str")
-"""Columns that split.csv and predictions.csv share, with their types."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +154,7 @@ def read_run(folder: RunFolder) -> Run:
         config = read_yaml(folder.config)
     check_config(metrics, config, folder)
     names = list(metrics["training_counts"])
-    split = read_table(split_file, {**SPLIT, "group": "int64"})
+    split = read_split(split_file)
     check_split(split, metrics, folder)
     if folder.stored_predictions == folder.packed_predictions:
         check_packed(folder.packed_predictions, split_file, len(split), names)
@@ -170,8 +165,7 @@ def read_run(folder: RunFolder) -> Run:
 
 def _read_predictions(folder: RunFolder, split: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     file = folder.stored_predictions
-    probabilities = dict.fromkeys(map(probability_column, names), "float64")
-    predictions = read_table(file, {**SPLIT, "predicted": "str", **probabilities})
+    predictions = read_predictions(file, names)
     wrong = check_predictions(predictions, split, names)
     if wrong:
         raise UserError(f"{file} {wrong}; evaluate or train the run again.")

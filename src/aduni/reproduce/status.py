@@ -5,12 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from aduni.errors import UserError
 from aduni.files import read_json, read_yaml
 from aduni.plan import Plan, PlannedRun, State, failure_of, run_folder, state_of
 from aduni.results import RunFolder
+from aduni.scores import read_history
 
 
 def print_status(root: Path, plan: Plan, runs: Sequence[PlannedRun]) -> None:
@@ -81,7 +80,7 @@ def _epochs(folder: RunFolder) -> tuple[int, int]:
     """Finished and planned epochs of the first stage, which takes most of the time."""
     try:
         planned = int(read_yaml(folder.config)["epochs"])
-        done = len(pd.read_csv(folder.history)) if folder.history.exists() else 0
+        done = len(read_history(folder.history))
     except (UserError, KeyError, ValueError, OSError):  # the next try will say what is wrong
         return 0, 1
     return min(done, planned), max(planned, 1)
