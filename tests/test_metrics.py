@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aduni.metrics import evaluate, expected_calibration_error
+from aduni.metrics import evaluate, expected_calibration_error, quadratic_kappa
 
 NAMES = ["a", "b", "c"]
 LABELS = np.array([0, 0, 1, 2])
@@ -14,7 +14,7 @@ PROBABILITIES = np.array(
 
 @pytest.fixture
 def figures():
-    return evaluate(LABELS, PROBABILITIES, NAMES)
+    return evaluate(LABELS, PROBABILITIES, NAMES, ordinal=True)
 
 
 def test_averages_by_hand(figures):
@@ -38,6 +38,25 @@ def test_quadratic_kappa_by_hand(figures):
     # predictions (1/4, 1/2, 1/4): sum p_i q_j (i - j)^2
     # = (1/4 + 1/2) + (1/16 + 1/16) + (1/4 + 1/8) = 5/4.
     assert figures["quadratic_kappa"] == pytest.approx(1 - (1 / 4) / (5 / 4))
+
+
+def test_a_grade_that_nobody_has_keeps_its_neighbours_apart():
+    # Grades 0, 1 and 3 of four. Disagreements: 1 taken for 3 and 3 for 1, of distance 4 among 4
+    # images: 8/4. Expected, both sides being (1/4, 1/4, 0, 1/2):
+    # 2 (1/4 1/4 1 + 1/4 1/2 9 + 1/4 1/2 4) = 27/8.
+    labels, predicted = np.array([0, 1, 3, 3]), np.array([0, 3, 3, 1])
+    assert quadratic_kappa(labels, predicted, 4) == pytest.approx(1 - 2 / (27 / 8))
+
+
+def test_there_is_no_kappa_of_classes_without_an_order():
+    assert evaluate(LABELS, PROBABILITIES, NAMES)["quadratic_kappa"] is None
+
+
+def test_there_is_no_kappa_where_all_are_one_class():
+    one = np.array([1, 1])
+    figures = evaluate(one, np.array([[0.1, 0.8, 0.1]] * 2), NAMES, ordinal=True)
+    assert figures["quadratic_kappa"] is None
+    assert quadratic_kappa(one, np.array([1, 2]), 3) == 0
 
 
 def test_calibration_error_by_hand(figures):

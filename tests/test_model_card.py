@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def test_intervals_are_those_of_a_bootstrap_image_by_image(part, monkeypatch):
     monkeypatch.setattr(bootstrap, "group_draws", bootstrap.group_draws.__wrapped__)
     monkeypatch.setattr("aduni.model_card.intervals.group_draws", bootstrap.group_draws)
     labels, probabilities, groups = part
-    found = intervals(labels, probabilities, groups)
+    found = intervals(labels, probabilities, groups, ordinal=True)
 
     names = np.arange(3)
     drawn = {name: [] for name in (*found.figures, "f1", "recall")}
@@ -66,14 +67,30 @@ def test_intervals_are_those_of_a_bootstrap_image_by_image(part, monkeypatch):
 def test_intervals_hold_the_figures_and_groups_widen_them(part):
     labels, probabilities, groups = part
     pairs = (np.repeat(array, 2, axis=0) for array in (labels, probabilities))
-    figures = evaluate(labels, probabilities, CLASSES)
-    found = intervals(labels, probabilities, groups)
+    figures = evaluate(labels, probabilities, CLASSES, ordinal=True)
+    found = intervals(labels, probabilities, groups, ordinal=True)
     doubled = intervals(*pairs, np.repeat(np.arange(60), 2))
     alone = intervals(labels, probabilities, np.arange(60))
 
     for name, (low, high) in found.figures.items():
         assert low <= figures[name] <= high or name == "expected_calibration_error"
     assert doubled.figures["accuracy"] == pytest.approx(alone.figures["accuracy"])
+
+
+def test_memory_does_not_grow_with_the_square_of_the_classes(monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
+    monkeypatch.setattr(bootstrap, "group_draws", bootstrap.group_draws.__wrapped__)
+    monkeypatch.setattr("aduni.model_card.intervals.group_draws", bootstrap.group_draws)
+    classes = 400
+    labels = np.repeat(np.arange(classes), 2)
+    probabilities = np.full((2 * classes, classes), 1 / classes)
+    tracemalloc.start()
+    found = intervals(labels, probabilities, np.arange(2 * classes), ordinal=True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found.figures["accuracy"][0] >= 0
+    assert peak < 50e6  # confusion matrices of all resamples take 256 MB
 
 
 @pytest.mark.parametrize(
@@ -96,7 +113,14 @@ def test_names_are_no_markup(name, shown):
 def make_content(part):
     """A run of hostile or plain class names."""
 
-    def make(class_names=CLASSES, *, temperature=0.5, grouped=True, selected_on="validation"):
+    def make(
+        class_names=CLASSES,
+        *,
+        temperature=0.5,
+        grouped=True,
+        selected_on="validation",
+        ordinal=False,
+    ):
         labels, probabilities, groups = part
         names = list(class_names)
         images = [f"i{n}" for n in range(60)]
@@ -113,7 +137,8 @@ def make_content(part):
             **{"selected_on": selected_on, "split_hash": "abc", "temperature": temperature},
             "stages": [{"name": "train", "epochs": 7, "handed_over": "best", "epoch": 3}],
             "training_counts": dict(zip(names, [36, 16, 8], strict=True)),
-            "test": evaluate(labels, probabilities, names),
+            "ordinal": ordinal,
+            "test": evaluate(labels, probabilities, names, ordinal=ordinal),
             **{"train_seconds": 42.0, "git_commit": None, "versions": {"python": "3.11"}},
             "hardware": {"processor": "x86_64", "threads": 1, "gpus": []},
         }
@@ -147,6 +172,15 @@ def test_card_has_figures_with_intervals_limits_and_no_path(make_content, part):
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert all(line.endswith("|") for line in rows)
     assert "| common | 36 | 36 |" in text  # by part
+
+
+def test_card_has_a_kappa_of_grades_alone(make_content, part):
+    graded = make_content(ordinal=True)
+    low, high = intervals(*part, ordinal=True).figures["quadratic_kappa"]
+    kappa = graded.metrics["test"]["quadratic_kappa"]
+
+    assert f"| Quadratic kappa | {kappa:.3f} ({low:.3f} to {high:.3f}) |" in card(graded)
+    assert "kappa" not in card(make_content())
 
 
 def test_card_of_the_calibration_is_that_of_the_probabilities_at_the_temperature(

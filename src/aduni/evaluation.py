@@ -53,11 +53,12 @@ def evaluate_checkpoint(
     with memory_explained(FREE_MEMORY):
         predictions = predict_parts(trained.method, data, data.protocol.reported, device)
     write_csv(predictions, folder.predictions)
+    table = data.table
     metrics = {
         **describe(trained.settings, data, trained.epoch if selected else None),
         "checkpoint": str(path),
         "epoch": trained.epoch,
-        **evaluate_predictions(folder.predictions, data.table.class_names),
+        **evaluate_predictions(folder.predictions, table.class_names, ordinal=table.is_ordinal),
         **provenance(),
     }
     write_json(metrics, folder.metrics)

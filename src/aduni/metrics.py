@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import (
     accuracy_score,
-    balanced_accuracy_score,
     cohen_kappa_score,
     confusion_matrix,
     f1_score,
@@ -30,7 +29,11 @@ def macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: i
 
 
 def evaluate(
-    labels: NDArray[np.int64], probabilities: NDArray[np.float64], class_names: list[str]
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    class_names: list[str],
+    *,
+    ordinal: bool = False,
 ) -> dict[str, Any]:
     """All figures of one part.
 
@@ -40,11 +43,12 @@ def evaluate(
         labels: (n,) true classes.
         probabilities: (n, C).
         class_names: C names.
+        ordinal: whether the classes' order has a meaning.
 
     Returns:
         accuracy, macro_f1, balanced_accuracy, macro_auroc (None where a class has no image),
-        quadratic_kappa, expected_calibration_error, per_class_f1, per_class_recall and support by
-        class name, confusion_matrix (rows: true classes).
+        quadratic_kappa (None without an order), expected_calibration_error, per_class_f1,
+        per_class_recall and support by class name, confusion_matrix (rows: true classes).
     """
     classes = np.arange(len(class_names))
     predicted = probabilities.argmax(axis=1)
@@ -55,17 +59,35 @@ def evaluate(
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
         "macro_f1": macro_f1(labels, predicted, len(classes)),
-        "balanced_accuracy": float(balanced_accuracy_score(labels, predicted)),
+        "balanced_accuracy": float(recall[support > 0].mean()),
         "macro_auroc": _macro_auroc(labels, probabilities) if complete else None,
-        "quadratic_kappa": float(
-            cohen_kappa_score(labels, predicted, labels=classes, weights="quadratic")
-        ),
+        "quadratic_kappa": quadratic_kappa(labels, predicted, len(classes)) if ordinal else None,
         "expected_calibration_error": expected_calibration_error(labels, probabilities),
         "per_class_f1": dict(zip(class_names, f1.tolist(), strict=True)),
         "per_class_recall": dict(zip(class_names, recall.tolist(), strict=True)),
         "support": dict(zip(class_names, support.tolist(), strict=True)),
         "confusion_matrix": confusion_matrix(labels, predicted, labels=classes).tolist(),
     }
+
+
+def quadratic_kappa(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
+) -> float | None:
+    """Agreement of grades beyond chance, disagreements by the square of their distance.
+
+    Args:
+        labels: (n,) true classes.
+        predicted: (n,) classes.
+        classes: C; a grade that nobody has still keeps its neighbours apart.
+
+    Returns:
+        1 - sum w o / sum w e, w_ij = (i - j)^2; None where all labels and predictions are one
+        class: then nothing is left to chance.
+    """
+    if len(np.union1d(labels, predicted)) < 2:
+        return None
+    names = np.arange(classes)
+    return float(cohen_kappa_score(labels, predicted, labels=names, weights="quadratic"))
 
 
 def expected_calibration_error(

@@ -95,6 +95,7 @@ def describe(
         "selected_on": data.protocol.selected_on,
         "caveat": data.protocol.caveat,
         "split_hash": data.split_hash,
+        "ordinal": data.table.is_ordinal,
         "training_counts": dict(zip(names, data.training_counts.tolist(), strict=True)),
     }
 
@@ -138,7 +139,9 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
         "temperature": calibration.temperature if calibration else None,
         "stages": training.stages,
         "found": training.found,
-        **evaluate_predictions(folder.predictions, data.table.class_names),
+        **evaluate_predictions(
+            folder.predictions, data.table.class_names, ordinal=data.table.is_ordinal
+        ),
         **training_speed(folder.history),
         **origin,
     }

@@ -57,12 +57,15 @@ def read_history(path: Path) -> pd.DataFrame:
     return frame
 
 
-def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[str, Any] | None]:
+def evaluate_predictions(
+    path: Path, class_names: list[str], *, ordinal: bool = False
+) -> dict[str, dict[str, Any] | None]:
     """Figures of the validation and test rows of a predictions.csv, None for an absent part.
 
     Args:
         path: written by a run.
         class_names: C names, in the order of class numbers.
+        ordinal: whether that order has a meaning.
 
     Raises:
         UserError: the file does not fit the class names.
@@ -72,7 +75,7 @@ def evaluate_predictions(path: Path, class_names: list[str]) -> dict[str, dict[s
     for part in ("validation", "test"):
         rows = frame[frame["part"] == part]
         figures[part] = (
-            evaluate(*labels_and_probabilities(rows, class_names), class_names)
+            evaluate(*labels_and_probabilities(rows, class_names), class_names, ordinal=ordinal)
             if len(rows)
             else None
         )

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from aduni.report.columns import is_ordinal
 from aduni.results import RunFolder
 
 log = logging.getLogger(__name__)
@@ -115,6 +116,8 @@ def _figures(metrics: dict[str, Any]) -> Table:
     for part in parts:
         table.add_column(part, justify="right")
     for key, name in FIGURES.items():
+        if key == "quadratic_kappa" and not is_ordinal(metrics):
+            continue
         table.add_row(name, *(_number(metrics[part][key]) for part in parts))
     return table
 

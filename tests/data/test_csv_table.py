@@ -209,3 +209,22 @@ def test_links_may_lead_elsewhere(make, rows, tmp_path):
     place.symlink_to(tmp_path / "elsewhere.png")
 
     assert np.array_equal(np.asarray(make().open_image(3)), np.asarray(blotches(77)))
+
+
+def test_a_declared_order_or_numbers_make_grades_of_labels(make, rows):
+    rows(lambda frame: frame)
+    assert not make().table.is_ordinal
+    assert make(classes=["unclear", "benign", "malignant"]).table.is_ordinal
+    numbers = dict(zip(CLASSES, ["02", "01", "10"], strict=True))
+    rows(lambda frame: frame.assign(finding=frame["finding"].map(numbers)))
+    assert make().table.is_ordinal
+    assert make(classes=["02", "01", "10"]).table.class_names == ["2", "1", "10"]
+
+
+def test_columns_may_have_names_that_are_values(make, rows):
+    names = {"name": "NA", "finding": "None", "patient": "nan", "side": "True"}
+    rows(lambda frame: frame.rename(columns=names))
+    data = make(image_column="NA", label_column="None", group_column="nan", split_column="true")
+    assert len(data.table.images) == 32
+    assert data.table.groups is not None
+    assert data.table.parts is not None

@@ -244,3 +244,11 @@ def test_a_class_with_fewer_images_than_folds_needs_is_named(make, refusal, tmp_
     refusal(lambda: make().parts, "Class unclear has 6 independent images", "7 are needed")
     class_folders(tmp_path / "own", SIZES)
     assert set(make().parts) == {"train", "validation", "test"}
+
+
+def test_a_declared_order_makes_grades_of_names(make, tmp_path):
+    class_folders(tmp_path / "own")
+    assert not make().table.is_ordinal
+    declared = make(classes=["unclear", "benign", "malignant"]).table
+    assert declared.is_ordinal
+    assert declared.class_names == ["unclear", "benign", "malignant"]

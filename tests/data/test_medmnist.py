@@ -144,3 +144,10 @@ def test_the_package_is_imported_only_when_it_is_asked_for():
     at_once = [node for node in ast.parse(source).body if isinstance(node, ast.Import)]
     assert not [name for node in at_once for name in node.names if name.name == "medmnist"]
     assert "from medmnist" not in [line[:13] for line in source.splitlines()]
+
+
+def test_grades_are_those_that_the_package_calls_so(make, tmp_path):
+    archive(tmp_path / "own")
+    archive(tmp_path / "own", "retinamnist", classes=5)
+    assert not make().table.is_ordinal
+    assert make(name="retinamnist").table.is_ordinal

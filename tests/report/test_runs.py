@@ -14,6 +14,7 @@ from aduni.data.splits import split_hash
 from aduni.files import read_yaml
 from aduni.report.runs import read_run, read_runs
 from aduni.results import RunFolder
+from aduni.scores import evaluate_predictions
 from hand_made import make_run
 
 LABELS, PREDICTED = [0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2]
@@ -231,6 +232,38 @@ def test_an_edited_figure_of_a_class(run, refusal):
     test = json.loads(run.metrics.read_text())["test"]
     _edit_metrics(run, "test", {**test, "support": {**test["support"], "less": 3}})
     refusal(lambda: read_run(run), "test.support.less = 3")
+
+
+def _with_kappa(run: RunFolder, kappa: float | None = None, **changes: object) -> float:
+    """Store a kappa in metrics.json, the right one unless it is given, and return it."""
+    content = json.loads(run.metrics.read_text())
+    names = list(content["training_counts"])
+    figures = evaluate_predictions(run.predictions, names, ordinal=True)["test"]
+    assert figures is not None
+    right = float(figures["quadratic_kappa"])
+    content["test"]["quadratic_kappa"] = right if kappa is None else kappa
+    run.metrics.write_text(json.dumps({**content, **changes}))
+    return right
+
+
+def test_a_kappa_over_classes_without_an_order_is_not_shown(run):
+    _with_kappa(run)  # as earlier versions stored it
+    assert read_run(run).test["quadratic_kappa"] is None
+    _with_kappa(run, ordinal=False)
+    assert read_run(run).test["quadratic_kappa"] is None
+
+
+def test_a_kappa_of_grades_is_shown(run, tmp_path):
+    kappa = _with_kappa(run, ordinal=True)
+    assert read_run(run).test["quadratic_kappa"] == kappa
+    earlier = make_run(tmp_path / "b", labels=LABELS, predicted=PREDICTED, dataset="aptos")
+    kappa = _with_kappa(earlier)
+    assert read_run(earlier).test["quadratic_kappa"] == kappa
+
+
+def test_a_kappa_that_the_predictions_do_not_give(run, refusal):
+    _with_kappa(run, 0.9)
+    refusal(lambda: read_run(run), "test.quadratic_kappa = 0.9")
 
 
 # The split

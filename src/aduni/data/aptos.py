@@ -40,4 +40,4 @@ class APTOS(ImageDataModule):
                 )
         files = find_files(images, self.root / "train_images", [".png", ".jpg", ".jpeg"])
         labels = np.array(list(map(int, grades)), dtype=np.int64)
-        return ImageTable(images, labels, GRADES, None, files)
+        return ImageTable(images, labels, GRADES, None, files, ordinal=True)

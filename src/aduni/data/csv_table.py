@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.data.class_names import ClassName, Name, named
 from aduni.data.csv_text import check_separator
 from aduni.data.given_split import NAMES
 from aduni.data.groups import group_names
@@ -31,7 +32,7 @@ class CSVTable(OwnImages):
         group_column: rows of one patient or lesion stay on one side of a split; an empty cell
             stands alone, and so does one that says that the name is missing (see `group_names`).
         split_column: train, val or test.
-        classes: all classes in the order of their numbers; None: sorted.
+        classes: all classes, the lowest grade first; None: sorted.
         kwargs: see OwnImages.
     """
 
@@ -42,11 +43,11 @@ class CSVTable(OwnImages):
         *,
         csv: str | None,
         root: str = "",
-        image_column: str = "image",
-        label_column: str = "label",
-        group_column: str | None = None,
-        split_column: str | None = None,
-        classes: list[str] | None = None,
+        image_column: Name = "image",
+        label_column: Name = "label",
+        group_column: Name | None = None,
+        split_column: Name | None = None,
+        classes: list[ClassName] | None = None,
         **kwargs: Any,
     ) -> None:
         if not csv:
@@ -74,13 +75,15 @@ class CSVTable(OwnImages):
         if "group_column" in frame:
             groups = group_names(frame["group_column"].tolist(), images)
         parts = self._parts(frame) if "split_column" in frame else None
-        return ImageTable(images, labels, names, groups, files, parts)
+        declared = None if self.classes is None else True
+        return ImageTable(images, labels, names, groups, files, parts, ordinal=declared)
 
     def _read(self) -> pd.DataFrame:
         """The columns that are wanted, each named by its key."""
         frame = read_csv(self.csv, [], FIND_TABLE)
         header = list(frame.columns)
         wanted = {key: column for key, column in self._columns.items() if column is not None}
+        wanted = {key: named(column, header) for key, column in wanted.items()}
         for key, column in wanted.items():
             if header.count(column) != 1:
                 check_separator(self.csv, header)

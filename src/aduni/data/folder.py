@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from aduni.data.class_names import ClassName
 from aduni.data.given_split import NAMES
 from aduni.data.own import OwnImages, numbered
 from aduni.data.tables import SUFFIXES, ImageTable, shown
@@ -24,13 +25,13 @@ class Folder(OwnImages):
 
     Args:
         root: the folder.
-        classes: all classes in the order of their numbers; None: sorted.
+        classes: all classes, the lowest grade first; None: sorted.
         kwargs: see OwnImages.
     """
 
     obtain = "it is your own"
 
-    def __init__(self, *, root: str, classes: list[str] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, root: str, classes: list[ClassName] | None = None, **kwargs: Any) -> None:
         if not root:
             raise UserError(f"dataset.root is missing; {SET_ROOT}.")
         super().__init__(root=root, **kwargs)
@@ -54,7 +55,8 @@ class Folder(OwnImages):
             parts = np.array([sides[folder.parent] for _, folder in rows], dtype="<U10")
         files = [file for file, _ in rows]
         images = [self._named(file) for file in files]
-        return ImageTable(images, labels, names, None, files, parts, passed_over)
+        declared = None if self.classes is None else True
+        return ImageTable(images, labels, names, None, files, parts, passed_over, declared)
 
     def _class_folders(self) -> tuple[list[Path], dict[Path, str], Counter[str]]:
         """The class folders, the part of each folder above them, and what lies beside them."""

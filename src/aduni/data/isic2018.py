@@ -36,7 +36,7 @@ class ISIC2018(ImageDataModule):
             )
         files = find_files(images, self.root / f"{PREFIX}_Input", [".jpg"])
         labels = one_hot.argmax(axis=1).astype(np.int64)
-        return ImageTable(images, labels, CLASSES, self._lesions(images), files)
+        return ImageTable(images, labels, CLASSES, self._lesions(images), files, ordinal=False)
 
     def _lesions(self, images: list[str]) -> list[str]:
         path = self.root / f"{PREFIX}_LesionGroupings.csv"

@@ -66,9 +66,9 @@ class MedMNIST(OwnImages):
             images += [f"{theirs}_{i:06d}" for i in range(len(numbers))]
             labels.append(numbers[:, 0].astype(np.int64))
             parts += [ours] * len(numbers)
-        return ImageTable(
-            images, np.concatenate(labels), names, parts=np.array(parts, dtype="<U10")
-        )
+        graded = self._info["task"] == "ordinal-regression"
+        sides = np.array(parts, dtype="<U10")
+        return ImageTable(images, np.concatenate(labels), names, parts=sides, ordinal=graded)
 
     def open_image(self, row: int) -> Image.Image:
         """Grey levels or colours as the archive has them, RGB."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import AfterValidator
 
+from aduni.data.class_names import Name, named
 from aduni.data.given_split import GivenSplit, divide_as_given
 from aduni.data.module import ImageDataModule
 from aduni.data.splits import check_parts
@@ -42,7 +43,7 @@ class OwnImages(ImageDataModule):
     def __init__(
         self,
         *,
-        title: Annotated[str, AfterValidator(_a_name)],
+        title: Annotated[Name, AfterValidator(_a_name)],
         split: GivenSplit = "given",
         **kwargs: Any,
     ) -> None:
@@ -106,7 +107,8 @@ def numbered(
 
     Args:
         names: of the rows' classes.
-        order: all classes in the order that is wanted; None for the order above.
+        order: all classes in the order that is wanted, each as `named` reads it; None for the
+            order above.
 
     Raises:
         UserError: `order` has not the classes of the rows.
@@ -115,8 +117,9 @@ def numbered(
     written = list(names) if plain is None else plain
     classes = sorted(set(written), key=None if plain is None else float)
     if order is not None:
-        _check_order(order, classes)
-        classes = list(order)
+        wanted = [named(name, classes) for name in order]
+        _check_order(wanted, classes)
+        classes = wanted
     number = {name: i for i, name in enumerate(classes)}
     return classes, np.array([number[name] for name in written], dtype=np.int64)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.data.class_names import grow
 from aduni.data.csv_text import check_separator, csv_lines
 from aduni.data.samplers import Ints
 from aduni.errors import UserError, did_you_mean
@@ -33,6 +34,8 @@ class ImageTable:
             None where it brings none.
         passed_over: how many files of other kinds its folder holds, by suffix; None where the
             folder was not searched.
+        ordinal: whether the order of the classes has a meaning; None: where they are numbers that
+            grow.
     """
 
     images: list[str]
@@ -42,6 +45,12 @@ class ImageTable:
     files: list[Path] | None = None
     parts: NDArray[np.str_] | None = None
     passed_over: Mapping[str, int] | None = None
+    ordinal: bool | None = None
+
+    @property
+    def is_ordinal(self) -> bool:
+        """Whether the classes are grades: figures that go by their order have a meaning."""
+        return grow(self.class_names) if self.ordinal is None else self.ordinal
 
     @property
     def class_counts(self) -> Ints:

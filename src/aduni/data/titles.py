@@ -6,6 +6,9 @@ from pathlib import Path
 PUBLISHED = ("digits", "isic2018", "aptos")
 """Names whose results stand beside the paper's: no data set of one's own may have them."""
 
+GRADED = ("aptos", "retinamnist")
+"""Published data sets whose classes have an order."""
+
 LONGEST = 60
 
 

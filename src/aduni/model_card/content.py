@@ -11,6 +11,7 @@ from aduni.files import read_yaml
 from aduni.metrics import expected_calibration_error
 from aduni.model_card.intervals import Floats, Intervals, Ints, intervals
 from aduni.report.checks import read_split
+from aduni.report.columns import is_ordinal
 from aduni.results import RunFolder
 from aduni.scores import probability_column, read_predictions
 
@@ -62,7 +63,8 @@ class Content:
     @cached_property
     def intervals(self) -> Intervals:
         """Of the test part's figures."""
-        return intervals(self.labels, self.probabilities, self.groups)
+        ordinal = is_ordinal(self.metrics)
+        return intervals(self.labels, self.probabilities, self.groups, ordinal=ordinal)
 
     @cached_property
     def calibrated_error(self) -> float | None:

@@ -7,7 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.metrics import CALIBRATION_BINS
-from aduni.report.bootstrap import CHUNK, confusions, group_draws, scores
+from aduni.report.bootstrap import CHUNK, Counts, class_counts, group_draws, scores
+from aduni.report.columns import FIGURES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,38 +34,52 @@ class Intervals:
     recall: Floats
 
 
-def intervals(labels: Ints, probabilities: Floats, groups: Ints) -> Intervals:
+def intervals(
+    labels: Ints, probabilities: Floats, groups: Ints, *, ordinal: bool = False
+) -> Intervals:
     """The same for the same predictions: the draws are those of the reports.
 
     Args:
         labels: (n,) true classes.
         probabilities: (n, C).
         groups: (n,) images of one number are drawn together.
+        ordinal: whether the classes' order has a meaning; without one there is no kappa.
     """
-    classes = probabilities.shape[1]
-    outcomes = {"label": labels, "row": probabilities.argmax(axis=1), "group": groups, "weight": 1}
-    confusion = confusions(pd.DataFrame(outcomes), "row", classes)[1:]
-    hits = np.diagonal(confusion, axis1=1, axis2=2)
-    support = confusion.sum(axis=2)
-    held = np.where(support > 0, support, np.nan)
-    recall, f1 = hits / held, 2 * hits / (held + confusion.sum(axis=1))
-    accuracy, macro_f1 = scores(confusion).T
+    classes, predicted = probabilities.shape[1], probabilities.argmax(axis=1)
+    outcomes = {"label": labels, "row": predicted, "group": groups, "weight": 1}
+    counts = _resamples(class_counts(pd.DataFrame(outcomes), "row", classes))
+    held = np.where(counts.true > 0, counts.true, np.nan)
+    recall, f1 = counts.hits / held, 2 * counts.hits / (held + counts.predicted)
+    accuracy, macro_f1 = scores(counts).T
     draws = group_draws(len(np.unique(groups)))
     members = pd.factorize(groups, sort=True)[0]
+    complete = (counts.true[:RANKED] > 0).all(axis=1)
     figures = {
         "accuracy": accuracy,
         "macro_f1": macro_f1,
         "balanced_accuracy": np.nanmean(recall, axis=1),
-        "macro_auroc": macro_auroc(labels, probabilities, draws[:RANKED], members),
-        "quadratic_kappa": quadratic_kappa(confusion),
+        "macro_auroc": macro_auroc(labels, probabilities, draws[:RANKED][complete], members),
         "expected_calibration_error": calibration_error(labels, probabilities, draws, members),
     }
+    if ordinal:
+        distances = np.bincount(members, weights=(labels - predicted) ** 2.0)
+        figures["quadratic_kappa"] = quadratic_kappa(counts, drawn_sums(draws, distances))
     ends = {name: _ends(values) for name, values in figures.items()}
     return Intervals(
-        figures={name: (float(low), float(high)) for name, (low, high) in ends.items()},
+        figures={name: _pair(ends[name]) for name in FIGURES if name in ends},
         f1=_ends(f1).T,
         recall=_ends(recall).T,
     )
+
+
+def _pair(ends: Floats) -> Interval:
+    low, high = ends.tolist()
+    return low, high
+
+
+def _resamples(counts: Counts) -> Counts:
+    """Without the sample itself."""
+    return Counts(counts.hits[1:], counts.true[1:], counts.predicted[1:], counts.images[1:])
 
 
 def _ends(values: Floats) -> Floats:
@@ -73,14 +88,33 @@ def _ends(values: Floats) -> Floats:
     return np.where(missing, np.nan, np.nanquantile(np.where(missing, 0, values), ENDS, axis=0))
 
 
-def quadratic_kappa(confusion: Floats) -> Floats:
-    """(n,) of (n, C, C) confusion matrices, as in `aduni.metrics`; NaN where none is defined."""
-    numbers = np.arange(confusion.shape[1])
-    weights = (numbers[:, None] - numbers) ** 2
-    expected = confusion.sum(axis=2)[:, :, None] * confusion.sum(axis=1)[:, None, :]
-    chance = (weights * expected).sum(axis=(1, 2)) / confusion.sum(axis=(1, 2))
-    observed = (weights * confusion).sum(axis=(1, 2))
-    return np.asarray(1 - observed / np.where(chance > 0, chance, np.nan))
+def quadratic_kappa(counts: Counts, distances: Floats) -> Floats:
+    """(n,) of n samples, as in `aduni.metrics`; NaN where none is defined.
+
+    sum_ij (i - j)^2 r_i c_j = N sum_i i^2 (r_i + c_i) - 2 (sum_i i r_i) (sum_j j c_j), r and c
+    being the images of each class and those taken for it, N their number.
+
+    Args:
+        counts: in the samples.
+        distances: (n,) sum over images of the squared distance of label and prediction.
+    """
+    numbers, images = np.arange(counts.true.shape[1], dtype=np.float64), counts.images
+    squares = (counts.true + counts.predicted) @ numbers**2
+    products = (counts.true @ numbers) * (counts.predicted @ numbers)
+    chance = (images * squares - 2 * products) / images
+    return np.asarray(1 - distances / np.where(chance > 0, chance, np.nan))
+
+
+def drawn_sums(draws: NDArray[np.uint8], values: Floats | Ints) -> Floats:
+    """(resamples, ...) sums of the drawn groups' values.
+
+    Args:
+        draws: (resamples, groups) how often each group is drawn.
+        values: (groups, ...).
+    """
+    starts = range(0, len(draws), CHUNK)
+    parts = [draws[start : start + CHUNK].astype(float) @ values for start in starts]
+    return np.concatenate(parts)
 
 
 def calibration_error(
@@ -99,11 +133,7 @@ def calibration_error(
     bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
     gaps, sizes = np.zeros((draws.shape[1], CALIBRATION_BINS)), np.bincount(members)
     np.add.at(gaps, (members, bins), correct - confidence)
-    errors = []
-    for start in range(0, len(draws), CHUNK):
-        drawn = draws[start : start + CHUNK].astype(float)
-        errors.append(np.abs(drawn @ gaps).sum(axis=1) / (drawn @ sizes))
-    return np.concatenate(errors)
+    return np.asarray(np.abs(drawn_sums(draws, gaps)).sum(axis=1) / drawn_sums(draws, sizes))
 
 
 def macro_auroc(
@@ -113,6 +143,8 @@ def macro_auroc(
 
     Args: as of `calibration_error`.
     """
+    if not len(draws):
+        return np.array([np.nan])
     areas = []
     for number, scores_of in enumerate(probabilities.T):
         order = np.argsort(scores_of, kind="stable")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aduni.calibration import Calibration
+from aduni.data.class_names import named
 from aduni.errors import UserError, did_you_mean
 from aduni.inference import device
 from aduni.prediction.settings import PredictSettings
@@ -154,6 +155,11 @@ def _calibrate(trained: Trained, settings: PredictSettings) -> Calibrate | None:
 def _frequency(trained: Trained, calibration: Calibration, shares: Mapping[str, float]) -> Floats:
     """(C,) shares in the order of the classes, their sum 1."""
     names = trained.class_names
+    given = [named(name, names) for name in shares]
+    twice = next((name for name in given if given.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"class_frequency names {twice} twice; give every class one share.")
+    shares = dict(zip(given, shares.values(), strict=True))
     for name in shares:
         if name not in names:
             raise UserError(

@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PositiveInt, field_validator
 
 from aduni.config import read
+from aduni.data.class_names import ClassName
 from aduni.errors import UserError
 
 ROUNDING = 1e-3
@@ -45,7 +46,7 @@ class PredictSettings(
     tta: Literal[1, 2, 4, 8]
     skip_unreadable: bool
     calibrated: Literal["auto", True, False]
-    class_frequency: dict[str, Annotated[float, Field(ge=0)]] | None
+    class_frequency: dict[ClassName, Annotated[float, Field(ge=0)]] | None
     embeddings: Annotated[Path, _ending(".npy")] | None
     trust: list[str]
     verbose: bool

@@ -1,17 +1,19 @@
 """Bootstrap of two rows' differences over their out-of-fold predictions, the mean over seeds."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 
 from aduni.report.runs import Run
 from aduni.report.tables import Unit
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Units = dict[Unit, Run]
 
 RESAMPLES = 10_000  # an interval's end then comes out again to 0.001
@@ -30,18 +32,36 @@ def group_draws(groups: int) -> NDArray[np.uint8]:
     return draws
 
 
-def scores(confusion: Floats) -> Floats:
-    """(n, 2) accuracy and macro F1 of (n, C, C) confusion matrices, as in `aduni.metrics`."""
-    hits, images = np.trace(confusion, axis1=1, axis2=2), confusion.sum(axis=(1, 2))
-    f1 = class_f1(confusion)
+@dataclass(frozen=True)
+class Counts:
+    """Images of each class in n samples: what the figures need of n confusion matrices.
+
+    The matrices themselves would take memory by the square of the classes.
+
+    Attributes:
+        hits: (n, C) predicted right.
+        true: (n, C) of the class.
+        predicted: (n, C) taken for the class.
+        images: (n,) of all classes.
+    """
+
+    hits: Floats
+    true: Floats
+    predicted: Floats
+    images: Floats
+
+
+def scores(counts: Counts) -> Floats:
+    """(n, 2) accuracy and macro F1, as in `aduni.metrics`."""
+    hits, images = counts.hits.sum(axis=1), counts.images
+    f1 = class_f1(counts)
     return np.stack([hits / np.where(images > 0, images, 1), f1.mean(axis=1)], axis=1)
 
 
-def class_f1(confusion: Floats) -> Floats:
-    """(n, C) F1 of (n, C, C) confusion matrices; 0 of a class neither present nor predicted."""
-    hits = np.diagonal(confusion, axis1=1, axis2=2)
-    sizes = confusion.sum(axis=1) + confusion.sum(axis=2)
-    f1: Floats = 2 * hits / np.where(sizes > 0, sizes, 1)
+def class_f1(counts: Counts) -> Floats:
+    """(n, C) F1; 0 of a class neither present nor predicted."""
+    sizes = counts.predicted + counts.true
+    f1: Floats = 2 * counts.hits / np.where(sizes > 0, sizes, 1)
     return f1
 
 
@@ -99,7 +119,7 @@ def mean_of_seeds(
     outcomes: pd.DataFrame,
     column: str,
     classes: int,
-    figures: Callable[[Floats], Floats],
+    figures: Callable[[Counts], Floats],
     resamples: int | None = None,
 ) -> Floats:
     """(1 + resamples, ...) figures of each seed's predictions, averaged by its share of images.
@@ -109,22 +129,24 @@ def mean_of_seeds(
 
     Args:
         outcomes: see `pooled_outcomes`.
-        column: as of `confusions`.
+        column: as of `class_counts`.
         classes: C.
-        figures: of (n, C, C) confusion counts.
-        resamples: as of `confusions`.
+        figures: (n, ...) of counts in n samples.
+        resamples: as of `class_counts`.
     """
     whole = outcomes.astype({"group": "category"})  # a group has the same draws in every seed
-    counts = [confusions(each, column, classes, resamples) for _, each in whole.groupby("seed")]
-    shares = [each.sum(axis=(1, 2))[:, None] for each in counts]
-    total = sum(share * figures(each) for share, each in zip(shares, counts, strict=True))
-    return np.asarray(total / sum(shares))
+    total, images = np.zeros(1), np.zeros(1)
+    for _, each in whole.groupby("seed"):  # one at a time: many classes take much memory
+        counts = class_counts(each, column, classes, resamples)
+        share = counts.images[:, None]
+        total, images = total + share * figures(counts), images + share
+    return np.asarray(total / images)
 
 
-def confusions(
+def class_counts(
     outcomes: pd.DataFrame, column: str, classes: int, resamples: int | None = None
-) -> Floats:
-    """(1 + resamples, C, C) confusion counts, rows true classes: of the sample, of its resamples.
+) -> Counts:
+    """Images of each class in 1 + resamples samples: the sample itself, and its resamples.
 
     Args:
         outcomes: label, group, weight, and the column; groups are drawn from those that there are,
@@ -135,9 +157,31 @@ def confusions(
     """
     groups = outcomes["group"].astype("category").cat
     draws = group_draws(len(groups.categories))[:resamples]
-    cells = (outcomes["label"] * classes + outcomes[column]).to_numpy()
-    entries = (outcomes["weight"].to_numpy(), (cells, groups.codes))
-    counts = coo_array(entries, shape=(classes**2, draws.shape[1])).tocsr()
-    parts = [counts @ draws[i : i + CHUNK].T.astype(float) for i in range(0, len(draws), CHUNK)]
-    confusion = np.hstack([counts.sum(axis=1)[:, None], *parts]).T
-    return confusion.reshape(-1, classes, classes)
+    numbers = (outcomes["label"] * classes + outcomes[column]).to_numpy()
+    cells, cell_of = np.unique(numbers, return_inverse=True)  # of the confusion matrix, in order
+    entries = (outcomes["weight"].to_numpy(), (cell_of, groups.codes))
+    in_group = coo_array(entries, shape=(len(cells), draws.shape[1])).tocsr()
+    sums = _sums(cells, classes)
+    found = np.empty((sums.shape[0], 1 + len(draws)))
+    found[:, 0] = sums @ in_group.sum(axis=1)
+    for i in range(0, len(draws), CHUNK):
+        drawn = draws[i : i + CHUNK].T.astype(float)
+        found[:, 1 + i : 1 + i + CHUNK] = sums @ (in_group @ drawn)
+    hits, true, predicted = (part.T for part in np.split(found[:-1], 3))
+    return Counts(hits, true, predicted, found[-1])
+
+
+def _sums(cells: Ints, classes: int) -> csr_array:
+    """(3 C + 1, K) of 0 and 1: from K cells to the hits, rows, columns and sum of the matrix.
+
+    Args:
+        cells: (K,) numbers, row * C + column.
+        classes: C.
+    """
+    places = np.arange(len(cells))
+    row, column = np.divmod(cells, classes)
+    right = row == column
+    lines = [row[right], classes + row, 2 * classes + column, np.full(len(cells), 3 * classes)]
+    of_cell = np.concatenate([places[right], places, places, places])
+    entries = (np.ones(len(of_cell)), (np.concatenate(lines), of_cell))
+    return coo_array(entries, shape=(3 * classes + 1, len(cells))).tocsr()

@@ -194,10 +194,13 @@ def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]
 
 def check_figures(metrics: Mapping[str, Any], folder: RunFolder) -> None:
     """Raise UserError where metrics.json has other figures than the predictions give."""
-    predictions = folder.stored_predictions
+    predictions, parts = folder.stored_predictions, ("validation", "test")
+    # A stored kappa is checked even where it is not shown (see `columns.is_ordinal`).
+    ordinal = any((metrics[part] or {}).get("quadratic_kappa") is not None for part in parts)
+    names = list(metrics["training_counts"])
     with readable(predictions):
-        recomputed = evaluate_predictions(predictions, list(metrics["training_counts"]))
-    for part in ("validation", "test"):
+        recomputed = evaluate_predictions(predictions, names, ordinal=ordinal)
+    for part in parts:
         difference = _first_difference(recomputed[part], metrics[part], part)
         if difference:
             raise UserError(

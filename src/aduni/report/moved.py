@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.metrics import evaluate
-from aduni.report.bootstrap import class_f1
+from aduni.report.bootstrap import Counts, class_f1
 from aduni.report.runs import Run
 from aduni.report.tables import Runs, Table, TableRow, cell_over, with_best
 from aduni.scores import labels_and_probabilities, probability_column
@@ -55,7 +55,11 @@ def moved(run: Run) -> Run | None:
     predicted = np.array(names)[after.argmax(axis=1)]
     frame = frame.assign(predicted=predicted, **columns)
     figures = {
-        part: evaluate(*labels_and_probabilities(frame[frame["part"] == part], names), names)
+        part: evaluate(
+            *labels_and_probabilities(frame[frame["part"] == part], names),
+            names,
+            ordinal=run.ordinal,
+        )
         for part in ("validation", "test")
     }
     return replace(run, predictions=frame, metrics={**run.metrics, **figures, "moved_tau": tau})
@@ -141,12 +145,12 @@ def _best_tau(labels: NDArray[np.int64], probabilities: Floats, prior: Floats) -
         probabilities: (n, C).
         prior: (C,).
     """
-    classes = len(prior)
-    counts = []
-    for tau in TAUS:
-        decided = _moved(probabilities, prior, tau).argmax(axis=1)
-        counts.append(np.bincount(labels * classes + decided, minlength=classes**2))
-    confusion = np.stack(counts).reshape(-1, classes, classes)
-    f1 = class_f1(confusion.astype(np.float64)).mean(axis=1).round(DIGITS)
+    decided = [_moved(probabilities, prior, tau).argmax(axis=1) for tau in TAUS]
+    hits, true, predicted = (
+        np.stack([np.bincount(numbers, minlength=len(prior)) for numbers in each]).astype(float)
+        for each in ([labels[labels == d] for d in decided], [labels] * len(TAUS), decided)
+    )
+    counts = Counts(hits, true, predicted, true.sum(axis=1))
+    f1 = class_f1(counts).mean(axis=1).round(DIGITS)
     best = TAUS[f1 == f1.max()].tolist()
     return float(min(best, key=lambda tau: (abs(tau), tau)))

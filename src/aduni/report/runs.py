@@ -21,6 +21,7 @@ from aduni.report.checks import (
     check_split,
     read_split,
 )
+from aduni.report.columns import is_ordinal
 from aduni.results import RunFolder
 from aduni.scores import probability_column, read_history, read_predictions
 
@@ -77,6 +78,11 @@ class Run:
     def test(self) -> dict[str, Any]:
         """Figures of the test part."""
         return dict(self.metrics["test"])
+
+    @property
+    def ordinal(self) -> bool:
+        """Whether the classes have an order."""
+        return is_ordinal(self.metrics)
 
     @property
     def features(self) -> Features | None:
@@ -160,7 +166,14 @@ def read_run(folder: RunFolder) -> Run:
         check_packed(folder.packed_predictions, split_file, len(split), names)
     predictions = _read_predictions(folder, split, names)
     check_figures(metrics, folder)
+    if not is_ordinal(metrics):
+        metrics |= {part: _without_kappa(metrics[part]) for part in ("validation", "test")}
     return Run(folder, config, metrics, predictions, split, read_history(folder.history))
+
+
+def _without_kappa(figures: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Leave out the kappa that earlier versions stored over classes without an order."""
+    return None if figures is None else {**figures, "quadratic_kappa": None}
 
 
 def _read_predictions(folder: RunFolder, split: pd.DataFrame, names: list[str]) -> pd.DataFrame:

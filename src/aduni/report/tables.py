@@ -1,7 +1,7 @@
 """A table: every row's figures over the folds, beside what the paper printed."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from statistics import fmean, stdev
@@ -223,8 +223,15 @@ def cell_over(
         planned_folds=planned_folds,
         lacking=lacking,
         paper=paper,
-        state="" if folds else "undefined" if runs else state,
+        state="" if folds else _undefined(figure, runs.values()) if runs else state,
     )
+
+
+def _undefined(figure: Figure, runs: Iterable[Run]) -> str:
+    """Why runs have no value."""
+    if figure.name == "quadratic_kappa" and not any(run.ordinal for run in runs):
+        return "classes without order"
+    return "undefined"
 
 
 def rivals(rows: Sequence[TableRow], block: str) -> list[TableRow]:

@@ -1,0 +1,90 @@
+"""Names in settings are those of the data, whatever YAML makes of them."""
+
+import numpy as np
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from pydantic import TypeAdapter
+
+from aduni.data.aptos import GRADES
+from aduni.data.class_names import ClassName, Name, grow, named
+from aduni.data.own import numbered
+from aduni.data.tables import ImageTable
+
+MEANT = {
+    "[0,1,2]": ["0", "1", "2"],
+    '["02","01","10"]': ["2", "1", "10"],
+    "[02,01,10]": ["2", "1", "10"],
+    "[10.0,2,1]": ["10", "2", "1"],
+    "[True,False]": ["True", "False"],
+    "[false,true]": ["FALSE", "true"],
+    "[no,yes]": ["no", "yes"],
+    "[1e5,1_000]": ["1e5", "1_000"],
+    "[1_000,x]": ["1000", "x"],
+    "[null,None,NA,nan,inf]": ["null", "None", "NA", "nan", "inf"],
+    "['null','nan']": ["NULL", "NaN"],
+    "[mild,no DR]": ["mild", "no DR"],
+    "[0.5,1.5]": ["0.50", "1.5"],
+}
+"""What is written on the command line, and the names that the classes have."""
+
+
+def value_of(text):
+    return OverridesParser.create().parse_override(f"key={text}").value()
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_classes_in_a_setting_are_the_labels_names(text):
+    written = TypeAdapter(list[ClassName]).validate_python(value_of(text))
+    labels = [*MEANT[text], MEANT[text][0]]
+
+    names, numbers = numbered(labels, written)
+    assert names == MEANT[text]
+    assert numbers.tolist() == [*range(len(names)), 0]
+
+
+def test_shares_of_classes_are_the_labels_names():
+    shares = TypeAdapter(dict[ClassName, float]).validate_python(
+        value_of("{True: 0.25, 01: 0.25, 1e5: 0.25, null: 0.25}")
+    )
+    names = ["true", "1", "1e5", "null"]
+    assert [named(name, names) for name in shares] == names
+
+
+def test_a_name_that_two_classes_could_have_is_not_guessed(refusal):
+    assert named("1", ["01", "1.0", "x"]) == "1"
+    assert named("01", ["01", "1.0", "x"]) == "01"
+    refusal(lambda: numbered(["True", "yes", "x"], ["true", "yes", "x"]), "Class True is not in")
+    refusal(lambda: numbered(["1", "2"], ["1", "01", "2"]), "comes twice")
+
+
+def test_columns_may_be_called_like_values():
+    columns = [TypeAdapter(Name).validate_python(value_of(text)) for text in ("None", "nan", "1")]
+    assert columns == ["None", "nan", "1"]
+    assert TypeAdapter(Name | None).validate_python(value_of("null")) is None
+    assert named(TypeAdapter(Name).validate_python(value_of("true")), ["image", "TRUE"]) == "TRUE"
+
+
+@pytest.mark.parametrize(
+    ("names", "ordinal"),
+    [
+        (["0", "1", "2"], True),
+        (["-1", "0", "10"], True),
+        (["0.5", "1.5"], True),
+        (["0.5", "10.5", "2.5"], False),  # decimals are ordered as texts
+        (["mild", "severe"], False),
+        (["1", "x"], False),
+        (["1e5", "2e5"], False),
+        (["inf", "nan"], False),
+    ],
+)
+def test_numbers_that_grow_are_grades(names, ordinal):
+    assert grow(names) == ordinal
+    table = ImageTable([], np.array([], dtype=np.int64), names)
+    assert table.is_ordinal == ordinal
+
+
+def test_data_sets_say_themselves_whether_their_classes_are_grades(make_data, aptos, isic):
+    assert make_data("aptos", aptos.root).table.class_names == GRADES
+    assert make_data("aptos", aptos.root).table.is_ordinal
+    assert not make_data("isic2018", isic.root).table.is_ordinal
+    assert not make_data("digits", "").table.is_ordinal
