@@ -17,12 +17,11 @@ from sklearn.model_selection import StratifiedKFold
 
 from aduni.data.group_folds import GroupFolds
 from aduni.data.samplers import Ints
-from aduni.data.tables import ImageTable, read_texts, shown
+from aduni.data.split_file import read_split_file
+from aduni.data.tables import ImageTable, shown
 from aduni.errors import UserError
-from aduni.spreadsheet import restored
 
 PARTS = ("train", "validation", "test", "unused")
-COLUMNS = ("image", "label", "group", "part")
 FIND_SPLIT = "set protocol.split_file to the split.csv of a run, or to null"
 
 
@@ -191,19 +190,6 @@ def split_hash(frame: pd.DataFrame) -> str:
     """Names a split by its content: image, label and part of every row, sorted by image."""
     ordered = frame.sort_values("image")[["image", "label", "part"]]
     return hashlib.sha256(ordered.to_csv(index=False).encode()).hexdigest()[:16]
-
-
-def read_split_file(path: Path, remedy: str) -> pd.DataFrame:
-    """Read a split.csv as texts: image, label, group, part.
-
-    Args:
-        path: of the file.
-        remedy: what to do where it is none.
-
-    Raises:
-        UserError: it is none.
-    """
-    return restored(read_texts(path, COLUMNS, remedy))[list(COLUMNS)]
 
 
 def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> NDArray[np.str_]:

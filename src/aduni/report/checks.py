@@ -18,7 +18,8 @@ from pydantic import (
     ValidationError,
 )
 
-from aduni.data.splits import read_split_file, split_hash
+from aduni.data.split_file import read_split_file
+from aduni.data.splits import split_hash
 from aduni.errors import UserError
 from aduni.files import readable
 from aduni.results import RunFolder
