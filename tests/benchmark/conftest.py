@@ -28,6 +28,7 @@ TINY = Effort(
     growth_steps=1,
     growth_epochs=1,
     start_turns=1,
+    table_rows=(90, 180),
 )
 
 

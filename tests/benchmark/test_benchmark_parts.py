@@ -16,6 +16,7 @@ from aduni.benchmark.on_gpu import gpu_rows
 from aduni.benchmark.pictures import noisy_picture, write_jpegs
 from aduni.benchmark.profiling import measure_profile
 from aduni.benchmark.released_loader import released_loader
+from aduni.benchmark.row_growth import measure_rows
 from aduni.benchmark.start_up import _train, measure_start_up, seconds_to_mark
 from aduni.benchmark.step import measure_step
 
@@ -118,6 +119,16 @@ def test_growth(bench):
     assert sizes == pytest.approx([sizes[0], 4 * sizes[0], 16 * sizes[0]])
     growth = section.figures["memory_growth"].median
     assert growth < 1.1
+
+
+def test_rows_of_a_table(bench):
+    section = measure_rows(bench)
+    assert [row["rows"] for row in section.rows] == [90, 180]
+    for row in section.rows:
+        each = [value for name, value in row.items() if name not in ("rows", "all")]
+        assert row["all"] == pytest.approx(sum(each))
+    first, last = (row["all"] for row in section.rows)
+    assert section.figures["row_growth"].median == pytest.approx(last / first)
 
 
 def test_profile(bench):

@@ -17,6 +17,7 @@ from aduni.benchmark.loss import measure_loss
 from aduni.benchmark.measure import WALL
 from aduni.benchmark.profiling import measure_profile
 from aduni.benchmark.results import measured_on, print_results, write_results
+from aduni.benchmark.row_growth import measure_rows
 from aduni.benchmark.section import Bench, Section
 from aduni.benchmark.settings import BenchmarkSettings
 from aduni.benchmark.start_up import measure_start_up
@@ -31,6 +32,7 @@ MEASURES: dict[str, Callable[[Bench], Section]] = {
     "start_up": measure_start_up,
     "cache": measure_cache,
     "growth": measure_growth,
+    "rows": measure_rows,
     "profile": measure_profile,
 }
 

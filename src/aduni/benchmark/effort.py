@@ -25,6 +25,7 @@ class Effort:
         growth_steps: of an epoch in the part on growth, and of the bare model there.
         growth_epochs: measured there.
         start_turns: starts of train.py.
+        table_rows: of the tables that are read.
         gpu_images: training images on a GPU.
         gpu_held_out: validation images there.
         gpu_batch: images of a training batch there.
@@ -48,6 +49,7 @@ class Effort:
     growth_steps: int = 6
     growth_epochs: int = 2
     start_turns: int = 3
+    table_rows: tuple[int, ...] = (12_500, 50_000, 200_000)
     gpu_images: int = 8012
     gpu_held_out: int = 2003
     gpu_batch: int = 128

@@ -15,6 +15,7 @@ PARTS = (
     "start_up",
     "cache",
     "growth",
+    "rows",
     "profile",
 )
 
