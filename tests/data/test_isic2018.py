@@ -182,3 +182,12 @@ def test_real_photographs_become_batches(isic_subset, make_data, check_subset):
     check_subset(data, (200, 150))
     # Four of the sixty photographs show a lesion that another one shows, too.
     assert len(set(data.groups)) == 56
+
+
+def test_the_release_of_another_year_is_refused_with_its_columns(tmp_path, make_data, refusal):
+    rows = [f"ISIC_{i:07d},{float(i % 2 == 0)},{float(i % 2 == 1)},0.0" for i in range(8)]
+    truth = tmp_path / "ISIC_2019_Training_GroundTruth.csv"
+    truth.write_text("\n".join(["image,MEL,NV,UNK", *rows]) + "\n")
+
+    data = make_data("isic2018", tmp_path)
+    refusal(lambda: data.table, truth, "a column for each of MEL, NV, UNK", "dataset=csv")

@@ -14,7 +14,7 @@ from aduni.data.given_split import NAMES
 from aduni.data.groups import group_names
 from aduni.data.image_files import ImageFiles
 from aduni.data.own import OwnImages, numbered
-from aduni.data.tables import ImageTable, read_csv, shown
+from aduni.data.tables import ImageTable, one_hot_columns, read_csv, shown
 from aduni.errors import UserError, did_you_mean
 
 FIND_TABLE = "set dataset.csv to a table that has a row for each image"
@@ -178,11 +178,3 @@ class CSVTable(OwnImages):
                 f"{', '.join(NAMES)} and unused."
             )
         return parts.to_numpy(dtype="<U10")
-
-
-def one_hot_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns of which every row has a 1 in exactly one and 0 in the others; empty if none."""
-    ones = frame.isin(("1", "1.0"))
-    columns = list(frame.columns[(ones | frame.isin(("0", "0.0"))).all()])
-    exclusive = len(columns) > 1 and bool((ones[columns].sum(axis=1) == 1).all())
-    return columns if exclusive else []

@@ -5,7 +5,7 @@ import numpy as np
 from aduni.data.groups import group_names
 from aduni.data.image_files import check_images, find_files
 from aduni.data.module import ImageDataModule
-from aduni.data.tables import ImageTable, check_root, read_csv, shown
+from aduni.data.tables import ImageTable, check_root, one_hot_columns, read_csv, shown
 from aduni.errors import UserError
 
 PREFIX = "ISIC2018_Task3_Training"
@@ -22,6 +22,8 @@ class ISIC2018(ImageDataModule):
         """Labels from the ground truth, groups from the lesion groupings."""
         check_root(self.root, "ISIC 2018 task 3", self.obtain)
         truth_path = self.root / f"{PREFIX}_GroundTruth" / f"{PREFIX}_GroundTruth.csv"
+        if not truth_path.exists():
+            self._refuse_other_release()
         truth = read_csv(truth_path, ["image", *CLASSES])
         images = truth["image"].tolist()
         check_images(images, truth_path)
@@ -37,6 +39,16 @@ class ISIC2018(ImageDataModule):
         files = find_files(images, self.root / f"{PREFIX}_Input", [".jpg"])
         labels = one_hot.argmax(axis=1).astype(np.int64)
         return ImageTable(images, labels, CLASSES, self._lesions(images), files, ordinal=False)
+
+    def _refuse_other_release(self) -> None:
+        """Raise UserError where the root holds another year's ground truth, which is named."""
+        for path in sorted(self.root.glob("*GroundTruth.csv")):
+            names = ", ".join(map(shown, one_hot_columns(read_csv(path, ["image"]))))
+            raise UserError(
+                f"{path} is not the ground truth of ISIC 2018 (it has a column for each of "
+                f"{names}); set dataset.root to the release of 2018, or write one column of class "
+                "names and read the table with dataset=csv."
+            )
 
     def _lesions(self, images: list[str]) -> list[str]:
         path = self.root / f"{PREFIX}_LesionGroupings.csv"

@@ -125,3 +125,11 @@ def _check_row(path: Path, header: Sequence[str], number: int, cells: Sequence[s
 def shown(name: str) -> str:
     """A name for a message: on one line, with escapes for what no screen shows."""
     return name if name.isprintable() else ascii(name)[1:-1]
+
+
+def one_hot_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns of which every row has a 1 in exactly one and 0 in the others; empty if none."""
+    ones = frame.isin(("1", "1.0"))
+    columns = list(frame.columns[(ones | frame.isin(("0", "0.0"))).all()])
+    exclusive = len(columns) > 1 and bool((ones[columns].sum(axis=1) == 1).all())
+    return columns if exclusive else []
