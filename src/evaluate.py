@@ -9,7 +9,7 @@ with quick_imports():
     from omegaconf import DictConfig
 
     from aduni.command import run_command, task
-    from aduni.evaluation import evaluate_checkpoint
+    from aduni.evaluation import evaluate_checkpoint, read_evaluate_settings
     from aduni.summary import print_summary
 
 
@@ -17,8 +17,10 @@ with quick_imports():
 @task
 def main(config: DictConfig) -> None:
     """Evaluate one checkpoint."""
-    output = Path(config.output) if config.output else None
-    ckpt, places, trust = Path(config.ckpt), config.dataset, list(config.trust)
+    settings = read_evaluate_settings(config)
+    output = Path(settings.output) if settings.output else None
+    places, trust = settings.dataset, settings.trust
+    ckpt = Path(settings.ckpt)
     print_summary(*evaluate_checkpoint(ckpt, places.root, places.cache_dir, output, trust))
 
 

@@ -10,8 +10,8 @@ with quick_imports():
 
     from aduni.command import run_command, task
     from aduni.report.fresh import fresh_report
-    from aduni.reproduce.arguments import hydra_arguments
     from aduni.reproduce.settings import read_sources
+    from aduni.startup.arguments import hydra_arguments
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="report")

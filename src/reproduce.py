@@ -10,9 +10,9 @@ with quick_imports():
     from omegaconf import DictConfig
 
     from aduni.command import run_command, task
-    from aduni.reproduce.arguments import hydra_arguments
     from aduni.reproduce.call import reproduce
     from aduni.reproduce.settings import read_reproduction
+    from aduni.startup.arguments import hydra_arguments
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="reproduce")

@@ -79,6 +79,32 @@ def test_anything_else_is_refused_by_name(target, content, refusal, tmp_path):
     refusal(lambda: read_stored(content, tmp_path / "config.yaml", []), *words)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("os.system", "posix.system", "builtins.eval", "subprocess.Popen", "shutil.rmtree"),
+        *("importlib.import_module", "runpy.run_path", "socket.socket", "pickle.loads"),
+        *("torch.load", "torch.hub.load", "torchvision.models.resnet18", "numpy.load"),
+        *("hydra.utils.get_method", "omegaconf.OmegaConf.load", "yaml.unsafe_load"),
+        *("pandas.read_pickle", "cloudpickle.loads", "pip.main", "setuptools.setup"),
+        *("pytorch_lightning.utilities.cloud_io.load", "albumentations.load", "PIL.Image.open"),
+        *("aduni.files.write_json", "aduni.provenance.subprocess.run", "__main__.main"),
+        *("system", "", ".os.system", "os;x.system"),
+    ],
+)
+def test_trust_is_no_remedy_for_what_no_model_is_made_of(target, content, refusal, tmp_path):
+    content["dataset"]["augment"][0]["shear"] = {"_target_": target}
+
+    assert "trust=" not in refusal(lambda: read_stored(content, tmp_path, []), "dataset.augment")
+
+
+@pytest.mark.parametrize("target", ["timm.create_model", "monai.networks.nets.DenseNet", "own.A"])
+def test_trust_is_the_remedy_for_a_package_of_the_users(target, content, refusal, tmp_path):
+    content["method"]["_target_"] = target
+
+    refusal(lambda: read_stored(content, tmp_path, []), f"trust=[{target.rpartition('.')[0]}]")
+
+
 @pytest.mark.parametrize("group", ["method", "dataset", "trainer", "logger", "encoder", "names"])
 def test_no_group_is_passed_over(group, content, refusal, tmp_path):
     content[group] = {"_target_": "os.system", "command": "true"}

@@ -54,6 +54,7 @@ FLOORS = [
     ["aduni.trained", "aduni.opening"],
     ["aduni.inference"],
     [
+        "aduni.error_messages",
         "aduni.explanation",
         "aduni.export",
         "aduni.prediction",

@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "configuration.md"
 COMMANDS = {
     "train": "aduni.config.Settings",
     "prepare": "aduni.prepare.PrepareSettings",
-    "evaluate": None,
+    "evaluate": "aduni.evaluation.EvaluateSettings",
     "predict": "aduni.prediction.settings.PredictSettings",
     "explain": "aduni.explanation.settings.ExplainSettings",
     "export": "aduni.export.settings.ExportSettings",

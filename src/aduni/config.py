@@ -26,6 +26,7 @@ from pydantic import (
     field_validator,
 )
 from pydantic.errors import PydanticSchemaGenerationError
+from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator, XLAAccelerator
 
 from aduni.errors import UnknownOptionError, UserError, complaint, did_you_mean
 
@@ -41,6 +42,15 @@ HANDED_DOWN = frozenset({"protocol", "loading", "encoder", "task", "folder", "co
 """Arguments that no YAML can hold: whoever builds the leaf gives them."""
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+ACCELERATORS = {
+    "gpu": (CUDAAccelerator, MPSAccelerator),
+    "cuda": (CUDAAccelerator,),
+    "mps": (MPSAccelerator,),
+    "tpu": (XLAAccelerator,),
+}
+"""Lightning's names of what not every machine has."""
 
 
 class Names(BaseModel, extra="forbid"):
@@ -115,8 +125,19 @@ def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model
     return settings
 
 
-def check_processes(trainer: Node) -> None:
-    """Raise UserError where Lightning would begin processes its own way, and not end them all."""
+def check_trainer(trainer: Node) -> None:
+    """Check that the machine has what a trainer asks for, and that its processes are ours to end.
+
+    Raises:
+        UserError: there is no such accelerator here, or Lightning would begin processes its own
+            way, and not end them all.
+    """
+    name = trainer.get("accelerator")
+    if name in ACCELERATORS and not any(kind.is_available() for kind in ACCELERATORS[name]):
+        raise UserError(
+            f"trainer.accelerator={name} finds no {name.upper()} that PyTorch can use here; write "
+            "trainer=cpu."
+        )
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     one = devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1)
     if not isinstance(trainer.get("strategy"), dict) and not (one and nodes == 1):

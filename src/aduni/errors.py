@@ -36,6 +36,22 @@ def warn(log: logging.Logger, sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
+REMEDIES = {
+    "int": "; write a whole number",
+    "float": "; write a number, with a point before its decimals",
+    "bool": "; write true or false",
+    "list": "; write {0}=[{1}]",
+    "tuple": "; write {0}=[{1}]",
+    "string": "; write one text",
+    "path": "; write one path",
+}
+"""What is to be written for a value of another type, by the first word of pydantic's names."""
+
+KINDS = ("_parsing", "_type", "_from_float", "_too_short")
+WRITTEN = {"None": "null", "True": "true", "False": "false", "''": ""}
+"""Values as the command line has them."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a mistyped name, empty where nothing is near."""
     names = list(known)
@@ -61,5 +77,9 @@ def complaint(error: ValidationError, known: Iterable[str] = (), *, path: str = 
         return f"{key} is missing; set it."
     if first["type"] == "value_error":  # a sentence of ours
         return f"{key}={first['input']} {first['ctx']['error']}."
-    message = re.sub("^(Input|Value|List|Tuple) ", "", first["msg"])
-    return f"{key}={first['input']} is not valid: it {message}."
+    message = re.sub("^(Input|Value|List|Tuple|String) ", "", first["msg"])
+    message = re.sub(", unable to .*| for <class .*", "", message)
+    value = WRITTEN.get(repr(first["input"]), first["input"])
+    kind = first["type"].partition("_")[0]
+    remedy = REMEDIES.get(kind, "") if first["type"].endswith(KINDS) else ""
+    return f"{key}={value} is not valid: it {message}{remedy.format(key, value)}."

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, Field
 
+from aduni.config import read
+from aduni.errors import UserError
 from aduni.files import write_csv, write_json
 from aduni.out_of_memory import memory_explained
 from aduni.predictions import predict_parts
@@ -13,11 +17,32 @@ from aduni.provenance import provenance
 from aduni.results import RunFolder
 from aduni.run import describe
 from aduni.scores import evaluate_predictions
-from aduni.trained import data_of, load_trained
+from aduni.trained import DataPlace, data_of, load_trained
 
 FREE_MEMORY = (
     "free some, or hide the GPU with the environment variable CUDA_VISIBLE_DEVICES= to use the CPU"
 )
+
+
+class EvaluateSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, frozen=True):
+    """All keys of conf/evaluate.yaml."""
+
+    ckpt: Annotated[str, Field(min_length=1)]
+    dataset: DataPlace
+    trust: list[str]
+    output: str | None
+    verbose: bool
+
+
+def read_evaluate_settings(config: DictConfig) -> EvaluateSettings:
+    """Check the settings of evaluate.py.
+
+    Raises:
+        UserError: a key is missing or unknown, or a value of the wrong type.
+    """
+    if OmegaConf.is_missing(config, "ckpt"):
+        raise UserError("ckpt is missing; give it on the command line.")
+    return read(config, EvaluateSettings, ())
 
 
 def evaluate_checkpoint(

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from aduni.config import Settings, check_processes
+from aduni.config import Settings, check_trainer
 from aduni.errors import UserError
 from aduni.files import read_yaml
 from aduni.results import AUTO, WITHOUT_EFFECT, RunFolder, check_continued, run_dir
@@ -33,7 +33,7 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
     """
     auto = given.resume == AUTO
     if given.resume is None or (auto and not folder.config.is_file()):
-        check_processes(given.trainer)
+        check_trainer(given.trainer)
         return given.model_copy(update={"resume": None})
     if not auto:
         run_dir(given.resume, "")
@@ -50,7 +50,7 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
     settings.resume = str(folder.path)
     # Data that changed since would be divided anew, and test images could be trained on.
     settings.protocol["split_file"] = str(folder.split)
-    check_processes(settings.trainer)
+    check_trainer(settings.trainer)
     return settings
 
 

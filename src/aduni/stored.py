@@ -1,7 +1,10 @@
 """Settings that come from a file: only what runs of this package consist of is built from them."""
 
 import inspect
+import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ CLASSES = ("aduni.data", "aduni.methods", "aduni.models")
 FUNCTIONS = ("aduni.losses", "aduni.schedules")
 SINGLE = ("aduni.dashboard.Dashboard", "aduni.ranks.Ranks", "pytorch_lightning.Trainer")
 TRANSFORMS = "albumentations"
+
+INSTALLERS = ("distutils", "pip", "pkg_resources", "setuptools", "wheel")
 
 KINDS = {
     "method": Method,
@@ -109,10 +114,49 @@ def _check_target(target: Any, path: str, source: Path, trust: Sequence[str]) ->
     if isinstance(target, str) and _is_allowed(target, trust):
         return
     module = str(target).rpartition(".")[0]
+    own = (
+        isinstance(target, str) and re.fullmatch(r"\w+(\.\w+)*", module) and _may_be_trusted(module)
+    )
+    remedy = f"if you trust it, add trust=[{module}]" if own else "use a file that does not"
     raise UserError(
         f"{source} names {target} for {path}, which is no part of this package that a stored "
-        f"configuration may start; if you trust it, add trust=[{module}]."
+        f"configuration may start; {remedy}."
     )
+
+
+def _may_be_trusted(module: str) -> bool:
+    """Whether a user can have written a module, or installed it for a model of theirs.
+
+    What Python and this package bring, no model is made of: trusting it would only give way to a
+    file that means harm.
+    """
+    package = module.partition(".")[0]
+    if package in sys.stdlib_module_names or package in INSTALLERS or package.startswith("_"):
+        return False
+    found = packages_distributions().get(package, [])
+    return package != "aduni" and not {*map(_plain_name, found)} & _required()
+
+
+def _required() -> set[str]:
+    """Names of the distributions that this package brings, directly or through others."""
+    found: set[str] = set()
+    waiting = ["aduni"]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        try:
+            needs = requires(name) or []
+        except PackageNotFoundError:  # for another system, or of an extra that is not there
+            continue
+        needs = [need for need in needs if name == "aduni" or "extra ==" not in need]
+        waiting += [_plain_name(re.split(r"[^\w.-]", need)[0]) for need in needs]
+    return found
+
+
+def _plain_name(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def _is_allowed(target: str, trust: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from aduni.assembly import build_data, build_method
 from aduni.calibration import Calibration
@@ -21,6 +22,18 @@ from aduni.results import RunFolder
 from aduni.stored import read_stored
 
 log = logging.getLogger(__name__)
+
+
+class DataPlace(BaseModel, extra="forbid"):
+    """Keys of a command for the data set that a model learned from.
+
+    Attributes:
+        root: where it lies now; None for where it was.
+        cache_dir: where resized images are kept.
+    """
+
+    root: str | None
+    cache_dir: str
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,18 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 import aduni.command
 from aduni.benchmark.settings import read_benchmark
 from aduni.config import read_settings
+from aduni.evaluation import read_evaluate_settings
 from aduni.explanation.settings import read_explain_settings
 from aduni.export.settings import read_export_settings
 from aduni.prediction.settings import read_predict_settings
 from aduni.prepare import read_prepare_settings
-from aduni.reproduce.arguments import hydra_arguments
 from aduni.reproduce.settings import read_reproduction, read_sources
+from aduni.startup.arguments import hydra_arguments
 from composing import CONF
 
 Check = Callable[[DictConfig, list[str]], Any]
@@ -34,7 +35,7 @@ Check = Callable[[DictConfig, list[str]], Any]
 CHECKS: dict[str, Check] = {
     "train": lambda config, _: read_settings(config),
     "prepare": read_prepare_settings,
-    "evaluate": lambda config, _: OmegaConf.to_container(config, resolve=True),
+    "evaluate": lambda config, _: read_evaluate_settings(config),
     "predict": lambda config, _: read_predict_settings(config),
     "explain": lambda config, _: read_explain_settings(config),
     "export": lambda config, _: read_export_settings(config),

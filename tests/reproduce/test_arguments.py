@@ -2,7 +2,7 @@
 
 import pytest
 
-from aduni.reproduce.arguments import hydra_arguments
+from aduni.startup.arguments import hydra_arguments
 
 FORMS = {
     "status": "action=status",

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt
 
 from aduni.config import read
 from aduni.errors import UserError, did_you_mean
+from aduni.trained import DataPlace
 
 PREDICTED = "predicted"
 NO_LAYER = "none"
@@ -17,13 +18,6 @@ def _names(value: Any) -> Any:
     if value is None:
         return None
     return [str(name) for name in (value if isinstance(value, list) else [value])]
-
-
-class DataPlace(BaseModel, extra="forbid"):
-    """The keys under dataset."""
-
-    root: str | None
-    cache_dir: str
 
 
 class ExplainSettings(BaseModel, extra="forbid"):

@@ -85,12 +85,16 @@ class Encoder(nn.Module):
         return pixels.permute(0, 3, 1, 2)
 
 
+def backbones() -> list[str]:
+    """Names that an encoder may have: torchvision's classification models."""
+    return [str(name) for name in models.list_models(module=models)]
+
+
 def _build(name: str, weights: str | None) -> nn.Module:
-    backbones = models.list_models(module=models)
-    if name not in backbones:
+    if name not in backbones():
         raise UserError(
             f"encoder.name={name} is no torchvision classification backbone"
-            f"{did_you_mean(name, backbones)}; torchvision.models.list_models() names them all."
+            f"{did_you_mean(name, backbones())}; torchvision.models.list_models() names them all."
         )
     if weights is not None:
         return pretrained(name, weights)

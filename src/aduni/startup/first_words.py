@@ -1,22 +1,20 @@
-"""A command's --help, and flags that it does not have: answered before anything is imported."""
+"""What is answered before anything is imported: --help, and mistakes in the form of a word."""
 
-import contextlib
-import io
-import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from aduni.errors import did_you_mean
+from aduni.startup.flags import has_flags, read_flags
 from aduni.startup.help import help_text
+from aduni.startup.line import Line
+from aduni.startup.overrides import fault_of
 
 SRC = Path(__file__).resolve().parents[2]
 CONF = SRC.parent / "conf"
 
 
 def answer_first() -> None:
-    """End this process where its command line asks for help or has an unknown flag.
+    """End this process where its command line asks for help or cannot be read.
 
     Only the commands of this project are concerned: `src/NAME.py` with a `conf/NAME.yaml`.
     """
@@ -26,29 +24,21 @@ def answer_first() -> None:
     if {"-h", "--help"} & set(words):
         print(help_text(CONF, script.stem, words), end="")
         sys.exit(0)
-    if any(word.startswith("-") for word in words):
-        _check_flags(words)
+    line = Line(CONF, script.stem, words)
+    if has_flags(words):
+        given = read_flags(line)
+        if isinstance(given, str):
+            _refuse(given, 2)
+        if given.shell_completion:
+            return
+        if given.multirun and line.command == "reproduce":
+            _refuse("reproduce.py takes no -m, for it starts its runs itself; leave -m out", 2)
+        line = Line(CONF, script.stem, given.overrides, given.multirun)
+    for number in range(len(line.words)):
+        if fault := fault_of(line, number):
+            _refuse(fault, 1)
 
 
-def _check_flags(words: Sequence[str]) -> None:
-    from hydra._internal.utils import get_args_parser  # not where there are no flags
-
-    parser, usage = get_args_parser(), io.StringIO()
-    try:
-        with contextlib.redirect_stderr(usage):
-            _, unknown = parser.parse_known_args(list(words))
-    except SystemExit as stop:
-        if stop.code:
-            _refuse(usage.getvalue().splitlines()[-1].partition("error: ")[2])
-        raise
-    for word in unknown:
-        if not word.startswith("-"):
-            _refuse(f"{word} cannot stand behind a flag that has keys before it; put flags first")
-        flag = word.partition("=")[0]
-        known = {"--help", *re.findall(r"--[a-z-]+", parser.format_usage())}
-        _refuse(f"{flag} is no known flag{did_you_mean(flag, sorted(known))}")
-
-
-def _refuse(reason: str) -> NoReturn:
-    print(f"error: {reason}; --help has a list.", file=sys.stderr)
-    sys.exit(2)
+def _refuse(fault: str, status: int) -> NoReturn:
+    print(f"error: {fault}.", file=sys.stderr)
+    sys.exit(status)

@@ -24,9 +24,9 @@ def quick_imports() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # not where a shell has it ignored
         signal.signal(signal.SIGINT, _leave)
-    answer_first()
     gc.disable()
     try:
+        answer_first()
         yield
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,0 +1,293 @@
+"""What is typed as nobody meant it: each mistake has its sentence, with what to write instead."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from aduni.startup.first_words import CONF
+from aduni.startup.line import Line
+from aduni.startup.overrides import fault_of
+
+WITHOUT_TORCH = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as stop:
+    assert stop.code, "it began"
+assert "torch" not in sys.modules
+"""
+
+PATHS = [
+    *("/a b/(c)", "/a(c)", "/a[c]", "/a{c}", "/数据/图像", "/数 据（1）", "/é/ü", "/a=b"),  # noqa: RUF001
+    *("/a'b", '/a"b', '/it\'s "x" (c)', "/a;b", "/a&b", "/a#b", "/a!b", "/a^b", "/a<b>", "/a,b"),
+    *("/a b/c, d", "C (1)/x", "\\\\srv\\a (b)", "/a\\ (b)", "/a\\'b", "“a”/b", "/a – b"),  # noqa: RUF001
+    *(
+        "/a：b",  # noqa: RUF001
+        "/a`b",
+        "/a'b`c",
+        "/a(b)$c",
+        "epoch=3.ckpt",
+        "/日本語",
+        "/مجلد",
+        "/a %20(1)",
+        "/(%)",
+    ),
+]
+"""Values that Hydra's grammar does not take, or takes for several."""
+
+TAKEN = [
+    "/a b/c",
+    "/a%c",
+    "/a$b",
+    "/a*b?",
+    "/a:b",
+    "/a\\",
+    "/a-b_c.d+e@f|g",
+    "a.b",
+    "/a  b",
+    "x/y z",
+]
+"""Values that it takes as they are."""
+
+SENTENCES = {
+    # Words that belong together.
+    "train method = ce": "write method=ce.",
+    "train method= ce": "write method=ce.",
+    "train method =ce": "write method=ce.",
+    "train 'method = ce'": "write method=ce.",
+    "train method ce": "write method=ce.",
+    "train method: ce": "write method=ce.",
+    "train 'method: ce'": "write method=ce.",
+    "train method:ce": "write method=ce.",
+    "train method==ce": "write method=ce.",
+    "train method:=ce": "write method=ce.",
+    "train 'method=>ce'": "write method=ce.",
+    "train methodce": "write method=ce.",
+    "train epochs3": "write epochs=3.",
+    "train ce": "write method=ce.",
+    "train isic2018": "write dataset=isic2018.",
+    "train epochs": "write epochs=VALUE.",
+    "train save_features": "write save_features=true.",
+    "train method": "write method=NAME with one of aduni, ",
+    "train dataset.root /x": "write dataset.root=/x.",
+    "train dataset.root:/x": "write dataset.root=/x.",
+    "train 'dataset:root=/x'": "write dataset.root=/x.",
+    "train seed=1 2 3": "write seed=1,2,3 and add -m for a run with each.",
+    "train 'seed=1 2 3'": "write seed=1,2,3 and add -m for a run with each.",
+    "train -m seed=1, 2, 3": "write seed=1,2,3.",
+    "train method=ce aduni": "write method=ce,aduni and add -m for a run with each.",
+    "train dataset.root=/a b/c": "write 'dataset.root=/a b/c'.",
+    "train dataset.root=/a 'b/(c)'": "write 'dataset.root=\"/a b/(c)\"'.",
+    "train 'dataset.mean=[0.5,' '0.5,' '0.5]'": "write 'dataset.mean=[0.5, 0.5, 0.5]'.",
+    "train '=3'": "=3 has no key; write KEY=VALUE without blanks.",
+    "train ''": "An empty word cannot be read as KEY=VALUE; leave it out, ",
+    # Several values, and what looks like them.
+    "train method=ce,aduni": "method=ce,aduni has several values; add -m for a run with each.",
+    "train 'method=[ce,aduni]'": "write method=ce,aduni and add -m for a run with each.",
+    "train 'method=ce;aduni'": "write method=ce,aduni and add -m for a run with each.",
+    "train 'method=ce|aduni'": "write method=ce,aduni and add -m for a run with each.",
+    "train method=ce,": "write method=ce.",
+    "train 'epochs=3;'": "write epochs=3.",
+    "train fold=0-4": "write fold=0,1,2,3,4 and add -m for a run with each.",
+    "train fold=0..4": "write fold=0,1,2,3,4 and add -m for a run with each.",
+    "train fold=0:4": "write fold=0,1,2,3,4 and add -m for a run with each.",
+    "train -m fold=0-4": "write fold=0,1,2,3,4.",
+    "train 'fold=range(0,5)'": "has several values; add -m for a run with each.",
+    "train lr=1,5": "lr=1,5 has a comma; write lr=1.5, or add -m for a run with each.",
+    "train lr=0,05": "write lr=0.05, or add -m",
+    "train epochs=1,000": "write epochs=1000, or add -m",
+    "train epochs=1.000": "epochs=1.000 may be 1 or 1000; write epochs=1 or epochs=1000.",
+    "train dataset.image_size=64x64": "write dataset.image_size=64.",
+    "train dataset.image_size=64,64": "write dataset.image_size=64.",
+    "train dataset.mean=0.5,0.4,0.5": "write 'dataset.mean=[0.5,0.4,0.5]'.",
+    "train 'dataset.mean=(0.5,0.4,0.5)'": "write 'dataset.mean=[0.5,0.4,0.5]'.",
+    "train 'fold=[1'": "fold=[1 cannot be read as KEY=VALUE; write 'fold=[1]'.",
+    "train trust=timm,monai": "write 'trust=[timm,monai]'.",
+    "predict images=a.jpg,b": "write 'images=[a.jpg,b]', or 'images=\"a.jpg,b\"' for one.",
+    "predict images=a.jpg b": "write 'images=a.jpg b', or 'images=[a.jpg,b]' for several.",
+    "predict class_frequency=a:0.9,b:0.1": "write 'class_frequency={a:0.9,b:0.1}'.",
+    "predict 'class_frequency={a=0.9,b=0.1}'": "write 'class_frequency={a: 0.9,b: 0.1}'.",
+    "predict 'class_frequency={a: 0.9'": "write 'class_frequency={a: 0.9}'.",
+    "evaluate ckpt=a,b": "has several values and evaluate.py takes one; write ckpt=a.",
+    "benchmark parts=loss,step": "write 'parts=[loss,step]'",
+    "reproduce tables=1-3": "write tables=1,2,3.",
+    "reproduce gpus=0 1": "write gpus=0,1.",
+    "reproduce profile=smoke,paper": "reproduce.py takes one; write profile=smoke.",
+    # Options of groups.
+    "train method=aduni.yaml": "write method=aduni.",
+    "train method=conf/method/aduni.yaml": "write method=aduni.",
+    "train 'method=[ce]'": "write method=ce.",
+    "train method=": "method= names no option; choose one of aduni, ",
+    "train method=null": "method=null names no option; choose one of aduni, ",
+    "train method=3": "method=3 names no option; choose one of aduni, ",
+    "train alpha=0.5": "alpha=0.5 names no option; choose one of constant, ",
+    "train experiment=null": "or leave experiment= out.",
+    "train dataset=/data/isic": "write dataset=folder dataset.root=/data/isic, or choose one of",
+    "train '~epochs'": "~epochs takes away what the command needs; leave it out.",
+    "train '~method'": "~method takes away what the command needs; leave it out.",
+    "reproduce table=1": "table is no key of reproduce.py; write tables=1.",
+    # Signs of word processors and input methods.
+    "train method=“ce”": "write method=ce.",
+    "train 'dataset.root=“/a b”'": "write 'dataset.root=/a b'.",
+    "train dataset.root=‘/a(b)’": "write 'dataset.root=\"/a(b)\"'.",  # noqa: RUF001
+    "train lr=1e−3": "write lr=1e-3.",  # noqa: RUF001
+    "train method＝ce": "write method=ce.",  # noqa: RUF001
+    "train method=ce，aduni": "write method=ce,aduni and add -m",  # noqa: RUF001
+    "train '~/x'": f"write dataset.root={os.path.expanduser('~/x')}.",
+    # Paths, files, other programs' words.
+    "train 'dataset.root=C:\\data\\isic'": "a path of Windows; write the path that it has on this "
+    "system, in WSL dataset.root=/mnt/c/data/isic.",
+    "train dataset.root=C:/data": "in WSL dataset.root=/mnt/c/data.",
+    "predict 'images=\\\\srv\\x'": "a path of Windows",
+    "train config.yaml": "write the settings themselves as KEY=VALUE",
+    "evaluate x.ckpt": "write ckpt=x.ckpt.",
+    "report out/runs": "write runs=out/runs.",
+    "prepare download": "write download=true.",
+    "train train.py": "train.py cannot be read as KEY=VALUE; leave it out.",
+    "train help": "write --help.",
+    "train m": "write -m.",
+    "reproduce stats": "stats cannot be read as KEY=VALUE (did you mean status?); write status.",
+    "reproduce Status": "(did you mean status?); write status.",
+    "reproduce smoke": "write profile=smoke.",
+    "train and": "leave it out, or see --help for the keys.",
+}
+
+FLAGS = {
+    "train --epochs 3": "--epochs is no known flag, and keys have no dashes; write epochs=3.",
+    "train --epochs=3": "write epochs=3.",
+    "train -epochs 3": "write epochs=3.",
+    "train -epochs=3": "write epochs=3.",
+    "train method=ce --epochs 3": "write epochs=3.",
+    "train --batch-size 3": "write batch_size=3.",
+    "train --learning-rate 0.1": "write lr=0.1.",
+    "train --image_size=64": "write dataset.image_size=64.",
+    "train --gpu": "write trainer=gpu.",
+    "train --verbose": "write verbose=true.",
+    "train —epochs 3": "write epochs=3.",
+    "train –m method=ce,aduni": "–m is no known flag; write -m.",  # noqa: RUF001
+    "train ——multirun": "write --multirun.",
+    "train -multirun": "write --multirun.",
+    "train -help": "write --help.",
+    "train -m=fold=0,1": "write -m and fold=0,1 as two words.",
+    "train --config x.yaml": "no file of settings is read; write KEY=VALUE.",
+    "predict --images 'a b.jpg'": "write 'images=a b.jpg'.",
+    "reproduce --status": "write status.",
+    "reproduce -m": "reproduce.py takes no -m, for it starts its runs itself; leave -m out.",
+}
+
+UNTOUCHED = [
+    *("train method=ce dataset=digits epochs=1e2", "train epochs=3 epochs=4", "train lr=.05"),
+    *("train -m method=ce,aduni fold=0,1", "train '-m' 'method=ce, aduni'", "train dataset.root="),
+    *("train ++epochs=3", "train '~method.logit_adjustment'", "train lr=1.000", "train seed=007"),
+    *("train save_features=True", "train save_features=yes", "train precision=32-true"),
+    *("train 'method=\"ce\"' method=aduni", "train hydra/launcher=joblib", "train +alpha.x=[1,2]"),
+    *("train 'dataset.mean=[0.5, 0.5, 0.5]'", "train sampler@method.classifier_sampler=none"),
+    *("train trainer.devices=[0]", "train 'hydra.searchpath=[file:///my/conf]' sampler=inverse"),
+    *("predict images=- tta=8", "predict 'class_frequency={a: 0.9, b: 0.1}'", "report runs=1-2"),
+    *("predict images=2026-01-02", "predict 'images=1 2'", "report columns=macro_auroc,macro_f1"),
+    *("reproduce status", "reproduce gpus=0,1,2 tables=1", "reproduce dataset=csv,folder"),
+    *("reproduce 'dataset.csv=/a b/(c).csv'", "reproduce launcher=joblib job=x"),
+    *("explain target=2-3", "benchmark 'parts=[loss,step]'", "train fold=3 seed=1", "train"),
+]
+
+
+@pytest.fixture
+def faults():
+    """What is said about each word of a line without flags."""
+
+    def call(text: str) -> list[str]:
+        command, *words = shlex.split(text)
+        multirun = "-m" in words
+        words = [word for word in words if word != "-m"]
+        line = Line(CONF, command, words, multirun)
+        return [fault for number in range(len(words)) if (fault := fault_of(line, number))]
+
+    return call
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_a_typing_mistake_has_its_sentence(faults, text):
+    first, *_ = faults(text)
+
+    assert SENTENCES[text] in f"{first}."
+    assert "\n" not in first
+    assert not re.search(r";\s*[.;]|\.\s+[A-Z]", first)
+
+
+@pytest.mark.parametrize("text", UNTOUCHED)
+def test_nothing_is_said_about_what_is_right(faults, text):
+    assert faults(text) == []
+
+
+@pytest.mark.parametrize("path", TAKEN)
+def test_a_path_that_can_be_read_is_taken_as_it_is(faults, path):
+    assert faults(shlex.join(["train", f"dataset.root={path}"])) == []
+    assert OverridesParser.create().parse_override(f"dataset.root={path}").value() == path
+
+
+@pytest.mark.parametrize("key", ["train dataset.root", "evaluate ckpt", "report runs"])
+@pytest.mark.parametrize("path", PATHS)
+def test_the_word_for_any_path_can_be_copied_into_a_shell(key, path):
+    command, key = key.split()
+    fault = fault_of(Line(CONF, command, [f"{key}={path}"]), 0)
+
+    assert fault is not None
+    copied = fault.partition("; write ")[2].removesuffix(" for one text")
+    echoed = subprocess.run(["bash", "-c", f"printf %s {copied}"], capture_output=True, text=True)
+    override = OverridesParser.create().parse_override(echoed.stdout)
+    assert (override.key_or_group, override.value()) == (key, path)
+
+
+def test_a_home_folder_is_written_out(faults, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+
+    assert faults("train dataset.root=~/x")[0].endswith("; write dataset.root=/home/me/x")
+    assert faults("train 'dataset.root=~/a (b)'")[0].endswith("'dataset.root=\"/home/me/a (b)\"'")
+
+
+@pytest.mark.parametrize("text", FLAGS)
+def test_a_flag_that_is_none_has_its_sentence(command, text):
+    name, *words = shlex.split(text)
+    finished = command(name, *words)
+
+    assert finished.status == 2
+    (line,) = finished.err.splitlines()
+    assert line.startswith("error: ")
+    assert FLAGS[text] in line
+
+
+@pytest.mark.parametrize("text", ["train method=ce,aduni", "reproduce stats", "train --epochs 3"])
+def test_mistakes_of_form_are_answered_before_torch_is_imported(root, text):
+    name, *words = shlex.split(text)
+    finished = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(root / "src" / f"{name}.py"), *words],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
+    )
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.startswith("error: ")
+
+
+COMMANDS = ("benchmark", "evaluate", "explain", "export", "predict", "prepare", "report", "train")
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "reproduce"])
+@pytest.mark.parametrize(
+    "word", ["output=/a(b)", "--verbose=3x", "=x", "verbose", "x=[1", "~verbose"]
+)
+def test_every_command_answers_in_one_sentence(command, name, word):
+    finished = command(name, word)
+
+    assert finished.status in (1, 2)
+    (line,) = finished.err.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith(".")
