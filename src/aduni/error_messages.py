@@ -109,12 +109,17 @@ def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     siblings = parent if isinstance(parent, DictConfig) else DictConfig({})
     known = [str(key) for key in siblings if key not in ("hydra", "_target_", "_partial_")]
     near = did_you_mean(full.rpartition(".")[2], known)
-    hint = _deeper(full, siblings) or _other_name(full) or near
+    hint = _deeper(full, siblings) or _other_name(full, near) or near
     return f"{full} is no known key{hint}; the keys there are {', '.join(known)}."
 
 
-def _other_name(key: str) -> str:
-    """A hint at a key that this one is another name of, or at the option that has it."""
+def _other_name(key: str, near: str) -> str:
+    """A hint at a key that this one is another name of, or at the option that has it.
+
+    Args:
+        key: that is not known.
+        near: hint at what is spelled most like it.
+    """
     command = Path(sys.argv[0]).stem
     if not (CONF / f"{command}.yaml").is_file():
         return ""
@@ -125,7 +130,8 @@ def _other_name(key: str) -> str:
         return f" ({group}={having[0]} has it)" if having else ""
     words = [word.lstrip("+").partition("=") for word in sys.argv[1:]]
     value = next((value for typed, _, value in words if typed == key), "")
-    if with_value := catalogue.group_with(value):
+    with_value = catalogue.group_with(value)
+    if with_value and f" {with_value}?" not in near:
         return f" (did you mean {with_value}={value}?)"
     meant = catalogue.meant(key)
     return f" (did you mean {meant}?)" if meant and meant != key else ""

@@ -10,6 +10,31 @@ from aduni.results import RunFolder
 
 MISTAKES = {
     "fold=7": ["fold=7", "folds 0 to 4"],
+    "fold=all": ["fold=all is not valid: it should be a valid integer; write a whole number."],
+    "epochs=": ["epochs= is not valid: it should be a valid integer; write a whole number."],
+    "seed=null": ["seed=null is not valid", "write a whole number"],
+    "save_features=ja": ["save_features=ja is not valid", "write true or false"],
+    "trust=timm": ["trust=timm is not valid: it should be a valid list; write trust=[timm]."],
+    "method=CE": ["method=CE does not exist (did you mean ce?)"],
+    "dataset=isic": ["dataset=isic does not exist (did you mean isic2018?)"],
+    "dataset=ISIC2018": ["dataset=ISIC2018 does not exist (did you mean isic2018?)"],
+    "encoder=resnet50": ["encoder=resnet50 does not exist; write encoder.name=resnet50."],
+    "encoder=ResNet-50": ["encoder=ResNet-50 does not exist; write encoder.name=resnet50."],
+    "encoder=vit_b_16": ["write encoder.name=vit_b_16."],
+    "encoder=nothing": ["encoder=nothing does not exist", "choose one of resnet18"],
+    "METHOD=ce": ["METHOD is no known key (did you mean method?)"],
+    "learning_rate=0.1": ["learning_rate is no known key (did you mean lr?)"],
+    "model=resnet50": ["model is no known key (did you mean encoder.name?)"],
+    "model=aduni": ["model is no known key (did you mean method=aduni?)"],
+    "device=cpu": ["device is no known key (did you mean trainer=cpu?)"],
+    "dataset_root=/x": ["dataset_root is no known key (did you mean dataset.root?)"],
+    "dataset.csv=x.csv": ["dataset.csv is no known key (dataset=csv has it)"],
+    "method.queue_size=8": ["method.queue_size is no known key (method=paco has it)"],
+    "+epochs=3": ["epochs exists already; write epochs= without +."],
+    "+method=ce": ["method is chosen already; write method= without +."],
+    "~foo": ["foo does not exist, so it cannot be taken away; leave ~foo out."],
+    "dataset.cache_dir=/a${b}": ["${b} names no key; write the value itself"],
+    "trainer.accelerator=tpu": ["finds no TPU that PyTorch can use here; write trainer=cpu."],
     "method=adnui": ["method=adnui does not exist", "did you mean aduni?", "one of aduni, "],
     "experiment=paper_adunii": ["experiment=paper_adunii does not exist", "mean paper_aduni?"],
     "hparams_search=fold": ["hparams_search=fold does not exist", "did you mean folds?"],
@@ -122,6 +147,26 @@ def test_verbose_can_be_switched_off(train):
     finished, _ = train("fold=7", "verbose=false")
 
     assert finished.err.startswith("error: fold=7")
+
+
+@pytest.mark.parametrize("word", ["trainer=gpu", "trainer.accelerator=cuda"])
+def test_a_missing_gpu_is_said_before_anything_is_done(train, monkeypatch, word):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    finished, run = train(word)
+
+    name = word.partition("=")[2]
+    assert finished.status == 1
+    assert finished.err == (
+        f"error: trainer.accelerator={name} finds no {name.upper()} that PyTorch can use here; "
+        "write trainer=cpu.\n"
+    )
+    assert not (run / "config.yaml").exists()
+
+
+def test_another_configuration_is_refused(command):
+    finished = command("train", "--config-name", "x")
+
+    assert finished.err == "error: There is no configuration x; leave --config-name out.\n"
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(command, tmp_path):

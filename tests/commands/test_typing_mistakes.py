@@ -110,7 +110,8 @@ SENTENCES = {
     "train 'fold=[1'": "fold=[1 cannot be read as KEY=VALUE; write 'fold=[1]'.",
     "train trust=timm,monai": "write 'trust=[timm,monai]'.",
     "predict images=a.jpg,b": "write 'images=[a.jpg,b]', or 'images=\"a.jpg,b\"' for one.",
-    "predict images=a.jpg b": "write 'images=a.jpg b', or 'images=[a.jpg,b]' for several.",
+    "predict images=a b.jpg": "write 'images=a b.jpg', or 'images=[a,b.jpg]' for several.",
+    "predict images=a.jpg quick": "quick cannot be read as KEY=VALUE; leave it out, or see --help",
     "predict class_frequency=a:0.9,b:0.1": "write 'class_frequency={a:0.9,b:0.1}'.",
     "predict 'class_frequency={a=0.9,b=0.1}'": "write 'class_frequency={a: 0.9,b: 0.1}'.",
     "predict 'class_frequency={a: 0.9'": "write 'class_frequency={a: 0.9}'.",
@@ -144,7 +145,8 @@ SENTENCES = {
     "train 'dataset.root=C:\\data\\isic'": "a path of Windows; write the path that it has on this "
     "system, in WSL dataset.root=/mnt/c/data/isic.",
     "train dataset.root=C:/data": "in WSL dataset.root=/mnt/c/data.",
-    "predict 'images=\\\\srv\\x'": "a path of Windows",
+    "predict 'images=\\\\srv\\x'": "write the path that it has on this system.",
+    "train dataset.root=C:datapictures": "write the path that it has on this system.",
     "train config.yaml": "write the settings themselves as KEY=VALUE",
     "evaluate x.ckpt": "write ckpt=x.ckpt.",
     "report out/runs": "write runs=out/runs.",
@@ -193,7 +195,13 @@ UNTOUCHED = [
     *("predict images=2026-01-02", "predict 'images=1 2'", "report columns=macro_auroc,macro_f1"),
     *("reproduce status", "reproduce gpus=0,1,2 tables=1", "reproduce dataset=csv,folder"),
     *("reproduce 'dataset.csv=/a b/(c).csv'", "reproduce launcher=joblib job=x"),
-    *("explain target=2-3", "benchmark 'parts=[loss,step]'", "train fold=3 seed=1", "train"),
+    *(
+        "predict class_frequency=a:0.9 output=s3://x",
+        "explain target=2-3",
+        "benchmark 'parts=[loss,step]'",
+        "train fold=3 seed=1",
+        "train",
+    ),
 ]
 
 

@@ -41,7 +41,8 @@ class Line:
         return list(takewhile(self._is_rest, self.words[number + 1 :]))
 
     def _is_rest(self, word: str) -> bool:
-        return "=" not in word and word.rstrip(":") not in self.catalogue
+        taken_away = re.match(r"~\w", word)
+        return "=" not in word and not taken_away and word.rstrip(":") not in self.catalogue
 
     def default(self, key: str) -> Any:
         """Of a key; None for a group, or where there is none."""

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from aduni.startup.arguments import hydra_arguments
 from aduni.startup.bare_words import fault_of_bare, value_for
@@ -41,7 +42,8 @@ def _torn(line: Line, key: str, value: str, rest: Sequence[str]) -> str | None:
         return in_shell(f"{key}={joined}")
     if line.are_values(key, pieces):
         return several(line, key, pieces)
-    if key in line.catalogue.groups or isinstance(line.default(key), int | float):
+    whole = Path(value).suffix and not any(re.search(r"[./\\]", word) for word in rest)
+    if whole or key in line.catalogue.groups or isinstance(line.default(key), int | float):
         return None
     if line.takes_list(key):
         as_list = in_shell(f"{key}={line.as_list(key, pieces)}")

@@ -11,7 +11,9 @@ from aduni.startup.quoting import in_shell, quoted, written
 
 RANGE = re.compile(r"\[?\s*(\d+)\s*(?:-|\.{2,3}|:|to)\s*(\d+)\s*\]?")
 THOUSANDS = re.compile(r"[1-9]\d{0,2}([.,]\d{3})+")
-WINDOWS = re.compile(r"[A-Za-z]:(?!//)|\\\\")
+WINDOWS = re.compile(r"[A-Za-z]:[\\/](?!/)|[A-Z]:[A-Za-z]|\\\\")
+"""A drive or a share; a shell takes backslashes away: C:dataisic."""
+
 MAX_RUNS = 100
 """Runs that a range is written out for."""
 
@@ -126,7 +128,7 @@ def _windows(line: Line, key: str, value: str, word: str) -> str | None:
     path = value.strip("\"'")
     if os.name == "nt" or not WINDOWS.match(path) or Path(path).exists():
         return None
-    drive, _, rest = path.replace("\\", "/").rpartition(":")
-    mounted = f"/mnt/{drive.lower()}/{rest.lstrip('/')}" if drive else rest
-    example = f", in WSL {written(key, mounted)}" if drive else ""
+    drive, _, rest = path.replace("\\", "/").partition(":")
+    mounted = f"/mnt/{drive.lower()}{rest}"
+    example = f", in WSL {written(key, mounted)}" if rest[:1] == "/" else ""
     return f"{word} is a path of Windows; write the path that it has on this system{example}"
