@@ -28,6 +28,8 @@ from aduni.prediction.settings import read_predict_settings
 from aduni.prepare import read_prepare_settings
 from aduni.reproduce.settings import read_reproduction, read_sources
 from aduni.startup.arguments import hydra_arguments
+from aduni.startup.line import Line
+from aduni.startup.overrides import fault_of
 from composing import CONF
 
 Check = Callable[[DictConfig, list[str]], Any]
@@ -122,6 +124,14 @@ def test_commands_compose_and_pass_their_checks(page):
                 except Exception as error:
                     error.add_note(f"in {page.name}: src/{command}.py {' '.join(words)}")
                     raise
+
+
+def test_words_of_commands_pass_the_check_of_their_form(page):
+    for command, words in commands_of(page.read_text()):
+        given = get_args_parser().parse_args(words)
+        typed = [word for word in given.overrides if word != "..."]
+        line = Line(CONF, command, typed, given.multirun)
+        assert [fault_of(line, number) for number in range(len(typed))] == [None] * len(typed)
 
 
 def test_targets_of_make_exist(root, page):
