@@ -15,6 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedKFold
 
+from aduni.data.fold_sizes import needed_images, settings_for
 from aduni.data.group_folds import GroupFolds
 from aduni.data.samplers import Ints
 from aduni.data.split_file import read_split_file
@@ -72,9 +73,12 @@ class Protocol:
     @property
     def needed(self) -> int:
         """Independent images of a class without which the folds cannot be made."""
-        parts = round(1 / self.validation_fraction) if self.validation_fraction > 0 else 0
-        # The largest test fold has ceil(n / folds) of n; the rest are to reach `parts`.
-        return max(self.folds, math.ceil(parts * self.folds / (self.folds - 1)))
+        return needed_images(self.folds, self._validation_parts)
+
+    @property
+    def _validation_parts(self) -> int:
+        """Of so many parts of the training folds one is the validation part; 0 without one."""
+        return round(1 / self.validation_fraction) if self.validation_fraction > 0 else 0
 
     def check_fold(self, fold: int) -> None:
         """Raise UserError where there is no such fold."""
@@ -138,17 +142,15 @@ class Protocol:
         return rows[inside], rows[outside]
 
     def _check_enough(self, table: ImageTable, groups: Ints) -> None:
-        folds, needed = self.folds, self.needed
-        parts = round(1 / self.validation_fraction) if self.validation_fraction > 0 else 0
+        folds, parts, needed = self.folds, self._validation_parts, self.needed
         validation = f" and a validation part of 1/{parts} of the training ones" if parts else ""
         for name, available in self.available(table, groups, np.arange(len(table.labels))):
             if available < needed:
-                lowering = "lower protocol.folds"
-                raising = "raise protocol.validation_fraction"
+                enough = settings_for(available, folds, parts)
                 raise UserError(
                     f"Class {name} has {available} independent images, too few for {folds} folds"
                     f"{validation}: {needed} are needed; add images, or "
-                    f"{lowering if available < folds else raising}."
+                    f"{f'set {enough}' if enough else 'leave the class out'}."
                 )
 
     def available(self, table: ImageTable, groups: Ints, rows: Ints) -> Iterator[tuple[str, int]]:
