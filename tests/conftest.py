@@ -15,6 +15,7 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
+import aduni.command  # noqa: F401  registers what the YAML of own data names
 from aduni.config import build
 from aduni.data.loading import Loading
 from aduni.data.module import ImageDataModule

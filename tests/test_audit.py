@@ -1,5 +1,6 @@
 """What the audit finds: copies, conflicts, leakage, small classes and images; contact sheets."""
 
+import shutil
 from functools import partial
 
 import numpy as np
@@ -15,6 +16,13 @@ from aduni.audit.findings import (
     leakage,
     nearly_empty,
     small_images,
+)
+from aduni.audit.warnings import (
+    conflicting_labels,
+    darkness,
+    nested_copy,
+    unused_range,
+    warnings_of,
 )
 from aduni.data.groups import group_names
 from aduni.data.tables import ImageTable
@@ -167,3 +175,88 @@ def test_each_class_has_a_sheet_and_no_other_file_is_touched(make_data, tmp_path
     for file in written:
         with Image.open(file) as image:
             assert image.format == "JPEG"
+
+
+# What a training begins with
+
+
+def test_a_clean_data_set_has_no_warning(make_data, tmp_path):
+    class_folders(tmp_path / "skin")
+
+    assert warnings_of(make_data("folder", tmp_path / "skin", title="mine")) == []
+
+
+def test_conflicting_labels_are_counted_by_picture_and_the_first_is_named(make):
+    assert conflicting_labels(make()) == (
+        "1 pictures have conflicting labels (3 files, first pictures/000 as benign, pictures/020 "
+        "as malignant); src/prepare.py lists them."
+    )
+
+
+@pytest.mark.parametrize("inside", ["skin", "backup/skin", "benign/skin", "benign/x/y"])
+def test_a_data_set_that_holds_itself_once_more_is_noticed(make_data, tmp_path, inside):
+    root = tmp_path / "skin"
+    class_folders(root)
+    shutil.copytree(root, tmp_path / "copy")
+    shutil.copytree(tmp_path / "copy", root / inside)
+
+    found = nested_copy(make_data("folder", root, title="mine"))
+    assert found == (
+        f"The folder {inside} holds the data set once more: 32 of the 32 images beside it lie in "
+        "it again; move it away."
+    )
+
+
+def test_a_class_that_holds_itself_once_more_is_noticed(make_data, tmp_path):
+    root = tmp_path / "skin"
+    files = class_folders(root)
+    (root / "benign" / "benign").mkdir()
+    for file in files[:15]:
+        shutil.copy(file, root / "benign" / "benign")
+
+    found = nested_copy(make_data("folder", root, title="mine"))
+    assert found is not None
+    assert "folder benign/benign holds benign once more: 15 of the 15 images" in found
+
+
+def test_copies_in_other_places_are_no_nested_data_set(make_data, tmp_path):
+    root = tmp_path / "skin"
+    files = class_folders(root)
+    for file in files[:5]:
+        shutil.copy(file, root / "unclear" / f"copy_{file.name}")
+    (root / "benign" / "benign").mkdir()
+    shutil.copy(files[0], root / "benign" / "benign")
+
+    assert nested_copy(make_data("folder", root, title="mine")) is None
+
+
+@pytest.mark.parametrize(("brightest", "dark"), [(31, True), (32, False)])
+def test_a_data_set_without_a_bright_pixel_is_noticed(make_data, tmp_path, brightest, dark):
+    root = tmp_path / "skin"
+    for file in class_folders(root):
+        Image.new("L", (20, 20), int(file.stem) % 20).save(file)
+    picture = Image.new("L", (20, 20))
+    picture.putpixel((19, 3), brightest)
+    picture.save(root / "benign" / "004.png")
+
+    found = darkness(make_data("folder", root, title="mine"))
+    assert (found is not None) is dark
+    assert not dark or "above 31 of 255" in found
+
+
+def test_grey_levels_that_fewer_bits_hold_are_noticed(make_data, tmp_path):
+    root = tmp_path / "x"
+    for file in class_folders(root):
+        levels = np.random.default_rng(int(file.stem)).integers(0, 2000, (20, 20), dtype=np.uint16)
+        levels[0, 0] = 2047
+        Image.fromarray(levels).save(file)
+    found = {}
+    for bits in (16, 14, 12, "auto"):
+        data = make_data("folder", root, title="x", bits=bits)
+        data.verify_cache()
+        found[bits] = unused_range(data)
+
+    assert found[12] is found["auto"] is None
+    assert "makes 8 of 256: set dataset.bits=12, or auto" in found[16]
+    assert "32 images of 16 bits hold grey levels up to 2047" in found[14]
+    assert "dataset.bits=14 makes 32 of 256" in found[14]

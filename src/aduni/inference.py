@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aduni.data.decode import decoded, resized
+from aduni.data.decode import ALL_BITS, BeyondRangeError, InputFormat, decoded, resized
 from aduni.data.tables import SUFFIXES, shown
 from aduni.data.walk import fault, told, walk
 from aduni.errors import UserError
@@ -47,26 +47,33 @@ def image_files(sources: Sequence[str]) -> list[Path]:
     return list(found.values())
 
 
-def read_image(file: Path, side: int) -> NDArray[np.uint8]:
+def read_image(file: Path, side: int, bits: int = ALL_BITS) -> NDArray[np.uint8]:
     """(3, side, side) pixels as a model takes them.
 
     Args:
         file: of any size and shape.
         side: of the square that it is resized to, pixels.
+        bits: of the grey levels that 16-bit files hold.
 
     Raises:
-        UserError: no image, or a damaged one.
+        UserError: no image, a damaged one, or one with higher grey levels.
     """
-    return read_sizes(file, [side])[0]
+    return read_formats(file, [InputFormat(side, bits)])[0]
 
 
-def read_sizes(file: Path, sides: Sequence[int]) -> list[NDArray[np.uint8]]:
-    """As `read_image`, for models of several sides: decoded once."""
+def read_formats(file: Path, formats: Sequence[InputFormat]) -> list[NDArray[np.uint8]]:
+    """As `read_image`, for models of several formats: decoded once where their bits agree."""
     try:
         if reason := fault(file):  # a pipe would be waited for
             raise OSError(reason)
-        image = decoded(file)
-        return [np.ascontiguousarray(resized(image, s).transpose(2, 0, 1)) for s in sides]
+        of_bits = {bits: decoded(file, bits) for bits in {each.bits for each in formats}}
+        squares = [resized(of_bits[each.bits], each.side) for each in formats]
+        return [np.ascontiguousarray(square.transpose(2, 0, 1)) for square in squares]
+    except BeyondRangeError as error:
+        raise UserError(
+            f"{shown(str(file))} {error}, as the model was trained; convert it to that range, or "
+            "leave it out."
+        ) from error
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(

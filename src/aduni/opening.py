@@ -11,7 +11,9 @@ from pytorch_lightning import Trainer
 from rich.table import Table
 from rich.text import Text
 
+from aduni.audit.warnings import warnings_of
 from aduni.config import Node, Settings, build
+from aduni.data.decode import ALL_BITS
 from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Ints, Sampler
 from aduni.data.suggestion import imbalance_ratio, suggested_sampler
@@ -55,6 +57,8 @@ def _lines(
 ) -> Iterator[tuple[str, str | Table]]:
     counts = data.training_counts
     yield "data", _data(data)
+    for sentence in warnings_of(data):
+        yield "warning", sentence
     yield "protocol", _protocol(data)
     yield (
         "classes",
@@ -84,7 +88,9 @@ def _data(data: ImageDataModule) -> str:
     divided = ", ".join(f"{count} {part}" for part, count in parts if count)
     kept = f" in {groups} groups" if groups < images else ""
     others = f"; {told(data.table.passed_over)} passed over" if data.table.passed_over else ""
-    return f"{shown(data.title)}, {images} images{kept}: {divided}{others}"
+    deep = (data.sources.highest > 0).any() and data.bits != ALL_BITS
+    read = f", 16-bit files read as {data.bits} bits" if deep else ""
+    return f"{shown(data.title)}, {images} images{kept}: {divided}{read}{others}"
 
 
 def _protocol(data: ImageDataModule) -> str:

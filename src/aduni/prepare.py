@@ -21,6 +21,7 @@ from aduni.audit.findings import (
     small_images,
 )
 from aduni.audit.unused import unused_files
+from aduni.audit.warnings import darkness, nested_copy, unused_range
 from aduni.config import Node, read
 from aduni.data.cache import usable_cpus
 from aduni.data.download import download
@@ -165,6 +166,12 @@ def _print_images(console: Console, data: ImageDataModule) -> None:
     order = (originals["width"] * originals["height"]).sort_values().index
     least, most = (f"{originals['width'][i]} x {originals['height'][i]}" for i in order[[0, -1]])
     console.print(f"Originals from {least} to {most} pixels, resized to {side} x {side}.")
+    deep = data.sources.highest[data.sources.highest > 0]
+    if len(deep):
+        held = f"{len(deep)} images of 16 bits hold grey levels up to {deep.max()}"
+        console.print(f"{held} and are read as {data.bits} bits.")
+    for sentence in filter(None, (unused_range(data), darkness(data))):
+        console.print(f"Warning: {sentence}")
     small = small_images(data)["image"].tolist()
     if small:
         console.print(f"{len(small)} of them have a side below {side} px{_first(small)}.")
@@ -177,6 +184,8 @@ def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None
         f"{copies['copies'].nunique()} sets of pixel-identical images ({len(copies)} files); "
         f"{conflicting} of them carry conflicting labels{_listed(copies, folder / 'copies.csv')}."
     )
+    if nested := nested_copy(data):
+        console.print(f"Warning: {nested}")
     if data.table.groups is not None:
         for remark in group_remarks(data.table):
             console.print(remark)

@@ -14,6 +14,7 @@ from aduni.calibration import Calibration
 from aduni.checkpoints.reading import load_checkpoint, load_weights
 from aduni.config import Settings
 from aduni.data.changed import changed_sources
+from aduni.data.decode import ALL_BITS, InputFormat
 from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Ints
 from aduni.errors import UserError, warn
@@ -64,6 +65,11 @@ class Trained:
     def image_size(self) -> int:
         """Side of the square images that the model takes, pixels."""
         return int(self.settings.dataset["image_size"])
+
+    @property
+    def input_format(self) -> InputFormat:
+        """What is made of an image before the model sees it."""
+        return InputFormat(self.image_size, int(self.settings.dataset.get("bits", ALL_BITS)))
 
     @property
     def run(self) -> RunFolder:

@@ -149,8 +149,11 @@ class Training:
 
     def _stored(self) -> dict[str, Any]:
         """Plain values that go into every checkpoint."""
+        config = self.settings.model_dump()
+        if "bits" in config["dataset"]:
+            config["dataset"]["bits"] = self.data.bits  # auto looks at images that a model has not
         return {
-            "config": self.settings.model_dump(),
+            "config": config,
             "class_names": self.data.table.class_names,
             "class_counts": self.data.training_counts.tolist(),
             "split_hash": self.data.split_hash,

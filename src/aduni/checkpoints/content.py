@@ -1,6 +1,6 @@
 """What a checkpoint of this project holds, whoever wrote it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -31,6 +31,7 @@ class _Names(Checked):
 
 class _Dataset(Checked):
     image_size: int
+    bits: Literal[8, 10, 12, 14, 16] = 16
 
 
 class _Encoder(Checked):

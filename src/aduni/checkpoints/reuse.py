@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aduni.checkpoints.reading import load_checkpoint, load_weights, shapes, weights
+from aduni.data.decode import ALL_BITS
 from aduni.errors import UserError
 from aduni.methods.base import Method, Stage
 
@@ -94,6 +95,7 @@ def _origin(stored: dict[str, Any]) -> dict[str, Any]:
         "dataset": config["names"]["dataset"],
         "fold": config["fold"],
         "dataset.image_size": config["dataset"]["image_size"],
+        "dataset.bits": config["dataset"].get("bits", ALL_BITS),
         "encoder.name": config["encoder"]["name"],
         "encoder.stem": config["encoder"]["stem"],
         "split_hash": stored["split_hash"],

@@ -126,7 +126,7 @@ def open_rgb(file: Path, bits: int = ALL_BITS) -> Image.Image:
     try:
         return decoded(file, bits)
     except BeyondRangeError as error:
-        more = "" if error.fitting == ALL_BITS else ", or more if others need it"
+        more = "" if error.fitting == ALL_BITS else " or more, or auto"
         raise UserError(
             f"{shown(str(file))} {error}; set dataset.bits={error.fitting}{more}."
         ) from error

@@ -65,11 +65,13 @@ class Folder(OwnImages):
         sides = {folder: part for folder, part in named.items() if part is not None}
         if "train" not in sides.values():
             return top, {}, beside
-        stray = [folder.name for folder in top if folder not in sides]
-        if stray:
+        stray = next((folder for folder in top if folder not in sides), None)
+        if stray is not None:
+            again = {each.name for each in _folders(stray)[0]} >= {each.name for each in sides}
+            what = ", which holds the data set once more" if again else ""
             raise UserError(
-                f"{shown(str(self.root))} has a folder {shown(stray[0])} beside train; move it "
-                "away, or put all class folders below train, val and test."
+                f"{shown(str(self.root))} has a folder {shown(stray.name)} beside train{what}; move "
+                "it away, or put all class folders below train, val and test."
             )
         classes: list[Path] = []
         for part in top:

@@ -48,7 +48,7 @@ class ImageDataModule(LightningDataModule):
         loading: batch size, workers, seed, fold.
         paper_counts: images of each class as the paper counts them, for `prepare.py`.
         archives: what `prepare.py download=true` fetches.
-        bits: of the grey levels that 16-bit files hold; auto: the fewest that hold all of them.
+        bits: of the grey levels that 16-bit files hold.
 
     Raises:
         UserError: `loading` has augment=gpu, and `augment` what that cannot do.

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from aduni.data.decode import InputFormat
 from aduni.errors import UserError
 from aduni.explanation.errors import Tested, predictions_file, read_test_part
 from aduni.explanation.gallery import error_groups
@@ -54,7 +55,7 @@ def explain(settings: ExplainSettings) -> Path:
         tested = None
         if settings.errors:
             tested = read_test_part(predictions_file(trained), trained.class_names)
-        asked = _read(files, trained.image_size)
+        asked = _read(files, trained.input_format)
         with replaced_files(output) as folder:
             queries = _queries(subject, asked, target, settings.neighbours, folder)
             groups = _groups(subject, tested, settings.errors, folder)
@@ -74,12 +75,12 @@ def _files(sources: list[str] | None) -> list[Path]:
     return files
 
 
-def _read(files: list[Path], side: int) -> list[Query]:
+def _read(files: list[Path], taken: InputFormat) -> list[Query]:
     """All images, or one sentence on all that cannot be read."""
     queries, unreadable = [], []
     for file in files:
         try:
-            queries.append(Query(file, read_image(file, side)))
+            queries.append(Query(file, read_image(file, *taken)))
         except UserError as error:
             unreadable.append(str(error))
     if unreadable:

@@ -90,7 +90,8 @@ def query_card(subject: Subject, answer: Answer, target: int | None, file: Path)
         target: class of the heat map; None for the predicted one.
         file: to save the picture beside its heat map to.
     """
-    picture = np.ascontiguousarray(read_image(answer.query.file, SHOWN).transpose(1, 2, 0))
+    bits = subject.trained.input_format.bits
+    picture = np.ascontiguousarray(read_image(answer.query.file, SHOWN, bits).transpose(1, 2, 0))
     shares = subject.shares(answer.probabilities, PROBABLE)
     predicted = shares[0].name
     near: list[NeighbourCard] = []

@@ -27,7 +27,7 @@ def export(settings: ExportSettings) -> str:
     with written_whole(output) as temporary:
         temporary.touch()  # what cannot be written should fail now, not in a minute
         trained = load_trained(Path(settings.ckpt), settings.trust)
-        images = check_images(settings.images, trained.image_size)
+        images = check_images(settings.images, *trained.input_format)
         expected = original_probabilities(trained, images)
         description = describe(trained)
         served = Served(trained.method, description["temperature"] or 1.0, trained.image_size)

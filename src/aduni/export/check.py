@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aduni.data.decode import ALL_BITS
 from aduni.errors import UserError
 from aduni.export.served import Pixels, Probabilities
 from aduni.inference import image_files, read_image
@@ -18,13 +19,14 @@ TOLERANCE = 1e-4
 """Largest accepted difference of a probability."""
 
 
-def check_images(sources: Sequence[str] | None, side: int) -> Pixels:
+def check_images(sources: Sequence[str] | None, side: int, bits: int = ALL_BITS) -> Pixels:
     """(n, 3, side, side) pixels, n = 32 or as many as there are.
 
     Args:
         sources: files and folders, of whose images every k-th is taken; None for made ones, of
             which half are noise and half are smooth, as photographs are.
         side: in pixels.
+        bits: of the grey levels that 16-bit files hold.
 
     Raises:
         UserError: there is no image, or one is damaged.
@@ -32,7 +34,7 @@ def check_images(sources: Sequence[str] | None, side: int) -> Pixels:
     if sources is not None:
         files = image_files(sources)
         chosen = files[:: -(-len(files) // COUNT)]
-        return np.stack([read_image(file, side) for file in chosen])
+        return np.stack([read_image(file, side, bits) for file in chosen])
     random = torch.Generator().manual_seed(0)
     noise = torch.rand(COUNT // 2, 3, side, side, generator=random)
     coarse = torch.rand(COUNT // 2, 3, 4, 4, generator=random)

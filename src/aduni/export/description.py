@@ -23,6 +23,8 @@ def describe(trained: Trained) -> dict[str, Any]:
         "input": f"images: uint8, (N, 3, {side}, {side}), 0 to 255, not normalised",
         "colours": "RGB",
         "resize": "bilinear with antialiasing, to a square, whatever the image's shape",
+        "bits": trained.input_format.bits,
+        "grey_levels": "of 16-bit files: level >> (bits - 8), not above 2 ** bits - 1",
         "normalisation": "(pixels / 255 - mean) / std, inside the model",
         "mean": settings.encoder.get("mean"),
         "std": settings.encoder.get("std"),

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from aduni.calibration import Calibration
 from aduni.data.class_names import named
+from aduni.data.decode import InputFormat
 from aduni.errors import UserError, did_you_mean
 from aduni.inference import device
 from aduni.prediction.settings import PredictSettings
@@ -69,16 +70,16 @@ class Ensemble:
         return self.members[0].trained.class_names
 
     @cached_property
-    def sides(self) -> list[int]:
-        """That images are resized to, each once."""
-        return list(dict.fromkeys(member.trained.image_size for member in self.members))
+    def formats(self) -> list[InputFormat]:
+        """What the models take, each once."""
+        return list(dict.fromkeys(member.trained.input_format for member in self.members))
 
     @torch.inference_mode()
-    def probabilities(self, pixels: Mapping[int, Tensor]) -> Floats:
+    def probabilities(self, pixels: Mapping[InputFormat, Tensor]) -> Floats:
         """(N, C) mean over models and views.
 
         Args:
-            pixels: side S -> (N, 3, S, S) uint8, for all `sides`.
+            pixels: format of side S -> (N, 3, S, S) uint8, for all `formats`.
         """
         found = [
             member.probabilities(view)
@@ -88,15 +89,15 @@ class Ensemble:
         return np.asarray(np.mean(found, axis=0))
 
     @torch.inference_mode()
-    def features(self, pixels: Mapping[int, Tensor]) -> NDArray[np.float32]:
+    def features(self, pixels: Mapping[InputFormat, Tensor]) -> NDArray[np.float32]:
         """(N, D) pooled features of the images as they are, of the first model."""
         first = self.members[0]
         found = first.trained.method.encoder(_on_device(first, pixels))
         return np.asarray(found.float().cpu().numpy())
 
 
-def _on_device(member: Member, pixels: Mapping[int, Tensor]) -> Tensor:
-    return pixels[member.trained.image_size].to(device())
+def _on_device(member: Member, pixels: Mapping[InputFormat, Tensor]) -> Tensor:
+    return pixels[member.trained.input_format].to(device())
 
 
 def dihedral(images: Tensor, count: int) -> Iterator[Tensor]:

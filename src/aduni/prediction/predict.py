@@ -77,7 +77,7 @@ def predict_files(
     probabilities: list[Floats] = []
     features: list[NDArray[np.float32]] = []
     unreadable: dict[Path, str] = {}
-    for images in read_batches(files, ensemble.sides, settings.batch_size):
+    for images in read_batches(files, ensemble.formats, settings.batch_size):
         unreadable |= images.unreadable
         refused = unreadable and not settings.skip_unreadable
         if refused or not images.files:  # the others are read all the same: all faults are listed

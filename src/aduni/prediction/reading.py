@@ -14,8 +14,9 @@ from rich.progress import track
 from torch import Tensor
 
 from aduni.data.cache import usable_cpus
+from aduni.data.decode import InputFormat
 from aduni.errors import UserError
-from aduni.inference import read_sizes
+from aduni.inference import read_formats
 
 Sizes = list[NDArray[np.uint8]]
 
@@ -26,39 +27,41 @@ class Images:
 
     Attributes:
         files: N that could be read.
-        pixels: side S in pixels -> (N, 3, S, S) uint8.
+        pixels: format of side S -> (N, 3, S, S) uint8.
         unreadable: files that came between them -> what is wrong, as a sentence.
     """
 
     files: list[Path]
-    pixels: dict[int, Tensor]
+    pixels: dict[InputFormat, Tensor]
     unreadable: dict[Path, str]
 
 
-def read_batches(files: Sequence[Path], sides: Sequence[int], batch_size: int) -> Iterator[Images]:
+def read_batches(
+    files: Sequence[Path], formats: Sequence[InputFormat], batch_size: int
+) -> Iterator[Images]:
     """All images in order, with a progress bar.
 
     Two batches are decoded ahead, whatever the number of images.
 
     Args:
         files: of the images.
-        sides: that models take, each once.
+        formats: that models take, each once.
         batch_size: files of a batch, unreadable ones among them.
     """
-    coming = track(_read_ahead(files, sides, 2 * batch_size), "Predicting", total=len(files))
+    coming = track(_read_ahead(files, formats, 2 * batch_size), "Predicting", total=len(files))
     while some := list(islice(coming, batch_size)):
-        yield _batch(some, sides)
+        yield _batch(some, formats)
 
 
 def _read_ahead(
-    files: Iterable[Path], sides: Sequence[int], ahead: int
+    files: Iterable[Path], formats: Sequence[InputFormat], ahead: int
 ) -> Iterator[tuple[Path, Sizes | UserError]]:
     # Pillow releases the interpreter lock while it decodes and resizes.
     pool = ThreadPoolExecutor(usable_cpus())
     waiting: deque[tuple[Path, Future[Sizes | UserError]]] = deque()
     try:
         for file in files:
-            waiting.append((file, pool.submit(_read, file, sides)))
+            waiting.append((file, pool.submit(_read, file, formats)))
             if len(waiting) > ahead:
                 first, future = waiting.popleft()
                 yield first, future.result()
@@ -68,14 +71,16 @@ def _read_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _read(file: Path, sides: Sequence[int]) -> Sizes | UserError:
+def _read(file: Path, formats: Sequence[InputFormat]) -> Sizes | UserError:
     try:
-        return read_sizes(file, sides)
+        return read_formats(file, formats)
     except UserError as error:
         return error
 
 
-def _batch(some: Iterable[tuple[Path, Sizes | UserError]], sides: Sequence[int]) -> Images:
+def _batch(
+    some: Iterable[tuple[Path, Sizes | UserError]], formats: Sequence[InputFormat]
+) -> Images:
     read: dict[Path, Sizes] = {}
     unreadable: dict[Path, str] = {}
     for file, found in some:
@@ -84,5 +89,5 @@ def _batch(some: Iterable[tuple[Path, Sizes | UserError]], sides: Sequence[int])
         else:
             read[file] = found
     stacks = zip(*read.values(), strict=True)
-    pixels = {s: torch.from_numpy(np.stack(p)) for s, p in zip(sides, stacks, strict=False)}
+    pixels = {f: torch.from_numpy(np.stack(p)) for f, p in zip(formats, stacks, strict=False)}
     return Images(list(read), pixels, unreadable)
