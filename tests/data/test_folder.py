@@ -202,6 +202,12 @@ def _class_beside_train(root):
     class_folders(root)
 
 
+def _twin_inside(root):
+    for part in ("train", "test"):
+        class_folders(root / part)
+        class_folders(root / "own" / part)
+
+
 def _no_test(root):
     class_folders(root / "train")
     class_folders(root / "val", first=50)
@@ -220,6 +226,7 @@ MISTAKES = {
     "an empty class": (_empty_class, ["own/rare holds no image"]),
     "one class": (_one_class, ["mine has one class only, benign"]),
     "a class beside train": (_class_beside_train, ["has a folder benign beside train"]),
+    "itself once more": (_twin_inside, ["own beside train, which holds the data set once more"]),
     "no test part": (_no_test, ["mine has no test part", "dataset.split=ignore"]),
 }
 

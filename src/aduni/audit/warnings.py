@@ -13,6 +13,10 @@ from aduni.data.tables import shown
 
 DARK = 32
 """Levels of 256: a data set without a brighter pixel is nearly black to a model."""
+MOST = 0.5
+"""Share of the images beside a folder that it must hold to count as their copy."""
+CANDIDATES = 10
+"""Folders that are looked at, those with the most copies."""
 
 
 def warnings_of(data: ImageDataModule) -> list[str]:
@@ -47,16 +51,17 @@ def nested_copy(data: ImageDataModule) -> str | None:
         for place, outside in _outside_of_folders(image)
         if digest_of.get(outside) == digest
     )
-    if not repeated:
-        return None
-    (above, folder), count = repeated.most_common(1)[0]
-    images = [image for image in data.table.images if image.startswith(above)]
-    beside = [image for image in images if not image.startswith(folder)]
-    if 2 * count < len(beside):
+    found = []
+    for (above, folder), count in repeated.most_common(CANDIDATES):
+        images = [image for image in data.table.images if image.startswith(above)]
+        beside = sum(not image.startswith(folder) for image in images)
+        found.append((count / max(beside, 1), above, folder, count, beside))
+    share, above, folder, count, beside = max(found, default=(0.0, "", "", 0, 0))
+    if share < MOST:
         return None
     return (
         f"The folder {shown(folder[:-1])} holds {shown(above[:-1]) or 'the data set'} once more: "
-        f"{count} of the {len(beside)} images beside it lie in it again; move it away."
+        f"{count} of the {beside} images beside it lie in it again; move it away."
     )
 
 

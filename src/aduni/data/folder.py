@@ -70,8 +70,8 @@ class Folder(OwnImages):
             again = {each.name for each in _folders(stray)[0]} >= {each.name for each in sides}
             what = ", which holds the data set once more" if again else ""
             raise UserError(
-                f"{shown(str(self.root))} has a folder {shown(stray.name)} beside train{what}; move "
-                "it away, or put all class folders below train, val and test."
+                f"{shown(str(self.root))} has a folder {shown(stray.name)} beside train{what}; "
+                "move it away, or put all class folders below train, val and test."
             )
         classes: list[Path] = []
         for part in top:
