@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from aduni.calibration import Calibration
+from aduni.data.decode import InputFormat
 from aduni.errors import UserError
 from aduni.prediction.ensemble import _frequency, dihedral
 from aduni.prediction.predict import Predictions, table
@@ -90,7 +91,8 @@ def test_the_views_are_all_ways_to_turn_and_mirror_a_square():
 
 @pytest.mark.parametrize("size", [1, 3, 4, 100])
 def test_batches_hold_every_readable_image_once_in_order(photographs, size):
-    batches = list(read_batches(photographs, [4, 6], size))
+    formats = [InputFormat(side, 16) for side in (4, 6)]
+    batches = list(read_batches(photographs, formats, size))
 
     read = [file for batch in batches for file in batch.files]
     bad = [file for batch in batches for file in batch.unreadable]
@@ -99,9 +101,9 @@ def test_batches_hold_every_readable_image_once_in_order(photographs, size):
     for batch in batches:
         assert len(batch.files) + len(batch.unreadable) <= size
         levels = [20 * photographs.index(file) for file in batch.files]
-        for side in (4, 6) if batch.files else ():
-            assert batch.pixels[side].shape == (len(levels), 3, side, side)
-            assert batch.pixels[side].flatten(1).double().mean(dim=1).tolist() == levels
+        for each in formats if batch.files else ():
+            assert batch.pixels[each].shape == (len(levels), 3, each.side, each.side)
+            assert batch.pixels[each].flatten(1).double().mean(dim=1).tolist() == levels
 
 
 def test_reading_stays_a_bounded_number_of_images_ahead(photographs):
@@ -112,7 +114,7 @@ def test_reading_stays_a_bounded_number_of_images_ahead(photographs):
             asked.append(photographs[0])
             yield photographs[0]
 
-    coming = _read_ahead(endless(), [4], ahead=7)
+    coming = _read_ahead(endless(), [InputFormat(4, 16)], ahead=7)
     for _ in range(20):
         next(coming)
     coming.close()
