@@ -20,6 +20,8 @@ from aduni.results import RunFolder
 from aduni.scores import read_history
 from aduni.spreadsheet import read_saved
 
+MOST_CLASSES = 60
+"""Of a confusion matrix: W&B takes its cells as rows of a table."""
 OF_THE_RUN = ("selected_epoch", "train_seconds", "images_per_second")
 TEXTS = (
     *("table", "dataset", "block", "row", "baseline", "figure", "class", "sampler"),
@@ -135,8 +137,9 @@ class Dashboard(WandbLogger):
             final = {
                 "figures": _table(figures, "figure"),
                 "test/classes": _table(classes, "class"),
-                "test/confusion_matrix": _confusion(predictions, list(test["support"])),
             }
+            if len(test["support"]) <= MOST_CLASSES:
+                final["test/confusion_matrix"] = _confusion(predictions, list(test["support"]))
             self.experiment.log(final)
 
     def close(self) -> None:

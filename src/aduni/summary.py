@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 PLAIN = re.compile(r"[\w./-]+")
 """A path that Hydra takes as it is."""
 
+MOST_CLASSES, LOWEST = 60, 20
+"""With more classes the table has the lowest alone; metrics.json and the card have all."""
+
 FIGURES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -123,14 +126,18 @@ def _figures(metrics: dict[str, Any]) -> Table:
 
 
 def _classes(metrics: dict[str, Any]) -> Table:
-    test = metrics["test"]
-    table = Table("class", title="test part by class")
+    """Of many classes those of the lowest F1."""
+    test, count = metrics["test"], len(metrics["test"]["support"])
+    chosen = sorted(test["per_class_f1"], key=test["per_class_f1"].__getitem__)[:LOWEST]
+    shown = list(test["support"]) if count <= MOST_CLASSES else chosen
+    rest = f": the {len(shown)} of {count} with the lowest F1" if len(shown) < count else ""
+    table = Table("class", title=f"test part by class{rest}")
     for column in ("trained on", "tested on", "F1", "recall"):
         table.add_column(column, justify="right")
-    for name, support in test["support"].items():
+    for name in shown:
         trained = str(metrics["training_counts"][name])
         f1, recall = test["per_class_f1"][name], test["per_class_recall"][name]
-        table.add_row(name, trained, str(support), _number(f1), _number(recall))
+        table.add_row(name, trained, str(test["support"][name]), _number(f1), _number(recall))
     return table
 
 

@@ -381,3 +381,17 @@ def test_a_picture_of_fewer_colours_looks_like_what_was_drawn(tmp_path):
 def test_picture_has_its_width(tmp_path):
     png, _ = save(draw_class_distribution({"a": 3, "b": 0}, "toy"), tmp_path, "a")
     assert int.from_bytes(png.read_bytes()[16:20]) == 700
+
+
+def test_many_classes_are_drawn_without_a_text_for_each():
+    classes = [f"class {number}" for number in range(200)]
+    counts = np.eye(200, dtype=np.int64)
+    drawn = [
+        draw_confusion({"CE": counts}, classes, "toy"),
+        draw_f1_by_class(np.eye(2, 200), ["CE", "AdUni"], classes, "toy"),
+        draw_class_distribution(dict.fromkeys(classes, 3), "toy"),
+        draw_loss_by_class({"CE": dict.fromkeys(classes, np.array([1.0, 2.0]))}, "toy"),
+    ]
+    for figure in drawn:
+        assert len(figure.findobj(Text)) < 100
+        assert max(figure.get_size_inches()) < 20

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.metrics import CALIBRATION_BINS
-from aduni.report.bootstrap import CHUNK, Counts, class_counts, group_draws, scores
+from aduni.report.bootstrap import CHUNK, Counts, class_counts, class_f1, group_draws, scores
 from aduni.report.columns import FIGURES
 
 Floats = NDArray[np.float64]
@@ -48,16 +48,17 @@ def intervals(
     classes, predicted = probabilities.shape[1], probabilities.argmax(axis=1)
     outcomes = {"label": labels, "row": predicted, "group": groups, "weight": 1}
     counts = _resamples(class_counts(pd.DataFrame(outcomes), "row", classes))
-    held = np.where(counts.true > 0, counts.true, np.nan)
-    recall, f1 = counts.hits / held, 2 * counts.hits / (held + counts.predicted)
     accuracy, macro_f1 = scores(counts).T
+    recall = _recall(counts)
+    balanced_accuracy, recall_ends = np.nanmean(recall, axis=1), _ends(recall).T
+    del recall  # of many classes each array takes much memory
     draws = group_draws(len(np.unique(groups)))
     members = pd.factorize(groups, sort=True)[0]
     complete = (counts.true[:RANKED] > 0).all(axis=1)
     figures = {
         "accuracy": accuracy,
         "macro_f1": macro_f1,
-        "balanced_accuracy": np.nanmean(recall, axis=1),
+        "balanced_accuracy": balanced_accuracy,
         "macro_auroc": macro_auroc(labels, probabilities, draws[:RANKED][complete], members),
         "expected_calibration_error": calibration_error(labels, probabilities, draws, members),
     }
@@ -67,9 +68,15 @@ def intervals(
     ends = {name: _ends(values) for name, values in figures.items()}
     return Intervals(
         figures={name: _pair(ends[name]) for name in FIGURES if name in ends},
-        f1=_ends(f1).T,
-        recall=_ends(recall).T,
+        f1=_ends(np.where(counts.true > 0, class_f1(counts), np.nan)).T,
+        recall=recall_ends,
     )
+
+
+def _recall(counts: Counts) -> Floats:
+    """(n, C); NaN where a class is absent."""
+    recall = np.where(counts.true > 0, counts.true, np.nan)
+    return np.divide(counts.hits, recall, out=recall)
 
 
 def _pair(ends: Floats) -> Interval:
@@ -85,7 +92,8 @@ def _resamples(counts: Counts) -> Counts:
 def _ends(values: Floats) -> Floats:
     """(2, ...) of (resamples, ...) values, of which some are missing; NaN where all are."""
     missing = np.isnan(values).all(axis=0)
-    return np.where(missing, np.nan, np.nanquantile(np.where(missing, 0, values), ENDS, axis=0))
+    held = np.where(missing, 0, values) if missing.any() else values
+    return np.where(missing, np.nan, np.nanquantile(held, ENDS, axis=0))
 
 
 def quadratic_kappa(counts: Counts, distances: Floats) -> Floats:

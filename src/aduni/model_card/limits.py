@@ -8,6 +8,9 @@ from aduni.model_card.markdown import escaped
 FEW = 20
 """Test images of a class; with fewer one image moves its recall by more than 5 points."""
 
+LISTED = 30
+"""Classes at most in a sentence; the table by class has all."""
+
 
 def limits_of(content: Content) -> list[str]:
     """Sentences in Markdown."""
@@ -72,4 +75,5 @@ def _use(content: Content) -> list[str]:
 
 
 def _list(names: list[str]) -> str:
-    return ", ".join(names)
+    rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + rest

@@ -4,21 +4,35 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from aduni.report.figures.style import BLUE, COLUMN, SMALL, new_figure, small_ticks, styled
+from aduni.report.figures.style import (
+    BLUE,
+    COLUMN,
+    MOST_NAMED,
+    SMALL,
+    new_figure,
+    small_ticks,
+    styled,
+)
 
 
 @styled
 def draw_class_distribution(counts: Mapping[str, int], dataset: str) -> Figure:
-    """Images of each class as bars, with their numbers.
+    """Images of each class as bars, with their numbers; of many classes the bars alone.
 
     Args:
         counts: by class, from top to bottom.
         dataset: its name.
     """
-    figure = new_figure(COLUMN, 0.65 + 0.2 * len(counts))
+    figure = new_figure(COLUMN, 0.65 + 0.2 * min(len(counts), MOST_NAMED))
     axes = figure.subplots()
-    bars = axes.barh(list(counts), list(counts.values()), height=0.7, color=BLUE)
-    axes.bar_label(bars, fmt="{:.0f}", padding=2, fontsize=SMALL)
+    images = list(counts.values())
+    if len(counts) <= MOST_NAMED:
+        bars = axes.barh(list(counts), images, height=0.7, color=BLUE)
+        axes.bar_label(bars, fmt="{:.0f}", padding=2, fontsize=SMALL)
+    else:
+        axes.barh(range(len(counts)), images, height=1, color=BLUE)
+        axes.set_yticks([])
+        axes.set_ylabel(f"{len(counts)} classes")
     axes.invert_yaxis()
     axes.set_xlim(0, max(counts.values()) * 1.15)  # room for the numbers
     axes.set_xlabel("Images")

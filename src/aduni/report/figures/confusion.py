@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 from aduni.report.figures.f1_by_class import clear_frame, write_cells
 from aduni.report.figures.panels import grid
 from aduni.report.figures.pooled import pooled_test
-from aduni.report.figures.style import PAGE, SEQUENTIAL, small_ticks, styled, wrapped
+from aduni.report.figures.style import MOST_NAMED, PAGE, SEQUENTIAL, small_ticks, styled, wrapped
 from aduni.report.runs import Run
 
 PER_LINE = 3
@@ -38,6 +38,8 @@ def draw_confusion(
 ) -> Figure:
     """A matrix for each row, of page width: colours are shares of the true class, numbers images.
 
+    Of many classes the colours alone.
+
     Args:
         matrices: (C, C) by the row's label, true classes first.
         class_names: C names.
@@ -47,8 +49,9 @@ def draw_confusion(
     for panel, (label, counts) in zip(panels, matrices.items(), strict=True):
         shares = row_shares(counts)
         image = panel.axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
-        texts = [[f"{count}" for count in row] for row in counts]
-        write_cells(panel.axes, shares, texts)
+        if len(class_names) <= MOST_NAMED:
+            texts = [[f"{count}" for count in row] for row in counts]
+            write_cells(panel.axes, shares, texts)
         panel.axes.set_title(wrapped(label, 36))
         _name_classes(panel.axes, class_names, panel.left, panel.bottom)
     drawn = [panel.axes for panel in panels]
@@ -62,6 +65,7 @@ def draw_confusion(
 
 
 def _name_classes(axes: Axes, names: list[str], left: bool, bottom: bool) -> None:
-    axes.set_xticks(range(len(names)), names if bottom else [], rotation=90)
-    axes.set_yticks(range(len(names)), names if left else [])
+    places = range(len(names)) if len(names) <= MOST_NAMED else []
+    axes.set_xticks(places, names if bottom and places else [], rotation=90)
+    axes.set_yticks(places, names if left and places else [])
     clear_frame(axes)

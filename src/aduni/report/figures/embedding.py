@@ -13,6 +13,7 @@ from sklearn.manifold import TSNE
 
 from aduni.report.figures.style import (
     MARKERS,
+    MOST_NAMED,
     PAGE,
     PALETTE,
     SMALL,
@@ -103,7 +104,8 @@ def draw_embedding(
         Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=name)
         for name, (colour, marker) in zip(order, _class_looks(len(order)), strict=True)
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=7, handletextpad=0.1)
+    if len(order) <= MOST_NAMED:
+        figure.legend(handles=handles, loc="outside lower center", ncols=7, handletextpad=0.1)
     figure.suptitle(f"{dataset}: t-SNE of training features")
     return figure
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from aduni.report.figures.pooled import Rows
 from aduni.report.figures.style import (
     COLUMN,
+    MOST_NAMED,
     SEQUENTIAL,
     SMALL,
     new_figure,
@@ -38,7 +39,7 @@ def f1_table(rows: Rows, class_names: list[str]) -> NDArray[np.float64]:
 def draw_f1_by_class(
     table: NDArray[np.float64], labels: list[str], class_names: list[str], dataset: str
 ) -> Figure:
-    """A heat map with its numbers.
+    """A heat map with its numbers; of many classes the colours alone.
 
     Args:
         table: (rows, C); NaN is shown as a dash.
@@ -48,18 +49,20 @@ def draw_f1_by_class(
     """
     names = [wrapped(label) for label in labels]
     lines = sum(name.count("\n") + 1 for name in names)
-    turned = max(map(written_width, class_names)) > 2.3 / len(class_names)
+    few = len(class_names) <= MOST_NAMED
+    turned = few and max(map(written_width, class_names)) > 2.3 / len(class_names)
     figure = new_figure(COLUMN, 0.75 + 0.17 * max(lines, 2) + 0.35 * turned)
     axes = figure.subplots()
     image = axes.imshow(table, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    write_cells(axes, table, [[_text(value) for value in row] for row in table])
+    if few:
+        write_cells(axes, table, [[_text(value) for value in row] for row in table])
     axes.set_yticks(range(len(names)), names)
-    axes.set_xticks(range(len(class_names)), class_names)
+    axes.set_xticks(range(len(class_names)) if few else [], class_names if few else [])
     if turned:
         axes.set_xticks(
             axes.get_xticks(), class_names, rotation=40, ha="right", rotation_mode="anchor"
         )
-    axes.set_xlabel("Class, the largest first")
+    axes.set_xlabel(f"{'Class' if few else f'{len(class_names)} classes'}, the largest first")
     axes.set_title(f"{dataset}: F1 of each class, test part")
     bar = figure.colorbar(image, ax=axes, label="F1", pad=0.02, aspect=25, ticks=[0, 0.5, 1])
     small_ticks(bar.ax)

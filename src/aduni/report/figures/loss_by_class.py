@@ -8,7 +8,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from aduni.report.figures.pooled import pooled_test
-from aduni.report.figures.style import COLUMN, Look, looks_of, new_figure, small_ticks, styled
+from aduni.report.figures.style import (
+    COLUMN,
+    MOST_NAMED,
+    Look,
+    looks_of,
+    new_figure,
+    small_ticks,
+    styled,
+)
 from aduni.report.runs import Run
 
 SMALLEST = 1e-12
@@ -41,16 +49,20 @@ def draw_loss_by_class(rows: Mapping[str, Losses], dataset: str) -> Figure:
         dataset: its name.
     """
     classes = list(next(iter(rows.values())))
-    figure = new_figure(COLUMN, 0.95 + 0.28 * len(classes))
+    figure = new_figure(COLUMN, 0.95 + 0.28 * min(len(classes), MOST_NAMED))
     axes = figure.subplots()
     apart = 0.7 / len(rows)
     for place, (label, look) in enumerate(looks_of(rows).items()):
         shift = (place - (len(rows) - 1) / 2) * apart
         _draw_row(axes, rows[label], look, shift, label)
-    axes.set_yticks(range(len(classes)), classes)
+    if len(classes) <= MOST_NAMED:
+        axes.set_yticks(range(len(classes)), classes)
+        for edge in range(1, len(classes)):
+            axes.axhline(edge - 0.5, color="0.9", linewidth=0.5, zorder=0)
+    else:
+        axes.set_yticks([])
+        axes.set_ylabel(f"{len(classes)} classes")
     axes.set_ylim(len(classes) - 0.5, -0.5)
-    for edge in range(1, len(classes)):
-        axes.axhline(edge - 0.5, color="0.9", linewidth=0.5, zorder=0)
     axes.set_xlim(left=0)
     axes.set_xlabel(r"Loss of a test image, $-\log\,p_y$ (nats)")
     axes.set_title(f"{dataset}: loss by class, test part")

@@ -24,6 +24,8 @@ PALETTE = (SKY, ORANGE, BLUE, VERMILLION, GREEN, PURPLE, INK)
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "<", ">", "p", "h", "d")
 LINES = ("-", "--", ":")
 SEQUENTIAL = "cividis"
+MOST_NAMED = 60
+"""Classes with a name and a number each: more have no room, and their texts take minutes."""
 
 styled = matplotlib.rc_context(
     {
