@@ -12,6 +12,7 @@ FLOORS = [
     [
         "aduni.errors",
         "aduni.processes",
+        "aduni.shortage",
         "aduni.small_images",
         "aduni.spreadsheet",
         "aduni.stopping",

@@ -181,6 +181,22 @@ def test_compressed_content_is_refused_before_it_is_unpacked(
     refusal(lambda: load_checkpoint(bomb, "ckpt"), bomb, "is not a readable checkpoint")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("place", [0, 4, 9, 40])
+def test_a_damaged_compressed_member_is_refused(method, place, written, refusal, tmp_path):
+    """Each decompressor raises errors of its own kind."""
+    packed = tmp_path / "packed.ckpt"
+    with zipfile.ZipFile(written()) as old, zipfile.ZipFile(packed, "w", method) as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+        first = new.infolist()[0]
+        start = first.header_offset + 30 + len(first.filename)
+    content = bytearray(packed.read_bytes())
+    content[start + place] ^= 0xFF
+    packed.write_bytes(content)
+    refusal(lambda: load_checkpoint(packed, "ckpt"), packed, "not a readable checkpoint")
+
+
 def test_entries_that_share_their_bytes_are_refused_before_they_are_read(
     written, tmp_path, monkeypatch, refusal
 ):

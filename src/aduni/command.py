@@ -21,6 +21,7 @@ from aduni.error_messages import sentence_of
 from aduni.errors import UserError
 from aduni.processes import is_first_process
 from aduni.results import AUTO, RunFolder, check_continued, run_dir
+from aduni.shortage import shortage
 from aduni.small_images import if_small
 from aduni.stopping import stoppable, stopped_by
 
@@ -44,15 +45,16 @@ def run_command(main: Callable[[], Any]) -> None:
     try:
         _check_place(sys.argv[1:])
         main()
-    except MISTAKES as error:
-        _exit(error)
-    except ValueError as error:
-        if isinstance(error.__cause__, OSError):  # of a log that cannot be opened
-            _exit(error.__cause__)
-        raise
+        sys.stdout.flush()  # a full disk has its say here, and not when Python ends
     except KeyboardInterrupt:
         _print("interrupted before it began; start it again.")
         sys.exit(130)
+    except Exception as error:
+        if isinstance(error, ValueError) and isinstance(error.__cause__, OSError):
+            _exit(error.__cause__)  # of a log that cannot be opened
+        if not _is_mistake(error):
+            raise
+        _exit(error)
 
 
 def _check_place(words: Sequence[str]) -> None:
@@ -91,9 +93,14 @@ def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
     return wrapped
 
 
+def _is_mistake(error: BaseException) -> bool:
+    """Whether somebody else than this program is to mend it."""
+    return isinstance(error, MISTAKES) or shortage(error) is not None
+
+
 def _note(error: BaseException) -> None:
     """In the log; a mistake ends the command, unless Hydra is to go on with other jobs."""
-    if isinstance(error, MISTAKES):
+    if _is_mistake(error):
         log.error("%s", sentence_of(error))
         if HydraConfig.get().mode is not RunMode.MULTIRUN:
             _exit(error)
@@ -105,7 +112,13 @@ def _exit(error: BaseException) -> NoReturn:
     if _verbose():
         raise error
     _print(sentence_of(error))
+    if sys.unraisablehook is sys.__unraisablehook__:  # what is half-built fails as it is collected
+        sys.unraisablehook = _passed_over
     sys.exit(1)
+
+
+def _passed_over(what: object) -> None:
+    pass
 
 
 def _verbose() -> bool:

@@ -13,6 +13,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandat
 
 from aduni.errors import UnknownOptionError, UserError, did_you_mean
 from aduni.models.encoder import backbones
+from aduni.shortage import shortage
 from aduni.startup.catalogue import catalogue_of, leaf_keys
 from aduni.startup.first_words import CONF
 
@@ -52,6 +53,8 @@ def sentence_of(error: BaseException) -> str:
         return str(mistake)
     if isinstance(error, MissingConfigException):
         return _missing_option(error)
+    if (short := shortage(error)) is not None:
+        return short
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         remedy = "free space there" if error.errno in FULL else "check the path and its permissions"

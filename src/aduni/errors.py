@@ -52,6 +52,15 @@ WRITTEN = {"None": "null", "True": "true", "False": "false", "''": ""}
 """Values as the command line has them."""
 
 
+def is_utf8(name: str) -> bool:
+    """Tell whether a name's bytes are UTF-8; those of others stand for themselves in a string."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a mistyped name, empty where nothing is near."""
     names = list(known)

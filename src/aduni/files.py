@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # what OmegaConf.load raises
 
 from aduni.errors import UserError
+from aduni.shortage import raise_shortage
 from aduni.spreadsheet import save_csv
 from aduni.temporary import temporary_name
 
@@ -69,6 +70,7 @@ def readable(file: Path, remedy: str = "train the run again") -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error) as error:
+        raise_shortage(error)
         raise UserError(f"{file} cannot be read or was changed; {remedy}.") from error
 
 
@@ -121,6 +123,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             raise UserError(f"{path} has YAML anchors, which no run stores; start a new run.")
         content = OmegaConf.to_container(OmegaConf.load(StringIO(text)))
     except (OSError, ValueError, RecursionError, OmegaConfBaseException, YAMLError) as error:
+        raise_shortage(error)
         raise UserError(f"{path} is not readable as YAML; start a new run.") from error
     if not content:
         raise UserError(f"{path} is empty; restore it from a copy of the run, or start a new run.")

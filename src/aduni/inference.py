@@ -14,6 +14,7 @@ from aduni.data.decode import ALL_BITS, BeyondRangeError, InputFormat, decoded, 
 from aduni.data.tables import SUFFIXES, shown
 from aduni.data.walk import fault, told, walk
 from aduni.errors import UserError
+from aduni.shortage import raise_shortage
 
 STANDARD_INPUT = "-"
 
@@ -75,6 +76,7 @@ def read_formats(file: Path, formats: Sequence[InputFormat]) -> list[NDArray[np.
             "leave it out."
         ) from error
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
+        raise_shortage(error)
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"{shown(str(file))} is not a readable image ({reason}); restore the file or leave it "

@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from aduni.data import transfer
 from aduni.data.download import Archive, download
+from aduni.data.unpack import zip_fault
 from aduni.errors import UserError
 from aduni.temporary import temporary_name
 
@@ -473,6 +474,21 @@ def test_an_interrupted_unpacking_is_repeated(
     download([archive], tmp_path, ())
     assert names(tmp_path) == {"Input", "Input/a.jpg", "z.txt"}
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("place", range(12, 40, 3))
+def test_a_damaged_member_is_found_whatever_packed_it(
+    method: int, place: int, tmp_path: Path
+) -> None:
+    """Each decompressor raises errors of its own kind."""
+    file = tmp_path / "images.zip"
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a.jpg", random.Random(0).randbytes(2000))
+    content = bytearray(file.read_bytes())
+    content[30 + len("a.jpg") + place] ^= 0xFF
+    file.write_bytes(content)
+    assert zip_fault(file)
 
 
 # Addresses and folders

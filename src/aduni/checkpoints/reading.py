@@ -1,11 +1,9 @@
 """Reading stored weights; nothing in a file is executed."""
 
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
 from pydantic import ValidationError
@@ -13,15 +11,10 @@ from pydantic import ValidationError
 from aduni.checkpoints.content import Content, fault
 from aduni.errors import UserError
 from aduni.methods.base import Method
+from aduni.shortage import raise_shortage
 
 PREFIX = "method."
 """Of a method's weights in the state of its learner."""
-
-# What zipfile and torch raise for damaged files, where they do not crash into the damage.
-DAMAGE = (
-    *(OSError, RuntimeError, EOFError, UnpicklingError, BadZipFile, zlib.error),
-    *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
-)
 
 
 def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
@@ -43,7 +36,8 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
         ) from error
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; give a checkpoint of a run with {key}=.") from error
-    except DAMAGE as error:
+    except Exception as error:  # zipfile, its decompressors and torch raise errors of many kinds
+        raise_shortage(error)
         raise UserError(
             f"{path} is not a readable checkpoint; give another with {key}=."
         ) from error
@@ -59,12 +53,12 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
 def _check_archive(path: Path) -> None:
     """Raise BadZipFile for what torch overlooks.
 
-    That is wrong checksums, entries made folders, and content that would swell: torch stores it
-    as it is.
+    That is wrong checksums, entries made folders, and compressed content, which might swell: torch
+    stores it as it is.
     """
     with ZipFile(path) as archive:
         entries = archive.infolist()
-        if any(entry.external_attr for entry in entries):
+        if any(entry.external_attr or entry.compress_type != ZIP_STORED for entry in entries):
             raise BadZipFile
         if sum(entry.file_size for entry in entries) > path.stat().st_size or archive.testzip():
             raise BadZipFile
@@ -89,6 +83,7 @@ def load_weights(method: Method, checkpoint: dict[str, Any], path: Path) -> None
     try:
         method.load_state_dict(weights(checkpoint))
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise_shortage(error)
         # The last ones are of a module's extra state.
         raise UserError(
             f"{path} holds weights of another model than its settings describe; restore it from a "

@@ -21,6 +21,7 @@ from aduni.data.cache_check import COLUMNS, cache_fault, read_originals, row_dig
 from aduni.data.decode import ALL_BITS, BeyondRangeError, decoded, resized
 from aduni.data.tables import shown
 from aduni.errors import UserError, warn
+from aduni.shortage import raise_shortage
 from aduni.temporary import temporary_name
 
 Pixels = NDArray[np.uint8]
@@ -106,6 +107,7 @@ def build_cache(
                 finally:
                     shutil.rmtree(partial_folder, ignore_errors=True)
     except OSError as error:
+        raise_shortage(error)
         raise UserError(
             f"The image cache {folder} cannot be written ({error.strerror or error}); "
             "set dataset.cache_dir to a folder with room that can be written."
@@ -131,6 +133,7 @@ def open_rgb(file: Path, bits: int = ALL_BITS) -> Image.Image:
             f"{shown(str(file))} {error}; set dataset.bits={error.fitting}{more}."
         ) from error
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
+        raise_shortage(error)
         raise unreadable(file, error) from error
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.shortage import raise_shortage
+
 SEAL = "SHA256SUMS"
 """Checksum of originals.csv, in which stand those of the rows; `sha256sum --check` reads it."""
 WHOLE = 2**27
@@ -45,6 +47,7 @@ def cache_fault(folder: Path, images: list[str], image_size: int, *, every_row: 
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
     except Exception as error:  # numpy's reader of headers raises errors of many kinds
+        raise_shortage(error)
         return f"a file cannot be read ({' '.join(str(error).split())})"
     if list(originals.columns) != COLUMNS:
         return "originals.csv is of another version"

@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from aduni.errors import UserError
+from aduni.shortage import raise_shortage
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 """What other programs write between cells."""
@@ -66,6 +67,7 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
+        raise_shortage(error)
         raise UserError(
             f"{path} cannot be read ({error.strerror}); check its permissions."
         ) from error

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from aduni.shortage import raise_shortage
+
 FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP")
 """By their content, whatever the name says. Pillow hands other kinds (EPS) to other programs."""
 
@@ -80,7 +82,8 @@ def highest_level(file: Path) -> int:
             if image.mode.startswith("I;16"):
                 return int(np.asarray(image).max())
             return HIGHEST
-    except Exception:  # of damaged files Pillow raises errors of many kinds
+    except Exception as error:  # of damaged files Pillow raises errors of many kinds
+        raise_shortage(error)
         return 0
 
 

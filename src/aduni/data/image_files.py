@@ -10,6 +10,7 @@ import pandas as pd
 
 from aduni.data.tables import SUFFIXES, shown
 from aduni.errors import UserError
+from aduni.shortage import raise_shortage
 
 SHOWN_FOLDERS = 4
 """Folders that a sentence names."""
@@ -127,6 +128,7 @@ class _Listing:
         except (FileNotFoundError, NotADirectoryError):
             self.names = set()
         except OSError as error:
+            raise_shortage(error)
             raise UserError(
                 f"{shown(folder)} cannot be read ({error.strerror}); check its permissions."
             ) from error

@@ -1,8 +1,10 @@
 """Loaders of data sets that return whole batches."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from multiprocessing.queues import Queue
 from typing import Any
 
 import albumentations as A
@@ -18,6 +20,7 @@ from aduni.data.samplers import Ints
 from aduni.data.shared_memory import AHEAD, check_loader
 from aduni.data.views import PlainViews, TrainingViews, as_batch
 from aduni.errors import UserError
+from aduni.shortage import shortage
 
 Loader = DataLoader[Any]
 """Of `Batch`, or of `RawBatch` where the device makes the views."""
@@ -180,14 +183,28 @@ def _loader(
         prefetch_factor=AHEAD if num_workers else None,
         timeout=LONGEST_WAIT if num_workers else 0,
         persistent_workers=num_workers > 0,
-        worker_init_fn=None if torch.cuda.is_available() else _behind_the_model,
+        worker_init_fn=partial(_begin_worker, gives_way=not torch.cuda.is_available()),
         pin_memory=torch.cuda.is_available(),
         # The loader draws a base seed for its workers: not from the model's random numbers.
         generator=torch.Generator(),
     )
 
 
-def _behind_the_model(worker: int) -> None:
-    """A CPU's model has threads that wait for one another: who takes one's core stops them all."""
-    if hasattr(os, "nice"):  # not on Windows
+def _begin_worker(worker: int, *, gives_way: bool) -> None:
+    """Have a loader process end where it cannot send a batch, and give way to the model.
+
+    Args:
+        worker: its number.
+        gives_way: a CPU's model has threads that wait for one another: who takes one's core stops
+            them all.
+    """
+    if gives_way and hasattr(os, "nice"):  # not on Windows
         os.nice(10)
+    # The thread that sends batches would print its error and go on, and the model would wait.
+    Queue._on_queue_feeder_error = staticmethod(_end_worker)  # type: ignore[attr-defined]
+
+
+def _end_worker(error: Exception, batch: object) -> None:
+    reason = shortage(error) or " ".join(str(error).split()) or type(error).__name__
+    print(f"A loader process cannot send its batch: {reason}", file=sys.stderr, flush=True)
+    os._exit(1)

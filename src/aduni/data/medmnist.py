@@ -16,6 +16,7 @@ from aduni.data.tables import ImageTable
 from aduni.data.unpack import ALLOWANCE, GROWTH
 from aduni.errors import UserError, did_you_mean
 from aduni.npz import read_array
+from aduni.shortage import raise_shortage
 from aduni.temporary import temporary_name
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
@@ -95,6 +96,7 @@ class MedMNIST(OwnImages):
             most = GROWTH * self.file.stat().st_size + ALLOWANCE
             return read_array(self.file, name, most)
         except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
+            raise_shortage(error)
             raise self._foreign(" ".join(str(error).split()) or type(error).__name__) from error
 
     def _foreign(self, why: str) -> UserError:
@@ -118,6 +120,7 @@ class MedMNIST(OwnImages):
                 published(split="test", root=str(folder), size=self.size, download=True)
                 (folder / self.file.name).replace(self.file)
             except RuntimeError as error:
+                raise_shortage(error)
                 address = self._info["url" if self.size == 28 else f"url_{self.size}"]
                 raise UserError(
                     f"MedMNIST's {self.name} cannot be fetched; check the connection, or put "

@@ -17,7 +17,7 @@ from aduni.data.splits import check_parts
 from aduni.data.tables import ImageTable, shown
 from aduni.data.titles import LONGEST, PUBLISHED
 from aduni.data.whole_numbers import is_whole, plain_number
-from aduni.errors import UserError, did_you_mean
+from aduni.errors import UserError, did_you_mean, is_utf8
 
 SMALLEST = 8
 """Pixels of an original's shorter side: below, it is an icon or a damaged file."""
@@ -57,6 +57,12 @@ class OwnImages(ImageDataModule):
     def read_table(self) -> ImageTable:
         """The rows, checked for what every data set needs."""
         table = self.read_rows()
+        for image in table.images:
+            if not is_utf8(image):
+                raise UserError(
+                    f"{shown(str(self.root))} has an image {shown(image)}, a name that is not "
+                    "UTF-8; give the file or its folder another one."
+                )
         for name in table.class_names:
             if not name.isprintable():
                 raise UserError(

@@ -12,6 +12,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from aduni.files import written_whole
+from aduni.shortage import raise_shortage
 
 UNKNOWN = -1
 """In place of a number that is not known yet."""
@@ -73,7 +74,8 @@ def load(index: Path) -> Kept:
             arrays = [archive[name] for name in ("status", "digests", "highest")]
             blob = archive["names"].tobytes()
         names = [os.fsdecode(name) for name in blob.split(b"\0")] if blob else []
-    except Exception:  # zipfile, zlib and numpy each raise kinds of their own
+    except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
+        raise_shortage(error)
         return Kept.none()
     fits = [(a.shape, a.dtype) for a in arrays] == [(e.shape, e.dtype) for e in empty(len(names))]
     return Kept(names, *arrays) if fits else Kept.none()

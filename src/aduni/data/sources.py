@@ -18,6 +18,7 @@ from aduni.data.cache import unreadable, usable_cpus
 from aduni.data.decode import ALL_BITS, fitting_bits, highest_level
 from aduni.data.source_index import UNKNOWN, Kept, empty, load, locked, save
 from aduni.errors import UserError
+from aduni.shortage import raise_shortage
 
 SETTLED = 2 * 10**9
 """Nanoseconds after which a further change moves a file's time, on the coarsest file systems."""
@@ -165,4 +166,5 @@ def _digest(file: Path) -> bytes:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").digest()
     except OSError as error:
+        raise_shortage(error)
         raise unreadable(file, error.strerror or error) from error

@@ -16,6 +16,9 @@ from aduni.errors import UserError, did_you_mean
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp")
 """Of image files, in either case."""
 
+NO_UTF8 = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
+"""What Python makes of the bytes of a name that is no UTF-8 -> their escapes."""
+
 FIND_RELEASE = "set dataset.root to the folder of the complete release, which holds it"
 
 
@@ -124,7 +127,8 @@ def _check_row(path: Path, header: Sequence[str], number: int, cells: Sequence[s
 
 def shown(name: str) -> str:
     """A name for a message: on one line, with escapes for what no screen shows."""
-    return name if name.isprintable() else ascii(name)[1:-1]
+    text = name.translate(NO_UTF8)
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def one_hot_columns(frame: pd.DataFrame) -> list[str]:

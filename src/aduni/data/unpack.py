@@ -2,11 +2,11 @@
 
 import shutil
 import stat
-import zlib
 from pathlib import Path, PureWindowsPath
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from aduni.errors import UserError
+from aduni.shortage import raise_shortage
 from aduni.temporary import temporary_name
 
 GROWTH, ALLOWANCE = 20, 2**26
@@ -28,7 +28,8 @@ def zip_fault(path: Path) -> str | None:
                 return f"its {path.stat().st_size} bytes would become {unpacked}"
             bad = content.testzip()
             return bad and f"its member {bad!r} is damaged"
-    except (BadZipFile, EOFError, OSError, RuntimeError, ValueError, zlib.error) as error:
+    except Exception as error:  # zipfile and its decompressors each raise kinds of their own
+        raise_shortage(error)
         return f"it is not a whole zip archive ({error})"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aduni.data.tables import SUFFIXES, shown
 from aduni.errors import UserError
+from aduni.shortage import raise_shortage
 
 NOT_COUNTED = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r")
 """What Windows and macOS leave in folders; like hidden files it is no part of a data set."""
@@ -79,6 +80,7 @@ def listed(folder: Path) -> Found:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
+        raise_shortage(error)
         raise UserError(
             f"{shown(str(folder))} cannot be read ({error.strerror}); check its permissions."
         ) from error

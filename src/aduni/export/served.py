@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from aduni.errors import UserError
 from aduni.methods.base import Method
+from aduni.shortage import raise_shortage
 
 Pixels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -88,6 +89,7 @@ def exporting(name: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Exception as error:  # dynamo, export and the ONNX exporter raise errors of many kinds
+        raise_shortage(error)
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         raise UserError(
             f"The model cannot be exported as {name} ({reason.rstrip('.')}); use another encoder, "

@@ -9,6 +9,7 @@ from torchvision import models
 
 from aduni.errors import UserError, did_you_mean
 from aduni.models.pretrained import pretrained
+from aduni.shortage import raise_shortage
 from aduni.small_images import SMALL
 
 Stem = Literal["auto", "standard", "small"]
@@ -141,6 +142,7 @@ def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:
         with torch.inference_mode():
             features = backbone(torch.zeros(1, 3, image_size, image_size))
     except (RuntimeError, AssertionError, ValueError) as error:
+        raise_shortage(error)
         raise UserError(
             f"encoder.name={name} cannot take images of dataset.image_size={image_size} pixels "
             f"({str(error).splitlines()[0]}); use larger images or another encoder."

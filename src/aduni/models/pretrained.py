@@ -14,6 +14,7 @@ from torch import nn
 from torchvision import models
 
 from aduni.errors import UserError
+from aduni.shortage import raise_shortage
 
 PREFIX = re.compile(r"-([0-9a-f]{8,})\.pth$")
 """First digits of a file's SHA-256, by which torchvision names it."""
@@ -44,6 +45,7 @@ def pretrained(name: str, weights: str) -> nn.Module:
         with _as_data():
             return cast(nn.Module, models.get_model(name, weights=weights))
     except (OSError, RuntimeError) as error:
+        raise_shortage(error)
         if isinstance(error, RuntimeError) and "invalid hash value" not in str(error):
             raise
         raise UserError(

@@ -6,6 +6,8 @@ This module looks at files alone: what draws and computes is imported when it is
 import hashlib
 from pathlib import Path
 
+from aduni.data.tables import shown
+from aduni.errors import UserError, is_utf8
 from aduni.plan import Plan, read_plan
 from aduni.report.sources import Sources, states_of
 from aduni.report.swap import INDEX, STAMP
@@ -37,6 +39,11 @@ def _digest(sources: Sources, plan: Plan | None) -> str:
     states = sorted(states_of(sources.root, plan).items())
     digest = hashlib.sha256(repr((plan, states, sources)).encode())
     for metrics in sorted(sources.root.rglob("metrics.json")):
+        if not is_utf8(str(metrics)):
+            raise UserError(
+                f"{shown(str(metrics.parent))} has a name that is not UTF-8, which no page can "
+                "hold; give the run's folder another name."
+            )
         for name in INPUTS:
             file: Path = getattr(RunFolder(metrics.parent), name)
             if file.is_file():

@@ -24,6 +24,7 @@ from aduni.report.checks import (
 from aduni.report.columns import is_ordinal
 from aduni.results import RunFolder
 from aduni.scores import probability_column, read_history, read_predictions
+from aduni.shortage import raise_shortage
 
 Features = dict[str, NDArray[Any]]
 """labels (n,) class numbers, features (n, D)."""
@@ -195,7 +196,8 @@ def _read_features(file: Path, counts: list[int]) -> Features | None:
         whole = labels.dtype.kind in "iu" and features.dtype.kind == "f" and features.ndim == 2
         fits = whole and np.bincount(labels, minlength=len(counts)).tolist() == counts
         usable = fits and features.size and float(np.abs(features).max()) < LARGEST_FEATURE
-    except Exception:  # zipfile, zlib and numpy each raise kinds of their own for damaged files
+    except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
+        raise_shortage(error)
         return None
     of_use = usable and len(features) == images
     return {"labels": labels.astype(np.int64), "features": features} if of_use else None

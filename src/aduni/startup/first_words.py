@@ -1,9 +1,11 @@
 """What is answered before anything is imported: --help, and mistakes in the form of a word."""
 
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
 
+from aduni.errors import is_utf8
 from aduni.startup.flags import has_flags, read_flags
 from aduni.startup.help import help_text
 from aduni.startup.line import Line
@@ -22,8 +24,16 @@ def answer_first() -> None:
     if script.resolve().parent != SRC or not (CONF / f"{script.stem}.yaml").is_file():
         return
     if {"-h", "--help"} & set(words):
-        print(help_text(CONF, script.stem, words), end="")
+        try:
+            print(help_text(CONF, script.stem, words), end="", flush=True)
+        except OSError as error:  # of a full disk
+            sys.exit(f"error: {error.filename}: {error.strerror}; free space there.")
         sys.exit(0)
+    for word in words:
+        if not is_utf8(word):  # which no configuration, log or table could hold
+            name = os.fsencode(word).decode(errors="backslashreplace")
+            remedy = "give the file or folder another name, or name the folder above it"
+            _refuse(f"{name} is not UTF-8; {remedy}", 1)
     line = Line(CONF, script.stem, words)
     if has_flags(words):
         given = read_flags(line)

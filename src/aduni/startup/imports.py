@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from aduni.shortage import shortage
 from aduni.startup.first_words import answer_first
+from aduni.startup.streams import keep_streams
 
 
 @contextmanager
@@ -20,14 +22,22 @@ def quick_imports() -> Iterator[None]:
     of later collections as well, and given back at the end, when extension modules expect to be
     cleaned up. What needs no such import is answered before them (see `answer_first`). Ctrl-C ends
     the process: extension modules make other errors of an interruption.
+    A machine without memory or file handles for the imports is told in one sentence.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # not where a shell has it ignored
         signal.signal(signal.SIGINT, _leave)
+    keep_streams()
     gc.disable()
     try:
         answer_first()
         yield
+    except Exception as error:
+        sentence = shortage(error)
+        if sentence is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)
+        sys.exit(1)
     finally:
         signal.signal(signal.SIGINT, before)
         gc.freeze()
