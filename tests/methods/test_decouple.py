@@ -137,6 +137,14 @@ def test_tau_is_the_smallest_of_those_with_the_best_macro_f1():
     assert method(VALIDATION.views[0]).argmax(dim=1).tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("grid", [[1.0, 1.1], [1.1, 1.05, 1.0], [1.05, 1.0, 1.1]])
+def test_of_equally_good_taus_the_smallest_is_taken(grid):
+    method = make_method(classifier="tau_norm", tau_grid=grid)
+
+    # Each is right about all three images: 7 / 5^1.1 = 1.19 for class 0 against class 1's 1.
+    assert method.stages[1].begin(reader(validation=[VALIDATION])) == {"tau": 1.0}
+
+
 def test_ncm_compares_with_class_means_by_cosine():
     # Batches of two and one: means (2, 0, 0), (0, 2, 2) over both, and (3, 3, 0).
     train = [
