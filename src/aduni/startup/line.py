@@ -41,8 +41,9 @@ class Line:
         return list(takewhile(self._is_rest, self.words[number + 1 :]))
 
     def _is_rest(self, word: str) -> bool:
-        taken_away = re.match(r"~\w", word)
-        return "=" not in word and not taken_away and word.rstrip(":") not in self.catalogue
+        if not word.strip() or "=" in word or re.match(r"~\w", word):
+            return False
+        return word.rstrip(":") not in self.catalogue
 
     def default(self, key: str) -> Any:
         """Of a key; None for a group, or where there is none."""
@@ -60,13 +61,14 @@ class Line:
 
     def are_options(self, key: str, values: Sequence[str]) -> bool:
         """Whether all are options of a group."""
-        return set(values) <= set(self.catalogue.groups.get(key, ()))
+        return bool(values) and set(values) <= set(self.catalogue.groups.get(key, ()))
 
     def are_values(self, key: str, values: Sequence[str]) -> bool:
         """Whether each could be a value of its own: options, or numbers where one is wanted."""
         number = isinstance(self.default(key), int | float) or key in ("fold", "seed")
         plain = number or (self.takes_list(key) and key not in self.catalogue.lists)
-        return self.are_options(key, values) or (plain and all(map(_is_number, values)))
+        numbers = plain and bool(values) and all(map(_is_number, values))
+        return self.are_options(key, values) or numbers
 
 
 def _is_number(text: str) -> bool:

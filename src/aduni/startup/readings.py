@@ -25,7 +25,7 @@ def fault_of_reading(line: Line, override: Any, word: str) -> str | None:
         return _deleted(line, key, word)
     if override.is_sweep_override():
         return None if line.multirun else _sweep(line, key, value, word)
-    if _is_group(line, override):
+    if _names_group(line, override.key_or_group):
         return _option(line, key, value, override.value(), word)
     rules = (_range, _thousands, _windows)
     return next(filter(None, (rule(line, key, value, word) for rule in rules)), None)
@@ -42,9 +42,9 @@ def several(line: Line, key: str, values: Sequence[str]) -> str:
 
 
 def _deleted(line: Line, key: str, word: str) -> str | None:
-    if "." in key or key not in line.catalogue:
-        return None
-    return f"{word} takes away what the command needs; leave it out"
+    if _names_group(line, key) or ("." not in key and key in line.catalogue):
+        return f"{word} takes away what the command needs, or does not have; leave it out"
+    return None
 
 
 def _sweep(line: Line, key: str, value: str, word: str) -> str | None:
@@ -72,9 +72,9 @@ def _sweep(line: Line, key: str, value: str, word: str) -> str | None:
     return f"{word} has several values; {each}{one}"
 
 
-def _is_group(line: Line, override: Any) -> bool:
-    key: str = override.key_or_group  # of a short form, not the one that was typed
-    return "." not in key and "/" not in key and (line.conf / key).is_dir()
+def _names_group(line: Line, key: str) -> bool:
+    """Whether Hydra takes a key, without its short form, for a group."""
+    return "." not in key and ("/" in key or key == "hydra" or (line.conf / key).is_dir())
 
 
 def _option(line: Line, key: str, value: str, read: Any, word: str) -> str | None:
@@ -82,6 +82,9 @@ def _option(line: Line, key: str, value: str, read: Any, word: str) -> str | Non
     if isinstance(read, str) and re.fullmatch(r"\w+", value):
         return None
     options = line.catalogue.groups.get(key)
+    if options is None and not (line.conf / key).is_dir():
+        named = isinstance(read, str) and value
+        return None if named else f"{word} names no option; leave it out, or name one"
     if options is None:
         near = line.catalogue.near(f"{key}s") or line.catalogue.near(key)
         return f"{key} is no key of {line.command}.py; write {near or 'KEY'}={value}"
