@@ -66,6 +66,8 @@ def _restore_logging(handlers: list[logging.Handler], level: int) -> None:
             handler.close()
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
+    for name in list(logging.root.manager.loggerDict):
+        logging.getLogger(name).disabled = False  # Hydra silences those that it does not know
 
 
 @pytest.fixture
