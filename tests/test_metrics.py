@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aduni.metrics import evaluate, expected_calibration_error, quadratic_kappa
+from aduni.metrics import confidence_bins, evaluate, expected_calibration_error, quadratic_kappa
 
 NAMES = ["a", "b", "c"]
 LABELS = np.array([0, 0, 1, 2])
@@ -73,3 +73,39 @@ def test_a_class_that_is_neither_present_nor_predicted_counts_zero():
     assert two_of_three["macro_f1"] == pytest.approx(2 / 3)
     assert two_of_three["macro_auroc"] is None
     assert two_of_three["support"]["c"] == 0
+
+
+def slow_calibration_error(correct, confidence, bins, *, right_edge: bool) -> float:
+    """Bin by bin, image by image; a confidence on an edge belongs to the bin below, or above."""
+    total = 0.0
+    for number in range(bins):
+        low, high = number / bins, (number + 1) / bins
+        gap = 0.0
+        for is_right, value in zip(correct, confidence, strict=True):
+            inside = low < value <= high if right_edge else low <= value < high
+            outermost = (value == 0 and number == 0) or (value == 1 and number == bins - 1)
+            if inside or outermost:
+                gap += is_right - value
+        total += abs(gap)
+    return total / len(confidence)
+
+
+@pytest.mark.parametrize("bins", [1, 2, 3, 4, 5, 8, 10, 15, 20])
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below(bins):
+    """(0, 1/bins], (1/bins, 2/bins], ...: the other edges would give another figure."""
+    inside = (np.arange(bins) + 0.3) / bins
+    confidence = np.concatenate([np.arange(bins + 1) / bins, inside, [0.0]])
+    correct = np.arange(len(confidence)) % 3 == 0
+    probabilities = np.stack([confidence, np.full(len(confidence), -1.0)], axis=1)
+    labels = np.where(correct, 0, 1)
+
+    expected = slow_calibration_error(correct, confidence, bins, right_edge=True)
+    assert expected_calibration_error(labels, probabilities, bins) == pytest.approx(expected)
+    other = slow_calibration_error(correct, confidence, bins, right_edge=False)
+    assert bins == 1 or abs(expected - other) > 1e-3
+
+
+def test_the_bins_of_calibration_error_are_numbered_from_their_right_edges():
+    values = np.array([0.0, 1e-9, 0.25, 0.2500001, 0.5, 0.75, 0.7500001, 1.0])
+    assert confidence_bins(values, 4).tolist() == [0, 0, 0, 1, 1, 2, 3, 3]
+    assert confidence_bins(np.arange(1, 16) / 15).tolist() == list(range(15))

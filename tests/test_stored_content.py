@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from aduni.assembly import build_method
+from aduni.calibration import SHARPEST
 from aduni.callbacks import WholeCheckpoints
 from aduni.checkpoints.reading import load_checkpoint, method_state
 from aduni.errors import UserError
@@ -125,7 +127,43 @@ CASES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a bias too few": (_put("aduni.calibration.bias", [0.0]), "10 classes"),
     "no number": (_put("aduni.calibration.bias", [float("nan")] * 10), "calibration.bias.0"),
     "another thing": (_put("aduni.calibration", 5), "aduni.calibration"),
+    "a bias without limits": (_put("aduni.calibration.bias", [1e308] * 10), "calibration.bias.0"),
+    "shares of more than all": (_put("aduni.calibration.frequency", [1.0] * 10), "sum to 10"),
+    "shares that overflow": (_put("aduni.calibration.frequency", [1e308] * 10), "frequency"),
+    "no shares": (_put("aduni.calibration.frequency", [0.0] * 10), "sum to 0"),
 }
+
+
+@pytest.mark.parametrize("key", ["temperature", "bias_temperature"])
+@pytest.mark.parametrize(
+    "value", [1e-320, 1e-5, 1e5, 1e308, -1.0, float("nan"), float("inf"), -float("inf")]
+)
+def test_temperatures_beyond_the_fit_are_refused(key, value, written, refusal):
+    """They gave NaN for probabilities, with status 0."""
+    path = written(_put(f"aduni.calibration.{key}", value))
+    refusal(lambda: load_trained(path), path, f"calibration.{key}")
+
+
+@pytest.mark.parametrize("sharpness", [1 / SHARPEST, 1.0, SHARPEST])
+def test_temperatures_at_the_limits_of_the_fit_are_taken(sharpness, written):
+    calibration = load_trained(
+        written(_put("aduni.calibration.temperature", 1 / sharpness))
+    ).calibration
+    extreme = np.array([[1.0, *[0.0] * 9], [1e-320, 1.0, *[0.0] * 8]])
+    assert np.isfinite(calibration.probabilities(extreme)).all()
+    assert np.isfinite(calibration.under(extreme, np.array([1.0, *[0.0] * 9]))).all()
+
+
+NORMALISATIONS = [
+    *(("mean", value) for value in (1e38, -1e308, float("nan"))),
+    *(("std", value) for value in (1e-320, 0.0, 1e308, -1.0, float("inf"), float("nan"))),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), NORMALISATIONS)
+def test_a_normalisation_without_measure_is_refused(key, value, written, refusal):
+    path = written(_put(f"{CONFIG}.dataset.{key}", [0.5, value, 0.5]))
+    refusal(lambda: load_trained(path), path, f"{key}")
 
 
 @pytest.mark.parametrize(("change", "named"), CASES.values(), ids=CASES)

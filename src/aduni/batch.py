@@ -9,9 +9,15 @@ Letters used in shapes throughout the project:
     T  epochs                           H, W  height and width
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from pydantic import Field
 from torch import Tensor
+
+Mean = Annotated[float, Field(ge=-1e3, le=1e3)]
+Deviation = Annotated[float, Field(ge=1e-4, le=1e3)]
+"""Of a channel of images scaled to 0..1. Beyond these limits normalised pixels are all alike, or no
+numbers."""
 
 
 class Batch(NamedTuple):

@@ -12,6 +12,7 @@ Ints = NDArray[np.int64]
 
 SMALLEST = np.finfo(np.float64).tiny  # a probability of 0 has no logarithm
 SHARPEST = 20.0  # 1 / T
+LARGEST_BIAS = 1e6  # far beyond any fit: log p is -708 at least, and T at least 1 / SHARPEST
 
 
 @dataclass(frozen=True)

@@ -105,9 +105,22 @@ def expected_calibration_error(
     """
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
+    gaps = np.bincount(
+        confidence_bins(confidence, bins), weights=correct - confidence, minlength=bins
+    )
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def confidence_bins(
+    confidence: NDArray[np.float64], bins: int = CALIBRATION_BINS
+) -> NDArray[np.int64]:
+    """Number the bins (0, 1/bins], (1/bins, 2/bins], ... that confidences lie in.
+
+    Args:
+        confidence: (n,) from 0 to 1; 0 belongs to the first bin.
+        bins: how many.
+    """
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def _macro_auroc(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:

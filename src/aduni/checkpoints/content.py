@@ -7,12 +7,15 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
-    PositiveFloat,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from torch import Tensor
 
+from aduni.calibration import LARGEST_BIAS, SHARPEST
+
+ROUNDING = 1e-6  # of shares
 LONGEST = 300  # letters of a fault: a key may be of any length
 
 Scalar = str | bool | int | float | None
@@ -52,11 +55,22 @@ class _Config(Checked):
     lr: float
 
 
+Temperature = Annotated[float, Field(ge=0.99 / SHARPEST, le=1.01 * SHARPEST)]
+"""Within the limits of the fit, rounded: beyond them probabilities overflow."""
+
+
 class _Calibration(Checked):
-    temperature: PositiveFloat
-    bias_temperature: PositiveFloat
-    bias: list[float]
+    temperature: Temperature
+    bias_temperature: Temperature
+    bias: list[Annotated[float, Field(ge=-LARGEST_BIAS, le=LARGEST_BIAS)]]
     frequency: list[NonNegativeFloat]
+
+    @field_validator("frequency")
+    @classmethod
+    def _sums_to_one(cls, shares: list[float]) -> list[float]:
+        if abs(sum(shares) - 1) > ROUNDING:
+            raise ValueError(f"shares sum to {sum(shares):g}, not to 1")
+        return shares
 
 
 class _Origin(Checked):

@@ -12,10 +12,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from pytorch_lightning import LightningDataModule
 
-from aduni.batch import Batch
+from aduni.batch import Batch, Deviation, Mean
 from aduni.data.batch_views import RawBatch
 from aduni.data.cache import ImageCache, build_cache, open_rgb
 from aduni.data.decode import ALL_BITS
@@ -65,8 +65,8 @@ class ImageDataModule(LightningDataModule):
         root: str,
         cache_dir: str,
         image_size: Annotated[int, Field(ge=16)],
-        mean: Annotated[list[float], Field(min_length=3, max_length=3)],
-        std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)],
+        mean: Annotated[list[Mean], Field(min_length=3, max_length=3)],
+        std: Annotated[list[Deviation], Field(min_length=3, max_length=3)],
         augment: Sequence[A.BasicTransform | A.BaseCompose],
         protocol: Protocol,
         loading: Loading,

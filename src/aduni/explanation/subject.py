@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from aduni.data.module import ImageDataModule
+from aduni.errors import UserError
 from aduni.explanation.grad_cam import BATCH, grad_cam
 from aduni.explanation.layer import Layer
 from aduni.explanation.page import Share
@@ -41,6 +42,10 @@ class Subject:
     def probabilities(self, images: torch.Tensor) -> NDArray[np.float64]:
         """(N, C) calibrated probabilities of (N, 3, H, W) images."""
         logits = self.trained.method(images).double()
+        if not torch.isfinite(logits).all():
+            raise UserError(
+                f"The outputs of {self.trained.path} are not finite; give another ckpt."
+            )
         return self.calibrated(logits.softmax(dim=1).cpu().numpy())
 
     def heats(self, images: torch.Tensor, target: int | None) -> list[NDArray[np.float32] | None]:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, NonNegativeInt, PositiveInt
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from aduni.assembly import build_method
+from aduni.checkpoints.content import Temperature
 from aduni.errors import UserError
 from aduni.export.description import KEY
 from aduni.export.served import Pixels, Probabilities, Served
@@ -27,7 +28,7 @@ class _Description(BaseModel):
 
     settings: dict[str, Any]
     class_counts: list[NonNegativeInt]
-    temperature: PositiveFloat | None
+    temperature: Temperature | None
     image_size: PositiveInt
 
 

@@ -3,10 +3,11 @@
 from typing import Annotated, Literal, cast
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torchvision import models
 
+from aduni.batch import Deviation, Mean
 from aduni.errors import UserError, did_you_mean
 from aduni.models.pretrained import pretrained
 from aduni.shortage import raise_shortage
@@ -48,8 +49,8 @@ class Encoder(nn.Module):
         stem: Stem = "auto",
         *,
         image_size: PositiveInt,
-        mean: Annotated[list[float], Field(min_length=3, max_length=3)],
-        std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)],
+        mean: Annotated[list[Mean], Field(min_length=3, max_length=3)],
+        std: Annotated[list[Deviation], Field(min_length=3, max_length=3)],
     ) -> None:
         super().__init__()
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))

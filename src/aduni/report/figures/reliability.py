@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aduni.metrics import CALIBRATION_BINS, expected_calibration_error
+from aduni.metrics import CALIBRATION_BINS, confidence_bins, expected_calibration_error
 from aduni.report.figures.panels import grid
 from aduni.report.figures.pooled import pooled_test
 from aduni.report.figures.style import BLUE, COLUMN, PALE, small_ticks, styled, wrapped
@@ -41,7 +41,7 @@ def reliability(runs: Sequence[Run], bins: int = CALIBRATION_BINS) -> Reliabilit
     labels, probabilities = pooled_test(runs, runs[0].class_names)
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    bin_of = confidence_bins(confidence, bins)
     counts = np.bincount(bin_of, minlength=bins)
     held = counts > 0
     sums = [np.bincount(bin_of, weights=w, minlength=bins)[held] for w in (confidence, correct)]
