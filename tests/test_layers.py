@@ -51,7 +51,7 @@ FLOORS = [
     ],
     ["aduni.dashboard", "aduni.ranks", "aduni.recovery"],
     ["aduni.config"],
-    ["aduni.training", "aduni.stored", "aduni.assembly"],
+    ["aduni.training", "aduni.stored", "aduni.assembly", "aduni.machine"],
     ["aduni.trained", "aduni.opening"],
     ["aduni.inference"],
     [

@@ -50,6 +50,8 @@ def finished(tmp_path_factory):
         "sampler.epoch_length=2",
         "num_workers=0",
         "trainer=cpu",
+        "momentum=0.8",
+        "weight_decay=2e-4",
         f"dataset.cache_dir={tmp_path_factory.mktemp('cache')}",
     )
     settings.method = METHOD
@@ -59,6 +61,16 @@ def finished(tmp_path_factory):
 def _state(folder: RunFolder, name: str, stage: str = "") -> dict[str, torch.Tensor]:
     state = torch.load(folder.checkpoint(name, stage), weights_only=True)["state_dict"]
     return {key: value for key, value in state.items() if key.startswith("method.")}
+
+
+@pytest.mark.parametrize("stage", ["", "representation"])
+def test_each_stage_was_trained_with_the_settings_momentum_and_weight_decay(finished, stage):
+    content = torch.load(finished[1].checkpoint("last", stage), weights_only=True)
+    (optimiser,) = content["optimizer_states"]
+    (group,) = optimiser["param_groups"]
+
+    assert (group["momentum"], group["weight_decay"]) == (0.8, 2e-4)
+    assert len(optimiser["state"]) == len(group["params"])  # every parameter has its momentum
 
 
 def test_both_stages_are_in_one_history(finished):

@@ -132,18 +132,18 @@ def check_trainer(trainer: Node) -> None:
         UserError: there is no such accelerator here, or Lightning would begin processes its own
             way, and not end them all.
     """
-    name = trainer.get("accelerator")
-    if name in ACCELERATORS and not any(kind.is_available() for kind in ACCELERATORS[name]):
-        raise UserError(
-            f"trainer.accelerator={name} finds no {name.upper()} that PyTorch can use here; write "
-            "trainer=cpu."
-        )
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     one = devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1)
     if not isinstance(trainer.get("strategy"), dict) and not (one and nodes == 1):
         raise UserError(
             f"trainer.devices={devices} with trainer.num_nodes={nodes} needs several processes; "
             "add trainer=ddp."
+        )
+    name = trainer.get("accelerator")
+    if name in ACCELERATORS and not any(kind.is_available() for kind in ACCELERATORS[name]):
+        raise UserError(
+            f"trainer.accelerator={name} finds no {name.upper()} that PyTorch can use here; write "
+            "trainer=cpu."
         )
 
 

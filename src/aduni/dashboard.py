@@ -83,7 +83,7 @@ class Dashboard(WandbLogger):
         return self._experiment
 
     def _begin(self, mode: _Mode | None) -> wandb.Run:
-        stored = self._folder.path / "wandb_id.txt"
+        stored = self._folder.dashboard_id
         run = wandb.init(
             **self._options,
             project=self._project,

@@ -131,8 +131,12 @@ class Learner(LightningModule):
             self._stop_if_bad()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Live curves; published figures are computed from predictions.csv."""
-        logits = self.method(batch.views[0])
+        """Live curves; published figures are computed from predictions.csv.
+
+        They select the epoch, so they are computed as the test is: without mixed precision.
+        """
+        with torch.autocast(self.device.type, enabled=False):
+            logits = self.method(batch.views[0])
         bad = (~torch.isfinite(logits)).sum()
         self._bad_outputs = self._bad_outputs.to(bad, non_blocking=True) + bad
         self.scores.update(logits, batch.labels)

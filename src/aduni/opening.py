@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from aduni.data.samplers import Ints, Sampler
 from aduni.data.suggestion import imbalance_ratio, suggested_sampler
 from aduni.data.tables import shown
 from aduni.data.walk import told
+from aduni.machine import trainer_of
 from aduni.methods.base import Method, Stage
 from aduni.schedules import AlphaSchedule
 from aduni.summary import is_unicode, tell
@@ -74,12 +74,7 @@ def _lines(
     for number, stage in enumerate(method.stages):
         sampler = stage.sampler or build(settings.sampler)
         yield "" if number else "steps", _steps(stage, sampler, settings, data)
-    yield "device", _device(build(settings.trainer, **QUIET))
-
-
-QUIET: dict[str, Any] = dict.fromkeys(
-    ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
-)
+    yield "device", _device(trainer_of(settings))
 
 
 def _data(data: ImageDataModule) -> str:

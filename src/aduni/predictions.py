@@ -17,6 +17,9 @@ from aduni.errors import UserError
 from aduni.methods.base import Method
 from aduni.scores import probability_column
 
+EVALUATION_PRECISION = "32-true"
+"""Of all predictions, and of the scores that select an epoch, whatever a run is trained in."""
+
 
 def predict_parts(
     method: nn.Module, data: ImageDataModule, parts: tuple[str, ...], device: torch.device

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile
 
 from filelock import FileLock, Timeout
 
@@ -17,6 +18,9 @@ WITHOUT_EFFECT = (
     *("dataset.root", "dataset.csv", "dataset.cache_dir"),
 )
 """Keys of config.yaml that no figure depends on."""
+
+OF_A_TRAINING = b"optimizer_states"
+"""A key that Lightning's checkpoints have, and copies of earlier runs' stages lack."""
 
 PATIENCE = 5
 """Seconds to wait for a lock: whoever asks whether a run is running holds it for a moment."""
@@ -128,13 +132,53 @@ class RunFolder:
                 f"{self.path} is being trained by another process; wait for its end, or stop it."
             ) from error
 
-    def check_fresh(self) -> None:
-        """Raise UserError where the folder holds a run."""
-        if self.config.exists():
+    @property
+    def dashboard_id(self) -> Path:
+        """Names the run to the dashboard, so that a resumed job continues it there."""
+        return self.path / "wandb_id.txt"
+
+    def begin_anew(self) -> None:
+        """Remove what a start has left that trained nothing.
+
+        Raises:
+            UserError: something was trained here.
+        """
+        if not self.config.exists():
+            return
+        if self.holds_training():
             raise UserError(
                 f"{self.path} already holds a run; give another hydra.run.dir, or continue it "
                 f"with resume={self.path}."
             )
+        results = (self.predictions, self.features, self.card, self.dashboard_id)
+        # The configuration goes last: while it is there, a killed start is cleared again.
+        for file in (*self._checkpoints(), *results, self.config):
+            file.unlink(missing_ok=True)
+
+    def can_continue(self) -> bool:
+        """Whether a run was begun here that is more than a start."""
+        return self.config.is_file() and self.holds_training()
+
+    def holds_training(self) -> bool:
+        """Whether an epoch was trained here, or a run came to its end."""
+        if self.history.exists() or self.metrics.exists():
+            return True
+        return not all(_is_copy(file) for file in self._checkpoints())
+
+    def _checkpoints(self) -> list[Path]:
+        """Of all stages."""
+        names = ("best", "last", "previous")
+        return [file for name in names for file in self.path.glob(f"*/{name}.ckpt")]
+
+
+def _is_copy(checkpoint: Path) -> bool:
+    """Whether a file holds weights alone, as a stage without steps leaves them."""
+    try:
+        with ZipFile(checkpoint) as archive:
+            (keys,) = (e for e in archive.infolist() if e.filename.endswith("/data.pkl"))
+            return keys.compress_type == ZIP_STORED and OF_A_TRAINING not in archive.read(keys)
+    except Exception:  # zipfile raises errors of many kinds: nothing is removed then
+        return False
 
 
 def run_dir(resume: str | None, fresh: str) -> str:

@@ -11,9 +11,13 @@ from aduni.files import read_yaml
 from aduni.results import AUTO, WITHOUT_EFFECT, RunFolder, check_continued, run_dir
 from aduni.stored import read_stored
 
-FREE = (*WITHOUT_EFFECT, "trainer.devices", "trainer.num_nodes")
-"""Keys that may differ from the stored ones: results do not depend on them, or on the number of
-processes in their last digits alone."""
+STRATEGY = "trainer.strategy"
+PROCESSES = (STRATEGY, "trainer.devices", "trainer.num_nodes")
+ACCELERATOR = "trainer.accelerator"
+
+FREE = (*WITHOUT_EFFECT, ACCELERATOR, *PROCESSES)
+"""Keys that may differ from the stored ones: results do not depend on them, or on device and number
+of processes in their last digits alone."""
 
 
 def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> Settings:
@@ -32,7 +36,7 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
             line contradicts it, or asks for several processes without trainer=ddp.
     """
     auto = given.resume == AUTO
-    if given.resume is None or (auto and not folder.config.is_file()):
+    if given.resume is None or (auto and not folder.can_continue()):
         check_trainer(given.trainer)
         return given.model_copy(update={"resume": None})
     if not auto:
@@ -41,7 +45,7 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
     stored = read_stored(read_yaml(folder.config), folder.config, given.trust)
     new, old = _plain(given), _plain(stored)
     keys = list(Settings.model_fields) if auto else [_key(override) for override in overrides]
-    _take_free(new, old, FREE if auto else keys)
+    _take_free(new, old, FREE if auto else _with_those_of_trainer(keys, new, old))
     options = [f"names.{group}" for group in old["names"]]
     # Of an option that is the same one, only `auto` has given the settings inside.
     named = [f"names.{key}" if key in old["names"] else key for key in keys]
@@ -54,9 +58,24 @@ def continued(given: Settings, overrides: Sequence[str], folder: RunFolder) -> S
     return settings
 
 
+def may_change(override: str) -> bool:
+    """Whether an override of train.py may stand beside `resume=` whatever the run has."""
+    return _key(override) in (*FREE, "trainer")
+
+
 def _key(override: str) -> str:
     """Of +method.dropout=0, ~method.dropout or sampler@method.classifier_sampler=none."""
     return override.split("=", 1)[0].lstrip("+~").rpartition("@")[2]
+
+
+def _with_those_of_trainer(
+    keys: Sequence[str], new: dict[str, Any], old: dict[str, Any]
+) -> list[str]:
+    """The keys, with what trainer=OPTION says: the number of processes where it begins others."""
+    if "trainer" not in keys:
+        return list(keys)
+    begins_others = _select(new, STRATEGY) != _select(old, STRATEGY)
+    return [*keys, ACCELERATOR, *(PROCESSES if begins_others else ())]
 
 
 def _take_free(new: dict[str, Any], old: dict[str, Any], keys: Iterable[str]) -> None:
@@ -67,6 +86,7 @@ def _take_free(new: dict[str, Any], old: dict[str, Any], keys: Iterable[str]) ->
             source, target = new, old
             for group in groups:
                 source, target = source[group], target[group]
+            target.pop(leaf, None)
             if leaf in source:
                 target[leaf] = source[leaf]
 
@@ -87,7 +107,7 @@ def _compare(
 
 def _difference(new: Any, old: Any, key: str) -> str | None:
     """Full key of the first value that differs and may not."""
-    if key in FREE or new == old:
+    if key in FREE or new == old or (key == "trainer.sync_batchnorm" and not (new or old)):
         return None
     if not isinstance(new, Mapping) or not isinstance(old, Mapping):
         return key

@@ -14,16 +14,19 @@ from aduni.data.changed import check_unchanged, source_table
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
 from aduni.files import read_json, write_csv, write_json, write_npz, write_yaml
+from aduni.machine import check_machine
+from aduni.methods.base import Method
 from aduni.model_card.card import write_card
 from aduni.opening import print_opening
 from aduni.out_of_memory import memory_explained, smaller_batch
-from aduni.predictions import predict_parts, training_features
+from aduni.predictions import EVALUATION_PRECISION, predict_parts, training_features
 from aduni.processes import is_first_process
 from aduni.provenance import provenance
 from aduni.ranks import ended_together
 from aduni.report.checks import check_metrics
 from aduni.results import RunFolder
 from aduni.scores import evaluate_predictions, labels_and_probabilities, training_speed
+from aduni.stored import check_storable
 from aduni.training import Training
 
 log = logging.getLogger(__name__)
@@ -52,24 +55,28 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
                 f"{folder.split} is missing; restore it from a copy of the run, or start a new run."
             )
         if not settings.resume and is_first_process():
-            folder.check_fresh()
+            folder.begin_anew()
         with memory_explained(smaller_batch(settings.batch_size)), ended_together():
             return _train_and_test(settings, folder)
 
 
 def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     origin = provenance()  # of the code that starts, whatever is checked out in the meantime
+    if is_first_process():
+        check_machine(settings)
+        check_storable(settings)
     seed_everything(settings.seed, workers=False, verbose=False)
     data = build_data(settings)
     if settings.resume:
         check_unchanged(folder.sources, data)
     data.prepare_data()
     method = build_method(settings, data.training_counts)
+    _check_features(settings, method)
+    training = Training(settings, folder, data, method, _dashboard(settings, folder))
     if is_first_process() and not settings.resume:
         _write_inputs(settings, folder, data)
     if is_first_process():
         print_opening(settings, data, method)
-    training = Training(settings, folder, data, method, _dashboard(settings, folder))
     try:
         training.run()
         return _test(training, origin) if is_first_process() else {}
@@ -91,6 +98,7 @@ def describe(
         "image_size": data.image_size,
         "augment": settings.augment,
         "precision": settings.precision,
+        "evaluation_precision": EVALUATION_PRECISION,
         "selected_epoch": selected_epoch,
         "selected_on": data.protocol.selected_on,
         "caveat": data.protocol.caveat,
@@ -106,6 +114,15 @@ def _alpha(settings: Settings) -> dict[str, Any]:
         return {"alpha": None, "alpha_settings": None}
     values = {key: value for key, value in settings.alpha.items() if not key.startswith("_")}
     return {"alpha": settings.names.alpha, "alpha_settings": values}
+
+
+def _check_features(settings: Settings, method: Method) -> None:
+    """Raise UserError where `save_features` would find nothing to save them with."""
+    if settings.save_features and not hasattr(method, "encoder"):
+        raise UserError(
+            f"save_features=true needs {settings.method['_target_']}.encoder, which is missing; "
+            "add it, or leave save_features out."
+        )
 
 
 def _dashboard(settings: Settings, folder: RunFolder) -> Any:

@@ -1,6 +1,7 @@
 """Settings that come from a file: only what runs of this package consist of is built from them."""
 
 import inspect
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,6 @@ import albumentations as A
 from hydra.utils import get_object
 from pydantic import ValidationError
 from pytorch_lightning import Trainer
-from torch import nn
 
 from aduni.config import GROUPS, Node, Settings, check_node
 from aduni.data.module import ImageDataModule
@@ -20,6 +20,7 @@ from aduni.data.samplers import Sampler
 from aduni.data.splits import Protocol
 from aduni.errors import UserError, complaint
 from aduni.methods.base import Method
+from aduni.models.encoder import Encoder
 
 CLASSES = ("aduni.data", "aduni.methods", "aduni.models")
 FUNCTIONS = ("aduni.losses", "aduni.schedules")
@@ -33,11 +34,16 @@ KINDS = {
     "dataset": ImageDataModule,
     "sampler": Sampler,
     "protocol": Protocol,
-    "encoder": nn.Module,
+    "encoder": Encoder,
     "trainer": Trainer,
     "logger": object,
 }
 """What a group's `_target_` is, whoever wrote it."""
+
+ENCODERS = (
+    "take a backbone of torchvision with encoder.name=, or build yours in a method of your own"
+)
+KIND = "give a class that is derived from it"
 
 MOST = 100_000
 """Values in a configuration; a run has some hundreds, and one for every class."""
@@ -79,17 +85,67 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
     return settings
 
 
+def check_storable(settings: Settings) -> None:
+    """Check that later commands can build again what a run is about to build.
+
+    Args:
+        settings: of the run, from the command line.
+
+    Raises:
+        UserError: they could not, whatever they were told to trust.
+    """
+    for path, key, value in _entries(settings.model_dump(), ""):
+        if key == "_target_" and not _can_be_trusted(str(value)):
+            raise UserError(
+                f"{path}={value} could be built by no later command; give a class or function by "
+                "the name of the module that defines it."
+            )
+        if _is_reserved(key):
+            raise UserError(f"{path} is an option of Hydra's, which no run stores; remove it.")
+        if isinstance(value, str) and "${" in value:
+            raise UserError(f"{path}={value} is not stored by a run; write it without ${{.")
+        if isinstance(value, float) and not _can_be_written(value, path):
+            raise UserError(f"{path}={value} is not stored by a run; give a finite number.")
+    for group, kind in KINDS.items():
+        node = getattr(settings, group)
+        if node and not _is_kind(node, kind):
+            raise UserError(
+                f"{group}._target_={node.get('_target_')} is no {kind.__module__}."
+                f"{kind.__qualname__}, as later commands need it; "
+                f"{ENCODERS if group == 'encoder' else KIND}."
+            )
+
+
+def _can_be_written(value: float, path: str) -> bool:
+    """NaN is not equal to what a resume would compare it with; alpha is in metrics.json too."""
+    return not math.isnan(value) and (math.isfinite(value) or not path.startswith("alpha."))
+
+
+def _can_be_trusted(target: str) -> bool:
+    """Whether `trust` may name what defines it; what is not there has an error of its own."""
+    try:
+        get_object(target)
+    except Exception:
+        return True
+    return _is_allowed(target, [target.partition(".")[0]])
+
+
 def _check_entries(content: Any, source: Path, trust: Sequence[str]) -> None:
     for number, (path, key, value) in enumerate(_entries(content, "")):
         if number == MOST:
             raise RecursionError  # as lists that hold themselves do
         if key == "_target_":
             _check_target(value, path, source, trust)
-        elif isinstance(key, str) and key.startswith("_") and key != "_partial_":
+        elif _is_reserved(key):
             raise UserError(f"{source} has {path}, which no run stores; remove it.")
         elif isinstance(value, str) and "${" in value:
             # Resolved, it could carry a secret of the environment into a log.
             raise UserError(f"{source} has {path}={value}; write the value itself.")
+
+
+def _is_reserved(key: Any) -> bool:
+    """Whether a key is an order to Hydra, of which runs store two."""
+    return isinstance(key, str) and key.startswith("_") and key not in ("_target_", "_partial_")
 
 
 def _not_taken(source: Path, problem: str) -> UserError:
@@ -102,12 +158,16 @@ def _not_taken(source: Path, problem: str) -> UserError:
 
 def _check_kind(node: Node, group: str, kind: type, source: Path) -> None:
     """Raise UserError where a group names no class, or one of another group."""
-    found = get_object(node["_target_"]) if "_target_" in node else None
-    if not inspect.isclass(found) or not issubclass(found, kind):
+    if not _is_kind(node, kind):
         raise UserError(
             f"{source} names no {group} ({group}._target_ is {node.get('_target_')}); use the "
             "version that wrote it, or start a new run."
         )
+
+
+def _is_kind(node: Node, kind: type) -> bool:
+    found = get_object(node["_target_"]) if "_target_" in node else None
+    return inspect.isclass(found) and issubclass(found, kind)
 
 
 def _check_target(target: Any, path: str, source: Path, trust: Sequence[str]) -> None:

@@ -93,7 +93,8 @@ def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Tr
     checkpoint = load_checkpoint(path, key)
     stored = checkpoint["aduni"]
     settings = read_stored(stored["config"], path, trust)
-    settings.encoder["weights"] = None  # all weights come from the checkpoint
+    if "weights" in settings.encoder:
+        settings.encoder["weights"] = None  # all weights come from the checkpoint
     counts = np.array(stored["class_counts"], dtype=np.int64)
     method = build_method(settings, counts)
     load_weights(method, checkpoint, path)
@@ -127,7 +128,8 @@ def data_of(trained: Trained, root: str | None, cache_dir: str) -> ImageDataModu
     settings = trained.settings
     if root is not None:
         settings.dataset["root"] = root
-    settings.dataset["cache_dir"] = cache_dir
+    if "cache_dir" in settings.dataset:  # a class of one's own may have a fixed one
+        settings.dataset["cache_dir"] = cache_dir
     if trained.run.split.is_file():
         settings.protocol["split_file"] = str(trained.run.split)
     data = build_data(settings)

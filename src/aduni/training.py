@@ -11,13 +11,19 @@ from pytorch_lightning import Trainer
 from aduni.batch import Batch
 from aduni.calibration import Calibration
 from aduni.callbacks import Checkpoints, History, Progress, Stoppable, TimeLeft, WholeCheckpoints
-from aduni.checkpoints.reading import load_checkpoint, load_weights, method_state
+from aduni.checkpoints.reading import (
+    check_readable,
+    load_checkpoint,
+    load_weights,
+    method_state,
+)
 from aduni.checkpoints.reuse import kept_stage, reuse_stage
 from aduni.config import Settings, build
 from aduni.data.module import ImageDataModule
 from aduni.distributed import seed_torch
 from aduni.learner import Learner, Optimisation, learnable
 from aduni.methods.base import Method, Part, ReadPart, Stage
+from aduni.predictions import EVALUATION_PRECISION
 from aduni.processes import is_first_process
 from aduni.recovery import newest_epoch
 from aduni.results import RunFolder
@@ -51,6 +57,8 @@ class Training:
 
     def __post_init__(self) -> None:
         self._learnable = learnable(self.method)
+        for stage in self.method.stages:
+            check_readable(self._content(stage, 0))
 
     def run(self) -> None:
         """All stages; those that a resumed run has behind it are not repeated."""
@@ -138,9 +146,14 @@ class Training:
         """The checkpoint of a stage that takes no steps."""
         if not is_first_process():
             return
-        stored = {**self._stored(), "stage": stage.name, "objective": {}, **further}
-        content = {"state_dict": method_state(self.method), "epoch": epoch, "aduni": stored}
+        content = self._content(stage, epoch, **{"objective": {}, **further})
         WholeCheckpoints().save_checkpoint(content, path)
+
+    def _content(self, stage: Stage, epoch: int, **further: Any) -> dict[str, Any]:
+        """A checkpoint's, without what a trainer needs to go on."""
+        named = {"stage": stage.name, "objective": dict(stage.objective)}
+        stored = {**self._stored(), **named, **further}
+        return {"state_dict": method_state(self.method), "epoch": epoch, "aduni": stored}
 
     def _place(self, number: int) -> str:
         """Earlier stages keep their checkpoints in folders of their own."""
@@ -154,6 +167,7 @@ class Training:
             config["dataset"]["bits"] = self.data.bits  # auto looks at images that a model has not
         return {
             "config": config,
+            "evaluation_precision": EVALUATION_PRECISION,
             "class_names": self.data.table.class_names,
             "class_counts": self.data.training_counts.tolist(),
             "split_hash": self.data.split_hash,

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
+from aduni.errors import UserError
 from aduni.files import write_yaml
 from aduni.results import RunFolder
 from aduni.resume import continued
@@ -67,6 +69,7 @@ def stored(tmp_path):
 
     def store(*overrides: str):
         write_yaml(settings_of(*overrides).model_dump(), folder.config)
+        folder.history.write_text("stage,epoch,loss\ntrain,0,1.0\n")
 
         def go_on(*given: str):
             return continued(settings_of(*given), given, folder)
@@ -85,7 +88,6 @@ def stored(tmp_path):
         ("method=ce", "method=aduni"),
         ("dataset=aptos", "dataset=digits"),
         ("precision=bf16-mixed", "precision=32-true"),
-        ("trainer=ddp", "trainer.accelerator=cpu"),
         ("++method.dropout=0.1", "method.dropout=0.5"),
         ("~method.dropout", "method.dropout=0.5"),
     ],
@@ -128,6 +130,90 @@ def test_the_number_of_processes_may_change(stored, tmp_path):
     assert (one.trainer["devices"], one.trainer["strategy"]) == (1, one.trainer["strategy"])
     assert go_on("resume=auto", "trainer=ddp", "trainer.devices=2").trainer["devices"] == 2
     assert go_on(f"resume={tmp_path}", "trainer=ddp").trainer["devices"] == 4
+
+
+@pytest.mark.parametrize("trainer", ["cpu", "auto"])
+def test_the_device_may_change(stored, tmp_path, trainer):
+    go_on = stored("trainer=gpu")
+    accelerator = settings_of(f"trainer={trainer}").trainer["accelerator"]
+    ways = (
+        (f"resume={tmp_path}", f"trainer={trainer}"),
+        (f"resume={tmp_path}", f"trainer.accelerator={accelerator}"),
+        ("resume=auto", f"trainer={trainer}"),
+    )
+
+    for way in ways:
+        changed = go_on(*way).trainer
+        assert changed == settings_of(f"trainer={trainer}").trainer
+
+
+@pytest.mark.parametrize("by", ["folder", "auto"])
+def test_one_process_may_become_several_and_several_one(stored, tmp_path, by):
+    resume = "resume=auto" if by == "auto" else f"resume={tmp_path}"
+    several = settings_of("trainer=ddp", "trainer.devices=2").trainer
+
+    alone = stored("trainer=ddp", "trainer.devices=2")(resume, "trainer=cpu").trainer
+    assert (alone["devices"], alone.get("strategy")) == (1, None)
+    joined = stored("trainer=cpu")(resume, "trainer=ddp", "trainer.devices=2").trainer
+    assert joined | {"sync_batchnorm": False} == several
+
+
+def test_the_batch_norm_of_several_processes_cannot_be_changed(stored, tmp_path, refusal):
+    go_on = stored("trainer=ddp", "trainer.sync_batchnorm=true")
+
+    refusal(lambda: go_on(f"resume={tmp_path}", "trainer=cpu"), "trainer.sync_batchnorm cannot")
+
+
+def test_a_group_named_again_moves_no_folder(stored, tmp_path):
+    go_on = stored("dataset=isic2018", "dataset.root=/moved")
+
+    assert go_on(f"resume={tmp_path}", "dataset=isic2018").dataset["root"] == "/moved"
+
+
+def test_auto_begins_anew_what_trained_nothing(stored):
+    go_on = stored("seed=3")
+    folder = go_on("resume=auto", "seed=3").resume
+    RunFolder(Path(folder)).history.unlink()
+    fresh = go_on("resume=auto", "seed=4", "method=ce")
+
+    assert (fresh.seed, fresh.names.method, fresh.resume) == (4, "ce", None)
+
+
+@pytest.mark.parametrize("resume", [[], ["resume=auto"]])
+def test_a_start_that_failed_does_not_keep_its_folder(train, monkeypatch, metrics, resume):
+    from aduni.methods.softmax import Softmax
+
+    def failing(self, batch, epoch):
+        raise UserError("The first step fails; take another.")
+
+    first = ("method=ce", "epochs=2", "seed=1")
+    with monkeypatch.context() as patched:
+        patched.setattr(Softmax, "loss", failing)
+        failed, run = train(*first)
+    assert failed.status == 1
+    assert (run / "config.yaml").exists()
+    other = ("method=balanced_softmax", "epochs=1", "seed=2")
+    finished, _ = train(*other, *resume)
+    _, whole = train(*other, folder="whole")
+
+    assert finished.status == 0, finished.err
+    assert metrics(run) == metrics(whole)
+    assert (run / "split.csv").read_bytes() == (whole / "split.csv").read_bytes()
+
+
+def test_a_refused_first_stage_does_not_keep_its_folder(train, tmp_path, metrics):
+    _, first = train("epochs=1", "method=ce", folder="first")
+    balms = ("epochs=1", "method=balms", "method.classifier_share=1", "seed=1")
+    ckpt = f"method.stage1_ckpt={first / 'checkpoints' / 'best.ckpt'}"
+    (tmp_path / "other.ckpt").write_bytes(b"no checkpoint")
+    for options in ((f"method.stage1_ckpt={tmp_path / 'other.ckpt'}",), (ckpt, "fold=1")):
+        failed, run = train(*balms, *options)
+        assert failed.status == 1
+        assert (run / "config.yaml").exists()
+    finished, _ = train(*balms, ckpt)
+
+    assert finished.status == 0, finished.err
+    assert metrics(run)["stages"][0]["handed_over"] == str(first / "checkpoints" / "best.ckpt")
 
 
 def test_auto_starts_a_run_then_continues_it_then_shows_it(train, tmp_path, metrics):
@@ -357,7 +443,7 @@ def test_several_processes_are_those_of_ddp(refusal, tmp_path, trainer, several)
 
 @pytest.mark.parametrize("one", ["trainer.devices=[1]", "trainer.devices=1"])
 def test_one_device_may_be_chosen(tmp_path, one):
-    assert continued(settings_of("trainer=gpu", one), [one], RunFolder(tmp_path))
+    assert continued(settings_of("trainer=auto", one), [one], RunFolder(tmp_path))
 
 
 def test_a_resume_takes_the_number_of_processes_alone(stored, tmp_path, refusal):

@@ -74,8 +74,31 @@ def test_a_run_that_has_begun_is_resumed(planned, training, out):
     folder = run_folder(out, ce)
     folder.path.mkdir(parents=True)
     folder.config.write_text("epochs: 1\n")
+    folder.history.write_text("stage,epoch,loss\ntrain,0,1.0\n")
     train_planned(out, made, ce.id)
-    assert training.calls[0][0] == [f"resume={folder.path}"]
+    changeable = [word for word in ce.overrides if word.startswith(("num_workers=", "trainer="))]
+    assert training.calls[0][0] == [f"resume={folder.path}", *changeable]
+
+
+def test_a_resumed_run_takes_device_and_loader_processes_of_the_new_call(planned, training, out):
+    made, ce, _ = planned
+    now = ("num_workers=0", "trainer=cpu", "dataset.root=/elsewhere")
+    changed = ce.model_copy(update={"overrides": ("method=ce", "lr=0.1", *now)})
+    folder = run_folder(out, ce)
+    folder.path.mkdir(parents=True)
+    folder.config.write_text("epochs: 1\n")
+    folder.history.write_text("stage,epoch,loss\ntrain,0,1.0\n")
+    train_planned(out, made.model_copy(update={"runs": (changed,)}), ce.id)
+    assert training.calls[0][0] == [f"resume={folder.path}", *now]
+
+
+def test_a_start_that_trained_nothing_is_begun_anew(planned, training, out):
+    made, ce, _ = planned
+    folder = run_folder(out, ce)
+    folder.path.mkdir(parents=True)
+    folder.config.write_text("epochs: 1\n")
+    train_planned(out, made, ce.id)
+    assert training.calls[0][0] == [*ce.overrides, f"hydra.run.dir={folder.path}"]
 
 
 def test_a_second_stage_takes_the_first_ones_best_checkpoint(planned, training, out):

@@ -1,12 +1,14 @@
 """Reading stored weights; nothing in a file is executed."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
 from pydantic import ValidationError
+from torch import Tensor, nn
 
 from aduni.checkpoints.content import Content, fault
 from aduni.errors import UserError
@@ -48,6 +50,42 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
             f"{path} was not written by this project ({fault(error)}); give another with {key}=."
         ) from error
     return dict(checkpoint)
+
+
+def check_readable(checkpoint: dict[str, Any]) -> None:
+    """Check that a checkpoint that a run is about to write can be read again.
+
+    Args:
+        checkpoint: its content.
+
+    Raises:
+        UserError: it cannot, since a class of the user's own puts something else into it.
+    """
+    empty = torch.empty(0)
+    weights = checkpoint["state_dict"].items()
+    state = {name: empty if _is_plain(value) else value for name, value in weights}
+    file = BytesIO()
+    try:
+        torch.save({**checkpoint, "state_dict": state}, file)
+        file.seek(0)
+        Content.model_validate(torch.load(file, map_location="cpu", weights_only=True))
+    except ValidationError as error:
+        raise UserError(_unreadable(fault(error))) from error
+    except Exception as error:  # as in load_checkpoint, and of values that cannot be written
+        raise_shortage(error)
+        raise UserError(_unreadable("it holds objects")) from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a tensor that can be written and read."""
+    return type(value) in (Tensor, nn.Parameter)
+
+
+def _unreadable(reason: str) -> str:
+    return (
+        f"Checkpoints of this run could not be read again ({reason}); correct what a class of "
+        "yours puts there: tensors, texts, numbers and lists of these."
+    )
 
 
 def _check_archive(path: Path) -> None:

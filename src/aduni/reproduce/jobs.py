@@ -15,6 +15,7 @@ from aduni.errors import UserError
 from aduni.files import read_json, write_json
 from aduni.plan import Plan, PlannedRun, is_locked, run_folder, state_of
 from aduni.results import RunFolder
+from aduni.resume import may_change
 
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 INTERRUPTED = 130
@@ -51,7 +52,7 @@ def train_planned(
     try:
         with FileLock(folder.job_lock, timeout=1), _one_of(gpus, root) as environment:
             folder.failure.unlink(missing_ok=True)
-            print(f"{run.folder}: {'goes on' if folder.config.exists() else 'starts'}", flush=True)
+            print(f"{run.folder}: {'goes on' if folder.can_continue() else 'starts'}", flush=True)
             status = _call(_command(root, runs, run, logging), folder, environment)
             _settle(folder, status)
     except Timeout:
@@ -62,8 +63,8 @@ def _command(
     root: Path, runs: dict[str, PlannedRun], run: PlannedRun, logging: Sequence[str]
 ) -> list[str]:
     folder = run_folder(root, run)
-    if folder.config.exists():
-        return [f"resume={folder.path}"]
+    if folder.can_continue():
+        return [f"resume={folder.path}", *filter(may_change, run.overrides)]
     first = []
     if run.first_stage:
         checkpoint = run_folder(root, runs[run.first_stage]).checkpoint("best")

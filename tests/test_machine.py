@@ -1,0 +1,34 @@
+"""A run is trained where and as its settings say, or not begun."""
+
+import pytest
+import torch
+
+from aduni.errors import UserError
+from aduni.machine import check_machine
+from composing import settings_of
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_cpu_takes_what_it_can_compute(precision):
+    check_machine(settings_of("trainer=cpu", f"precision={precision}"))
+
+
+@pytest.mark.parametrize("trainer", ["cpu", "auto", "ddp"])
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU has half precision")
+def test_a_cpu_has_no_half_precision(trainer, refusal):
+    settings = settings_of(f"trainer={trainer}", "precision=16-mixed")
+
+    refusal(lambda: check_machine(settings), "precision=16-mixed", "set precision=bf16-mixed")
+
+
+@pytest.mark.parametrize("own", ["bf16-mixed", "64-true", "bf16-true"])
+def test_the_trainers_precision_is_the_recorded_one(own, refusal):
+    settings = settings_of("trainer=cpu", f"trainer.precision={own}")
+
+    refusal(lambda: check_machine(settings), f"trainer.precision={own}", "precision=32-true")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="finds the GPU")
+def test_a_missing_device_is_found_before_anything_is_read():
+    with pytest.raises(UserError):
+        check_machine(settings_of("trainer=gpu"))
