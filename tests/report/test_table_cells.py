@@ -1,6 +1,7 @@
 """Cells, the best of a block, and states, on hand-made runs with known figures."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,15 @@ def test_a_run_belongs_to_the_rows_that_the_plan_names(plan, add):
     table = build_table("toy", TOY, [add("changed", 6, method="ce")], plan=altered)
     assert _cell(table, "LDAM").mean == pytest.approx(0.6)
     assert _cell(table, "CE").mean is None
+
+
+def test_kappa_is_shown_of_grades_alone_and_the_cell_says_why(add):
+    runs = [add("a", 6), add("b", 8, dataset="graded", ordinal=True)]
+    assert runs[0].test["quadratic_kappa"] is None
+    graded = runs[1].test | {"quadratic_kappa": 0.5}
+    runs[1] = replace(runs[1], metrics={**runs[1].metrics, "test": graded})
+    table = build_table("toy", TOY, runs, columns=["quadratic_kappa"])
+
+    without = _cell(table, "CE", "quadratic_kappa")
+    assert (without.mean, without.state) == (None, "classes without order")
+    assert _cell(table, "CE", "quadratic_kappa", "graded").mean == 0.5
