@@ -10,6 +10,7 @@ SRC = Path(__file__).resolve().parents[1] / "src"
 # Low floors first. A folder stands for its modules.
 FLOORS = [
     [
+        "aduni.addresses",
         "aduni.errors",
         "aduni.processes",
         "aduni.shortage",
@@ -38,7 +39,7 @@ FLOORS = [
         "aduni.scores",
         "aduni.calibration",
     ],
-    ["aduni.methods", "aduni.plan"],
+    ["aduni.identity", "aduni.methods", "aduni.plan"],
     ["aduni.report"],
     [
         "aduni.audit",

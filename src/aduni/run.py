@@ -24,6 +24,7 @@ from aduni.processes import is_first_process
 from aduni.provenance import provenance
 from aduni.ranks import ended_together
 from aduni.report.checks import check_metrics
+from aduni.report.recomputed import check_figures
 from aduni.results import RunFolder
 from aduni.scores import evaluate_predictions, labels_and_probabilities, training_speed
 from aduni.stored import check_storable
@@ -49,7 +50,9 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
         if settings.resume and folder.metrics.exists():
             metrics = read_json(folder.metrics)
             check_metrics(metrics, folder.metrics)
-            return metrics
+            # An earlier version of this project may have written fewer figures.
+            complete = folder.predictions.is_file()
+            return {**metrics, **check_figures(metrics, folder)} if complete else metrics
         if settings.resume and not folder.split.is_file():
             raise UserError(
                 f"{folder.split} is missing; restore it from a copy of the run, or start a new run."

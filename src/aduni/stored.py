@@ -14,6 +14,7 @@ from hydra.utils import get_object
 from pydantic import ValidationError
 from pytorch_lightning import Trainer
 
+from aduni.addresses import present_place, renamed
 from aduni.config import GROUPS, Node, Settings, check_node
 from aduni.data.module import ImageDataModule
 from aduni.data.samplers import Sampler
@@ -69,6 +70,7 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
     """
     try:
         _check_entries(content, source, trust)
+        content = renamed(content, present_place)
     except RecursionError as error:
         raise UserError(f"{source} holds settings without end; start a new run.") from error
     try:
@@ -171,7 +173,7 @@ def _is_kind(node: Node, kind: type) -> bool:
 
 
 def _check_target(target: Any, path: str, source: Path, trust: Sequence[str]) -> None:
-    if isinstance(target, str) and _is_allowed(target, trust):
+    if isinstance(target, str) and _is_allowed(present_place(target), trust):
         return
     module = str(target).rpartition(".")[0]
     own = (

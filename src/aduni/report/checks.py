@@ -1,7 +1,6 @@
 """Whether a run folder holds together: each file by itself, and each against the others."""
 
 import gzip
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,7 +22,7 @@ from aduni.data.splits import split_hash
 from aduni.errors import UserError
 from aduni.files import readable
 from aduni.results import RunFolder
-from aduni.scores import evaluate_predictions, probability_column
+from aduni.scores import probability_column
 
 TOLERANCE = 1e-9
 """Of a recomputed figure: predictions.csv holds all digits, sums may run in another order."""
@@ -191,32 +190,3 @@ def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]
     if not rows.equals(reported.sort_values(columns, ignore_index=True)):
         return "does not hold the images of split.csv, each once"
     return ""
-
-
-def check_figures(metrics: Mapping[str, Any], folder: RunFolder) -> None:
-    """Raise UserError where metrics.json has other figures than the predictions give."""
-    predictions, parts = folder.stored_predictions, ("validation", "test")
-    # A stored kappa is checked even where it is not shown (see `columns.is_ordinal`).
-    ordinal = any((metrics[part] or {}).get("quadratic_kappa") is not None for part in parts)
-    names = list(metrics["training_counts"])
-    with readable(predictions):
-        recomputed = evaluate_predictions(predictions, names, ordinal=ordinal)
-    for part in parts:
-        difference = _first_difference(recomputed[part], metrics[part], part)
-        if difference:
-            raise UserError(
-                f"{folder.metrics} says {difference}, which {predictions.name} does not "
-                "give: one of the two was changed; evaluate or train the run again."
-            )
-
-
-def _first_difference(new: Any, old: Any, name: str) -> str:
-    """Name and stored value of the first figure that disagrees, or nothing."""
-    if isinstance(new, Mapping) and isinstance(old, Mapping):
-        if new.keys() != old.keys():
-            return f"{name} = {', '.join(old)}"
-        inner = (_first_difference(new[key], old[key], f"{name}.{key}") for key in new)
-        return next((difference for difference in inner if difference), "")
-    numbers = isinstance(new, float) and isinstance(old, float | int)
-    same = math.isclose(new, old, abs_tol=TOLERANCE, rel_tol=0) if numbers else new == old
-    return "" if same else f"{name} = {old}"

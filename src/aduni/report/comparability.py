@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from aduni.identity import comparable
 from aduni.report.runs import Run
 from aduni.report.tables import Table, title_of
 from aduni.results import WITHOUT_EFFECT
@@ -150,7 +151,7 @@ def _differences(
 
 def _settings(run: Run) -> dict[str, str]:
     protocol = f"{run.config['protocol']['name']}, selected on {run.metrics['selected_on']}"
-    return {**dict(_flattened(run.config)), "protocol": protocol}
+    return {**dict(_flattened(comparable(run.config))), "protocol": protocol}
 
 
 def _flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -14,7 +14,6 @@ from aduni.files import read_json, read_yaml, readable
 from aduni.npz import read_array
 from aduni.report.checks import (
     check_config,
-    check_figures,
     check_metrics,
     check_packed,
     check_predictions,
@@ -22,6 +21,7 @@ from aduni.report.checks import (
     read_split,
 )
 from aduni.report.columns import is_ordinal
+from aduni.report.recomputed import check_figures
 from aduni.results import RunFolder
 from aduni.scores import probability_column, read_history, read_predictions
 from aduni.shortage import raise_shortage
@@ -166,7 +166,7 @@ def read_run(folder: RunFolder) -> Run:
     if folder.stored_predictions == folder.packed_predictions:
         check_packed(folder.packed_predictions, split_file, len(split), names)
     predictions = _read_predictions(folder, split, names)
-    check_figures(metrics, folder)
+    metrics |= check_figures(metrics, folder)
     if not is_ordinal(metrics):
         metrics |= {part: _without_kappa(metrics[part]) for part in ("validation", "test")}
     return Run(folder, config, metrics, predictions, split, read_history(folder.history))

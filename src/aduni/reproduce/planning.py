@@ -1,9 +1,8 @@
 """From a profile to the list of runs, each named by what it computes."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock
@@ -12,14 +11,12 @@ from omegaconf import OmegaConf, open_dict
 
 from aduni.errors import UserError
 from aduni.files import write_json
+from aduni.identity import identity
 from aduni.plan import BEYOND, Plan, PlannedRun, read_plan
 from aduni.report.definitions import Row
+from aduni.report.found import identities
 from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.splits import SplitHashes
-from aduni.results import WITHOUT_EFFECT
-
-OF_NO_ACCOUNT = (*WITHOUT_EFFECT, "save_features", "logger", "trainer.accelerator")
-"""Keys that may differ between two runs that are the same: no figure depends on them."""
 
 KEEPS_FEATURES = "save_features=true"
 
@@ -43,7 +40,7 @@ def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
     Raises:
         UserError: a data set is missing, an override does not fit, or there is no run.
     """
-    runs = list(_expand(settings))
+    runs = _in_their_folders(settings.output, list(_expand(settings)))
     earlier = read_plan(settings.output)
     replaced = {*settings.chosen, *(run.dataset for run in runs)}
     others = [run for run in earlier.runs if run.dataset not in replaced] if earlier else []
@@ -65,6 +62,24 @@ def write_plan(plan: Plan, settings: Reproduction) -> None:
     """Put plan.json into the reproduction's folder, which exists; of two calls, one by one."""
     with FileLock(settings.output / ".plan.lock"):
         write_json(plan.model_dump(mode="json"), settings.output / "plan.json")
+
+
+def _in_their_folders(root: Path, runs: list[PlannedRun]) -> list[PlannedRun]:
+    """Planned runs, each in the folder that holds it, whatever that is called.
+
+    Raises:
+        UserError: a folder that is to be made holds a run of other settings.
+    """
+    folders = identities(root)
+    held = {of_folder: name for name, of_folder in reversed(folders.items()) if of_folder}
+    found = [run.model_copy(update={"folder": held.get(run.id, run.folder)}) for run in runs]
+    for run in found:
+        if folders.get(run.folder) not in (run.id, None):
+            raise UserError(
+                f"{root / 'runs' / run.folder} holds a run of other settings than its name says; "
+                "give it another name, and the planned run will be trained."
+            )
+    return found
 
 
 def _expand(settings: Reproduction) -> Iterator[PlannedRun]:
@@ -115,14 +130,14 @@ def _runs(
         for fold in profile.folds:
             place = {"fold": fold, "seed": seed}
             split = hashes.of(config | place)
-            before = _identity(first | place, split, None) if first else None
-            identity = _identity(config | place, split, before)
+            before = identity(first | place, split, None) if first else None
+            own = identity(config | place, split, before)
             keeps = (fold, seed) == (profile.folds[0], profile.seeds[0]) and any(
                 table == "methods" and label in profile.features for table, label in wanted.rows
             )
             yield PlannedRun(
-                id=identity,
-                folder=f"{title}_{method}_fold{fold}_seed{seed}_{identity}",
+                id=own,
+                folder=f"{title}_{method}_fold{fold}_seed{seed}_{own}",
                 dataset=title,
                 fold=fold,
                 seed=seed,
@@ -158,14 +173,3 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
         del config.hydra
     content: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return content
-
-
-def _identity(config: dict[str, Any], split: str, first_stage: str | None) -> str:
-    """12 hexadecimal digits of the resolved configuration, the split and the first stage."""
-    content = OmegaConf.create(config)
-    for key in OF_NO_ACCOUNT:
-        parent, _, name = key.rpartition(".")
-        (OmegaConf.select(content, parent) if parent else content).pop(name, None)
-    plain = OmegaConf.to_container(content)
-    text = json.dumps([plain, split, first_stage], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
