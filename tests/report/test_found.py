@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from aduni.data.splits import split_hash
 from aduni.files import read_yaml
 from aduni.identity import identity
-from aduni.report.found import identities, identity_of
+from aduni.plan import Plan, PlannedRun
+from aduni.report.found import identities, identity_of, read_found_plan
 from aduni.results import RunFolder
 from hand_made import make_run
 
@@ -110,3 +111,27 @@ def test_what_is_no_run_is_not_looked_at(first):
     (runs / "file").write_text("")
     assert list(identities(runs.parent)) == ["first"]
     assert identities(Path("nowhere")) == {}
+
+
+def test_a_planned_run_is_found_under_another_name(first, second):
+    root = first.path.parents[1]
+    planned = [
+        PlannedRun(
+            id=identity_of(run) or "",
+            folder=run.path.name,
+            dataset="toy",
+            fold=0,
+            seed=0,
+            rows=(),
+            overrides=(),
+        )
+        for run in (first, second)
+    ]
+    plan = Plan(profile="mine", folds=(0,), runs=tuple(planned))
+    (root / "plan.json").write_text(plan.model_dump_json())
+    assert read_found_plan(root) == plan
+    second.path.rename(second.path.with_name("renamed"))
+    assert [run.folder for run in read_found_plan(root).runs] == ["first", "renamed"]
+    shutil.rmtree(second.path.with_name("renamed"))
+    assert read_found_plan(root) == plan
+    assert read_found_plan(root / "runs") is None

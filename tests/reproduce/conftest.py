@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from aduni.plan import Plan, PlannedRun
-from aduni.reproduce.planning import _composed, make_plan, write_plan
+from aduni.reproduce import planning
+from aduni.reproduce.planning import make_plan, write_plan
 from aduni.reproduce.settings import Reproduction, read_reproduction
 from composing import CONF
 
@@ -39,7 +40,7 @@ def plan(settings, monkeypatch) -> Callable[..., Planned]:
         checked = settings(*overrides)
         checked.output.mkdir(exist_ok=True)
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            _composed.cache_clear()
+            planning._composed.cache_clear()
             planned = make_plan(checked)
         write_plan(planned[0], checked)
         return planned

@@ -1,14 +1,21 @@
 """Which runs a profile consists of, and how they are named."""
 
-import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import pytest
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from aduni.plan import read_plan, run_folder
-from aduni.reproduce import splits
+from aduni import addresses, scores
+from aduni.addresses import ADDRESSES
+from aduni.config import read_settings
+from aduni.files import read_json, read_yaml, write_json, write_yaml
+from aduni.identity import NEUTRAL, comparable
+from aduni.plan import PlannedRun, read_plan, run_folder
+from aduni.report.runs import read_runs
+from aduni.reproduce import planning, splits
 from aduni.reproduce.planning import make_plan, write_plan
 from composing import CONF
 
@@ -74,22 +81,133 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
     assert names == ["ce", "balms", "ldam", "decouple", "cicl"]
 
 
-def test_the_kept_study_is_what_its_profile_plans(plan, monkeypatch):
-    """Else a later call would train it again, and a changed default would pass for the paper's."""
+@pytest.fixture
+def study(plan, monkeypatch, out):
+    """Plans the study beside its kept runs, whose splits are known without the data."""
     kept = read_plan(STUDY)
     split_of = {}
     for run in kept.runs:
         folder = run_folder(STUDY, run)
-        if folder.metrics.is_file():
-            config = OmegaConf.to_container(OmegaConf.load(folder.config))
-            metrics = json.loads(folder.metrics.read_text())
-            split_of[run.dataset, str(config["protocol"])] = metrics["split_hash"]
+        config, metrics = read_yaml(folder.config), read_json(folder.metrics)
+        split_of[run.dataset, str(config["protocol"])] = metrics["split_hash"]
+    out.mkdir()
+    (out / "runs").symlink_to(STUDY / "runs")
     monkeypatch.setattr(splits, "_files", lambda root: [])
     monkeypatch.setattr(
         splits, "_compute", lambda c: split_of[c["names"]["dataset"], str(c["protocol"])]
     )
-    _, runs = plan("profile=study")
-    assert {run.folder for run in runs} == {run.folder for run in kept.runs}
+
+    def planned(*overrides: str) -> list[PlannedRun]:
+        return plan("profile=study", *overrides)[1]
+
+    return planned
+
+
+WORDS = ("datasets=[aptos]", "tables=[1]")
+
+
+def _found(runs, out):
+    return {run.folder for run in runs if run_folder(out, run).metrics.is_file()}
+
+
+def _replanned(monkeypatch, change):
+    """Let every configuration that a plan composes be changed, as if conf/ were another one."""
+    composed = planning._composed.__wrapped__
+
+    def changed(overrides):
+        config = composed(overrides)
+        change(config)
+        return config
+
+    monkeypatch.setattr(planning, "_composed", cache(changed))
+
+
+def test_the_kept_study_is_what_its_profile_plans(study, out):
+    """Else a later call would train it again, and a changed default would pass for the paper's."""
+    runs = study()
+    assert len(_found(runs, out)) == len(runs) == 96
+    assert {run.folder for run in runs} == {run.folder for run in read_plan(STUDY).runs}
+    by_id = {run.id: run for run in runs}
+    second = [run for run in runs if run.first_stage]
+    assert {label for run in second for _, label in run.rows} == {"BALMS", "Decouple"}
+    assert all(("methods", "CE") in by_id[run.first_stage].rows for run in second)
+
+
+def test_the_kept_study_is_found_after_a_new_metric(study, out, monkeypatch):
+    evaluate = scores.evaluate
+
+    def with_another(*arguments, **options):
+        figures = evaluate(*arguments, **options)
+        return {**figures, "worst_f1": min(figures["per_class_f1"].values())}
+
+    monkeypatch.setattr(scores, "evaluate", with_another)
+    runs, problems = read_runs(STUDY)
+    assert len(runs) == 96
+    assert not problems
+    assert all(run.test["worst_f1"] == min(run.test["per_class_f1"].values()) for run in runs)
+    assert len(_found(study(), out)) == 96
+
+
+def test_the_kept_study_is_found_after_a_new_option_and_a_moved_class(study, out, monkeypatch):
+    def change(config):
+        config["dataset"]["a_later_one"] = "auto"
+        config["names"]["floor"] = "none"
+        config["dataset"]["augment"][0]["a_later_one"] = 1.0
+        for node in (config["dataset"], config["method"], config["dataset"]["augment"][0]):
+            node["_target_"] = f"aduni.moved.{node['_target_'].rpartition('.')[2]}"
+
+    for name, places in ADDRESSES.items():
+        moved = f"aduni.moved.{name.rpartition('.')[2]}"
+        monkeypatch.setitem(addresses.ADDRESSES, name, (moved, *places))
+    neutral = {"dataset.a_later_one": "auto", "names.floor": "none"}
+    for option, value in {**neutral, "aduni.data.FlippedAffine.a_later_one": 1}.items():
+        monkeypatch.setitem(NEUTRAL, option, value)
+    _replanned(monkeypatch, change)
+    assert len(_found(study(), out)) == 96
+
+
+@pytest.mark.parametrize(
+    "key", ["weight_decay", "dataset.a_later_one", "names.floor", "encoder.stem"]
+)
+def test_no_kept_run_is_found_after_a_changed_default(key, study, out, monkeypatch):
+    def change(config):
+        group, _, name = key.rpartition(".")
+        (config[group] if group else config)[name] = "another"
+
+    for option in ("dataset.a_later_one", "names.floor"):
+        monkeypatch.setitem(NEUTRAL, option, "neutral")
+    assert len(_found(study(*WORDS), out)) == 9
+    _replanned(monkeypatch, change)
+    runs = study(*WORDS)
+    assert len(runs) == 9
+    assert not _found(runs, out)
+
+
+def test_a_kept_run_is_found_under_another_name(study, out):
+    before = study(*WORDS)
+    (out / "runs").unlink()
+    for number, run in enumerate(before):
+        # A first stage is known by its folder's name, which the second one's configuration has.
+        name = run.folder if ("methods", "CE") in run.rows else f"run{number}"
+        shutil.copytree(run_folder(STUDY, run).path, out / "runs" / name)
+    runs = study(*WORDS)
+    assert [run.id for run in runs] == [run.id for run in before]
+    assert len(_found(runs, out)) == 9
+    assert sum(run.folder.startswith("run") for run in runs) == 8
+
+
+def test_a_folder_that_holds_another_run_than_its_name_says_is_refused(plan, out, refusal):
+    ((run,)) = plan(*ONE)[1]
+    folder = run_folder(out, run)
+    folder.path.mkdir(parents=True)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        own, other = (planning._composed((*run.overrides, *more)) for more in ((), ("lr=0.5",)))
+    write_yaml(other, folder.config)
+    assert plan(*ONE)[1] == [run]  # nothing was trained: whose it is cannot be told yet
+    write_json({"split_hash": "split0", "test": {}}, folder.metrics)
+    refusal(lambda: plan(*ONE), folder.path, "other settings", "another name")
+    write_yaml(own, folder.config)
+    assert plan(*ONE)[1] == [run]
 
 
 def test_a_call_without_a_run_is_refused(plan, refusal):
@@ -280,3 +398,19 @@ def test_calls_at_once_write_the_plan_one_by_one(plan, settings, out):
             written.result()
 
     assert read_plan(out) == made
+
+
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("small", "paper", "study", "own")]
+
+
+@pytest.mark.parametrize("profile", ["smoke", *SLOW])
+def test_a_run_has_the_identity_that_it_was_planned_with(profile, plan, monkeypatch, tmp_path):
+    """train.py checks the settings and writes down what it made of them."""
+    monkeypatch.setattr(splits, "_files", lambda root: [])
+    own = ("datasets=[csv]", f"data=['dataset.csv={tmp_path}/t.csv','dataset.classes=[b,a]']")
+    _, runs = plan(f"profile={profile}", *(own if profile == "own" else ()))
+    for overrides in {run.overrides: None for run in runs if run.seed == 0 and run.fold == 0}:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            composed = planning._composed(overrides)
+        stored = read_settings(OmegaConf.create(composed)).model_dump()
+        assert comparable(stored) == comparable(composed)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from aduni.errors import UserError
 from aduni.files import write_csv
-from aduni.plan import Plan, read_plan, run_folder
+from aduni.plan import Plan, run_folder
 from aduni.report import content
 from aduni.report.batches import PAPER_BATCH_SIZE, batch_statistic, training_labels
 from aduni.report.classes import class_frame, class_tables
@@ -17,6 +17,7 @@ from aduni.report.definitions import Definition
 from aduni.report.figures.all import draw
 from aduni.report.figures.embedding import has_spread
 from aduni.report.formats import csv_frame, latex, markdown
+from aduni.report.found import read_found_plan
 from aduni.report.moved import moved_frame, moved_table
 from aduni.report.page import FigureGroup, Page, PageFigure, render
 from aduni.report.runs import Problem, Run, read_runs
@@ -41,7 +42,7 @@ def build_report(sources: Sources, stamp: str) -> Path:
         UserError: no run, or an unknown column.
         OSError: the output cannot be written; the previous report is whole.
     """
-    plan = read_plan(sources.root)
+    plan = read_found_plan(sources.root)
     found, problems = read_runs(sources.root)
     if not (found or problems or plan):
         raise UserError(f"runs={sources.root} holds no finished run; give a folder that does.")

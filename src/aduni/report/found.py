@@ -1,28 +1,58 @@
 """Kept runs, found by what they computed and not by what their folders are called."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from aduni.data.splits import split_hash
 from aduni.errors import UserError
 from aduni.files import read_json, read_yaml
 from aduni.identity import identity
+from aduni.plan import Plan, read_plan, run_folder
 from aduni.report.checks import read_split
 from aduni.results import RunFolder
 
 
-def identities(root: Path) -> dict[str, str | None]:
+def read_found_plan(root: Path) -> Plan | None:
+    """The plan in a folder, each run in the folder that holds it, whatever that is called.
+
+    Raises:
+        UserError: as `read_plan`.
+    """
+    plan = read_plan(root)
+    if plan is None:
+        return None
+    there = {run.folder for run in plan.runs if run_folder(root, run).config.is_file()}
+    if len(there) == len(plan.runs):
+        return plan
+    held = folders_of(identities(root, beside=there))
+    runs = (
+        run
+        if run.folder in there
+        else run.model_copy(update={"folder": held.get(run.id, run.folder)})
+        for run in plan.runs
+    )
+    return plan.model_copy(update={"runs": tuple(runs)})
+
+
+def identities(root: Path, beside: Collection[str] = ()) -> dict[str, str | None]:
     """The identity of every run of a reproduction, by the name of its folder.
 
-    Finished runs come first: of two that are the same the first counts. None stands for a run whose
-    identity cannot be told, since it has no configuration or split yet, or its first stage is gone.
+    Finished runs come first. None stands for a run whose identity cannot be told, since it has no
+    configuration or split yet, or its first stage is gone.
 
     Args:
         root: of the reproduction.
+        beside: names of folders that are not looked at.
     """
     runs = [RunFolder(path) for path in sorted((root / "runs").glob("*"))]
-    begun = [run for run in runs if run.config.is_file()]
+    begun = [run for run in runs if run.path.name not in beside and run.config.is_file()]
     ordered = sorted(begun, key=lambda run: not run.metrics.is_file())
     return {run.path.name: identity_of(run) for run in ordered}
+
+
+def folders_of(found: Mapping[str, str | None]) -> dict[str, str]:
+    """Names of folders by what they hold; of two runs that are the same the first one's."""
+    return {held: name for name, held in reversed([*found.items()]) if held}
 
 
 def identity_of(run: RunFolder, *, two_stages: bool = True) -> str | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from aduni.data.tables import shown
 from aduni.errors import UserError, is_utf8
-from aduni.plan import Plan, read_plan
+from aduni.plan import Plan
+from aduni.report.found import read_found_plan
 from aduni.report.sources import Sources, states_of
 from aduni.report.swap import INDEX, STAMP
 from aduni.results import RunFolder
@@ -25,7 +26,7 @@ def fresh_report(sources: Sources) -> Path:
         OSError: the output cannot be written; the previous report is whole.
     """
     page, stamp = sources.output / INDEX, sources.output / STAMP
-    plan = read_plan(sources.root)
+    plan = read_found_plan(sources.root)
     digest = _digest(sources, plan)
     if page.exists() and stamp.exists() and stamp.read_text() == digest:
         return page

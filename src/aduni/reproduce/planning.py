@@ -14,7 +14,7 @@ from aduni.files import write_json
 from aduni.identity import identity
 from aduni.plan import BEYOND, Plan, PlannedRun, read_plan
 from aduni.report.definitions import Row
-from aduni.report.found import identities
+from aduni.report.found import folders_of, identities
 from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.splits import SplitHashes
 
@@ -71,7 +71,7 @@ def _in_their_folders(root: Path, runs: list[PlannedRun]) -> list[PlannedRun]:
         UserError: a folder that is to be made holds a run of other settings.
     """
     folders = identities(root)
-    held = {of_folder: name for name, of_folder in reversed(folders.items()) if of_folder}
+    held = folders_of(folders)
     found = [run.model_copy(update={"folder": held.get(run.id, run.folder)}) for run in runs]
     for run in found:
         if folders.get(run.folder) not in (run.id, None):
