@@ -38,6 +38,17 @@ def test_a_figure_that_is_unknown_is_left_out(run):
     assert read_run(run).test == whole
 
 
+def test_a_new_metric_is_computed_for_runs_that_lack_it(run, monkeypatch):
+    evaluate = scores.evaluate
+
+    def with_another(*arguments, **options):
+        figures = evaluate(*arguments, **options)
+        return {**figures, "worst_f1": min(figures["per_class_f1"].values())}
+
+    monkeypatch.setattr(scores, "evaluate", with_another)
+    assert read_run(run).test["worst_f1"] == pytest.approx(1 / 2)  # less: 1 of 2 found, 1 false
+
+
 def test_a_figure_that_has_no_value_any_more_has_none(run, monkeypatch):
     """As that of an order has none where the classes have no order."""
     evaluate = scores.evaluate
