@@ -30,6 +30,9 @@ OF_NO_ACCOUNT = frozenset(
 )
 """Keys that may differ between two runs that are the same: no figure depends on them."""
 
+SPELLED = {"True": True, "False": False, "null": None}
+"""How names are stored that YAML took for something else."""
+
 
 def identity(config: Mapping[str, Any], split: str, first_stage: str | None) -> str:
     """12 hexadecimal digits that two runs share if, and only if, they compute the same.
@@ -56,7 +59,7 @@ def _plain(node: Any, place: str) -> Any:
         return dict(_entries(node, place))
     if isinstance(node, list | tuple):
         return [_plain(value, f"{place}.{number}") for number, value in enumerate(node)]
-    return _number(node)
+    return _scalar(node)
 
 
 def _entries(node: Mapping[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
@@ -73,15 +76,20 @@ def _entries(node: Mapping[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
             yield str(key), plain
 
 
-def _number(value: Any) -> Any:
+def _scalar(value: Any) -> Any:
     """2 for 2.0 and "2": checked settings have an option's type, composed ones what is typed."""
     if isinstance(value, str):
-        for kind in (int, float):
-            try:
-                number = kind(value)
-            except ValueError:
-                continue
-            if str(number) == value:
-                return _number(number)
-        return value
+        return _read(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _read(text: str) -> Any:
+    """The value that a text is the spelling of, or the text."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if str(number) == text:
+            return _scalar(number)
+    return SPELLED.get(text, text)

@@ -405,7 +405,10 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("small", "paper"
 def test_a_run_has_the_identity_that_it_was_planned_with(profile, plan, monkeypatch, tmp_path):
     """train.py checks the settings and writes down what it made of them."""
     monkeypatch.setattr(splits, "_files", lambda root: [])
-    own = ("datasets=[csv]", f"data=['dataset.csv={tmp_path}/t.csv','dataset.classes=[b,a]']")
+    own = (
+        "datasets=[csv]",
+        f"data=['dataset.csv={tmp_path}/t.csv','dataset.classes=[1,0.0,true,x]']",
+    )
     _, runs = plan(f"profile={profile}", *(own if profile == "own" else ()))
     for overrides in {run.overrides: None for run in runs if run.seed == 0 and run.fold == 0}:
         with initialize_config_dir(str(CONF), version_base="1.3"):
