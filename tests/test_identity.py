@@ -114,7 +114,7 @@ def test_a_moved_class_does_not_change_it(config, monkeypatch):
 
 LATER = {
     "a setting": ("a_later_one", "a_later_one"),
-    "an option of a group": ("dataset.bits", "dataset.bits"),
+    "an option of a group": ("dataset.a_later_one", "dataset.a_later_one"),
     "a group": ("names.floor", "names.floor"),
     "of whatever takes it": ("aduni.data.FlippedAffine.order", "dataset.augment.0.order"),
 }
@@ -128,6 +128,11 @@ def test_a_later_option_at_its_neutral_value_does_not_change_it(config, kind, ne
     assert _of(_changed(config, _set(key, neutral))) == _of(config)
     assert _of(_changed(config, _set(key, "another"))) != _of(config)
     assert _of(_changed(config, _set(f"{key}_of_another_name", neutral))) != _of(config)
+
+
+def test_16_bits_are_what_a_run_had_before_there_was_a_choice(config):
+    assert _of(_changed(config, _set("dataset.bits", 16))) == _of(config)
+    assert _of(_changed(config, _set("dataset.bits", "auto"))) != _of(config)
 
 
 def test_neutral_values_are_of_options_that_there_are():

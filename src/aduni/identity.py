@@ -12,10 +12,10 @@ from typing import Any
 from aduni.addresses import lasting_name
 from aduni.results import WITHOUT_EFFECT
 
-NEUTRAL: dict[str, Any] = {}
+NEUTRAL: dict[str, Any] = {"dataset.bits": 16}
 """Values at which options change nothing that were added after runs had been kept.
 
-A key is the option's place in the configuration (`dataset.bits`, `names.floor`), or the lasting
+A key is the option's place in the configuration (`dataset.bits`), or the lasting
 name of what takes it and its own (`aduni.data.FlippedAffine.order`), wherever that stands. An
 option with its neutral value is left out of the identity, as it is in configurations from before
 it. Declared once, a value stays: another one would rename runs.

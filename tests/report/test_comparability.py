@@ -149,7 +149,7 @@ def test_a_row_mixes_runs_of_different_settings(add):
     runs += [add("b1", fold=1, method__temperature=1, sampler___target_="else", alpha__value=3)]
     other = (
         "CE mixes runs of different settings: sampler._target_ "
-        "aduni.data.samplers.InstanceBalanced (b) and else (b1)"
+        "aduni.data.InstanceBalanced (b) and else (b1)"
     )
     assert _warnings(runs) == [f"ISIC2018: {other}; {text}."]
 
