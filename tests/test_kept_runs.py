@@ -227,7 +227,15 @@ def test_a_plan_that_is_none(content, keep, source, tmp_path, refusal):
     refusal(lambda: keep(source, tmp_path / "kept"), source / "plan.json")
 
 
-@pytest.mark.parametrize("names", [[], ["ldam1"], ["later0"], ["../runs/ce0"], ["../../source0"]])
+@pytest.mark.parametrize("name", ["../runs/ce0", "../../source0"])
+def test_a_plan_that_leads_out_of_its_folder_is_refused(name, keep, source, tmp_path, refusal):
+    plan = source / "plan.json"
+    plan.write_text(plan.read_text().replace('"folder":"ce0"', f'"folder":"{name}"'))
+    refusal(lambda: keep(source, tmp_path / "kept"), plan, name, "no plain name")
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("names", [[], ["ldam1"], ["later0"]])
 def test_a_plan_without_a_finished_run(names, keep, source, tmp_path, refusal):
     write_plan(source, names)
     refusal(lambda: keep(source, tmp_path / "kept"), source, "no finished run")
