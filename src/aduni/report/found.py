@@ -3,12 +3,10 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from aduni.data.splits import split_hash
 from aduni.errors import UserError
 from aduni.files import read_json, read_yaml
 from aduni.identity import identity
 from aduni.plan import Plan, read_plan, run_folder
-from aduni.report.checks import read_split
 from aduni.results import RunFolder
 
 
@@ -91,4 +89,8 @@ def _split_of(run: RunFolder) -> str:
     stored = read_json(run.metrics).get("split_hash") if run.metrics.is_file() else None
     if stored:
         return str(stored)
+    # They take scikit-learn, which a call that trains and draws nothing does without.
+    from aduni.data.splits import split_hash
+    from aduni.report.checks import read_split
+
     return split_hash(read_split(run.split))
