@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from aduni.config import Settings, check_trainer
 from aduni.errors import UserError
 from aduni.files import read_yaml
+from aduni.identity import NEUTRAL
 from aduni.results import AUTO, WITHOUT_EFFECT, RunFolder, check_continued, run_dir
 from aduni.stored import read_stored
 
@@ -111,7 +112,11 @@ def _difference(new: Any, old: Any, key: str) -> str | None:
         return None
     if not isinstance(new, Mapping) or not isinstance(old, Mapping):
         return key
-    inner = (_difference(new.get(k), old.get(k), f"{key}.{k}") for k in {**old, **new})
+    inner = (
+        _difference(new.get(k, NEUTRAL.get(full)), old.get(k, NEUTRAL.get(full)), full)
+        for k in {**old, **new}
+        for full in [f"{key}.{k}"]
+    )
     return next(filter(None, inner), None)
 
 
@@ -123,7 +128,7 @@ def _plain(settings: Settings) -> dict[str, Any]:
 
 
 def _select(content: Any, key: str) -> Any:
-    """None where there is no such key."""
+    """The neutral value where there is no such key, None where it has none."""
     for part in key.split("."):
         content = content.get(part) if isinstance(content, Mapping) else None
-    return content
+    return NEUTRAL.get(key) if content is None else content

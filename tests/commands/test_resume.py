@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -121,6 +122,24 @@ def test_auto_is_given_all_settings(stored, refusal):
 
     assert go_on("resume=auto", "seed=3").seed == 3
     refusal(lambda: go_on("resume=auto"), "seed cannot be changed", "seed=3")
+
+
+@pytest.mark.parametrize("bits", [(), ("dataset.bits=16",), ("dataset.bits=auto",)])
+def test_a_run_from_before_an_option_has_its_neutral_value(tmp_path, refusal, bits):
+    own = ("dataset=folder", f"dataset.root={tmp_path}")
+    stored = settings_of(*own).model_dump()
+    del stored["dataset"]["bits"]
+    folder = RunFolder(tmp_path)
+    write_yaml(stored, folder.config)
+    folder.history.write_text("stage,epoch,loss\ntrain,0,1.0\n")
+
+    for resume in ("auto", str(tmp_path)):
+        given = (*own, *bits, f"resume={resume}")
+        call = partial(continued, settings_of(*given), given, folder)
+        if bits == ("dataset.bits=auto",):
+            refusal(call, "dataset.bits cannot be changed", "started with dataset.bits=16")
+        else:
+            assert call().resume == str(tmp_path)
 
 
 def test_the_number_of_processes_may_change(stored, tmp_path):
