@@ -4,6 +4,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+import pandas as pd
 import pytest
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
@@ -11,7 +12,7 @@ from omegaconf import OmegaConf
 from aduni import addresses, scores
 from aduni.addresses import ADDRESSES
 from aduni.config import read_settings
-from aduni.files import read_json, read_yaml, write_json, write_yaml
+from aduni.files import read_json, read_yaml, write_csv, write_json, write_yaml
 from aduni.identity import NEUTRAL, comparable
 from aduni.plan import PlannedRun, read_plan, run_folder
 from aduni.report.runs import read_runs
@@ -194,6 +195,9 @@ def test_a_kept_run_is_found_under_another_name(study, out):
     assert sum(run.folder.startswith("run") for run in runs) == 8
 
 
+SPLIT = {"image": ["a"], "label": ["b"], "group": [0], "part": ["train"]}
+
+
 def test_a_folder_that_holds_another_run_than_its_name_says_is_refused(plan, out, refusal):
     ((run,)) = plan(*ONE)[1]
     folder = run_folder(out, run)
@@ -201,7 +205,8 @@ def test_a_folder_that_holds_another_run_than_its_name_says_is_refused(plan, out
     with initialize_config_dir(str(CONF), version_base="1.3"):
         own, other = (planning._composed((*run.overrides, *more)) for more in ((), ("lr=0.5",)))
     write_yaml(other, folder.config)
-    assert plan(*ONE)[1] == [run]  # nothing was trained: whose it is cannot be told yet
+    write_csv(pd.DataFrame(SPLIT), folder.split)
+    assert plan(*ONE)[1] == [run]  # nothing was trained: the folder is free
     write_json({"split_hash": "split0", "test": {}}, folder.metrics)
     refusal(lambda: plan(*ONE), folder.path, "other settings", "another name")
     write_yaml(own, folder.config)

@@ -35,15 +35,15 @@ def read_found_plan(root: Path) -> Plan | None:
 def identities(root: Path, beside: Collection[str] = ()) -> dict[str, str | None]:
     """The identity of every run of a reproduction, by the name of its folder.
 
-    Finished runs come first. None stands for a run whose identity cannot be told, since it has no
-    configuration or split yet, or its first stage is gone.
+    Finished runs come first; where nothing was trained there is no run. None stands for one whose
+    identity cannot be told: its files are damaged, or its first stage is gone.
 
     Args:
         root: of the reproduction.
         beside: names of folders that are not looked at.
     """
     runs = [RunFolder(path) for path in sorted((root / "runs").glob("*"))]
-    begun = [run for run in runs if run.path.name not in beside and run.config.is_file()]
+    begun = [run for run in runs if run.path.name not in beside and run.can_continue()]
     ordered = sorted(begun, key=lambda run: not run.metrics.is_file())
     return {run.path.name: identity_of(run) for run in ordered}
 
