@@ -275,6 +275,13 @@ def test_a_flag_that_is_none_has_its_sentence(command, text):
     assert FLAGS[text] in line
 
 
+def test_the_sweep_by_which_reproduce_places_its_own_runs_is_no_mistake(command, tmp_path):
+    words = ("--multirun", "job='abc'", f"output={tmp_path}", f"hydra.sweep.dir={tmp_path}/.jobs")
+    finished = command("reproduce", *words)
+
+    assert "plan.json is missing" in finished.err.splitlines()[-1]
+
+
 @pytest.mark.parametrize("text", ["train method=ce,aduni", "reproduce stats", "train --epochs 3"])
 def test_mistakes_of_form_are_answered_before_torch_is_imported(root, text):
     name, *words = shlex.split(text)

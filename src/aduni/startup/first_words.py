@@ -41,7 +41,8 @@ def answer_first() -> None:
             _refuse(given, 2)
         if given.shell_completion:
             return
-        if given.multirun and line.command == "reproduce":
+        placed = any(word.startswith("job=") for word in given.overrides)  # by reproduce.py itself
+        if given.multirun and line.command == "reproduce" and not placed:
             _refuse("reproduce.py takes no -m, for it starts its runs itself; leave -m out", 2)
         line = Line(CONF, script.stem, given.overrides, given.multirun)
     for number in range(len(line.words)):
