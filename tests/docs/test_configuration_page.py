@@ -65,7 +65,7 @@ def test_annotations_become_words(root):
     assert values["batch_size"] == "whole number >= 2"
     assert values["method.loss.beta"] == "number >= 0, < 1"
     assert values["method.weighting"] == "`released`, `printed`"
-    assert values["dataset.std"] == "list of 3 numbers > 0"
+    assert values["dataset.std"] == "list of 3 numbers >= 0.0001, <= 1000.0"
     assert values["sampler.epoch_length"] == "whole number > 0, or `null`"
     assert values["precision"] == "`32-true`, `bf16-mixed`, `16-mixed`"
     assert values["save_features"] == "`true` or `false`"
