@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from albumentations.augmentations.geometric.functional import create_affine_transformation_matrix
 from scipy import stats
+from torchvision.transforms import functional
 
 from aduni.data.batch_draws import uniforms
 from aduni.data.batch_parameters import (
@@ -21,6 +22,7 @@ from aduni.data.batch_parameters import (
     sampling,
 )
 from aduni.data.batch_recipe import Jitter, Recipe, Warp, read_recipe
+from aduni.data.warp import FlippedAffine
 
 N = 3000
 EXTREMES = np.array([0, 1 - 2**-32])
@@ -157,6 +159,33 @@ def test_matrix_is_albumentations_and_flips_are_about_the_centre(side):
         columns = [np.array(pair)[:, None] for pair in (scale, shear, shift, flip)]
         ours = forward_matrices(Warps(np.array([rotate]), *columns), side)
         assert ours[0] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("side", [16, 17, 384])
+def test_sheared_first_the_matrix_is_torchvisions(side):
+    rng = np.random.default_rng(side)
+    for _ in range(20):
+        rotate, scale = rng.uniform(-180, 180), rng.uniform(0.5, 2)
+        shear, shift = rng.uniform(-25, 25, 2).tolist(), rng.integers(-9, 10, 2).tolist()
+        columns = [np.array(pair)[:, None] for pair in ([scale] * 2, shear, shift, [False] * 2)]
+        columns[1] = -columns[1]  # as they are drawn
+        centre = [(side - 1) / 2] * 2
+        ours = forward_matrices(Warps(np.array([rotate]), *columns), side, "shear_first")
+        theirs = functional._get_inverse_affine_matrix(centre, -rotate, shift, scale, shear)
+        whole = np.vstack([np.reshape(theirs, (2, 3)), [0, 0, 1]])
+        assert ours[0] == pytest.approx(np.linalg.inv(whole), abs=1e-9)
+
+
+@pytest.mark.parametrize("order", ["shear_first", "shear_last"])
+def test_a_batch_shears_when_its_transform_does(order):
+    fixed = {"rotate": (33, 33), "scale": (1.1, 1.1), "shear": {"x": (9, 9), "y": (-4, -4)}}
+    transform = FlippedAffine(**fixed, order=order, p=1)
+    one_by_one = transform.get_params_dependent_on_data({"shape": (20, 20, 3)}, {})["matrix"]
+    key = np.zeros(1, dtype=np.int64)
+    drawn = draw(read_recipe([transform]), 0, key, key, key, 20)
+
+    expected = sampling(np.vstack([one_by_one, [0, 0, 1]])[None], 20)
+    assert drawn.sampling.numpy() == pytest.approx(expected.numpy(), abs=1e-7)
 
 
 def test_sampling_goes_back_from_the_view_to_the_image():

@@ -45,6 +45,16 @@ def test_ranges_and_probabilities_are_those_of_the_transforms():
     assert read_recipe(SEPARATE) == read_recipe([folded, colours]) == expected
 
 
+def test_the_order_of_shear_and_rotation_is_the_transforms():
+    kinds = [
+        A.Affine(p=1),
+        warp.FlippedAffine(p=1),
+        warp.FlippedAffine(order="shear_first", p=1),
+    ]
+    orders = [read_recipe([kind]).warp.order for kind in kinds]
+    assert orders == ["shear_last", "shear_last", "shear_first"]
+
+
 def test_translations_are_shares_or_pixels():
     share = read_recipe([A.Affine(translate_percent=(-0.1, 0.1), p=1)]).warp
     pixels = read_recipe([A.Affine(translate_px={"x": (-3, 2)}, p=1)]).warp

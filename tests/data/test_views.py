@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -20,6 +21,7 @@ from aduni.data.jitter import ColorJitter
 from aduni.data.samplers import Upsample
 from aduni.data.views import PlainViews, TrainingViews
 from aduni.data.warp import FlippedAffine
+from aduni.files import read_yaml
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 LABELS = np.array([0, 1, 2, 0])
@@ -265,9 +267,18 @@ def test_recipe_of_the_photographs_is_the_papers(make_data, name):
     assert affine.translate_px == {"x": (0, 0), "y": (0, 0)}
     assert affine.translate_percent is None
     assert affine.interpolation == 0  # nearest
+    assert affine.order == "shear_first"
     assert (affine.fill, affine.border_mode, affine.fit_output) == (0, 0, False)
     assert jitter.brightness == jitter.contrast == jitter.saturation == (0.8, 1.2)
     assert jitter.hue == (-0.1, 0.1)
+
+
+def test_runs_that_were_stored_before_the_order_could_be_chosen_shear_last():
+    stored = sorted((CONF.parent / "results" / "study" / "runs").glob("*/config.yaml"))[0]
+    config = read_yaml(stored)["dataset"]["augment"][0]
+
+    assert "order" not in config
+    assert instantiate(config, _convert_="all").order == "shear_last"
 
 
 def test_digits_are_turned_and_shifted_a_little_and_never_flipped(make_data):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import stats
+from torchvision.transforms import InterpolationMode, functional
 
 from aduni.data.warp import FlippedAffine
 
@@ -97,6 +98,78 @@ def test_matrix_without_flips_is_albumentations(affine):
             transform.set_random_seed(seed)
             matrices.append(transform.get_params_dependent_on_data(params, {})["matrix"])
         assert matrices[1] == pytest.approx(matrices[0][:2], abs=1e-11)
+
+
+def sheared_first(seed: int, *, y_shear: bool) -> tuple[FlippedAffine, list]:
+    """A transform without choice, and torchvision's arguments for the same."""
+    rng = np.random.default_rng(seed)
+    rotate, scale = rng.uniform(-180, 180), rng.uniform(0.8, 1.2)
+    shear = [rng.uniform(-25, 25), rng.uniform(-25, 25) if y_shear else 0.0]
+    shift = rng.integers(-9, 10, 2).tolist()
+    ranges = [{axis: (pair[i],) * 2 for i, axis in enumerate("xy")} for pair in (shear, shift)]
+    transform = FlippedAffine(
+        rotate=(rotate, rotate),
+        scale=(scale, scale),
+        shear=ranges[0],
+        translate_px=ranges[1],
+        interpolation=NEAREST,
+        order="shear_first",
+        p=1,
+    )
+    return transform, [-rotate, shift, scale, shear]  # torchvision's angles are clockwise
+
+
+@pytest.mark.parametrize("shape", [(31, 40), (384, 384)])
+@pytest.mark.parametrize("y_shear", [False, True])
+def test_sheared_first_the_matrix_is_torchvisions(shape, y_shear):
+    height, width = shape
+    centre = [(width - 1) / 2, (height - 1) / 2]  # pixels are points here and squares in Pillow
+    for seed in range(50):
+        transform, (angle, shift, scale, shear) = sheared_first(seed, y_shear=y_shear)
+        matrix = transform.get_params_dependent_on_data({"shape": (*shape, 3)}, {})["matrix"]
+        backward = functional._get_inverse_affine_matrix(centre, angle, shift, scale, shear)
+        whole = np.vstack([np.reshape(backward, (2, 3)), [0, 0, 1]])
+        assert matrix == pytest.approx(np.linalg.inv(whole)[:2], abs=1e-9)
+
+
+@pytest.mark.parametrize("side", [64, 129])
+def test_sheared_first_the_pixels_are_torchvisions(side):
+    different = 0
+    images = noise((side, side), 20)
+    for seed, image in enumerate(images):
+        transform, (angle, shift, scale, shear) = sheared_first(seed, y_shear=True)
+        nearest = InterpolationMode.NEAREST
+        theirs = functional.affine(Image.fromarray(image), angle, shift, scale, shear, nearest)
+        different += (transform(image=image)["image"] != np.asarray(theirs)).any(axis=2).sum()
+    assert different < 0.01 * len(images) * side**2  # ties between two neighbours
+
+
+def matrix_of(seed: int, side: int, **affine) -> np.ndarray:
+    transform = FlippedAffine(**affine, horizontal_flip=0.5, vertical_flip=0.5, p=1)
+    transform.set_random_seed(seed)
+    return transform.get_params_dependent_on_data({"shape": (side, side, 3)}, {})["matrix"]
+
+
+def test_the_order_moves_corners_by_a_few_pixels():
+    corners = np.array([[0, 0, 1], [383, 0, 1], [0, 383, 1], [383, 383, 1]]).T
+    moved = np.stack(
+        [
+            (matrix_of(seed, 384, order="shear_first", **PAPER) - matrix_of(seed, 384, **PAPER))
+            @ corners
+            for seed in range(500)
+        ]
+    )
+    distances = np.hypot(moved[:, 0], moved[:, 1])
+    assert 2 < np.median(distances) < 4
+    assert 6 < distances.max() < 7
+
+
+@pytest.mark.parametrize("affine", [PAPER, EVERYTHING])
+def test_without_a_shear_both_orders_are_the_same_to_the_bit(affine):
+    straight = {**affine, "shear": {"x": (0, 0), "y": (0, 0)}}
+    for seed in range(50):
+        first = matrix_of(seed, 40, order="shear_first", **straight)
+        assert np.array_equal(first, matrix_of(seed, 40, order="shear_last", **straight))
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (25, 25), (17, 24)])

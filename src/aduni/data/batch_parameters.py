@@ -13,6 +13,7 @@ from torch import Tensor
 
 from aduni.data.batch_draws import uniforms
 from aduni.data.batch_recipe import Jitter, Range, Recipe, Warp
+from aduni.data.warp import Order
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -96,7 +97,8 @@ def draw(
     u = uniforms(seed, epochs, rows, numbers, 16).T
     warps = draw_warps(recipe, u[:10], side)
     jitters = None if recipe.jitter is None else draw_jitters(recipe.jitter, u[10:])
-    return prepared(sampling(forward_matrices(warps, side), side), jitters)
+    forward = forward_matrices(warps, side, recipe.warp.order)
+    return prepared(sampling(forward, side), jitters)
 
 
 def draw_warps(recipe: Recipe, u: Floats, side: int) -> Warps:
@@ -127,19 +129,23 @@ def draw_jitters(jitter: Jitter, u: Floats) -> Jitters:
     )
 
 
-def forward_matrices(warps: Warps, side: int) -> Floats:
+def forward_matrices(warps: Warps, side: int, order: Order = "shear_last") -> Floats:
     """(N, 3, 3) from an image's pixel (x, y, 1) to the view's.
 
-    Scaled, rotated, sheared, shifted and flipped about the centre, as albumentations does.
+    Scaled, rotated, sheared, shifted and flipped about the centre, as albumentations does; or
+    sheared first, as torchvision does.
     """
-    angle, shear = np.deg2rad(warps.rotate), np.tan(np.deg2rad(warps.shear))
+    angle, (x, y) = np.deg2rad(warps.rotate), np.tan(np.deg2rad(warps.shear))
     cos, sin, one = np.cos(angle), np.sin(angle), np.ones_like(angle)
-    turn = _matrices([[cos, sin], [-sin, cos]])
-    shearing = _matrices([[one, shear[0]], [shear[1], one]])
+    turn, scale = _matrices([[cos, sin], [-sin, cos]]), warps.scale.T
+    if order == "shear_first":
+        linear = turn @ (scale[:, :, None] * _matrices([[one, x], [y, 1 + x * y]]))
+    else:
+        linear = _matrices([[one, x], [y, one]]) @ turn * scale[:, None, :]
     flip = np.where(warps.flip, -1, 1).T[:, :, None]
     centre = np.full((2, 1), (side - 1) / 2)
     forward = np.tile(np.eye(3), (len(angle), 1, 1))
-    forward[:, :2, :2] = flip * (shearing @ turn * warps.scale.T[:, None, :])
+    forward[:, :2, :2] = flip * linear
     shift = flip * warps.translate.T[:, :, None]
     forward[:, :2, 2:] = centre + shift - forward[:, :2, :2] @ centre
     return forward

@@ -8,7 +8,7 @@ import albumentations as A
 import cv2
 
 from aduni.data.jitter import ColorJitter
-from aduni.data.warp import FlippedAffine
+from aduni.data.warp import FlippedAffine, Order
 from aduni.errors import UserError
 
 Range = tuple[float, float]
@@ -44,6 +44,7 @@ class Warp:
         shear: degrees along x and y.
         translate: along x and y, pixels or shares of the side.
         in_pixels: which of them.
+        order: of shear and rotation, as in `FlippedAffine`.
         nearest: interpolation; else linear.
     """
 
@@ -54,6 +55,7 @@ class Warp:
     shear: tuple[Range, Range] = (NOTHING, NOTHING)
     translate: tuple[Range, Range] = (NOTHING, NOTHING)
     in_pixels: bool = True
+    order: Order = "shear_last"
     nearest: bool = True
 
 
@@ -135,6 +137,7 @@ def _warp(affine: Any) -> Warp:
         shear=_pair(affine.shear),
         translate=_pair(affine.translate_px if in_pixels else affine.translate_percent),
         in_pixels=in_pixels,
+        order=affine.order if isinstance(affine, FlippedAffine) else "shear_last",
         nearest=affine.interpolation == cv2.INTER_NEAREST,
     )
 
