@@ -124,11 +124,54 @@ def test_schedules_remember_nothing(name):
     assert [schedule(t, 40) for t in epochs] == [in_order[t] for t in epochs]
 
 
-def learning_rates(epochs: int, warmup: int = 10, start: float = 0.1, end: float = 1e-3) -> list:
-    return [
-        schedules.learning_rate(t, epochs, start=start, end=end, warmup_epochs=warmup)
-        for t in range(epochs)
-    ]
+def learning_rates(
+    epochs: int, warmup: int = 10, start: float = 0.1, end: float = 1e-3, schedule: str = "cosine"
+) -> list:
+    options = {"start": start, "end": end, "warmup_epochs": warmup, "schedule": schedule}
+    return [schedules.learning_rate(t, epochs, **options) for t in range(epochs)]
+
+
+def released_rates(epochs: int, warmup: int, start: float, decay: float = 0.1) -> list[float]:
+    """The authors' loop: the warm-up has no say in where the cosine begins."""
+    rates = []
+    for epoch in range(epochs):
+        rate = start
+        if epoch < warmup:
+            rate = start / warmup * (epoch + 1)
+        else:
+            lowest = rate * decay**3
+            rate = lowest + (rate - lowest) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+        rates.append(rate)
+    return rates
+
+
+def test_released_learning_rate_is_the_authors():
+    rates = learning_rates(400, end=1e-4, schedule="released")
+
+    assert rates == pytest.approx(released_rates(400, 10, 0.1), rel=1e-12)
+    # Worked by hand: cosines of pi / 40 and pi / 2.
+    assert rates[9:11] == pytest.approx([0.1, 0.0001 + 0.0999 * (1 + 0.996917) / 2], abs=1e-7)
+    assert rates[200] == pytest.approx((0.1 + 0.0001) / 2)
+    # Epoch 400, which the authors' loop has, would have the lowest rate.
+    assert 1e-4 < rates[399] < 1.02e-4
+
+
+@pytest.mark.parametrize(("epochs", "warmup"), [(20, 1), (100, 3), (7, 0), (1, 0)])
+def test_a_short_run_takes_its_share_of_the_released_learning_rate(epochs, warmup):
+    rates = learning_rates(epochs, start=0.05, end=0.05e-3, schedule="released")
+
+    assert rates == pytest.approx(released_rates(epochs, warmup, 0.05), rel=1e-12)
+
+
+def test_the_two_learning_rates_differ_after_the_warm_up_by_a_fortieth_of_the_first():
+    default, released = (
+        learning_rates(400, end=1e-4),
+        learning_rates(400, 10, 0.1, 1e-4, "released"),
+    )
+    differences = [abs(one - other) for one, other in zip(default, released, strict=True)]
+
+    assert differences[:10] == [0] * 10
+    assert 0.0020 < max(differences) < 0.0025
 
 
 def test_learning_rate_warms_up_over_the_first_ten_of_400_epochs():

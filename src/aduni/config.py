@@ -29,6 +29,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator, XLAAccelerator
 
 from aduni.errors import UnknownOptionError, UserError, complaint, did_you_mean
+from aduni.schedules import RateSchedule
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -83,6 +84,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     lr: PositiveFloat
     lr_min: NonNegativeFloat
     warmup_epochs: NonNegativeInt
+    lr_schedule: RateSchedule = "cosine"
     momentum: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: NonNegativeFloat
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]

@@ -15,7 +15,7 @@ from aduni.batch import Batch
 from aduni.distributed import seed_torch
 from aduni.errors import UserError
 from aduni.methods.base import Method, Stage
-from aduni.schedules import learning_rate
+from aduni.schedules import RateSchedule, learning_rate
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class Optimisation:
     warmup_epochs: int
     momentum: float
     weight_decay: float
+    lr_schedule: RateSchedule = "cosine"
 
 
 class Learner(LightningModule):
@@ -108,6 +109,7 @@ class Learner(LightningModule):
             start=settings.lr,
             end=settings.lr_min,
             warmup_epochs=settings.warmup_epochs,
+            schedule=settings.lr_schedule,
         )
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = lr

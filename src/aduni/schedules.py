@@ -6,7 +6,7 @@ the published value at epoch floor(400 * t / T), so that every run sees the same
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -19,6 +19,9 @@ class Weights(NamedTuple):
     alpha: float
     beta: float = 1.0
 
+
+RateSchedule = Literal["cosine", "released"]
+"""Where the learning rate's cosine is counted from: the end of the warm-up, or epoch 0."""
 
 AlphaSchedule = Callable[[int, int], Weights]
 """(epoch, epochs) -> Weights."""
@@ -110,16 +113,22 @@ def learning_rate(
     start: PositiveFloat,
     end: NonNegativeFloat,
     warmup_epochs: NonNegativeInt,
+    schedule: RateSchedule = "cosine",
 ) -> float:
     """Linear warm-up by epochs, then a cosine from `start` down to `end` in the last epoch.
 
     `warmup_epochs` counts epochs of a 400-epoch run; shorter runs take their share of it.
-    Released code: start * (e + 1) / 10 for the first 10 epochs.
+    Released code: start * (e + 1) / 10 for the first 10 epochs, then end + (start - end) *
+    (1 + cos(pi e / T)) / 2, which has left `start` when the warm-up reaches it and would be at
+    `end` in epoch T; its `end` is start / 1000.
     """
     warmup = math.floor(warmup_epochs * epochs / PUBLISHED_EPOCHS + 0.5)
     if epoch < warmup:
         return start * (epoch + 1) / warmup
-    share = _half_cosine(epoch - warmup, max(epochs - 1 - warmup, 1))
+    if schedule == "released":
+        share = _half_cosine(epoch, epochs)
+    else:
+        share = _half_cosine(epoch - warmup, max(epochs - 1 - warmup, 1))
     return end + (start - end) * share
 
 

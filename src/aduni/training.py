@@ -179,6 +179,7 @@ class Training:
             lr=settings.lr,
             lr_min=settings.lr_min,
             warmup_epochs=settings.warmup_epochs,
+            lr_schedule=settings.lr_schedule,
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
         )

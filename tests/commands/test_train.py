@@ -113,12 +113,21 @@ def test_the_checkpoint_with_the_best_validation_f1_is_selected(finished_run):
     assert metrics["validation"]["macro_f1"] == pytest.approx(history["validation_macro_f1"].max())
 
 
-def test_learning_rate_and_alpha_are_logged_every_epoch(train):
-    _, run = train("epochs=3", "sampler.epoch_length=1", "lr=0.2", "lr_min=0.02")
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        # No warm-up at this length: a cosine from lr to lr_min, half-way in the middle.
+        ("cosine", [0.2, 0.11, 0.02]),
+        # Thirds of pi: cosines 1, 1/2, -1/2.
+        ("released", [0.2, 0.155, 0.065]),
+    ],
+)
+def test_learning_rate_and_alpha_are_logged_every_epoch(train, schedule, rates):
+    words = ("sampler.epoch_length=1", "lr=0.2", "lr_min=0.02", f"lr_schedule={schedule}")
+    _, run = train("epochs=3", *words)
     history = pd.read_csv(run / "history.csv")
 
-    # No warm-up at this length: a cosine from lr to lr_min, half-way in the middle.
-    assert list(history["lr"]) == pytest.approx([0.2, 0.11, 0.02])
+    assert list(history["lr"]) == pytest.approx(rates)
     # Epochs 0, 133 and 266 of 400 on the released curve.
     assert list(history["alpha"].round(3)) == [1.0, 0.149, 0.01]
 
