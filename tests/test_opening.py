@@ -87,8 +87,8 @@ def test_an_epoch_that_draws_the_images_very_often_is_remarked_on():
 
     assert line.startswith("classifier: 2 epochs of 763 batches of 32 images, 1526 steps; ")
     assert "24400 images, 53 times the training part" in line
-    assert line.endswith("method.classifier_sampler.epoch_length=14 draws as many as it has")
-    assert ": sampler.epoch_length=13 draws" in steps_line(Upsample(), [400, *[1] * 31], own=False)
+    assert ": use method.classifier_sampler.epoch_length=14 to draw" in line
+    assert ": use sampler.epoch_length=13 to" in steps_line(Upsample(), [400, *[1] * 31], own=False)
 
 
 @pytest.mark.parametrize(

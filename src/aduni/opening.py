@@ -177,8 +177,8 @@ def long_epoch(drawn: int, images: int, batch_size: int, key: str) -> str:
     if drawn <= LONG_EPOCH * images:
         return ""
     return (
-        f"; an epoch draws {drawn} images, {drawn / images:.0f} times the training part: "
-        f"{key}.epoch_length={images // batch_size} draws as many as it has"
+        f"; an epoch draws {drawn} images, {drawn / images:.0f} times the training part: use "
+        f"{key}.epoch_length={images // batch_size} to draw about as many as there are"
     )
 
 
