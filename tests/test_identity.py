@@ -116,7 +116,7 @@ LATER = {
     "a setting": ("a_later_one", "a_later_one"),
     "an option of a group": ("dataset.a_later_one", "dataset.a_later_one"),
     "a group": ("names.floor", "names.floor"),
-    "of whatever takes it": ("aduni.data.FlippedAffine.order", "dataset.augment.0.order"),
+    "of whatever takes it": ("aduni.data.FlippedAffine.later", "dataset.augment.0.later"),
 }
 
 

@@ -12,7 +12,11 @@ from typing import Any
 from aduni.addresses import lasting_name
 from aduni.results import WITHOUT_EFFECT
 
-NEUTRAL: dict[str, Any] = {"dataset.bits": 16}
+NEUTRAL: dict[str, Any] = {
+    "dataset.bits": 16,
+    "lr_schedule": "cosine",
+    "aduni.data.FlippedAffine.order": "shear_last",
+}
 """Values at which options change nothing that were added after runs had been kept.
 
 A key is the option's place in the configuration (`dataset.bits`), or the lasting
