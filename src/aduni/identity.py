@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aduni.addresses import lasting_name
+from aduni.addresses import ADDRESSES, lasting_name
 from aduni.results import WITHOUT_EFFECT
 
 NEUTRAL: dict[str, Any] = {
@@ -56,6 +56,33 @@ def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
     Keys of no account are left out, and options with their neutral value.
     """
     return dict(_entries(config, ""))
+
+
+def filled(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy in which the later options that a configuration is too old to have are neutral."""
+    content: dict[str, Any] = _filled(config)
+    for option, neutral in NEUTRAL.items():
+        *groups, name = option.split(".")
+        node: Any = content
+        for group in groups:
+            node = node.get(group) if isinstance(node, dict) else None
+        if isinstance(node, dict) and option.rpartition(".")[0] not in ADDRESSES:
+            node.setdefault(name, neutral)
+    return content
+
+
+def _filled(node: Any) -> Any:
+    if isinstance(node, list | tuple):
+        return [_filled(value) for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    target = lasting_name(str(node.get("_target_")))
+    later = {
+        option.rpartition(".")[2]: neutral
+        for option, neutral in NEUTRAL.items()
+        if option.rpartition(".")[0] == target
+    }
+    return later | {key: _filled(value) for key, value in node.items()}
 
 
 def _plain(node: Any, place: str) -> Any:

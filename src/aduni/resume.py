@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from aduni.config import Settings, check_trainer
 from aduni.errors import UserError
 from aduni.files import read_yaml
-from aduni.identity import NEUTRAL
+from aduni.identity import filled
 from aduni.results import AUTO, WITHOUT_EFFECT, RunFolder, check_continued, run_dir
 from aduni.stored import read_stored
 
@@ -96,6 +96,7 @@ def _compare(
     new: dict[str, Any], old: dict[str, Any], keys: Sequence[str], folder: RunFolder
 ) -> None:
     """Raise UserError for the first value that is another one."""
+    new, old = filled(new), filled(old)
     found = (_difference(_select(new, key), _select(old, key), key) for key in keys)
     different = next(filter(None, found), None)
     if different:
@@ -110,13 +111,12 @@ def _difference(new: Any, old: Any, key: str) -> str | None:
     """Full key of the first value that differs and may not."""
     if key in FREE or new == old or (key == "trainer.sync_batchnorm" and not (new or old)):
         return None
+    lists = isinstance(new, list) and isinstance(old, list) and len(new) == len(old)
+    if lists and any(isinstance(value, Mapping) for value in old):
+        new, old = dict(enumerate(new)), dict(enumerate(old))
     if not isinstance(new, Mapping) or not isinstance(old, Mapping):
         return key
-    inner = (
-        _difference(new.get(k, NEUTRAL.get(full)), old.get(k, NEUTRAL.get(full)), full)
-        for k in {**old, **new}
-        for full in [f"{key}.{k}"]
-    )
+    inner = (_difference(new.get(k), old.get(k), f"{key}.{k}") for k in {**old, **new})
     return next(filter(None, inner), None)
 
 
@@ -128,7 +128,10 @@ def _plain(settings: Settings) -> dict[str, Any]:
 
 
 def _select(content: Any, key: str) -> Any:
-    """The neutral value where there is no such key, None where it has none."""
+    """None where there is no such key."""
     for part in key.split("."):
-        content = content.get(part) if isinstance(content, Mapping) else None
-    return NEUTRAL.get(key) if content is None else content
+        if isinstance(content, list):
+            content = dict(enumerate(content)).get(int(part)) if part.isdecimal() else None
+        else:
+            content = content.get(part) if isinstance(content, Mapping) else None
+    return content

@@ -142,6 +142,42 @@ def test_a_run_from_before_an_option_has_its_neutral_value(tmp_path, refusal, bi
             assert call().resume == str(tmp_path)
 
 
+APTOS = ("dataset=aptos", "trainer=cpu")
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """A run on APTOS from before the order of shear and rotation could be chosen."""
+    stored = settings_of(*APTOS).model_dump()
+    del stored["dataset"]["augment"][0]["order"], stored["lr_schedule"]
+    folder = RunFolder(tmp_path)
+    write_yaml(stored, folder.config)
+    folder.history.write_text("stage,epoch,loss\ntrain,0,1.0\n")
+    return folder
+
+
+def test_a_run_from_before_the_order_of_shear_keeps_its_views(earlier, tmp_path, refusal):
+    order, key = "dataset.augment.0.order", "dataset.augment.0.order cannot be changed"
+    for resume, given in (("auto", (f"{order}=shear_last",)), (str(tmp_path), ())):
+        words = (*APTOS[:1] * (resume == "auto"), "trainer=cpu", *given, f"resume={resume}")
+        settings = continued(settings_of(*APTOS, *given, f"resume={resume}"), words, earlier)
+        assert settings.dataset["augment"][0].get("order", "shear_last") == "shear_last"
+        assert settings.lr_schedule == "cosine"
+
+    for resume, given in (("auto", ()), (str(tmp_path), (f"{order}=shear_first",))):
+        words = (*given, f"resume={resume}")
+        call = partial(continued, settings_of(*APTOS, *words), words, earlier)
+        refusal(call, key, f"{order}=shear_last")
+
+
+def test_a_value_in_a_list_cannot_be_changed_either(stored, tmp_path, refusal):
+    go_on = stored(*APTOS)
+    change = (*APTOS, "dataset.augment.1.hue=[0,0]")
+    for resume in ("auto", str(tmp_path)):
+        refusal(lambda r=resume: go_on(f"resume={r}", *change), "dataset.augment.1.hue")
+    assert go_on(f"resume={tmp_path}", *APTOS, "dataset.augment.1.hue=[-0.1,0.1]")
+
+
 def test_the_number_of_processes_may_change(stored, tmp_path):
     go_on = stored("trainer=ddp", "trainer.devices=4")
     one = go_on(f"resume={tmp_path}", "trainer.devices=1")
