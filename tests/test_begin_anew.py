@@ -59,6 +59,16 @@ def test_nor_is_a_checkpoint_that_may_be_of_a_training(begun, refusal, stage, na
     assert file.exists()
 
 
+@pytest.mark.parametrize("name", ["history.csv", "metrics.json", "checkpoints/last.ckpt"])
+def test_nor_is_a_run_whose_configuration_is_lost(begun, refusal, name):
+    begun.config.unlink()
+    (begun.path / name).parent.mkdir(exist_ok=True)
+    (begun.path / name).write_text("")
+
+    refusal(begun.begin_anew, "already holds a run", "restore its config.yaml")
+    assert (begun.path / name).exists()
+
+
 def test_a_kill_between_any_two_removals_leaves_a_folder_that_can_be_begun(begun, monkeypatch):
     _save(begun, COPY, "best", "representation")
     path = type(begun.config)

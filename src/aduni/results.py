@@ -143,12 +143,13 @@ class RunFolder:
         Raises:
             UserError: something was trained here.
         """
-        if not self.config.exists():
-            return
         if self.holds_training():
+            if self.config.is_file():
+                remedy = f"continue it with resume={self.path}"
+            else:
+                remedy = "restore its config.yaml to continue it"
             raise UserError(
-                f"{self.path} already holds a run; give another hydra.run.dir, or continue it "
-                f"with resume={self.path}."
+                f"{self.path} already holds a run; give another hydra.run.dir, or {remedy}."
             )
         results = (self.predictions, self.features, self.card, self.dashboard_id)
         # The configuration goes last: while it is there, a killed start is cleared again.
