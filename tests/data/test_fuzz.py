@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aduni.data.cache import build_cache, open_rgb
+from aduni.data.image_files import check_images, find_files
 from aduni.data.splits import read_split, split_frame
-from aduni.data.tables import ImageTable, check_images, find_files, read_csv
+from aduni.data.tables import ImageTable, read_csv
 from aduni.errors import UserError
 from aduni.files import write_csv
 
