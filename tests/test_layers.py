@@ -13,6 +13,7 @@ FLOORS = [
         "aduni.addresses",
         "aduni.errors",
         "aduni.processes",
+        "aduni.fonts",
         "aduni.shortage",
         "aduni.small_images",
         "aduni.spreadsheet",

@@ -47,6 +47,17 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have errors name the file that is written: of a full disk they do not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def second_name(file: Path, to: Path) -> None:
     """Another name of a whole file, which is never written to again; a copy where links fail."""
     try:
@@ -72,6 +83,12 @@ def readable(file: Path, remedy: str = "train the run again") -> Iterator[None]:
     except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error) as error:
         raise_shortage(error)
         raise UserError(f"{file} cannot be read or was changed; {remedy}.") from error
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text into a folder that nobody else sees yet."""
+    with naming(path):
+        path.write_text(text, encoding="utf-8")
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -102,6 +119,16 @@ def write_npz(arrays: dict[str, NDArray[Any]], path: Path) -> None:
     """Named arrays, compressed, written whole."""
     with written_whole(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def write_npy(array: NDArray[Any], path: Path) -> None:
+    """An array, written whole."""
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        # np.save does not say what is wrong with a disk that takes a part of the array.
+        np.lib.format.write_array_header_1_0(
+            file, np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array))
+        )
+        file.write(np.ascontiguousarray(array).data)
 
 
 def write_yaml(content: dict[str, Any], path: Path) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from aduni.audit.contact_sheet import write_contact_sheets
+from aduni.audit.contact_sheet import name_of, write_contact_sheets
 from aduni.audit.findings import (
     alike,
     duplicates,
@@ -32,6 +32,7 @@ from aduni.data.tables import shown
 from aduni.data.walk import told
 from aduni.errors import UserError
 from aduni.files import write_csv
+from aduni.fonts import boxes_warning, letters_without_glyph
 
 
 class PrepareSettings(BaseModel, extra="ignore"):
@@ -88,8 +89,11 @@ def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
     _print_images(console, data)
     _print_copies(console, data, folder)
     _print_split(console, data, folder)
+    missing = letters_without_glyph(map(name_of, data.table.images))
     sheets = write_contact_sheets(data, folder)
     console.print(f"Contact sheets of {len(sheets)} classes: {folder}", soft_wrap=True)
+    if missing:
+        console.print(boxes_warning(missing, "the contact sheets"))
     size = data.cache.pixels.nbytes / 2**20
     checked = "checksums of all rows are right"
     console.print(f"Cache: {data.cache.folder} ({size:.0f} MiB; {checked})", soft_wrap=True)

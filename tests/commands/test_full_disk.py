@@ -2,15 +2,18 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
-from aduni.files import written_whole
+from aduni.files import write_npy, written_whole
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
@@ -100,6 +103,67 @@ def test_no_room_for_predictions(train, command, tmp_path):
     assert again.status == 0, again.err
 
 
+@pytest.mark.parametrize(("limit", "file"), [(300, "predictions.csv"), (8_000, "features.npy")])
+def test_no_room_for_predictions_of_ones_own(train, tmp_path, limit, file):
+    _, run = train("epochs=1", "method=ce")
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(9):
+        Image.new("RGB", (20, 20), (number, 0, 0)).save(images / f"{number}.png")
+    output = tmp_path / "out"
+    finished = limited(
+        limit,
+        *("predict", f"ckpt={run}/checkpoints/best.ckpt", f"images={images}"),
+        f"output={output}/predictions.csv",
+        *([f"embeddings={output}/features.npy"] if file == "features.npy" else []),
+        cwd=SRC.parent,
+    )
+
+    one_sentence(finished, str(output / file), "free space there")
+    assert not list(output.iterdir())
+
+
+@pytest.mark.parametrize(("limit", "file"), [(4_000, "figures/"), (20_000, "index.html")])
+def test_no_room_for_an_explanation(train, tmp_path, limit, file):
+    _, run = train("epochs=1", "method=ce")
+    picture = tmp_path / "a.png"
+    Image.effect_noise((64, 64), 50).convert("RGB").save(picture)
+    output = tmp_path / "explanation"
+    finished = limited(
+        limit,
+        *("explain", f"ckpt={run}/checkpoints/best.ckpt", f"images={picture}", "errors=0"),
+        *(f"output={output}", "neighbours=0", *(["layer=none"] if file == "index.html" else [])),
+        cwd=SRC.parent,
+    )
+
+    one_sentence(finished, f"{output}/{file}", "free space there")
+    assert ".report-" not in finished.stderr
+    assert [path.name for path in output.iterdir()] in ([], [".report.lock"])
+
+
+def test_no_room_for_contact_sheets(command, cache, tmp_path):
+    made = command("prepare", f"dataset.cache_dir={cache}", f"output={tmp_path}/before")
+    assert made.status == 0, made.err
+    finished = limited(
+        2_000,
+        *("prepare", f"dataset.cache_dir={cache}", f"output={tmp_path}/audit"),
+        cwd=SRC.parent,
+    )
+
+    one_sentence(finished, f"{tmp_path}/audit/0_0.jpg", "free space there")
+    assert not list((tmp_path / "audit").iterdir())
+
+
+@pytest.mark.parametrize("width", [1, 3, 512])
+def test_an_array_is_written_as_numpy_reads_it(tmp_path, width):
+    array = np.arange(6 * width, dtype=np.float32).reshape(6, width)
+    for each in (array, array[::2], array.T, array[:0]):
+        write_npy(each, tmp_path / "a.npy")
+        read = np.load(tmp_path / "a.npy", allow_pickle=False)
+        assert read.dtype == each.dtype
+        assert np.array_equal(read, each)
+
+
 def test_no_room_for_a_report(train, command, tmp_path):
     _, run = train("epochs=1", "method=ce")
     output = tmp_path / "report"
@@ -112,7 +176,9 @@ def test_no_room_for_a_report(train, command, tmp_path):
         cwd=SRC.parent,
     )
 
-    one_sentence(finished)
+    one_sentence(finished, str(output), "free space there")
+    assert ".report-" not in finished.stderr
+    assert re.search(r"(index\.html|tables/\S+|figures/\S+): ", finished.stderr)
     after = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
     assert after == before
 

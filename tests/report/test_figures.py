@@ -395,3 +395,21 @@ def test_many_classes_are_drawn_without_a_text_for_each():
     for figure in drawn:
         assert len(figure.findobj(Text)) < 100
         assert max(figure.get_size_inches()) < 20
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", ["confusion", "reliability"])
+def test_no_side_of_a_figure_is_empty(kind, count, tmp_path):
+    """With one method the right half was."""
+    labels = [f"Method {number}" for number in range(count)]
+    if kind == "confusion":
+        figure = draw_confusion(dict.fromkeys(labels, np.eye(5, dtype=int)), APTOS, "APTOS 2019")
+    else:
+        bins = np.array([0.3, 0.9])
+        shown = Reliability(np.array([5, 9]), bins, bins, 0.1)
+        figure = draw_reliability(dict.fromkeys(labels, shown), "APTOS 2019")
+    pixels = np.asarray(Image.open(save(figure, tmp_path, "a")[0]).convert("L"))
+    inked = np.flatnonzero((pixels < 200).any(axis=0))
+    gaps = np.diff(inked, prepend=0, append=pixels.shape[1])
+    assert gaps.max() < 0.3 * pixels.shape[1]
+    assert inked[-1] > 0.9 * pixels.shape[1]

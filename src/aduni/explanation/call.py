@@ -14,7 +14,7 @@ from aduni.explanation.pictures import file_name
 from aduni.explanation.queries import Query, answers, neighbour_table, query_card
 from aduni.explanation.settings import NO_LAYER, ExplainSettings
 from aduni.explanation.subject import Subject
-from aduni.files import write_csv
+from aduni.files import write_csv, write_text
 from aduni.inference import device, image_files, read_image
 from aduni.out_of_memory import memory_explained
 from aduni.report.swap import INDEX, replaced_files
@@ -60,7 +60,7 @@ def explain(settings: ExplainSettings) -> Path:
             queries = _queries(subject, asked, target, settings.neighbours, folder)
             groups = _groups(subject, tested, settings.errors, folder)
             content = render(_page(subject, queries, groups))
-            (folder / INDEX).write_text(content, encoding="utf-8")
+            write_text(content, folder / INDEX)
     return output / INDEX
 
 

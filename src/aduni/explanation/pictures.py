@@ -10,6 +10,8 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
+from aduni.files import naming
+
 Pixels = NDArray[np.uint8]
 
 SHOWN = 256
@@ -53,7 +55,8 @@ def saved_heat(picture: Pixels, heat: NDArray[np.float32] | None, file: Path) ->
     if heat is None:
         return ""
     under = overlay(picture, heat)
-    beside([picture, under]).save(file, "PNG")
+    with naming(file):
+        beside([picture, under]).save(file, "PNG")
     return data_uri(under)
 
 

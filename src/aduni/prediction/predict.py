@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from aduni.data.tables import shown
 from aduni.errors import UserError
-from aduni.files import write_csv, written_whole
+from aduni.files import write_csv, write_npy
 from aduni.inference import image_files
 from aduni.out_of_memory import memory_explained
 from aduni.prediction.ensemble import Ensemble, Floats, load_ensemble
@@ -60,7 +60,7 @@ def predict(settings: PredictSettings) -> str:
         found = predict_files(files, ensemble, settings)
     seconds = time.perf_counter() - begin
     if found.features is not None and settings.embeddings is not None:
-        _write_npy(found.features, settings.embeddings)
+        write_npy(found.features, settings.embeddings)
     write_csv(table(found, ensemble.class_names), settings.output)
     return _sentence(found, ensemble, outputs, seconds)
 
@@ -126,11 +126,6 @@ def _check_read(unreadable: Sequence[Path], total: int, *, skip: bool) -> None:
     first = shown(str(unreadable[0]))
     remedy = "restore them" if skip else "restore them, or leave them out with skip_unreadable=true"
     raise UserError(f"{len(unreadable)} of {total} images cannot be read, first {first}; {remedy}.")
-
-
-def _write_npy(array: NDArray[np.float32], path: Path) -> None:
-    with written_whole(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
 
 
 def _sentence(

@@ -1,20 +1,23 @@
 """The whole report from a folder of runs: tables, figures, page."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from aduni.errors import UserError
-from aduni.files import write_csv
+from aduni.files import write_csv, write_text
+from aduni.fonts import boxes_warning, letters_without_glyph
 from aduni.plan import Plan, run_folder
 from aduni.report import content
 from aduni.report.batches import PAPER_BATCH_SIZE, batch_statistic, training_labels
 from aduni.report.classes import class_frame, class_tables
 from aduni.report.comparability import warnings_about
 from aduni.report.definitions import Definition
-from aduni.report.figures.all import draw
+from aduni.report.figures.all import draw, texts_in
 from aduni.report.figures.embedding import has_spread
 from aduni.report.formats import csv_frame, latex, markdown
 from aduni.report.found import read_found_plan
@@ -64,8 +67,11 @@ def build_report(sources: Sources, stamp: str) -> Path:
     with replaced_files(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
         made = _Report(sources, plan, states, runs, problems, tables, others, folder)
-        (folder / INDEX).write_text(render(made.page()), encoding="utf-8")
-        (folder / STAMP).write_text(stamp)
+        write_text(render(made.page()), folder / INDEX)
+        if made.missing:
+            print(boxes_warning(made.missing, "the figures"), file=sys.stderr)
+        else:  # a later call may find the fonts that lack now
+            write_text(stamp, folder / STAMP)
     return sources.output / INDEX
 
 
@@ -156,14 +162,23 @@ class _Report:
                 f"{len(self.others)} finished runs are not of this plan and left out, the first "
                 f"being {self.others[0]}."
             )
+        if self.missing:
+            found.append(boxes_warning(self.missing, "the figures"))
         return [*found, *filter(None, map(_fault_of_features, self.runs))]
+
+    @cached_property
+    def missing(self) -> list[str]:
+        """Letters in the figures' names that no font has."""
+        methods = self.tables["methods"]
+        texts = [texts_in(self._rows(methods, name), name) for name in methods.datasets]
+        return letters_without_glyph(text for found in texts for text in found)
 
     def _write_tables(self, frames: Mapping[str, pd.DataFrame]) -> None:
         folder = self.folder / "tables"
         folder.mkdir()
         for name, table in self.tables.items():
-            (folder / f"{name}.md").write_text(markdown(table), encoding="utf-8")
-            (folder / f"{name}.tex").write_text(latex(table), encoding="utf-8")
+            write_text(markdown(table), folder / f"{name}.md")
+            write_text(latex(table), folder / f"{name}.tex")
         write_csv(csv_frame(list(self.tables.values())), folder / "tables.csv")
         for name, frame in frames.items():
             write_csv(frame, folder / f"{name}.csv")
@@ -185,14 +200,17 @@ class _Report:
         return statistics
 
     def _drawn(self, table: Table, dataset: str) -> FigureGroup:
-        rows = {
-            row.label: list(table.runs.get((row.label, dataset), {}).values()) for row in table.rows
-        }
         figures = [
             PageFigure(each.title, each.caption, each.png, f"figures/{each.pdf.name}")
-            for each in draw(rows, dataset, self.folder / "figures")
+            for each in draw(self._rows(table, dataset), dataset, self.folder / "figures")
         ]
         return FigureGroup(title_of(dataset), figures)
+
+    def _rows(self, table: Table, dataset: str) -> dict[str, list[Run]]:
+        """The runs of one data set by their row."""
+        return {
+            row.label: list(table.runs.get((row.label, dataset), {}).values()) for row in table.rows
+        }
 
     def _rows_of_runs(self) -> dict[Path, str]:
         """Labels of the rows that a run is part of."""

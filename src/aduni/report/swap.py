@@ -40,8 +40,18 @@ def replaced_files(folder: Path) -> Iterator[Path]:
         try:
             yield temporary
             _move(temporary, folder)
+        except OSError as error:
+            _name_target(error, temporary, folder)
+            raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _name_target(error: OSError, source: Path, target: Path) -> None:
+    """Have an error name a file as it is to be called."""
+    name = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else source
+    if name.is_relative_to(source):
+        error.filename = str(target / name.relative_to(source))
 
 
 def _move(source: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from aduni.fonts import letters_without_glyph
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion
 from aduni.report.figures.curves import draw_curves, mean_history
@@ -57,6 +58,7 @@ def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
         folder: made if need be.
     """
     held = {label: runs for label, runs in rows.items() if runs}
+    letters_without_glyph(texts_in(held, dataset))  # looks for the fonts that are needed
     drawn = []
     for kind in KINDS:
         figure = kind.make(held, title_of(dataset)) if held else None
@@ -65,6 +67,12 @@ def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
             png, pdf = save(figure, folder, name)
             drawn.append(Drawn(name, kind.title, kind.caption, png, pdf))
     return drawn
+
+
+def texts_in(rows: Rows, dataset: str) -> list[str]:
+    """What figures write of names: of the data set, rows and classes."""
+    classes = {name for runs in rows.values() for run in runs for name in run.class_names}
+    return [title_of(dataset), *rows, *classes]
 
 
 def _file_name(dataset: str) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aduni.report.figures.style import new_figure
+from aduni.report.figures.style import COLUMN, new_figure
 
 
 class Panel(NamedTuple):
@@ -19,17 +19,18 @@ class Panel(NamedTuple):
 def grid(
     labels: list[str], per_line: int, width: float, height: float
 ) -> tuple[Figure, list[Panel]]:
-    """A figure with a panel for each label.
+    """Make a figure with a panel for each label, no wider than its panels.
 
     Args:
         labels: one for each panel.
-        per_line: panels beside each other.
-        width: of the figure, in inches.
+        per_line: most panels beside each other.
+        width: of a figure with so many, in inches; one with fewer is at least a column wide.
         height: of a panel, in inches.
     """
     lines = -(-len(labels) // per_line)
-    figure = new_figure(width, 0.5 + height * lines)
-    spots = figure.subplots(lines, per_line, squeeze=False).ravel()
+    columns = min(per_line, len(labels))
+    figure = new_figure(max(COLUMN, width * columns / per_line), 0.5 + height * lines)
+    spots = figure.subplots(lines, columns, squeeze=False).ravel()
     for spare in spots[len(labels) :]:
         spare.set_axis_off()
     panels = [

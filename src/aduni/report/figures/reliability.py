@@ -15,6 +15,8 @@ from aduni.report.figures.style import BLUE, COLUMN, PALE, small_ticks, styled, 
 from aduni.report.runs import Run
 
 PER_LINE = 3
+HEIGHT, HEIGHTS = 1.3, {1: 3.1, 2: 1.8}
+"""Of a panel, in inches; one or two panels have the whole column's width."""
 LARGEST = 60
 """Area of a dot that stands for all images, in square points."""
 
@@ -57,7 +59,7 @@ def draw_reliability(rows: Mapping[str, Reliability], dataset: str) -> Figure:
         rows: by the row's label.
         dataset: its name.
     """
-    figure, panels = grid(list(rows), PER_LINE, COLUMN, 1.3)
+    figure, panels = grid(list(rows), PER_LINE, COLUMN, HEIGHTS.get(len(rows), HEIGHT))
     for panel, (label, shown) in zip(panels, rows.items(), strict=True):
         _draw_bins(panel.axes, shown)
         panel.axes.set_title(f"{wrapped(label)}\nECE {shown.error:.3f}")

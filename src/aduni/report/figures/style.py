@@ -1,15 +1,25 @@
 """What all figures share: size, type, colours that colour-blind readers can tell apart, saving."""
 
+import functools
 import textwrap
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+from warnings import catch_warnings, filterwarnings
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
+
+from aduni.files import naming
+from aduni.fonts import families
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 COLUMN, PAGE = 3.5, 7.0
 """Widths of a column and of a page, in inches."""
@@ -27,30 +37,40 @@ SEQUENTIAL = "cividis"
 MOST_NAMED = 60
 """Classes with a name and a number each: more have no room, and their texts take minutes."""
 
-styled = matplotlib.rc_context(
-    {
-        "font.family": "DejaVu Sans",
-        "font.size": NORMAL,
-        "axes.titlesize": NORMAL,
-        "axes.labelsize": NORMAL,
-        "axes.titlepad": 3,
-        "axes.labelpad": 2,
-        "axes.linewidth": 0.6,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "xtick.labelsize": SMALL,
-        "ytick.labelsize": SMALL,
-        "legend.fontsize": SMALL,
-        "legend.frameon": False,
-        "figure.titlesize": NORMAL + 0.5,
-        "figure.labelsize": NORMAL,
-        "lines.linewidth": 1.0,
-        "pdf.fonttype": 42,
-        "figure.constrained_layout.h_pad": 0.03,
-        "figure.constrained_layout.w_pad": 0.03,
-    }
-)
-"""Decorates every function that draws or saves."""
+STYLE: dict[Any, float] = {
+    "font.size": NORMAL,
+    "axes.titlesize": NORMAL,
+    "axes.labelsize": NORMAL,
+    "axes.titlepad": 3,
+    "axes.labelpad": 2,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "figure.titlesize": NORMAL + 0.5,
+    "figure.labelsize": NORMAL,
+    "lines.linewidth": 1.0,
+    "pdf.fonttype": 42,
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+}
+WITHOUT_GLYPH = r"Glyph \d+|Matplotlib currently does not support"
+"""Of matplotlib's warnings: who draws says once which letters no font has."""
+
+
+def styled(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function that draws or saves: sizes, and the fonts that are there by now."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        with matplotlib.rc_context({**STYLE, "font.family": families()}), catch_warnings():
+            filterwarnings("ignore", message=WITHOUT_GLYPH)
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 @dataclass(frozen=True)
@@ -104,8 +124,13 @@ def wrapped(label: str, width: int = 18) -> str:
 
 def written_width(label: str, size: float = SMALL) -> float:
     """Upper estimate of a label's width, in inches."""
-    longest = max(len(line) for line in label.split("\n"))
+    longest = max(sum(map(_letter_width, line)) for line in label.split("\n"))
     return longest * 0.65 * size / 72
+
+
+def _letter_width(letter: str) -> float:
+    """Of a Latin letter: Chinese ones are squares."""
+    return 1.6 if unicodedata.east_asian_width(letter) in "WF" else 1.0
 
 
 @styled
@@ -123,6 +148,8 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     figure.savefig(buffer, format="png", dpi=DPI)
     # A third of the bytes; by eye no difference, and the page holds every figure.
     drawn = Image.open(buffer).convert("RGB")
-    drawn.quantize(256, dither=Image.Dither.NONE).save(png, optimize=True, dpi=(DPI, DPI))
-    figure.savefig(pdf, metadata={"CreationDate": None})
+    with naming(png):
+        drawn.quantize(256, dither=Image.Dither.NONE).save(png, optimize=True, dpi=(DPI, DPI))
+    with naming(pdf):
+        figure.savefig(pdf, metadata={"CreationDate": None})
     return png, pdf
