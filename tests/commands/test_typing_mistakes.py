@@ -58,6 +58,7 @@ TAKEN = [
 SENTENCES = {
     # Words that belong together.
     "train method = ce": "write method=ce.",
+    "train method == ce": "write method=ce.",
     "train method= ce": "write method=ce.",
     "train method =ce": "write method=ce.",
     "train 'method = ce'": "write method=ce.",

@@ -47,7 +47,7 @@ def _with_next(line: Line, number: int, word: str) -> str | None:
     if key is None or not rest:
         return None
     if rest[0].startswith("="):
-        value = rest[0][1:] or (rest[1] if len(rest) > 1 else "")
+        value = rest[0].lstrip("=") or (rest[1] if len(rest) > 1 else "")
     else:
         is_value = "=" not in rest[0] and rest[0].rstrip(":") not in line.catalogue
         value = rest[0] if is_value else ""
