@@ -1,10 +1,16 @@
 """The start: the garbage collector waits for the imports, and only for them."""
 
 import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from aduni.startup import quick_imports
+
+SRC = Path(__file__).resolve().parents[1] / "src"
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +33,11 @@ def test_collector_works_again_after_an_import_that_fails():
         import aduni.no_such_module  # noqa: F401
 
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize("module", ["aduni.command", "aduni.report.build", "aduni.reproduce.call"])
+def test_reports_and_plans_import_no_torch(module):
+    """A neighbour's import counts, too: these commands would wait for it at each call."""
+    script = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    path = {**os.environ, "PYTHONPATH": str(SRC)}
+    assert subprocess.run([sys.executable, "-c", script], env=path, check=False).returncode == 0

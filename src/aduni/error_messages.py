@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue
 
 from aduni.errors import UnknownOptionError, UserError, did_you_mean
-from aduni.models.encoder import backbones
 from aduni.shortage import shortage
 from aduni.startup.catalogue import catalogue_of, leaf_keys
 from aduni.startup.first_words import CONF
@@ -100,10 +99,17 @@ def _missing_option(error: MissingConfigException) -> str:
     options = error.options or []
     if not group:
         return f"There is no configuration {option}; leave --config-name out."
-    if group == "encoder" and (near := get_close_matches(option.lower(), backbones(), n=1)):
+    if group == "encoder" and (near := _backbones_like(option)):
         return f"encoder={option} does not exist; write encoder.name={near[0]}."
     hint = did_you_mean(option, options)
     return f"{group}={option} does not exist{hint}; choose one of {', '.join(options)}."
+
+
+def _backbones_like(name: str) -> list[str]:
+    """At most one; the encoders take torch, which reports and plans do without."""
+    from aduni.models.encoder import backbones
+
+    return get_close_matches(name.lower(), backbones(), n=1)
 
 
 def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
