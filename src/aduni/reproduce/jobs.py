@@ -15,7 +15,6 @@ from aduni.errors import UserError
 from aduni.files import read_json, write_json
 from aduni.plan import Plan, PlannedRun, is_locked, run_folder, state_of
 from aduni.results import RunFolder
-from aduni.resume import may_change
 
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 INTERRUPTED = 130
@@ -64,6 +63,9 @@ def _command(
 ) -> list[str]:
     folder = run_folder(root, run)
     if folder.can_continue():
+        # It takes torch, which a call that trains nothing does without.
+        from aduni.resume import may_change
+
         return [f"resume={folder.path}", *filter(may_change, run.overrides)]
     first = []
     if run.first_stage:
