@@ -59,7 +59,7 @@ MISTAKES = {
     "dataset.image_size=0": ["dataset.image_size=0", "greater than or equal to 16"],
     "dataset.mean=[0.5]": ["dataset.mean=[0.5]", "at least 3 items"],
     "dataset.mean=grey": ["dataset.mean=grey", "valid list"],
-    "dataset.std=[1,1,0]": ["dataset.std.2=0", "greater than 0"],
+    "dataset.std=[1,1,0]": ["dataset.std.2=0", "greater than or equal to 0.0001"],
     "encoder.std=[1,1,1,1]": ["encoder.std=[1, 1, 1, 1]", "at most 3 items"],
     "dataset.imbalance_ratio=0.5": ["dataset.imbalance_ratio=0.5", "greater than or equal to 1"],
     "method.weighting=both": ["method.weighting=both", "'released' or 'printed'"],

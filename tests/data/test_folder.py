@@ -174,7 +174,7 @@ def test_a_name_that_is_not_utf_8_is_refused(make, refusal, tmp_path):
     files = class_folders(tmp_path / "own")
     files[0].rename(files[0].with_name("caf\udce9.png"))
 
-    refusal(lambda: make().table, r"caf\udce9.png has a name that is not UTF-8")
+    refusal(lambda: make().table, r"caf\xe9.png has a name that is not UTF-8")
 
 
 def _nothing(root):

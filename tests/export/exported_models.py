@@ -13,6 +13,7 @@ from aduni.calibration import Calibration
 from aduni.export.description import describe
 from aduni.export.formats import FORMATS
 from aduni.export.served import Served
+from aduni.models.encoder import Encoder
 from aduni.trained import Trained
 from composing import settings_of
 
@@ -20,13 +21,13 @@ CLASSES = 10
 TRUST = ["exported_models"]
 
 
-class Tiny(nn.Module):
+class Tiny(Encoder):
     """An encoder of one layer, where the methods are what is tested."""
 
     features = 8
 
     def __init__(self) -> None:
-        super().__init__()
+        nn.Module.__init__(self)  # an Encoder's own layers are those of a backbone
         self.layer = nn.Conv2d(3, 8, 4, stride=4)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -38,15 +38,15 @@ PLAN = Plan(
     folds=(0, 1),
     runs=tuple(
         PlannedRun(
-            id=f"{row.name}{fold}",
-            folder="",
+            id=f"{number}_{fold}",
+            folder=f"run{number}_fold{fold}",
             dataset="isic2018",
             fold=fold,
             seed=0,
             rows=(("toy", row.name),),
             overrides=(),
         )
-        for row in TOY.rows
+        for number, row in enumerate(TOY.rows)
         for fold in (0, 1)
     ),
 )
@@ -67,7 +67,7 @@ def table(add):
     """CE 0.7 on two folds, LDAM 0.6 on two, the third failed in both."""
     runs = [add("a0", 6), add("a1", 8, fold=1), add("b0", method="ldam")]
     runs.append(add("b1", method="ldam", fold=1))
-    states = {f"100 % {{x}}{fold}": ("failed", "no | space\nleft_on $HOME") for fold in (0, 1)}
+    states = {f"2_{fold}": ("failed", "no | space\nleft_on $HOME") for fold in (0, 1)}
     return build_table("toy", TOY, runs, plan=PLAN, states=states)
 
 
