@@ -141,7 +141,7 @@ def test_a_folder_that_cannot_be_read_is_named(folder):
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
     )
 
-    assert looked.stdout.startswith("UserError ./sub cannot be read (Permission denied); check its")
+    assert looked.stdout.startswith("UserError sub cannot be read (Permission denied); check its")
 
 
 def test_pixels_are_those_that_a_training_sees(tmp_path):
