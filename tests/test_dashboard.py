@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 from omegaconf import OmegaConf
 
@@ -64,9 +65,10 @@ job(top / "resumed", ["only"], range(1, 2))
 
 # A job in whose course W&B fails for good.
 FAILING = """
-import logging, os, signal, subprocess, sys
+import logging, sys
 from pathlib import Path
 import pandas as pd
+import psutil
 import wandb
 from aduni.dashboard import Dashboard
 
@@ -76,10 +78,8 @@ names = {{"method": "ce", "dataset": "digits"}}
 dashboard = Dashboard(folder, {{"names": names, "fold": 0, "seed": 0}}, offline=True)
 
 def kill():
-    processes = subprocess.check_output(["ps", "-A", "-o", "pid,args"], text=True)
-    for line in processes.splitlines():
-        if f"--pid {{os.getpid()}}" in line:
-            os.kill(int(line.split()[0]), signal.SIGKILL)
+    (service,) = psutil.Process().children()
+    service.kill()
 
 def refuse():
     begin = wandb.init
@@ -105,6 +105,11 @@ print("all epochs were trained")
 FAULTS = {"in mid-run": (2, "kill"), "from the start": (0, "refuse")}
 
 
+def is_in(words: list[str], process: psutil.Process) -> bool:
+    line = process.info["cmdline"] or []  # None: of another user
+    return any(line[at : at + len(words)] == words for at in range(len(line)))
+
+
 def start(*command: str, status: int = 0, **variables: str) -> str:
     """Run Python without the caller's W&B account; returns what it prints, also to stderr.
 
@@ -122,8 +127,8 @@ def start(*command: str, status: int = 0, **variables: str) -> str:
     ) as process:
         output, _ = process.communicate()
     assert process.returncode == status, output
-    left = subprocess.run(["ps", "-A", "-o", "args"], capture_output=True, text=True, check=True)
-    assert f"--pid {process.pid}" not in left.stdout
+    served = ["--pid", str(process.pid)]
+    assert not [left for left in psutil.process_iter(["cmdline"]) if is_in(served, left)]
     return output
 
 

@@ -1,6 +1,7 @@
 """Loader processes that could not hand over their batches are refused before the first one."""
 
 import os
+import time
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from aduni.data import loaders, shared_memory
 from aduni.data.loaders import lost_worker
 from aduni.data.samplers import InstanceBalanced
 from aduni.data.shared_memory import check_room, free_bytes, shared_bytes
+from aduni.errors import UserError
 
 MIB = 2**20
 PAPER = 2 * 128 * 3 * 384 * 384
@@ -137,21 +139,33 @@ class Unsendable(torch.Tensor):
         raise RuntimeError("unable to allocate shared memory(shm)")
 
 
-def test_a_batch_that_a_loader_process_lost_is_not_waited_for_for_ever(
-    loading, monkeypatch, refusal, capfd
-):
-    def lost(batch):
+def given_up(batches) -> UserError | None:
+    """What a training says of a batch that does not come."""
+    with pytest.raises(RuntimeError) as lost:
+        next(batches)
+    return lost_worker(lost.value)
+
+
+def test_a_loader_process_that_cannot_send_its_batch_ends(loading, monkeypatch, capfd):
+    def unsendable(batch):
         batch = Batch(*batch)
         return batch._replace(indices=batch.indices.as_subclass(Unsendable))
 
-    monkeypatch.setattr(loaders, "as_batch", lost)
-    monkeypatch.setattr(loaders, "LONGEST_WAIT", 1)
-    batches = iter(loading()())
-    with pytest.raises(RuntimeError) as stuck:
-        next(batches)
+    monkeypatch.setattr(loaders, "as_batch", unsendable)
+    sentence = str(given_up(iter(loading()())))
 
-    def told():
-        raise lost_worker(stuck.value)
-
-    refusal(told, "no batch in 1 seconds", "resume=", "num_workers=0", "--shm-size")
+    assert "ended before its time" in sentence
+    assert "/dev/shm" in sentence
+    assert "num_workers=0" in sentence
     assert "unable to allocate" in capfd.readouterr().err  # of the loader process
+
+
+def test_a_loader_process_that_sends_nothing_is_not_waited_for_for_ever(loading, monkeypatch):
+    monkeypatch.setattr(loaders, "as_batch", lambda batch: time.sleep(60))
+    monkeypatch.setattr(loaders, "LONGEST_WAIT", 1)
+    sentence = str(given_up(iter(loading()())))
+
+    assert "no batch in 1 seconds" in sentence
+    assert "resume=" in sentence
+    assert "num_workers=0" in sentence
+    assert "--shm-size" in sentence

@@ -1,5 +1,6 @@
 """The previous report is whole until the new one is."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -63,14 +64,14 @@ def test_the_page_moves_last(folder, monkeypatch):
     assert moved == ["new.png", "methods.csv", "index.html"]
 
 
-@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt(), ValueError("wrong")])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt("stop"), ValueError("wrong")])
 def test_a_failure_leaves_the_old_report(folder, error):
     def broken():
         with replaced_files(folder) as temporary:
             write(temporary, NEW)
             raise error
 
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error), match=str(error)):
         broken()
     assert content(folder) == OLD
 
@@ -80,7 +81,7 @@ def test_a_new_name_that_finds_no_space_leaves_the_old_report(folder, monkeypatc
 
     def full(source, target):
         if target.name == "z.csv":
-            raise OSError("disk full")
+            raise OSError(errno.ENOSPC, "disk full")
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", full)

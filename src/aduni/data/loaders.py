@@ -168,7 +168,8 @@ def lost_worker(error: BaseException) -> UserError | None:
         return None
     return UserError(
         f"A loader process ended before its time ({reason}); run again with resume= the run's "
-        "folder, and where memory is short with a lower num_workers."
+        "folder, and where memory, shared memory (/dev/shm) or open files are short with a lower "
+        "num_workers, at the least num_workers=0."
     )
 
 

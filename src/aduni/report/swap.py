@@ -48,7 +48,9 @@ def replaced_files(folder: Path) -> Iterator[Path]:
 
 
 def _name_target(error: OSError, source: Path, target: Path) -> None:
-    """Have an error name a file as it is to be called."""
+    """Have an error of the system name a file as it is to be called."""
+    if error.errno is None:  # a library's own sentence, which a file's name would replace
+        return
     name = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else source
     if name.is_relative_to(source):
         error.filename = str(target / name.relative_to(source))
