@@ -35,7 +35,7 @@ def trained(command, shelf, quick, cache):
         run = shelf / name
         if not run.exists():
             # Of fewer steps the network hardly tells images apart, and any would pass.
-            learns = ("method=ce", "sampler.epoch_length=8")
+            learns = ("method=ce", "sampler.epoch_length=40", "epochs=6")
             fixed = (*quick, *learns, f"dataset.cache_dir={cache}", f"hydra.run.dir={run}")
             finished = command("train", *fixed, *overrides)
             assert finished.status == 0, finished.err
