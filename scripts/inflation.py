@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from aduni.command import run_command
-from aduni.metrics import macro_f1
-from aduni.report.runs import Run, read_run
-from aduni.results import RunFolder
+from aduni.cli.app import run_command
+from aduni.metrics.classification import macro_f1
+from aduni.results.finished_runs import Run, read_run
+from aduni.results.run_folder import RunFolder
 
 COLUMNS = ("images", "with copies", "accuracy: with", "without", "macro F1", "without copies")
 

@@ -21,13 +21,13 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from aduni.command import run_command
+from aduni.cli.app import run_command
 from aduni.errors import UserError
-from aduni.files import read_json, read_yaml, written_whole
-from aduni.plan import Plan, damage_of, read_plan
-from aduni.report.runs import read_run
-from aduni.results import RunFolder
-from aduni.temporary import final_name
+from aduni.results.finished_runs import read_run
+from aduni.results.plan import Plan, damage_of, read_plan
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import read_json, read_yaml, written_whole
+from aduni.system.temporary import final_name
 
 # Metrics come last: with them a run counts as finished.
 KEPT = ("config", "history", "log", "features", "packed_predictions", "metrics")

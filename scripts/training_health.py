@@ -27,14 +27,14 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from aduni.assembly import build_method
 from aduni.batch import Batch
-from aduni.command import run_command
-from aduni.config import build
+from aduni.cli.app import run_command
+from aduni.config.build import build_method
+from aduni.config.schema import build
 from aduni.errors import UserError
+from aduni.evaluation.trained_model import Trained, data_of, load_trained
 from aduni.losses.contrastive import Contrasts, aduc
 from aduni.methods.base import Method
-from aduni.trained import Trained, data_of, load_trained
 
 COLUMNS = ("loss", "uninformed", "excess", "class mass", "class term", "same", "other", "gradient")
 

@@ -1,6 +1,6 @@
 """How fast each part is, against its floor: python src/benchmark.py (conf/benchmark.yaml)."""
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 with quick_imports():
     import hydra
@@ -9,7 +9,7 @@ with quick_imports():
     from aduni.benchmark.call import benchmark
     from aduni.benchmark.effort import effort_of
     from aduni.benchmark.settings import read_benchmark
-    from aduni.command import run_command, task
+    from aduni.cli.app import run_command, task
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="benchmark")

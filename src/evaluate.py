@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 with quick_imports():
     import hydra
     from omegaconf import DictConfig
 
-    from aduni.command import run_command, task
-    from aduni.evaluation import evaluate_checkpoint, read_evaluate_settings
-    from aduni.summary import print_summary
+    from aduni.cli.app import run_command, task
+    from aduni.cli.end_summary import print_summary
+    from aduni.evaluation.evaluate_checkpoint import evaluate_checkpoint, read_evaluate_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="evaluate")

@@ -1,14 +1,14 @@
 """Why a model says what it says: python src/explain.py ckpt=CHECKPOINT images=FOLDER."""
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 with quick_imports():
     import hydra
     from omegaconf import DictConfig
 
-    from aduni.command import run_command, task
-    from aduni.explanation.call import explain
-    from aduni.explanation.settings import read_explain_settings
+    from aduni.cli.app import run_command, task
+    from aduni.inference.explain.explain import explain
+    from aduni.inference.explain.explain_settings import read_explain_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="explain")

@@ -1,14 +1,14 @@
 """Export a model: python src/export.py ckpt=RUN/checkpoints/best.ckpt format=onnx output=FILE."""
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 with quick_imports():
     import hydra
     from omegaconf import DictConfig
 
-    from aduni.command import run_command, task
-    from aduni.export.call import export
-    from aduni.export.settings import read_export_settings
+    from aduni.cli.app import run_command, task
+    from aduni.inference.export.export import export
+    from aduni.inference.export.export_settings import read_export_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="export")

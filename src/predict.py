@@ -1,14 +1,14 @@
 """Classify images: python src/predict.py ckpt=RUN/checkpoints/best.ckpt images=DIR output=CSV."""
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 with quick_imports():
     import hydra
     from omegaconf import DictConfig
 
-    from aduni.command import run_command, task
-    from aduni.prediction.predict import predict
-    from aduni.prediction.settings import read_predict_settings
+    from aduni.cli.app import run_command, task
+    from aduni.inference.predict.predict import predict
+    from aduni.inference.predict.predict_settings import read_predict_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="predict")

@@ -1,16 +1,16 @@
 """Audit a data set and build its cache: python src/prepare.py dataset=isic2018."""
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 with quick_imports():
     import hydra
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
-    from aduni.command import run_command, task
-    from aduni.config import build
-    from aduni.data.loading import Loading
-    from aduni.prepare import prepare, read_prepare_settings
+    from aduni.audit.report import prepare, read_prepare_settings
+    from aduni.cli.app import run_command, task
+    from aduni.config.schema import build
+    from aduni.data.loader_settings import Loading
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="prepare")

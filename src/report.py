@@ -2,16 +2,16 @@
 
 import sys
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 with quick_imports():
     import hydra
     from omegaconf import DictConfig
 
-    from aduni.command import run_command, task
-    from aduni.report.fresh import fresh_report
+    from aduni.cli.app import run_command, task
+    from aduni.cli.arguments import hydra_arguments
+    from aduni.report.cached import fresh_report
     from aduni.reproduce.settings import read_sources
-    from aduni.startup.arguments import hydra_arguments
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="report")

@@ -2,17 +2,17 @@
 
 import sys
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 with quick_imports():
     import hydra
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
-    from aduni.command import run_command, task
-    from aduni.reproduce.call import reproduce
+    from aduni.cli.app import run_command, task
+    from aduni.cli.arguments import hydra_arguments
+    from aduni.reproduce.reproduce import reproduce
     from aduni.reproduce.settings import read_reproduction
-    from aduni.startup.arguments import hydra_arguments
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="reproduce")

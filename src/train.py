@@ -1,17 +1,17 @@
 """Train, test and report: python src/train.py method=aduni dataset=digits ... (conf/train.yaml)."""
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 with quick_imports():
     import hydra
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
-    from aduni.command import run_command, run_folder, sweep_folder, task
-    from aduni.config import read_settings
-    from aduni.resume import continued
-    from aduni.run import run
-    from aduni.summary import print_summary
+    from aduni.cli.app import run_command, run_folder, sweep_folder, task
+    from aduni.cli.end_summary import print_summary
+    from aduni.config.resume import continued
+    from aduni.config.schema import read_settings
+    from aduni.training.run import run
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")

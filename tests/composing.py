@@ -5,8 +5,8 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-import aduni.command  # noqa: F401  registers the resolver that conf/train.yaml uses
-from aduni.config import Settings, read_settings
+import aduni.cli.app  # noqa: F401  registers the resolver that conf/train.yaml uses
+from aduni.config.schema import Settings, read_settings
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 

@@ -15,12 +15,12 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-import aduni.command  # noqa: F401  registers what the YAML of own data names
-from aduni.config import build
-from aduni.data.loading import Loading
+import aduni.cli.app  # noqa: F401  registers what the YAML of own data names
+from aduni.config.schema import build
+from aduni.data.loader_settings import Loading
+from aduni.data.loading.samplers import InstanceBalanced
 from aduni.data.module import ImageDataModule
-from aduni.data.samplers import InstanceBalanced
-from aduni.data.splits import Protocol
+from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError
 
 # Small networks gain nothing from threads, which wait in loops for each other on a busy machine;

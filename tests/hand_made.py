@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-from aduni.data.splits import split_hash
-from aduni.files import write_csv
-from aduni.results import RunFolder
-from aduni.scores import evaluate_predictions
+from aduni.data.splits.protocol import split_hash
+from aduni.results.predictions_csv import evaluate_predictions
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import write_csv
 
 CLASSES = ("common", "less", "rare")
 
@@ -145,14 +145,14 @@ def make_run(
     }
     run.metrics.write_text(json.dumps(content))
     command = f"python src/train.py method={method} sampler={sampler} dataset={dataset} fold={fold}"
-    run.log.write_text(f"[2026-01-01 00:00:00,000][aduni.command][INFO] - command: {command}\n")
+    run.log.write_text(f"[2026-01-01 00:00:00,000][aduni.cli.app][INFO] - command: {command}\n")
     return run
 
 
 SAMPLERS = {
-    "none": "aduni.data.samplers.InstanceBalanced",
-    "upsample": "aduni.data.samplers.Upsample",
-    "sqrt": "aduni.data.samplers.SquareRoot",
-    "progressive": "aduni.data.samplers.Progressive",
-    "balanced": "aduni.data.samplers.Balanced",
+    "none": "aduni.data.loading.samplers.InstanceBalanced",
+    "upsample": "aduni.data.loading.samplers.Upsample",
+    "sqrt": "aduni.data.loading.samplers.SquareRoot",
+    "progressive": "aduni.data.loading.samplers.Progressive",
+    "balanced": "aduni.data.loading.samplers.Balanced",
 }

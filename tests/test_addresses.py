@@ -7,9 +7,9 @@ import pytest
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from aduni import addresses
-from aduni.addresses import ADDRESSES, lasting_name, present_place, renamed
-from aduni.stored import read_stored
+from aduni.config.untrusted import read_stored
+from aduni.results import addresses
+from aduni.results.addresses import ADDRESSES, lasting_name, present_place, renamed
 from composing import CONF, settings_of
 
 

@@ -5,9 +5,9 @@ import sys
 import pytest
 from omegaconf import OmegaConf
 
-from aduni.config import GROUPS, Settings, read_settings
+from aduni.config.schema import GROUPS, Settings, read_settings
+from aduni.config.untrusted import read_stored
 from aduni.errors import UserError
-from aduni.stored import read_stored
 from composing import options, settings_of
 
 OWN = """
@@ -27,17 +27,17 @@ FOREIGN = (
     "torch.hub.load",
     "own_method.Own",
     # Within reach of ours, but not ours.
-    "aduni.data.cache.np.load",
-    "aduni.data.cache.np.lib.npyio.NpzFile",
-    "aduni.provenance.subprocess.run",
+    "aduni.data.cache.image_cache.np.load",
+    "aduni.data.cache.image_cache.np.lib.npyio.NpzFile",
+    "aduni.system.provenance.subprocess.run",
     "aduni.methods.aduni.torch.load",
     "aduni.losses.softmax.functional.cross_entropy",
     "aduni.methods.softmax.Softmax.load_state_dict",
     "aduni.losses.softmax.cross_entropy.__globals__.get",
     # Ours, but no part of a run's settings.
-    "aduni.files.write_json",
-    "aduni.data.splits.read_split",
-    "aduni.data.cache",
+    "aduni.system.atomic_files.write_json",
+    "aduni.data.splits.protocol.read_split",
+    "aduni.data.cache.image_cache",
     "aduni.methods.gone.Gone",
     "albumentations.load",
     "albumentations.from_dict",
@@ -88,7 +88,11 @@ def test_anything_else_is_refused_by_name(target, content, refusal, tmp_path):
         *("hydra.utils.get_method", "omegaconf.OmegaConf.load", "yaml.unsafe_load"),
         *("pandas.read_pickle", "cloudpickle.loads", "pip.main", "setuptools.setup"),
         *("pytorch_lightning.utilities.cloud_io.load", "albumentations.load", "PIL.Image.open"),
-        *("aduni.files.write_json", "aduni.provenance.subprocess.run", "__main__.main"),
+        *(
+            "aduni.system.atomic_files.write_json",
+            "aduni.system.provenance.subprocess.run",
+            "__main__.main",
+        ),
         *("system", "", ".os.system", "os;x.system"),
     ],
 )

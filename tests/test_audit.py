@@ -25,7 +25,7 @@ from aduni.audit.warnings import (
     warnings_of,
 )
 from aduni.data.groups import group_names
-from aduni.data.tables import ImageTable
+from aduni.data.image_table import ImageTable
 from own_data import blotches, class_folders, table
 
 

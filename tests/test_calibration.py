@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from aduni.calibration import Calibration, fit_calibration
+from aduni.metrics.calibration import Calibration, fit_calibration
 
 PRIOR = np.array([0.7, 0.2, 0.1])
 MEANS = np.array([[0.0, 0.0], [1.5, 0.0], [0.0, 1.5]])

@@ -12,9 +12,9 @@ from pytorch_lightning.callbacks.progress.rich_progress import MetricsTextColumn
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
-from aduni.callbacks import Checkpoints, History, Progress, WholeCheckpoints
-from aduni.files import written_whole
-from aduni.temporary import temporary_name
+from aduni.system.atomic_files import written_whole
+from aduni.system.temporary import temporary_name
+from aduni.training.callbacks import Checkpoints, History, Progress, WholeCheckpoints
 
 
 class Trainer:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from aduni.config import build
-from aduni.data.loading import Loading
+from aduni.config.schema import build
+from aduni.data.loader_settings import Loading
+from aduni.data.loading.samplers import Sampler
 from aduni.data.module import ImageDataModule
-from aduni.data.samplers import Sampler
 from aduni.methods.base import Method, Task
 from aduni.models.encoder import Encoder
 from composing import options, settings_of

@@ -32,7 +32,7 @@ TRAIN = [
 JOBS = """
 import sys
 from pathlib import Path
-from aduni.dashboard import Dashboard
+from aduni.training.wandb_logger import Dashboard
 
 config = {"names": {"method": "cicl", "dataset": "digits"}, "fold": 3, "seed": 7, "lr": [0.1, None]}
 
@@ -70,7 +70,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import wandb
-from aduni.dashboard import Dashboard
+from aduni.training.wandb_logger import Dashboard
 
 logging.basicConfig()
 folder = Path(sys.argv[1])
@@ -346,6 +346,6 @@ def test_the_csv_logger_imports_no_wandb(tmp_path):
     output = train(tmp_path, folder, PYTHONPROFILEIMPORTTIME="1")
 
     imported = re.findall(r"^import time:.*\| *(\S+)$", output, re.MULTILINE)
-    assert "aduni.run" in imported
+    assert "aduni.training.run" in imported
     assert "wandb" not in imported
     assert (tmp_path / "run/metrics.json").exists()

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from aduni import schedules
 from aduni.batch import Batch
-from aduni.distributed import (
+from aduni.distributed.collectives import (
     gather,
     global_mean,
     mean_over_ranks,

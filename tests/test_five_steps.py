@@ -18,9 +18,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from aduni import schedules
 from aduni.batch import Batch
-from aduni.data.draws import TrainingDraws
-from aduni.data.samplers import Upsample
-from aduni.distributed import gather, rank, world_size
+from aduni.data.loading.batch_samplers import TrainingDraws
+from aduni.data.loading.samplers import Upsample
+from aduni.distributed.collectives import gather, rank, world_size
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.aduni import AdUni
 from aduni.methods.balms import BALMS

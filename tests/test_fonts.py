@@ -10,14 +10,14 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 from PIL import Image
 
-from aduni import fonts
-from aduni.fonts import FALLBACKS, boxes_warning, families, font_of, letters_without_glyph
-from aduni.report.definitions import Definition, Row
+from aduni.report.cached import fresh_report
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion
 from aduni.report.figures.style import save, written_width
-from aduni.report.fresh import fresh_report
-from aduni.report.sources import Sources
+from aduni.report.inputs import Sources
+from aduni.report.tables.definitions import Definition, Row
+from aduni.system import fonts
+from aduni.system.fonts import FALLBACKS, boxes_warning, families, font_of, letters_without_glyph
 from hand_made import make_run
 
 ROW = "CE"

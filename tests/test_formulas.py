@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.data.splits import read_split, split_frame
-from aduni.data.tables import ImageTable
-from aduni.files import write_csv
-from aduni.scores import evaluate_predictions
-from aduni.spreadsheet import escaped, read_saved, restored
+from aduni.data.image_table import ImageTable
+from aduni.data.splits.protocol import read_split, split_frame
+from aduni.results.predictions_csv import evaluate_predictions
+from aduni.system.atomic_files import write_csv
+from aduni.system.csv_escape import escaped, read_saved, restored
 
 FORMULAS = (
     "=1+1",

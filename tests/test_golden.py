@@ -12,8 +12,8 @@ import pytest
 import torch
 from pytorch_lightning import seed_everything
 
-from aduni.assembly import build_data, build_method
-from aduni.config import build
+from aduni.config.build import build_data, build_method
+from aduni.config.schema import build
 from composing import settings_of
 
 GOLDEN = Path(__file__).with_name("golden_losses.json")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from aduni import addresses, identity
-from aduni.addresses import ADDRESSES
-from aduni.identity import NEUTRAL, OF_NO_ACCOUNT
+from aduni.results import addresses, identity
+from aduni.results.addresses import ADDRESSES
+from aduni.results.identity import NEUTRAL, OF_NO_ACCOUNT
 from composing import settings_of
 
 Config = dict[str, Any]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aduni.inference import device, image_files, read_image
+from aduni.inference.images import device, image_files, read_image
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_folder_that_cannot_be_read_is_named(folder):
     (folder / "sub").chmod(0)
     code = (
         "import os\n"
-        "from aduni.inference import image_files\n"
+        "from aduni.inference.images import image_files\n"
         "os.geteuid() or os.setuid(65534)\n"
         "try: image_files(['.'])\n"
         "except Exception as error: print(type(error).__name__, error)"

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from aduni.errors import UserError
-from aduni.files import read_yaml, write_yaml
-from aduni.plan import Plan, PlannedRun
-from aduni.report.definitions import Definition, Row
-from aduni.report.fresh import fresh_report
-from aduni.report.runs import read_run, read_runs
-from aduni.report.sources import Sources
-from aduni.results import RunFolder
-from aduni.temporary import temporary_name
+from aduni.report.cached import fresh_report
+from aduni.report.inputs import Sources
+from aduni.report.tables.definitions import Definition, Row
+from aduni.results.finished_runs import read_run, read_runs
+from aduni.results.plan import Plan, PlannedRun
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import read_yaml, write_yaml
+from aduni.system.temporary import temporary_name
 from hand_made import make_run
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "keep_runs.py"

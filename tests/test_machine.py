@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aduni.errors import UserError
-from aduni.machine import check_machine
+from aduni.training.machine import check_machine
 from composing import settings_of
 
 

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from aduni.metrics import confidence_bins, evaluate, expected_calibration_error, quadratic_kappa
+from aduni.metrics.classification import (
+    confidence_bins,
+    evaluate,
+    expected_calibration_error,
+    quadratic_kappa,
+)
 
 NAMES = ["a", "b", "c"]
 LABELS = np.array([0, 0, 1, 2])

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score, recall_score, roc_auc_score
 
-from aduni.metrics import evaluate, expected_calibration_error
-from aduni.model_card.card import card
-from aduni.model_card.content import Content
-from aduni.model_card.intervals import RANKED, intervals
-from aduni.model_card.markdown import escaped
-from aduni.report import bootstrap
+from aduni.metrics.classification import evaluate, expected_calibration_error
+from aduni.metrics.intervals import RANKED, intervals
+from aduni.report.statistics import row_bootstrap
+from aduni.results.model_card.card import card
+from aduni.results.model_card.content import Content
+from aduni.results.model_card.markdown import escaped
 
 CLASSES = ["common", "less", "rare"]
 
@@ -31,15 +31,15 @@ def part():
 
 
 def test_intervals_are_those_of_a_bootstrap_image_by_image(part, monkeypatch):
-    monkeypatch.setattr(bootstrap, "RESAMPLES", 2 * RANKED)  # enough, and not 40 seconds
-    monkeypatch.setattr(bootstrap, "group_draws", bootstrap.group_draws.__wrapped__)
-    monkeypatch.setattr("aduni.model_card.intervals.group_draws", bootstrap.group_draws)
+    monkeypatch.setattr(row_bootstrap, "RESAMPLES", 2 * RANKED)  # enough, and not 40 seconds
+    monkeypatch.setattr(row_bootstrap, "group_draws", row_bootstrap.group_draws.__wrapped__)
+    monkeypatch.setattr("aduni.metrics.intervals.group_draws", row_bootstrap.group_draws)
     labels, probabilities, groups = part
     found = intervals(labels, probabilities, groups, ordinal=True)
 
     names = np.arange(3)
     drawn = {name: [] for name in (*found.figures, "f1", "recall")}
-    for number, counts in enumerate(bootstrap.group_draws(40)):
+    for number, counts in enumerate(row_bootstrap.group_draws(40)):
         rows = np.repeat(np.arange(60), counts[groups])
         truth, chances = labels[rows], probabilities[rows]
         predicted = chances.argmax(axis=1)
@@ -78,9 +78,9 @@ def test_intervals_hold_the_figures_and_groups_widen_them(part):
 
 
 def test_memory_does_not_grow_with_the_square_of_the_classes(monkeypatch):
-    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
-    monkeypatch.setattr(bootstrap, "group_draws", bootstrap.group_draws.__wrapped__)
-    monkeypatch.setattr("aduni.model_card.intervals.group_draws", bootstrap.group_draws)
+    monkeypatch.setattr(row_bootstrap, "RESAMPLES", 200)
+    monkeypatch.setattr(row_bootstrap, "group_draws", row_bootstrap.group_draws.__wrapped__)
+    monkeypatch.setattr("aduni.metrics.intervals.group_draws", row_bootstrap.group_draws)
     classes = 400
     labels = np.repeat(np.arange(classes), 2)
     probabilities = np.full((2 * classes, classes), 1 / classes)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aduni.npz import read_array
+from aduni.system.npz import read_array
 
 NUMBERS = {
     "float16": np.arange(12, dtype=np.float16).reshape(3, 4),

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from aduni.callbacks import time_left
-from aduni.data.samplers import ClassAware, InstanceBalanced, Sampler, Upsample
+from aduni.data.loading.samplers import ClassAware, InstanceBalanced, Sampler, Upsample
 from aduni.methods.base import Stage
-from aduni.opening import LEVELS, _steps, alpha_curve, class_bars
 from aduni.schedules import constant, cosine, linear
+from aduni.training.callbacks import time_left
+from aduni.training.start_banner import LEVELS, _steps, alpha_curve, class_bars
 
 
 @pytest.fixture
 def printed(monkeypatch):
-    monkeypatch.setattr("aduni.opening.is_unicode", lambda: True)
+    monkeypatch.setattr("aduni.training.start_banner.is_unicode", lambda: True)
 
     def lines(names, counts):
         console = Console(width=80, record=True, file=StringIO())

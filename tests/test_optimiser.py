@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from aduni.learner import Learner, Optimisation, learnable
 from aduni.methods.base import Method, Stage
+from aduni.training.lightning_module import Learner, Optimisation, learnable
 from composing import settings_of
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aduni.plan import read_plan, run_folder
+from aduni.results.plan import read_plan, run_folder
 
 RUN = {
     "id": "0123456789ab",

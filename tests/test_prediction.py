@@ -10,13 +10,13 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from aduni.calibration import Calibration
-from aduni.data.decode import InputFormat
+from aduni.data.cache.decode import InputFormat
 from aduni.errors import UserError
-from aduni.prediction.ensemble import _frequency, dihedral
-from aduni.prediction.predict import Predictions, table
-from aduni.prediction.reading import _read_ahead, read_batches
-from aduni.prediction.settings import read_predict_settings
+from aduni.inference.predict.batches import _read_ahead, read_batches
+from aduni.inference.predict.ensemble import _frequency, dihedral
+from aduni.inference.predict.predict import Predictions, table
+from aduni.inference.predict.predict_settings import read_predict_settings
+from aduni.metrics.calibration import Calibration
 
 ROOT = Path(__file__).resolve().parents[1]
 

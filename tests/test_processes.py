@@ -2,7 +2,7 @@
 
 import pytest
 
-from aduni.processes import is_first_process
+from aduni.distributed.rank_zero import is_first_process
 
 LAUNCHERS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")
 FIRST = [{}, {"RANK": "0", "LOCAL_RANK": "0"}, {"SLURM_PROCID": "0"}, {"LOCAL_RANK": "0"}]

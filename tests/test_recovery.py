@@ -12,10 +12,10 @@ from torch import nn
 from torch.optim import SGD
 from torch.utils import _pytree as pytree
 
-from aduni.callbacks import WholeCheckpoints
-from aduni.checkpoints.reading import load_checkpoint
+from aduni.checkpoints.load import load_checkpoint
 from aduni.errors import UserError
-from aduni.recovery import newest_epoch
+from aduni.training.callbacks import WholeCheckpoints
+from aduni.training.latest_checkpoint import newest_epoch
 
 
 class Small(LightningModule):

@@ -4,15 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.data.splits import read_split, split_frame, split_hash
-from aduni.data.tables import ImageTable
-from aduni.explanation.errors import read_test_part
-from aduni.files import read_json, write_csv
-from aduni.model_card.content import read_content
-from aduni.report.checks import read_split as read_run_split
-from aduni.report.runs import read_run
-from aduni.scores import evaluate_predictions, read_history, read_predictions, training_speed
-from aduni.spreadsheet import read_saved
+from aduni.data.image_table import ImageTable
+from aduni.data.splits.protocol import read_split, split_frame, split_hash
+from aduni.inference.explain.confident_errors import read_test_part
+from aduni.results.finished_runs import read_run
+from aduni.results.model_card.content import read_content
+from aduni.results.predictions_csv import (
+    evaluate_predictions,
+    read_history,
+    read_predictions,
+    training_speed,
+)
+from aduni.results.validation import read_split as read_run_split
+from aduni.system.atomic_files import read_json, write_csv
+from aduni.system.csv_escape import read_saved
 from hand_made import make_run
 
 NOT_TEXTS = (

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from aduni.learner import Learner, Optimisation, learnable
+from aduni.evaluation.trained_model import load_trained
 from aduni.methods.base import Method, Stage
-from aduni.results import RunFolder
-from aduni.run import run
-from aduni.trained import load_trained
+from aduni.results.run_folder import RunFolder
+from aduni.training.lightning_module import Learner, Optimisation, learnable
+from aduni.training.run import run
 from composing import settings_of
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from aduni.checkpoints.reading import load_checkpoint
-from aduni.data.cache_check import cache_fault
-from aduni.inference import read_image
+from aduni.checkpoints.load import load_checkpoint
+from aduni.data.cache.integrity import cache_fault
+from aduni.inference.images import read_image
 from aduni.shortage import raise_shortage, shortage
 
 SRC = Path(__file__).resolve().parents[1] / "src"
@@ -127,7 +127,7 @@ def test_a_loader_process_that_cannot_send_a_batch_ends(tmp_path):
     """Its sending thread would print a traceback and go on, and the training would wait."""
     program = """
 import errno
-from aduni.data.loaders import _begin_worker
+from aduni.data.loading.dataloaders import _begin_worker
 from multiprocessing.queues import Queue
 
 _begin_worker(0, gives_way=False)

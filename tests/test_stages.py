@@ -5,16 +5,16 @@ import pytest
 import torch
 from torch import nn
 
-from aduni.learner import Learner, Optimisation, learnable
 from aduni.methods.base import Method, Stage
 from aduni.models.memory import MomentumCopy
-from aduni.results import RunFolder
-from aduni.run import run
+from aduni.results.run_folder import RunFolder
+from aduni.training.lightning_module import Learner, Optimisation, learnable
+from aduni.training.run import run
 from composing import settings_of
 
 METHOD = {
     "_target_": "two_stages.TwoStages",
-    "classifier_sampler": {"_target_": "aduni.data.samplers.Balanced", "epoch_length": 3},
+    "classifier_sampler": {"_target_": "aduni.data.loading.samplers.Balanced", "epoch_length": 3},
 }
 
 

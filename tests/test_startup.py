@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aduni.startup import quick_imports
+from aduni.cli import quick_imports
 
 SRC = Path(__file__).resolve().parents[1] / "src"
 
@@ -35,7 +35,9 @@ def test_collector_works_again_after_an_import_that_fails():
     assert gc.isenabled()
 
 
-@pytest.mark.parametrize("module", ["aduni.command", "aduni.report.build", "aduni.reproduce.call"])
+@pytest.mark.parametrize(
+    "module", ["aduni.cli.app", "aduni.report.build", "aduni.reproduce.reproduce"]
+)
 def test_reports_and_plans_import_no_torch(module):
     """A neighbour's import counts, too: these commands would wait for it at each call."""
     script = f"import sys, {module}; sys.exit('torch' in sys.modules)"

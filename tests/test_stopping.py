@@ -8,16 +8,16 @@ import threading
 
 import pytest
 
-from aduni.stopping import SIGNALS, stoppable, stopped_by, take_signals
+from aduni.system.signals import SIGNALS, stoppable, stopped_by, take_signals
 
 PATIENCE = 60  # seconds
 
 STUCK = """
 import hashlib, os, signal, threading
-import aduni.stopping
-from aduni.stopping import stoppable
+import aduni.system.signals
+from aduni.system.signals import stoppable
 
-aduni.stopping.GRACE = 0.5
+aduni.system.signals.GRACE = 0.5
 threading.Timer(0.5, os.kill, (os.getpid(), signal.{name})).start()
 with stoppable(lambda number: print("last words", number, flush=True)):
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # minutes, without a look at signals

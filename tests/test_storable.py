@@ -6,11 +6,11 @@ import sys
 import pytest
 import torch
 
-from aduni.assembly import build_method
-from aduni.checkpoints.reading import check_readable, method_state
-from aduni.results import RunFolder
-from aduni.run import run
-from aduni.stored import check_storable, read_stored
+from aduni.checkpoints.load import check_readable, method_state
+from aduni.config.build import build_method
+from aduni.config.untrusted import check_storable, read_stored
+from aduni.results.run_folder import RunFolder
+from aduni.training.run import run
 from composing import settings_of
 
 OWN = """
@@ -18,8 +18,8 @@ from functools import lru_cache, partial
 
 import albumentations
 import pytorch_lightning
-from aduni.data.digits import Digits
-from aduni.data.samplers import InstanceBalanced
+from aduni.data.datasets.digits import Digits
+from aduni.data.loading.samplers import InstanceBalanced
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.softmax import Softmax
 from aduni.models.encoder import Encoder
@@ -78,7 +78,7 @@ BAD = {
     "encoder": ("encoder", {"_target_": "storable.Net"}, "encoder._target_=storable.Net"),
     "module": ("encoder", {"_target_": "torch.nn.Flatten"}, "encoder._target_=torch.nn.Flatten"),
     "method": ("method", {"_target_": "storable.made"}, "aduni.methods.base.Method"),
-    "sampler": ("sampler", {"_target_": "storable.Duck"}, "aduni.data.samplers.Sampler"),
+    "sampler": ("sampler", {"_target_": "storable.Duck"}, "aduni.data.loading.samplers.Sampler"),
     "data set": ("dataset", {"_target_": "storable.Own"}, "dataset._target_=storable.Own"),
     "trainer": ("trainer", {"_target_": "storable.made"}, "trainer._target_=storable.made"),
     "logger": ("logger", {"_target_": "storable.made"}, "logger._target_=storable.made"),

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from aduni.assembly import build_method
-from aduni.calibration import SHARPEST
-from aduni.callbacks import WholeCheckpoints
-from aduni.checkpoints.reading import load_checkpoint, method_state
+from aduni.checkpoints.load import load_checkpoint, method_state
+from aduni.config.build import build_method
+from aduni.config.untrusted import read_stored
 from aduni.errors import UserError
-from aduni.files import read_yaml, write_yaml
-from aduni.results import RunFolder
-from aduni.run import run
-from aduni.scores import read_history
-from aduni.stored import read_stored
-from aduni.trained import data_of, load_trained
+from aduni.evaluation.trained_model import data_of, load_trained
+from aduni.metrics.calibration import SHARPEST
+from aduni.results.predictions_csv import read_history
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import read_yaml, write_yaml
+from aduni.training.callbacks import WholeCheckpoints
+from aduni.training.run import run
 from composing import options, settings_of
 
 SMALL = ("method=ce", "encoder.name=shufflenet_v2_x0_5", "sampler=none", "num_workers=0")
@@ -112,8 +112,8 @@ CASES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no mean": (_remove(f"{CONFIG}.dataset.mean"), "dataset.mean is missing"),
     "no method": (_remove(f"{CONFIG}.method._target_"), "method._target_"),
     "a sampler for a method": (
-        _put(f"{CONFIG}.method", {"_target_": "aduni.data.samplers.InstanceBalanced"}),
-        "method._target_ is aduni.data.samplers.InstanceBalanced",
+        _put(f"{CONFIG}.method", {"_target_": "aduni.data.loading.samplers.InstanceBalanced"}),
+        "method._target_ is aduni.data.loading.samplers.InstanceBalanced",
     ),
     "an unknown option": (_put(f"{CONFIG}.protocol.bogus", 1), "protocol.bogus"),
     "an endless value": (_put(f"{CONFIG}.lr", "x\n" * 9999), "lr"),
@@ -122,14 +122,32 @@ CASES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a count more": (_put("aduni.class_counts", [5] * 11), "10 classes"),
     "negative counts": (_put("aduni.class_counts", [-5] * 10), "aduni.class_counts.0"),
     "endless counts": (_put("aduni.class_counts", [10**30] * 10), "aduni.class_counts.0"),
-    "no calibration": (_put("aduni.calibration", {}), "aduni.calibration.temperature"),
-    "temperature zero": (_put("aduni.calibration.temperature", 0.0), "calibration.temperature"),
+    "no calibration": (
+        _put("aduni.calibration", {}),
+        "aduni.calibration.temperature",
+    ),
+    "temperature zero": (
+        _put("aduni.calibration.temperature", 0.0),
+        "calibration.temperature",
+    ),
     "a bias too few": (_put("aduni.calibration.bias", [0.0]), "10 classes"),
-    "no number": (_put("aduni.calibration.bias", [float("nan")] * 10), "calibration.bias.0"),
+    "no number": (
+        _put("aduni.calibration.bias", [float("nan")] * 10),
+        "calibration.bias.0",
+    ),
     "another thing": (_put("aduni.calibration", 5), "aduni.calibration"),
-    "a bias without limits": (_put("aduni.calibration.bias", [1e308] * 10), "calibration.bias.0"),
-    "shares of more than all": (_put("aduni.calibration.frequency", [1.0] * 10), "sum to 10"),
-    "shares that overflow": (_put("aduni.calibration.frequency", [1e308] * 10), "frequency"),
+    "a bias without limits": (
+        _put("aduni.calibration.bias", [1e308] * 10),
+        "calibration.bias.0",
+    ),
+    "shares of more than all": (
+        _put("aduni.calibration.frequency", [1.0] * 10),
+        "sum to 10",
+    ),
+    "shares that overflow": (
+        _put("aduni.calibration.frequency", [1e308] * 10),
+        "frequency",
+    ),
     "no shares": (_put("aduni.calibration.frequency", [0.0] * 10), "sum to 0"),
 }
 

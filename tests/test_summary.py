@@ -1,7 +1,7 @@
 """What a run says at its end."""
 
-from aduni.results import RunFolder
-from aduni.summary import LOWEST, print_summary
+from aduni.cli.end_summary import LOWEST, print_summary
+from aduni.results.run_folder import RunFolder
 
 
 def metrics_of(classes, ordinal=False):

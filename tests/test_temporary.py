@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aduni.files import written_whole
-from aduni.temporary import final_name, temporary_name
+from aduni.system.atomic_files import written_whole
+from aduni.system.temporary import final_name, temporary_name
 
 SRC = Path(__file__).resolve().parents[1] / "src"
 
@@ -18,7 +18,7 @@ SRC = Path(__file__).resolve().parents[1] / "src"
 WRITER = """
 import sys
 from pathlib import Path
-from aduni.files import written_whole
+from aduni.system.atomic_files import written_whole
 
 path, letter = Path(sys.argv[1]), sys.argv[2]
 with written_whole(path) as temporary, temporary.open("w") as file:

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from aduni.batch import Batch
-from aduni.distributed import global_mean
+from aduni.distributed.collectives import global_mean
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.base import Method, ReadPart, Stage, Task
 from aduni.models.encoder import Encoder

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from annotations import of_constructor, of_model, shown, summary_of, values_of
 
-from aduni.startup.leaves import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
+from aduni.cli.yaml_docs import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -16,12 +16,12 @@ PAGE = ROOT / "docs" / "configuration.md"
 
 # What checks a command's keys. Those of train.py come first, as the others have few of their own.
 COMMANDS = {
-    "train": "aduni.config.Settings",
-    "prepare": "aduni.prepare.PrepareSettings",
-    "evaluate": "aduni.evaluation.EvaluateSettings",
-    "predict": "aduni.prediction.settings.PredictSettings",
-    "explain": "aduni.explanation.settings.ExplainSettings",
-    "export": "aduni.export.settings.ExportSettings",
+    "train": "aduni.config.schema.Settings",
+    "prepare": "aduni.audit.report.PrepareSettings",
+    "evaluate": "aduni.evaluation.evaluate_checkpoint.EvaluateSettings",
+    "predict": "aduni.inference.predict.predict_settings.PredictSettings",
+    "explain": "aduni.inference.explain.explain_settings.ExplainSettings",
+    "export": "aduni.inference.export.export_settings.ExportSettings",
     "report": "aduni.reproduce.settings._Report",
     "reproduce": "aduni.reproduce.settings.Reproduction",
     "benchmark": "aduni.benchmark.settings.BenchmarkSettings",

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from aduni.assembly import build_data, build_method
 from aduni.benchmark import alternation
 from aduni.benchmark.alternation import Alternation, Passed, neighbours
 from aduni.benchmark.bare import BareTraining, bare_forward
 from aduni.benchmark.composing import settings_of, synthetic
 from aduni.benchmark.profiling import shares
 from aduni.benchmark.step import efficiency, extrapolated
+from aduni.config.build import build_data, build_method
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-import aduni.evaluation  # noqa: F401  with all that training needs
+import aduni.evaluation.evaluate_checkpoint  # noqa: F401  with all that training needs
 
 TRAIN = Path(__file__).resolve().parents[2] / "src" / "train.py"
 

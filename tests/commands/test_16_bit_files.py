@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aduni.trained import load_trained
+from aduni.evaluation.trained_model import load_trained
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from aduni.results import RunFolder
+from aduni.results.run_folder import RunFolder
 
 MISTAKES = {
     "fold=7": ["fold=7", "folds 0 to 4"],
@@ -223,7 +223,7 @@ def test_the_fold_must_exist_under_a_split_file_too(train):
 
 
 def test_a_run_that_another_process_trains_is_left_alone(train, tmp_path, monkeypatch):
-    monkeypatch.setattr("aduni.results.PATIENCE", 0.1)
+    monkeypatch.setattr("aduni.results.run_folder.PATIENCE", 0.1)
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
     with FileLock(folder.lock):

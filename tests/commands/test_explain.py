@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from aduni.report.swap import PREFIX
+from aduni.system.atomic_folder import PREFIX
 
 HOSTILE = "<script>alert(1)<"
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from aduni.inference import read_image
-from aduni.trained import load_trained
+from aduni.evaluation.trained_model import load_trained
+from aduni.inference.images import read_image
 
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; import runpy; sys.argv = sys.argv[1:]; "
 LINE = r"{} \(\d+\.\d MiB\): (\d+) images agree to (\S+), the largest difference of a probability\."

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.files import read_json
+from aduni.system.atomic_files import read_json
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aduni.files import write_npy, written_whole
+from aduni.system.atomic_files import write_npy, written_whole
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
@@ -221,7 +221,7 @@ def test_no_room_for_the_history(train, monkeypatch):
             temporary.write_text("stage,epo")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("aduni.callbacks.write_csv", full)
+    monkeypatch.setattr("aduni.training.callbacks.write_csv", full)
     finished, run = train("epochs=1")
 
     assert finished.status == 1

@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from aduni.startup.help import groups_of, help_text, options_of
+from aduni.cli.help import groups_of, help_text, options_of
 
 COMMANDS = (
     *("benchmark", "evaluate", "explain", "export", "predict"),

@@ -102,7 +102,8 @@ def _interrupt(*_, **__):
 
 
 @pytest.mark.parametrize(
-    ("name", "place"), [("train", "aduni.run.run"), ("prepare", "aduni.prepare.prepare")]
+    ("name", "place"),
+    [("train", "aduni.training.run.run"), ("prepare", "aduni.audit.report.prepare")],
 )
 def test_what_cannot_be_resumed_is_to_be_started_again(command, monkeypatch, tmp_path, name, place):
     monkeypatch.setattr(place, _interrupt)
@@ -113,7 +114,7 @@ def test_what_cannot_be_resumed_is_to_be_started_again(command, monkeypatch, tmp
 
 
 def test_an_interruption_before_the_job_is_a_sentence_too(monkeypatch, capsys):
-    from aduni.command import run_command
+    from aduni.cli.app import run_command
 
     with pytest.raises(SystemExit) as stop:
         run_command(_interrupt)

@@ -15,10 +15,10 @@ import pytest
 import torch
 import yaml
 
-from aduni.checkpoints.reading import load_checkpoint
+from aduni.checkpoints.load import load_checkpoint
 from aduni.errors import UserError
-from aduni.files import read_yaml
-from aduni.report.runs import read_runs
+from aduni.results.finished_runs import read_runs
+from aduni.system.atomic_files import read_yaml
 
 
 class Bomb:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from aduni.errors import UserError
-from aduni.files import read_json
 from aduni.methods.balms import BALMS
+from aduni.system.atomic_files import read_json
 
 LOSS_IMPORTS = """
 from pydantic import PositiveFloat

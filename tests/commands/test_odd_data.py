@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.spreadsheet import restored
+from aduni.system.csv_escape import restored
 
 SMALL = ("dataset=aptos", "dataset.image_size=32", "epochs=1", "batch_size=8", "method=ce")
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from aduni.errors import UserError
-from aduni.out_of_memory import memory_explained, smaller_batch
+from aduni.system.out_of_memory import memory_explained, smaller_batch
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
 # A run whose address space may grow by so little that one batch does not fit.
 LIMITED = """
 import resource, runpy, sys
-import aduni.run, aduni.command, aduni.resume
+import aduni.training.run, aduni.cli.app, aduni.config.resume
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + 600 * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

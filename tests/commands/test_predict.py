@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from aduni.inference import read_image
-from aduni.spreadsheet import restored
-from aduni.trained import load_trained
+from aduni.evaluation.trained_model import load_trained
+from aduni.inference.images import read_image
+from aduni.system.csv_escape import restored
 
 CLASSES = [f"p_{digit}" for digit in range(10)]
 

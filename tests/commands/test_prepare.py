@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from aduni.data.tables import shown
+from aduni.data.image_table import shown
 from own_data import class_folders
 
 COUNTED = {

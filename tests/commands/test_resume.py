@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import torch
 
+from aduni.config.resume import continued
 from aduni.errors import UserError
-from aduni.files import write_yaml
-from aduni.results import RunFolder
-from aduni.resume import continued
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import write_yaml
 from composing import settings_of
 from own_data import blotches, class_folders
 

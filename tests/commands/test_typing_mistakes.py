@@ -9,9 +9,9 @@ import sys
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from aduni.startup.first_words import CONF
-from aduni.startup.line import Line
-from aduni.startup.overrides import fault_of
+from aduni.cli.before_imports import CONF
+from aduni.cli.mistyped.command_line import Line
+from aduni.cli.mistyped.overrides import fault_of
 
 WITHOUT_TORCH = """
 import runpy, sys

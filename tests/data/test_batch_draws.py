@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aduni.data.batch_draws import philox, uniforms
+from aduni.data.augmentation.gpu.counter_rng import philox, uniforms
 
 
 def words(hexadecimal: str) -> list[int]:

@@ -8,9 +8,10 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 
 from aduni.batch import Batch
-from aduni.data import device_images, draws
-from aduni.data.batch_views import RawBatch
-from aduni.data.samplers import InstanceBalanced, Upsample
+from aduni.data.augmentation.gpu.batch_views import RawBatch
+from aduni.data.cache import gpu_images
+from aduni.data.loading import batch_samplers
+from aduni.data.loading.samplers import InstanceBalanced, Upsample
 
 CPU = torch.device("cpu")
 
@@ -29,7 +30,7 @@ def make_gpu(make_data):
 @pytest.fixture
 def room(monkeypatch):
     """The CPU passes for a GPU with free memory."""
-    monkeypatch.setattr(device_images, "free_bytes", lambda device: 2**30)
+    monkeypatch.setattr(gpu_images, "free_bytes", lambda device: 2**30)
 
 
 class Recorder(LightningModule):
@@ -158,9 +159,9 @@ def test_ranks_share_the_views_of_one_process(make_gpu, monkeypatch):
         return [data.on_after_batch_transfer(raw, 0) for raw in data.train_dataloader()]
 
     expected = batches()
-    monkeypatch.setattr(draws, "world_size", lambda: 2)
+    monkeypatch.setattr(batch_samplers, "world_size", lambda: 2)
     for rank in (0, 1):
-        monkeypatch.setattr(draws, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(batch_samplers, "rank", lambda rank=rank: rank)
         for batch, whole in zip(batches(), expected, strict=True):
             assert torch.equal(batch.views, whole.views[:, rank::2])
             assert torch.equal(batch.indices, whole.indices[rank::2])

@@ -9,8 +9,10 @@ from albumentations.augmentations.geometric.functional import create_affine_tran
 from scipy import stats
 from torchvision.transforms import functional
 
-from aduni.data.batch_draws import uniforms
-from aduni.data.batch_parameters import (
+from aduni.data.augmentation.affine import FlippedAffine
+from aduni.data.augmentation.gpu.counter_rng import uniforms
+from aduni.data.augmentation.gpu.from_albumentations import Jitter, Recipe, Warp, read_recipe
+from aduni.data.augmentation.gpu.parameters import (
     ORDERS,
     Jitters,
     Warps,
@@ -21,8 +23,6 @@ from aduni.data.batch_parameters import (
     prepared,
     sampling,
 )
-from aduni.data.batch_recipe import Jitter, Recipe, Warp, read_recipe
-from aduni.data.warp import FlippedAffine
 
 N = 3000
 EXTREMES = np.array([0, 1 - 2**-32])

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from aduni.data import batch_augment
-from aduni.data.batch_augment import augmented
-from aduni.data.batch_parameters import ORDERS, Drawn, Jitters, draw, prepared, sampling
-from aduni.data.batch_recipe import read_recipe
-from aduni.data.warp import FlippedAffine
+from aduni.data.augmentation.affine import FlippedAffine
+from aduni.data.augmentation.gpu import augment
+from aduni.data.augmentation.gpu.augment import augmented
+from aduni.data.augmentation.gpu.from_albumentations import read_recipe
+from aduni.data.augmentation.gpu.parameters import ORDERS, Drawn, Jitters, draw, prepared, sampling
 
 AFFINE = {
     "rotate": (-180, 180),
@@ -168,7 +168,7 @@ def joined(rows: list[int], views: int, side: int) -> Drawn:
 @pytest.mark.parametrize("pixels", [1, 5 * 16**2, 2**16])
 @pytest.mark.parametrize("nearest", [True, False])
 def test_each_view_is_that_of_its_image_alone(monkeypatch, pixels, nearest):
-    monkeypatch.setattr(batch_augment, "PIXELS_OF_CPU", pixels)
+    monkeypatch.setattr(augment, "PIXELS_OF_CPU", pixels)
     images = torch.from_numpy(np.stack([blotches(seed, 16) for seed in range(9)]))
     rows = [4, 8, 4, 0, 1, 2, 3, 5]
     views = augmented(images, torch.tensor(rows), joined(rows, 3, 16), nearest=nearest)

@@ -3,8 +3,8 @@
 import albumentations as A
 import pytest
 
-from aduni.data import jitter, warp
-from aduni.data.batch_recipe import Jitter, Recipe, Warp, read_recipe
+from aduni.data.augmentation import affine, color_jitter
+from aduni.data.augmentation.gpu.from_albumentations import Jitter, Recipe, Warp, read_recipe
 
 SEPARATE = [
     A.Affine(
@@ -39,7 +39,7 @@ def test_ranges_and_probabilities_are_those_of_the_transforms():
 
     affine, *_, colours = SEPARATE
     arguments = {name: getattr(affine, name) for name in ("rotate", "scale", "keep_ratio", "shear")}
-    folded = warp.FlippedAffine(
+    folded = affine.FlippedAffine(
         **arguments, interpolation=0, horizontal_flip=0.5, vertical_flip=0.25, p=1.0
     )
     assert read_recipe(SEPARATE) == read_recipe([folded, colours]) == expected
@@ -48,8 +48,8 @@ def test_ranges_and_probabilities_are_those_of_the_transforms():
 def test_the_order_of_shear_and_rotation_is_the_transforms():
     kinds = [
         A.Affine(p=1),
-        warp.FlippedAffine(p=1),
-        warp.FlippedAffine(order="shear_first", p=1),
+        affine.FlippedAffine(p=1),
+        affine.FlippedAffine(order="shear_first", p=1),
     ]
     orders = [read_recipe([kind]).warp.order for kind in kinds]
     assert orders == ["shear_last", "shear_last", "shear_first"]
@@ -82,10 +82,10 @@ def test_every_recipe_of_conf_can_be_done_in_batches(make_data, name):
         ([A.HorizontalFlip(), A.Affine()], ["Affine", "HorizontalFlip"]),
         ([A.ColorJitter(), A.VerticalFlip()], ["VerticalFlip", "ColorJitter"]),
         ([A.HorizontalFlip(), A.HorizontalFlip()], ["HorizontalFlip"]),
-        ([A.Affine(), warp.FlippedAffine()], ["FlippedAffine", "Affine"]),
-        ([A.ColorJitter(), jitter.ColorJitter()], ["ColorJitter"]),
-        ([warp.FlippedAffine(horizontal_flip=0.5, p=1), A.VerticalFlip()], ["VerticalFlip"]),
-        ([warp.FlippedAffine(horizontal_flip=0.5, p=0.5)], ["FlippedAffine", "p=0.5"]),
+        ([A.Affine(), affine.FlippedAffine()], ["FlippedAffine", "Affine"]),
+        ([A.ColorJitter(), color_jitter.ColorJitter()], ["ColorJitter"]),
+        ([affine.FlippedAffine(horizontal_flip=0.5, p=1), A.VerticalFlip()], ["VerticalFlip"]),
+        ([affine.FlippedAffine(horizontal_flip=0.5, p=0.5)], ["FlippedAffine", "p=0.5"]),
         ([A.Affine(border_mode=4)], ["Affine", "border_mode=4"]),
         ([A.Affine(fill=255)], ["Affine", "fill=255"]),
         ([A.Affine(fit_output=True)], ["Affine", "fit_output=True"]),

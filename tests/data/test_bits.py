@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aduni.data.cache import open_rgb
-from aduni.data.decode import BITS, fitting_bits, highest_level
-from aduni.inference import read_image
+from aduni.data.cache.decode import BITS, fitting_bits, highest_level
+from aduni.data.cache.image_cache import open_rgb
+from aduni.inference.images import read_image
 from own_data import blotches, class_folders
 
 SHADES = np.arange(12 * 16, dtype=np.uint16).reshape(12, 16)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aduni.data.cache import ImageCache, build_cache, open_rgb, usable_cpus
+from aduni.data.cache.image_cache import ImageCache, build_cache, open_rgb, usable_cpus
 from aduni.errors import UserError
 
 SRC = Path(__file__).resolve().parents[2] / "src"
@@ -25,7 +25,7 @@ BUILDER = """
 import os, sys, time
 from pathlib import Path
 from PIL import Image
-from aduni.data.cache import build_cache
+from aduni.data.cache.image_cache import build_cache
 
 here, name = Path(sys.argv[1]), sys.argv[2]
 log = os.open(here / "opened", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -44,7 +44,7 @@ FILLER = """
 import sys
 from pathlib import Path
 from PIL import Image
-from aduni.data.cache import build_cache
+from aduni.data.cache.image_cache import build_cache
 from aduni.errors import UserError
 
 white = Image.new("RGB", (64, 64), (255, 255, 255))

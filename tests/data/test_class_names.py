@@ -5,10 +5,10 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from pydantic import TypeAdapter
 
-from aduni.data.aptos import GRADES
 from aduni.data.class_names import ClassName, Name, grow, named
-from aduni.data.own import numbered
-from aduni.data.tables import ImageTable
+from aduni.data.datasets.aptos import GRADES
+from aduni.data.datasets.user_images import numbered
+from aduni.data.image_table import ImageTable
 
 MEANT = {
     "[0,1,2]": ["0", "1", "2"],

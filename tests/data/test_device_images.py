@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from aduni.data import device_images
-from aduni.data.cache import ImageCache, build_cache
-from aduni.data.device_images import DeviceImages, belongs_on_gpu, free_bytes
+from aduni.data.cache import gpu_images
+from aduni.data.cache.gpu_images import DeviceImages, belongs_on_gpu, free_bytes
+from aduni.data.cache.image_cache import ImageCache, build_cache
 
 GIB = 2**30
 CPU = torch.device("cpu")
@@ -50,8 +50,8 @@ def test_a_cpu_is_no_gpu():
 
 @pytest.mark.parametrize("chunk", [1, 3 * 16 * 16 * 3, 2**28])
 def test_copy_is_the_whole_cache_whatever_the_chunks(cache, monkeypatch, chunk):
-    monkeypatch.setattr(device_images, "CHUNK", chunk)
-    monkeypatch.setattr(device_images, "free_bytes", lambda device: GIB)
+    monkeypatch.setattr(gpu_images, "CHUNK", chunk)
+    monkeypatch.setattr(gpu_images, "free_bytes", lambda device: GIB)
     images = DeviceImages("auto")
     images.fill(cache, CPU)
 
@@ -61,11 +61,11 @@ def test_copy_is_the_whole_cache_whatever_the_chunks(cache, monkeypatch, chunk):
 
 
 def test_a_later_stage_finds_the_copy_of_an_earlier_one(cache, monkeypatch):
-    monkeypatch.setattr(device_images, "free_bytes", lambda device: GIB)
+    monkeypatch.setattr(gpu_images, "free_bytes", lambda device: GIB)
     images = DeviceImages("auto")
     images.fill(cache, CPU)
     first = images.images
-    monkeypatch.setattr(device_images, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(gpu_images, "free_bytes", lambda device: 0)
     images.fill(cache, CPU)
 
     assert images.images is first

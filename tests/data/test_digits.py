@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from aduni.data.digits import long_tail
+from aduni.data.datasets.digits import long_tail
 
 
 def test_table_is_scikit_learns(make_data):

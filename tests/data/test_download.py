@@ -20,11 +20,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from aduni.data import transfer
-from aduni.data.download import Archive, download
-from aduni.data.unpack import zip_fault
+from aduni.data.download import http
+from aduni.data.download.archives import Archive, download
+from aduni.data.download.unzip import zip_fault
 from aduni.errors import UserError
-from aduni.temporary import temporary_name
+from aduni.system.temporary import temporary_name
 
 NO_WAIT = (0.0, 0.0)  # two reconnections
 CSV = random.Random(0).randbytes(300_000)
@@ -294,7 +294,7 @@ def test_a_dropped_chunked_answer_is_not_complete(server: Server, tmp_path: Path
 def test_a_silent_server_counts_as_dropped(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "TIMEOUT", 0.3)
+    monkeypatch.setattr(http, "TIMEOUT", 0.3)
     server.stall = threading.Event()
     server.drops = [131_072]
     download([csv(server)], tmp_path, NO_WAIT)
@@ -309,7 +309,7 @@ def test_a_killed_process_leaves_only_a_part_that_is_resumed(
     server.stall = threading.Event()
     server.drops = [200_000]
     code = (
-        "import pathlib, sys; from aduni.data.download import Archive, download;"
+        "import pathlib, sys; from aduni.data.download.archives import Archive, download;"
         "archive = Archive(sys.argv[1], 'labels.csv');"
         "download([archive], pathlib.Path(sys.argv[2]))"
     )
@@ -403,7 +403,7 @@ def test_symbolic_links_are_refused(server: Server, tmp_path: Path) -> None:
 def test_an_archive_that_would_fill_the_disk_is_refused(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aduni.data.unpack.ALLOWANCE", 2**20)
+    monkeypatch.setattr("aduni.data.download.unzip.ALLOWANCE", 2**20)
     server.content = packed(*((f"Input/{i}.jpg", bytes(2**20)) for i in range(4)))
     message = refused(Archive(f"{server.url}/Input.zip", "Input"), tmp_path)
     assert f"its {len(server.content)} bytes would become {4 * 2**20}" in message

@@ -11,11 +11,11 @@ from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 
 from aduni.batch import Batch
-from aduni.data.digits import Digits
-from aduni.data.draws import Draw, EvaluationRows, TrainingDraws, repeats
-from aduni.data.loading import Loading
-from aduni.data.samplers import Balanced, ClassAware, InstanceBalanced, Sampler, Upsample
-from aduni.data.splits import Protocol
+from aduni.data.datasets.digits import Digits
+from aduni.data.loader_settings import Loading
+from aduni.data.loading.batch_samplers import Draw, EvaluationRows, TrainingDraws, repeats
+from aduni.data.loading.samplers import Balanced, ClassAware, InstanceBalanced, Sampler, Upsample
+from aduni.data.splits.protocol import Protocol
 
 LABELS = np.array([0] * 20 + [1] * 7 + [2] * 3)
 ROWS = 100 + 3 * np.arange(30)  # a training part is some rows of the table
@@ -27,8 +27,8 @@ def training_draws(sampler: Sampler, batch_size: int = 8) -> TrainingDraws:
 
 def as_rank(monkeypatch: pytest.MonkeyPatch, number: int, ranks: int) -> None:
     """Act as one process of several."""
-    monkeypatch.setattr("aduni.data.draws.rank", lambda: number)
-    monkeypatch.setattr("aduni.data.draws.world_size", lambda: ranks)
+    monkeypatch.setattr("aduni.data.loading.batch_samplers.rank", lambda: number)
+    monkeypatch.setattr("aduni.data.loading.batch_samplers.world_size", lambda: ranks)
 
 
 def slow_repeats(positions: list[int]) -> list[int]:

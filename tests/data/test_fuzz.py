@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from aduni.data.cache import build_cache, open_rgb
+from aduni.data.cache.image_cache import build_cache, open_rgb
 from aduni.data.image_files import check_images, find_files
-from aduni.data.splits import read_split, split_frame
-from aduni.data.tables import ImageTable, read_csv
+from aduni.data.image_table import ImageTable, read_csv
+from aduni.data.splits.protocol import read_split, split_frame
 from aduni.errors import UserError
-from aduni.files import write_csv
+from aduni.system.atomic_files import write_csv
 
 FAST, SLOW = 200, 5000
 COUNTS = [FAST, pytest.param(SLOW, marks=pytest.mark.slow)]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import composing  # noqa: F401  registers the resolver of titles
-from aduni.data.given_split import divide_as_given, leaking, outranked
-from aduni.data.tables import ImageTable
+from aduni.data.image_table import ImageTable
+from aduni.data.splits.predefined import divide_as_given, leaking, outranked
 from own_data import class_folders
 
 ORDER = ["unused", "train", "validation", "test"]

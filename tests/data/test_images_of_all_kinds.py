@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from aduni.data.cache import build_cache, open_rgb
+from aduni.data.cache.image_cache import build_cache, open_rgb
 
 SHADES = np.arange(12 * 16, dtype=np.uint16).reshape(12, 16) * 341  # 0 to 65,131
 ORIENTATION = 0x0112

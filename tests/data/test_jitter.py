@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aduni.data.jitter import ColorJitter
-from aduni.data.warp import FlippedAffine
+from aduni.data.augmentation.affine import FlippedAffine
+from aduni.data.augmentation.color_jitter import ColorJitter
 
 PAPER = {
     "brightness": (0.8, 1.2),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pytorch_lightning import LightningModule, Trainer
 
-from aduni.data.samplers import InstanceBalanced, Upsample
+from aduni.data.loading.samplers import InstanceBalanced, Upsample
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aduni.data.samplers import (
+from aduni.data.loading.samplers import (
     Balanced,
     ClassAware,
     InstanceBalanced,

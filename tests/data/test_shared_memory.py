@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from aduni.batch import Batch
-from aduni.data import loaders, shared_memory
-from aduni.data.loaders import lost_worker
-from aduni.data.samplers import InstanceBalanced
-from aduni.data.shared_memory import check_room, free_bytes, shared_bytes
+from aduni.data.loading import dataloaders, shared_memory
+from aduni.data.loading.dataloaders import lost_worker
+from aduni.data.loading.samplers import InstanceBalanced
+from aduni.data.loading.shared_memory import check_room, free_bytes, shared_bytes
 from aduni.errors import UserError
 
 MIB = 2**20
@@ -151,7 +151,7 @@ def test_a_loader_process_that_cannot_send_its_batch_ends(loading, monkeypatch, 
         batch = Batch(*batch)
         return batch._replace(indices=batch.indices.as_subclass(Unsendable))
 
-    monkeypatch.setattr(loaders, "as_batch", unsendable)
+    monkeypatch.setattr(dataloaders, "as_batch", unsendable)
     sentence = str(given_up(iter(loading()())))
 
     assert "ended before its time" in sentence
@@ -161,8 +161,8 @@ def test_a_loader_process_that_cannot_send_its_batch_ends(loading, monkeypatch, 
 
 
 def test_a_loader_process_that_sends_nothing_is_not_waited_for_for_ever(loading, monkeypatch):
-    monkeypatch.setattr(loaders, "as_batch", lambda batch: time.sleep(60))
-    monkeypatch.setattr(loaders, "LONGEST_WAIT", 1)
+    monkeypatch.setattr(dataloaders, "as_batch", lambda batch: time.sleep(60))
+    monkeypatch.setattr(dataloaders, "LONGEST_WAIT", 1)
     sentence = str(given_up(iter(loading()())))
 
     assert "no batch in 1 seconds" in sentence

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import aduni.data.sources
-from aduni.data.cache import build_cache
-from aduni.data.sources import SETTLED, read_sources
+import aduni.data.cache.source_digests
+from aduni.data.cache.image_cache import build_cache
+from aduni.data.cache.source_digests import SETTLED, read_sources
 from own_data import archive, blotches, class_folders
 
 AGO = 10**9 * 1_600_000_000
@@ -22,20 +22,20 @@ AGO = 10**9 * 1_600_000_000
 @pytest.fixture
 def settled(monkeypatch):
     """Files are as old as those of a data set that was not made a moment ago."""
-    monkeypatch.setattr(aduni.data.sources, "SETTLED", 0)
+    monkeypatch.setattr(aduni.data.cache.source_digests, "SETTLED", 0)
 
 
 @pytest.fixture
 def read(monkeypatch):
     """The names of the files whose content is read."""
     names = []
-    digest = aduni.data.sources._digest
+    digest = aduni.data.cache.source_digests._digest
 
     def noted(file):
         names.append(file.name)
         return digest(file)
 
-    monkeypatch.setattr(aduni.data.sources, "_digest", noted)
+    monkeypatch.setattr(aduni.data.cache.source_digests, "_digest", noted)
     return names
 
 
@@ -155,8 +155,8 @@ def test_an_index_that_cannot_be_written_is_said_in_the_log(files, monkeypatch, 
     def refuse(*args, **kwargs):
         raise PermissionError("Permission denied")
 
-    monkeypatch.setattr("aduni.data.source_index.FileLock", refuse)
-    monkeypatch.setattr("aduni.data.source_index.written_whole", refuse)
+    monkeypatch.setattr("aduni.data.cache.source_index.FileLock", refuse)
+    monkeypatch.setattr("aduni.data.cache.source_index.written_whole", refuse)
     expected = [sha256(file.read_bytes()).digest() for file in files]
 
     assert [row.tobytes() for row in look(files).digests] == expected
@@ -178,7 +178,7 @@ def test_times_and_inodes_beyond_64_bits_are_kept(files, monkeypatch):
     times = {"st_mtime_ns": -(2**70), "st_ctime_ns": 2**70 + 1, "st_ino": 2**64 - 1}
     strange = SimpleNamespace(st_mode=files[0].stat().st_mode, st_size=3, **times)
     system = SimpleNamespace(stat=lambda file: strange, path=os.path)
-    monkeypatch.setattr(aduni.data.sources, "os", system)
+    monkeypatch.setattr(aduni.data.cache.source_digests, "os", system)
 
     assert look(files).status.shape == (3, 4)
 

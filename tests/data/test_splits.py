@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.data.splits import check_parts, group_rows, read_split, split_frame, split_hash
-from aduni.data.tables import ImageTable
+from aduni.data.image_table import ImageTable
+from aduni.data.splits.protocol import check_parts, group_rows, read_split, split_frame, split_hash
 from aduni.errors import UserError
-from aduni.files import write_csv
+from aduni.system.atomic_files import write_csv
 
 CLASSES = ["A", "B", "C", "D"]
 COUNTS = [300, 90, 40, 20]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aduni.data.suggestion import imbalance_ratio, suggested_sampler
+from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
 
 
 @pytest.mark.parametrize(

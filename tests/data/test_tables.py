@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aduni.data.image_files import check_images, find_files
-from aduni.data.tables import ImageTable, check_root, read_csv, shown
+from aduni.data.image_table import ImageTable, check_root, read_csv, shown
 
 COLUMNS = ("id_code", "diagnosis")
 PLAIN = "id_code,diagnosis\n000123,0\nNA,4\n"

@@ -15,13 +15,13 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from aduni.batch import Batch
-from aduni.data.cache import ImageCache, build_cache
-from aduni.data.draws import Draw
-from aduni.data.jitter import ColorJitter
-from aduni.data.samplers import Upsample
-from aduni.data.views import PlainViews, TrainingViews
-from aduni.data.warp import FlippedAffine
-from aduni.files import read_yaml
+from aduni.data.augmentation.affine import FlippedAffine
+from aduni.data.augmentation.color_jitter import ColorJitter
+from aduni.data.cache.image_cache import ImageCache, build_cache
+from aduni.data.loading.batch_samplers import Draw
+from aduni.data.loading.samplers import Upsample
+from aduni.data.loading.torch_datasets import PlainViews, TrainingViews
+from aduni.system.atomic_files import read_yaml
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 LABELS = np.array([0, 1, 2, 0])

@@ -18,18 +18,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-import aduni.command
+import aduni.cli.app
+from aduni.audit.report import read_prepare_settings
 from aduni.benchmark.settings import read_benchmark
-from aduni.config import read_settings
-from aduni.evaluation import read_evaluate_settings
-from aduni.explanation.settings import read_explain_settings
-from aduni.export.settings import read_export_settings
-from aduni.prediction.settings import read_predict_settings
-from aduni.prepare import read_prepare_settings
+from aduni.cli.arguments import hydra_arguments
+from aduni.cli.mistyped.command_line import Line
+from aduni.cli.mistyped.overrides import fault_of
+from aduni.config.schema import read_settings
+from aduni.evaluation.evaluate_checkpoint import read_evaluate_settings
+from aduni.inference.explain.explain_settings import read_explain_settings
+from aduni.inference.export.export_settings import read_export_settings
+from aduni.inference.predict.predict_settings import read_predict_settings
 from aduni.reproduce.settings import read_reproduction, read_sources
-from aduni.startup.arguments import hydra_arguments
-from aduni.startup.line import Line
-from aduni.startup.overrides import fault_of
 from composing import CONF
 
 Check = Callable[[DictConfig, list[str]], Any]
@@ -46,7 +46,7 @@ CHECKS: dict[str, Check] = {
     "benchmark": lambda config, _: read_benchmark(config),
 }
 SHORT_FORMS = ("report", "reproduce")
-MISTAKES = (*aduni.command.MISTAKES, SystemExit)
+MISTAKES = (*aduni.cli.app.MISTAKES, SystemExit)
 MAKE = {"train": "train", "reproduce": "reproduce", "benchmark": "benchmark"}
 
 PYTHON = r"src/(\w+)\.py\b([^\n`]*)"

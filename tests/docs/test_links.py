@@ -70,7 +70,7 @@ def test_links_lead_to_files_headings_and_code(page, prose):
         ("[`nothing`](src/train.py)", "src/train.py has no nothing"),
         ("[words](README.md#training)", None),
         ("[`main`](src/train.py)", None),
-        ("[`Trained.image_size`](src/aduni/trained.py)", None),
+        ("[`Trained.image_size`](src/aduni/evaluation/trained_model.py)", None),
     ],
 )
 def test_a_wrong_link_is_found(root, link, complaint):
@@ -78,7 +78,7 @@ def test_a_wrong_link_is_found(root, link, complaint):
 
 
 def test_files_that_are_named_exist(root, page, prose):
-    """`src/aduni/run.py`, and in short `losses/softmax.py`, `commands/test_kills.py`.
+    """`src/aduni/training/run.py`, and in short `losses/softmax.py`, `commands/test_kills.py`.
 
     Capitals and /my stand for names of the reader's; pages with examples name files to be
     written.
@@ -93,7 +93,7 @@ def test_files_that_are_named_exist(root, page, prose):
 
 
 def test_modules_that_are_named_exist(root, page, prose):
-    """`aduni.losses.softmax.focal`, `aduni.metrics`."""
+    """`aduni.losses.softmax.focal`, `aduni.metrics.classification`."""
     for name in re.findall(r"`(aduni(?:\.\w+)+)`", prose(page)):
         *parents, last = name.split(".")
         module = root / "src" / Path(*parents, f"{last}.py")

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from aduni.files import read_yaml
-from aduni.plan import read_plan, run_folder
-from aduni.report.columns import FIGURES
-from aduni.report.fresh import fresh_report
-from aduni.report.runs import read_run
+from aduni.metrics.names import FIGURES
+from aduni.report.cached import fresh_report
 from aduni.reproduce.settings import read_sources
+from aduni.results.finished_runs import read_run
+from aduni.results.plan import read_plan, run_folder
+from aduni.system.atomic_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = ROOT / "results" / "study"

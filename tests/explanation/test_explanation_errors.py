@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from aduni.errors import UserError
-from aduni.explanation.errors import (
+from aduni.inference.explain.confident_errors import (
     ClassErrors,
     confident_errors,
     predictions_file,
     read_test_part,
 )
-from aduni.explanation.gallery import summary
-from aduni.results import RunFolder
+from aduni.inference.explain.error_cards import summary
+from aduni.results.run_folder import RunFolder
 from hand_made import CLASSES, make_run
 
 

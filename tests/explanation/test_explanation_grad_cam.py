@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from aduni.explanation.grad_cam import grad_cam
-from aduni.explanation.layer import find_layer
+from aduni.inference.explain.grad_cam import grad_cam
+from aduni.inference.explain.target_layer import find_layer
 from aduni.methods.base import Method
 from aduni.models.encoder import Encoder
 

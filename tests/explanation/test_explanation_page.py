@@ -10,7 +10,7 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
-from aduni.explanation.page import (
+from aduni.inference.explain.page import (
     ErrorCard,
     ErrorGroup,
     NeighbourCard,
@@ -19,8 +19,8 @@ from aduni.explanation.page import (
     Share,
     render,
 )
-from aduni.explanation.pictures import COLOURS, STRENGTH, beside, data_uri, file_name, overlay
-from aduni.explanation.queries import agreement
+from aduni.inference.explain.pictures import COLOURS, STRENGTH, beside, data_uri, file_name, overlay
+from aduni.inference.explain.query_cards import agreement
 
 SCRIPT = "<script>alert('x')</script>"
 ATTRIBUTE = '" onmouseover="alert(1)'

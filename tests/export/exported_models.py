@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aduni.assembly import build_method
-from aduni.calibration import Calibration
-from aduni.export.description import describe
-from aduni.export.formats import FORMATS
-from aduni.export.served import Served
+from aduni.config.build import build_method
+from aduni.evaluation.trained_model import Trained
+from aduni.inference.export.exported_graph import Served
+from aduni.inference.export.formats import FORMATS
+from aduni.inference.export.metadata import describe
+from aduni.metrics.calibration import Calibration
 from aduni.models.encoder import Encoder
-from aduni.trained import Trained
 from composing import settings_of
 
 CLASSES = 10

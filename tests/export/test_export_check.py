@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from aduni.errors import UserError
-from aduni.export.check import check_images, largest_difference, original_probabilities
-from aduni.export.formats import FORMATS, check_packages
-from aduni.export.settings import read_export_settings
+from aduni.inference.export.compare import check_images, largest_difference, original_probabilities
+from aduni.inference.export.export_settings import read_export_settings
+from aduni.inference.export.formats import FORMATS, check_packages
 
 
 def test_made_images_are_32_and_always_the_same():

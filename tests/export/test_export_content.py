@@ -16,10 +16,10 @@ from exported_models import TRUST, exported
 from torchvision.models import get_model
 
 from aduni.errors import UserError
-from aduni.export import onnx_file
-from aduni.export.formats import FORMATS
-from aduni.export.safetensors_file import load
-from aduni.export.served import Served, exporting
+from aduni.inference.export import onnx_file
+from aduni.inference.export.exported_graph import Served, exporting
+from aduni.inference.export.formats import FORMATS
+from aduni.inference.export.safetensors_file import load
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,7 +3,7 @@
 import pytest
 from exported_models import exported
 
-from aduni.export.formats import FORMATS
+from aduni.inference.export.formats import FORMATS
 from composing import options
 
 SIZES = (1, 3, 32, 100)

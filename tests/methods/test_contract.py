@@ -10,19 +10,19 @@ import torch
 from pytorch_lightning import seed_everything
 from torch import Tensor
 
-from aduni.assembly import build_data, build_method
 from aduni.batch import Batch
-from aduni.checkpoints.reading import load_weights
-from aduni.config import Settings, build
+from aduni.checkpoints.load import load_weights
+from aduni.config.build import build_data, build_method
+from aduni.config.schema import Settings, build
 from aduni.data.module import ImageDataModule
-from aduni.evaluation import evaluate_checkpoint
-from aduni.files import read_json
-from aduni.learner import Learner, Optimisation, learnable
+from aduni.evaluation.evaluate_checkpoint import evaluate_checkpoint
 from aduni.methods.balms import MetaSampler
 from aduni.methods.base import Method, Stage
 from aduni.models.memory import KeyQueue, MomentumCopy
-from aduni.results import RunFolder
-from aduni.run import run
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import read_json
+from aduni.training.lightning_module import Learner, Optimisation, learnable
+from aduni.training.run import run
 from composing import options, settings_of
 
 OF_THEIR_OWN = (MomentumCopy, KeyQueue, MetaSampler)

@@ -5,13 +5,13 @@ from collections import deque
 import numpy as np
 import pytest
 
-from aduni.data.samplers import InstanceBalanced, Progressive, SquareRoot, Upsample
-from aduni.report.batches import (
+from aduni.data.loading.samplers import InstanceBalanced, Progressive, SquareRoot, Upsample
+from aduni.report.statistics.batch_composition import (
     SAMPLERS,
     batch_statistic,
     training_labels,
 )
-from aduni.report.runs import read_run
+from aduni.results.finished_runs import read_run
 from hand_made import make_run
 
 LABELS = np.repeat([0, 1, 2], [24, 40, 8])  # the majority is not the first class

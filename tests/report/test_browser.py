@@ -12,7 +12,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from aduni.report.page import (
+from aduni.report.page.html import (
     Column,
     FigureGroup,
     Page,

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.plan import Plan, PlannedRun, run_folder
-from aduni.report.definitions import Definition, Row
-from aduni.report.fresh import fresh_report
-from aduni.report.sources import Sources
-from aduni.report.swap import replaced_files
+from aduni.report.cached import fresh_report
+from aduni.report.inputs import Sources
+from aduni.report.tables.definitions import Definition, Row
+from aduni.results.plan import Plan, PlannedRun, run_folder
+from aduni.system.atomic_folder import replaced_files
 from hand_made import make_run
 
 ROWS = (

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from aduni.report.bootstrap import group_draws
-from aduni.report.classes import COLUMNS, class_frame, class_tables
-from aduni.report.definitions import Definition, Row
-from aduni.report.page import Page, PageTable, render
-from aduni.report.runs import Run, read_run
-from aduni.report.tables import Table, build_table
+from aduni.report.page.html import Page, PageTable, render
+from aduni.report.statistics.per_class import COLUMNS, class_frame, class_tables
+from aduni.report.statistics.row_bootstrap import group_draws
+from aduni.report.tables.definitions import Definition, Row
+from aduni.report.tables.table import Table, build_table
+from aduni.results.finished_runs import Run, read_run
 from hand_made import make_run
 
 CLASSES = ("<b>less", "=rare|x", 'nan "common')

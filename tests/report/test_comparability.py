@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from aduni.report.comparability import warnings_about
-from aduni.report.definitions import Definition, Row
-from aduni.report.runs import read_run
-from aduni.report.tables import build_table
+from aduni.report.tables.comparability import warnings_about
+from aduni.report.tables.definitions import Definition, Row
+from aduni.report.tables.table import build_table
+from aduni.results.finished_runs import read_run
 from hand_made import make_run
 
 ROWS = {"CE": "ce", "LDAM": "ldam", "AdUni": "aduni"}

@@ -12,21 +12,21 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from aduni.files import read_yaml
-from aduni.metrics import expected_calibration_error
-from aduni.report.definitions import Definition
+from aduni.metrics.classification import expected_calibration_error
 from aduni.report.figures import embedding, style
-from aduni.report.figures.all import KINDS, draw
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion, row_shares
 from aduni.report.figures.curves import draw_curves, mean_history
+from aduni.report.figures.draw import KINDS, draw
 from aduni.report.figures.embedding import draw_embedding, embed, has_spread, tsne
 from aduni.report.figures.f1_by_class import draw_f1_by_class, f1_table
 from aduni.report.figures.loss_by_class import draw_loss_by_class, losses_by_class
 from aduni.report.figures.pooled import class_counts, pooled_test
 from aduni.report.figures.reliability import Reliability, draw_reliability, reliability
 from aduni.report.figures.style import LOOKS, looks_of, save
-from aduni.report.runs import Run, read_run
+from aduni.report.tables.definitions import Definition
+from aduni.results.finished_runs import Run, read_run
+from aduni.system.atomic_files import read_yaml
 from hand_made import CLASSES, make_run
 
 ISIC = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]

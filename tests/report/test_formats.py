@@ -8,10 +8,9 @@ from io import StringIO
 import pandas as pd
 import pytest
 
-from aduni.plan import Plan, PlannedRun
-from aduni.report.columns import FIGURES
-from aduni.report.definitions import Definition, Row
-from aduni.report.formats import (
+from aduni.metrics.names import FIGURES
+from aduni.report.tables.definitions import Definition, Row
+from aduni.report.tables.formats import (
     csv_frame,
     footnote,
     latex,
@@ -19,8 +18,9 @@ from aduni.report.formats import (
     note_text,
     value_text,
 )
-from aduni.report.runs import read_run
-from aduni.report.tables import Cell, build_table
+from aduni.report.tables.table import Cell, build_table
+from aduni.results.finished_runs import read_run
+from aduni.results.plan import Plan, PlannedRun
 from hand_made import make_run
 
 LABELS = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2]

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from aduni.data.splits import split_hash
-from aduni.files import read_yaml
-from aduni.identity import identity
-from aduni.plan import Plan, PlannedRun
-from aduni.report.found import identities, identity_of, read_found_plan
-from aduni.results import RunFolder
+from aduni.data.splits.protocol import split_hash
+from aduni.results.identity import identity
+from aduni.results.kept_runs import identities, identity_of, read_found_plan
+from aduni.results.plan import Plan, PlannedRun
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import read_yaml
 from hand_made import make_run
 
 LABELS = [0, 0, 1, 1, 2, 2]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aduni.report.runs import read_run
+from aduni.results.finished_runs import read_run
 from hand_made import make_run
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "inflation.py"

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from aduni.report.checks import check_predictions
-from aduni.report.definitions import Definition, Row
-from aduni.report.formats import csv_frame, footnote
-from aduni.report.moved import moved, moved_frame, moved_table
-from aduni.report.runs import Run, read_run
-from aduni.report.statistics import compare
-from aduni.report.tables import Cell, Table, build_table
-from aduni.scores import labels_and_probabilities
+from aduni.report.statistics.adjusted_threshold import moved, moved_frame, moved_table
+from aduni.report.statistics.paired import compare
+from aduni.report.tables.definitions import Definition, Row
+from aduni.report.tables.formats import csv_frame, footnote
+from aduni.report.tables.table import Cell, Table, build_table
+from aduni.results.finished_runs import Run, read_run
+from aduni.results.predictions_csv import labels_and_probabilities
+from aduni.results.validation import check_predictions
 from hand_made import CLASSES, make_run
 
 GRID = [round(-2 + 0.05 * k, 2) for k in range(81)]

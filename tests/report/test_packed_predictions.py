@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.report.definitions import Definition, Row
-from aduni.report.fresh import fresh_report
-from aduni.report.runs import read_run, read_runs
-from aduni.report.sources import Sources
-from aduni.results import RunFolder
-from aduni.scores import evaluate_predictions
+from aduni.report.cached import fresh_report
+from aduni.report.inputs import Sources
+from aduni.report.tables.definitions import Definition, Row
+from aduni.results.finished_runs import read_run, read_runs
+from aduni.results.predictions_csv import evaluate_predictions
+from aduni.results.run_folder import RunFolder
 from hand_made import make_run
 
 LABELS, PREDICTED = [0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2]

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from aduni.report import page as module
-from aduni.report.page import (
+from aduni.report.page import html as module
+from aduni.report.page.html import (
     Column,
     FigureGroup,
     Page,

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from aduni import scores
-from aduni.report.runs import read_run
-from aduni.results import RunFolder
+from aduni.results import predictions_csv
+from aduni.results.finished_runs import read_run
+from aduni.results.run_folder import RunFolder
 from hand_made import make_run
 
 LABELS, PREDICTED = [0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2]
@@ -39,24 +39,24 @@ def test_a_figure_that_is_unknown_is_left_out(run):
 
 
 def test_a_new_metric_is_computed_for_runs_that_lack_it(run, monkeypatch):
-    evaluate = scores.evaluate
+    evaluate = predictions_csv.evaluate
 
     def with_another(*arguments, **options):
         figures = evaluate(*arguments, **options)
         return {**figures, "worst_f1": min(figures["per_class_f1"].values())}
 
-    monkeypatch.setattr(scores, "evaluate", with_another)
+    monkeypatch.setattr(predictions_csv, "evaluate", with_another)
     assert read_run(run).test["worst_f1"] == pytest.approx(1 / 2)  # less: 1 of 2 found, 1 false
 
 
 def test_a_figure_that_has_no_value_any_more_has_none(run, monkeypatch):
     """As that of an order has none where the classes have no order."""
-    evaluate = scores.evaluate
+    evaluate = predictions_csv.evaluate
 
     def without_kappa(*arguments, **options):
         return {**evaluate(*arguments, **options), "quadratic_kappa": None}
 
-    monkeypatch.setattr(scores, "evaluate", without_kappa)
+    monkeypatch.setattr(predictions_csv, "evaluate", without_kappa)
     assert read_run(run).test["quadratic_kappa"] is None
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from aduni.data.splits import split_hash
-from aduni.files import read_yaml
-from aduni.report.runs import read_run, read_runs
-from aduni.results import RunFolder
-from aduni.scores import evaluate_predictions
+from aduni.data.splits.protocol import split_hash
+from aduni.results.finished_runs import read_run, read_runs
+from aduni.results.predictions_csv import evaluate_predictions
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import read_yaml
 from hand_made import make_run
 
 LABELS, PREDICTED = [0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2]

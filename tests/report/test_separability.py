@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from aduni.report import separability as module
-from aduni.report.separability import (
+from aduni.report.statistics import separability as module
+from aduni.report.statistics.separability import (
     elected_by_neighbours,
     normalised,
     separability,

@@ -9,17 +9,17 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
 from aduni.errors import UserError
-from aduni.report.bootstrap import RESAMPLES, bootstrap, group_draws
-from aduni.report.definitions import Definition, Row
-from aduni.report.runs import read_run
-from aduni.report.statistics import (
+from aduni.report.statistics.paired import (
     Comparison,
     compare,
     comparison_frame,
     corrected_t_test,
     power_note,
 )
-from aduni.report.tables import build_table
+from aduni.report.statistics.row_bootstrap import RESAMPLES, bootstrap, group_draws
+from aduni.report.tables.definitions import Definition, Row
+from aduni.report.tables.table import build_table
+from aduni.results.finished_runs import read_run
 from hand_made import make_run
 
 METHODS = ("ce", "ldam", "cicl")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aduni.report.swap import replaced_files
+from aduni.system.atomic_folder import replaced_files
 
 OLD = {
     "index.html": "old page",
@@ -64,7 +64,9 @@ def test_the_page_moves_last(folder, monkeypatch):
     assert moved == ["new.png", "methods.csv", "index.html"]
 
 
-@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt("stop"), ValueError("wrong")])
+@pytest.mark.parametrize(
+    "error", [OSError("disk full"), KeyboardInterrupt("stop"), ValueError("wrong")]
+)
 def test_a_failure_leaves_the_old_report(folder, error):
     def broken():
         with replaced_files(folder) as temporary:
@@ -93,7 +95,7 @@ def test_a_new_name_that_finds_no_space_leaves_the_old_report(folder, monkeypatc
 FILL = """
 import resource, sys
 from pathlib import Path
-from aduni.report.swap import replaced_files
+from aduni.system.atomic_folder import replaced_files
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 with replaced_files(Path(sys.argv[1])) as temporary:
     (temporary / "tables").mkdir()
@@ -103,7 +105,7 @@ with replaced_files(Path(sys.argv[1])) as temporary:
 DIE = """
 import os, signal, sys
 from pathlib import Path
-from aduni.report.swap import replaced_files
+from aduni.system.atomic_folder import replaced_files
 with replaced_files(Path(sys.argv[1])) as temporary:
     (temporary / "index.html").write_text("half a pa")
     os.kill(os.getpid(), signal.SIGKILL)

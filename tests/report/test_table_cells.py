@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from aduni.plan import Plan, PlannedRun
-from aduni.report.definitions import Definition, Row
-from aduni.report.runs import Run, read_run
-from aduni.report.tables import Cell, Table, build_table
+from aduni.report.tables.definitions import Definition, Row
+from aduni.report.tables.table import Cell, Table, build_table
+from aduni.results.finished_runs import Run, read_run
+from aduni.results.plan import Plan, PlannedRun
 from hand_made import make_run
 
 LABELS = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2]

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from aduni.report.build import build_report
-from aduni.report.definitions import Definition, Row
-from aduni.report.sources import Sources
+from aduni.report.inputs import Sources
+from aduni.report.tables.definitions import Definition, Row
 from hand_made import make_run
 
 SCRIPT = "<script>alert('x')</script>"

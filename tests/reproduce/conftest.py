@@ -7,10 +7,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from aduni.plan import Plan, PlannedRun
 from aduni.reproduce import planning
 from aduni.reproduce.planning import make_plan, write_plan
 from aduni.reproduce.settings import Reproduction, read_reproduction
+from aduni.results.plan import Plan, PlannedRun
 from composing import CONF
 
 Planned = tuple[Plan, list[PlannedRun]]

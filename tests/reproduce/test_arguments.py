@@ -2,7 +2,7 @@
 
 import pytest
 
-from aduni.startup.arguments import hydra_arguments
+from aduni.cli.arguments import hydra_arguments
 
 FORMS = {
     "status": "action=status",

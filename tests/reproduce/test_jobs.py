@@ -5,10 +5,10 @@ import os
 import pytest
 from filelock import FileLock
 
-from aduni.files import read_json, write_json
-from aduni.plan import run_folder
 from aduni.reproduce import jobs
 from aduni.reproduce.jobs import train_planned
+from aduni.results.plan import run_folder
+from aduni.system.atomic_files import read_json, write_json
 
 WORDS = (
     "tables=[1]",

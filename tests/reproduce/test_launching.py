@@ -1,9 +1,9 @@
 """Which runs are launched, when, and how often."""
 
-from aduni.files import write_json
-from aduni.plan import run_folder
 from aduni.reproduce import launching
 from aduni.reproduce.launching import train_all
+from aduni.results.plan import run_folder
+from aduni.system.atomic_files import write_json
 
 WORDS = ("tables=[1]", "profile.rows=[CE,LDAM,BALMS]", "profile.features=[]", "profile.alphas=[]")
 

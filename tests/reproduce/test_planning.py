@@ -9,15 +9,15 @@ import pytest
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from aduni import addresses, scores
-from aduni.addresses import ADDRESSES
-from aduni.config import read_settings
-from aduni.files import read_json, read_yaml, write_csv, write_json, write_yaml
-from aduni.identity import NEUTRAL, comparable
-from aduni.plan import PlannedRun, read_plan, run_folder
-from aduni.report.runs import read_runs
+from aduni.config.schema import read_settings
 from aduni.reproduce import planning, splits
 from aduni.reproduce.planning import make_plan, write_plan
+from aduni.results import addresses, predictions_csv
+from aduni.results.addresses import ADDRESSES
+from aduni.results.finished_runs import read_runs
+from aduni.results.identity import NEUTRAL, comparable
+from aduni.results.plan import PlannedRun, read_plan, run_folder
+from aduni.system.atomic_files import read_json, read_yaml, write_csv, write_json, write_yaml
 from composing import CONF
 
 STUDY = CONF.parent / "results" / "study"
@@ -138,13 +138,13 @@ def test_the_kept_study_is_what_its_profile_plans(study, out):
 
 @pytest.mark.slow
 def test_the_kept_study_is_found_after_a_new_metric(study, out, monkeypatch):
-    evaluate = scores.evaluate
+    evaluate = predictions_csv.evaluate
 
     def with_another(*arguments, **options):
         figures = evaluate(*arguments, **options)
         return {**figures, "worst_f1": min(figures["per_class_f1"].values())}
 
-    monkeypatch.setattr(scores, "evaluate", with_another)
+    monkeypatch.setattr(predictions_csv, "evaluate", with_another)
     runs, problems = read_runs(STUDY)
     assert len(runs) == 96
     assert not problems

@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from aduni.files import read_json
-from aduni.plan import read_plan, run_folder, state_of
+from aduni.results.plan import read_plan, run_folder, state_of
+from aduni.system.atomic_files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 900  # seconds for one call on a busy machine

@@ -5,8 +5,8 @@ import json
 import pytest
 from filelock import FileLock
 
-from aduni.plan import run_folder, state_of
 from aduni.reproduce.status import print_status
+from aduni.results.plan import run_folder, state_of
 
 WORDS = ("tables=[1]", "profile.rows=[CE,LDAM,BALMS]", "profile.features=[]", "profile.alphas=[]")
 HISTORY = "stage,epoch,loss,images,seconds\ntrain,0,1.5,8,1.0\ntrain,1,1.0,8,1.0\n"

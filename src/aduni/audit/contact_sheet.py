@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
-from aduni.data.samplers import Ints
-from aduni.files import written_whole
-from aduni.fonts import first_font, font_of
+from aduni.system.atomic_files import written_whole
+from aduni.system.fonts import first_font, font_of
 
 COLUMNS, MOST = 8, 48
 SIDE, GAP, LINE = 128, 8, 14

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from aduni.data.given_split import leaking, outranked
 from aduni.data.groups import is_alone
+from aduni.data.image_table import ImageTable, shown
+from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
-from aduni.data.samplers import Ints
-from aduni.data.tables import ImageTable, shown
+from aduni.data.splits.predefined import leaking, outranked
 
 LARGE = 10
 """A group of one in so many rows is named: it may stand for all whose name is unknown."""

@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 
 from aduni.audit.findings import duplicates
-from aduni.data.decode import BITS
+from aduni.data.cache.decode import BITS
+from aduni.data.image_table import shown
 from aduni.data.module import ImageDataModule
-from aduni.data.tables import shown
 
 DARK = 32
 """Levels of 256: a data set without a brighter pixel is nearly black to a model."""

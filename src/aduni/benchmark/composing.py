@@ -5,7 +5,7 @@ from pathlib import Path
 from hydra import compose
 from omegaconf import open_dict
 
-from aduni.config import Settings, read_settings
+from aduni.config.schema import Settings, read_settings
 
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 

@@ -9,15 +9,15 @@ import numpy as np
 from PIL import Image
 from pytorch_lightning import LightningDataModule
 
-from aduni.assembly import build_data
 from aduni.benchmark.composing import settings_of, synthetic
 from aduni.benchmark.measure import CPU, in_turns, one_thread, rate, ratio
 from aduni.benchmark.on_gpu import gpu_rows
 from aduni.benchmark.pictures import write_jpegs
 from aduni.benchmark.released_loader import released_loader
 from aduni.benchmark.section import Bench, Row, Section, devices
-from aduni.config import build
-from aduni.data.cache import open_rgb
+from aduni.config.build import build_data
+from aduni.config.schema import build
+from aduni.data.cache.image_cache import open_rgb
 from aduni.data.module import ImageDataModule
 from aduni.models.encoder import Encoder
 

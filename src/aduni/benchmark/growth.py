@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 
-from aduni.assembly import build_data
 from aduni.benchmark.composing import TRAIN, settings_of, synthetic
 from aduni.benchmark.data_path import drain
 from aduni.benchmark.evaluation import evaluated
@@ -13,7 +12,8 @@ from aduni.benchmark.measure import CPU, Spread, in_turns, one_thread, rate, rat
 from aduni.benchmark.memory import MIB, ProcessPeak, peak_of_child
 from aduni.benchmark.section import Bench, Row, Section
 from aduni.benchmark.step import alternated, efficiency
-from aduni.config import build
+from aduni.config.build import build_data
+from aduni.config.schema import build
 
 MULTIPLES = (1, 4, 16)
 HELD_OUT = 8

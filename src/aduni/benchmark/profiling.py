@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity
 from aduni.benchmark.composing import synthetic
 from aduni.benchmark.section import Bench, Row, Section
 from aduni.benchmark.training import watched_training
-from aduni.files import written_whole
+from aduni.system.atomic_files import written_whole
 
 TOP = 25
 """Operations in the text."""

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from aduni.benchmark.measure import Spread
 from aduni.benchmark.section import Cell, Row, Section
-from aduni.data.cache import usable_cpus
-from aduni.files import write_json, written_whole
-from aduni.provenance import provenance
+from aduni.data.cache.image_cache import usable_cpus
+from aduni.system.atomic_files import write_json, written_whole
+from aduni.system.provenance import provenance
 
 
 def write_results(

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aduni.assembly import build_data
 from aduni.benchmark.composing import settings_of
 from aduni.benchmark.measure import CPU, spread, timed
 from aduni.benchmark.section import Bench, Row, Section
+from aduni.config.build import build_data
 from aduni.data.module import ImageDataModule
-from aduni.data.splits import group_rows, read_split
-from aduni.files import write_csv
+from aduni.data.splits.protocol import group_rows, read_split
+from aduni.system.atomic_files import write_csv
 
 FOLDERS = 3
 PATIENT = 3

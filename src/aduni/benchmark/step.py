@@ -9,7 +9,7 @@ from aduni.benchmark.composing import synthetic
 from aduni.benchmark.measure import Spread, one_thread, ratio, spread
 from aduni.benchmark.section import Bench, Row, Section
 from aduni.benchmark.training import watched_training
-from aduni.data.cache import usable_cpus
+from aduni.data.cache.image_cache import usable_cpus
 
 PAPER_EPOCHS = 400
 

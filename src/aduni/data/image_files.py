@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from aduni.data.tables import SUFFIXES, shown
+from aduni.data.image_table import SUFFIXES, shown
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 

@@ -16,18 +16,25 @@ from pydantic import Field
 from pytorch_lightning import LightningDataModule
 
 from aduni.batch import Batch, Deviation, Mean
-from aduni.data.batch_views import RawBatch
-from aduni.data.cache import ImageCache, build_cache, open_rgb
-from aduni.data.decode import ALL_BITS
-from aduni.data.download import Archive
-from aduni.data.draws import EvaluationRows, TrainingDraws
-from aduni.data.loaders import Loader, lost_worker, view_loaders
-from aduni.data.loading import Loading
-from aduni.data.samplers import Ints, Sampler
-from aduni.data.source_index import index_file
-from aduni.data.sources import Sources, read_sources
-from aduni.data.splits import Protocol, check_parts, group_rows, read_split, split_frame, split_hash
-from aduni.data.tables import ImageTable
+from aduni.data.augmentation.gpu.batch_views import RawBatch
+from aduni.data.cache.decode import ALL_BITS
+from aduni.data.cache.image_cache import ImageCache, build_cache, open_rgb
+from aduni.data.cache.source_digests import Sources, read_sources
+from aduni.data.cache.source_index import index_file
+from aduni.data.download.archives import Archive
+from aduni.data.image_table import ImageTable
+from aduni.data.loader_settings import Loading
+from aduni.data.loading.batch_samplers import EvaluationRows, TrainingDraws
+from aduni.data.loading.dataloaders import Loader, lost_worker, view_loaders
+from aduni.data.loading.samplers import Ints, Sampler
+from aduni.data.splits.protocol import (
+    Protocol,
+    check_parts,
+    group_rows,
+    read_split,
+    split_frame,
+    split_hash,
+)
 
 EVALUATION_BATCH = 256
 

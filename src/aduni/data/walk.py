@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aduni.data.tables import SUFFIXES, shown
+from aduni.data.image_table import SUFFIXES, shown
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 

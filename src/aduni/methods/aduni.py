@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from aduni.batch import Batch
-from aduni.distributed import global_mean
+from aduni.distributed.collectives import global_mean
 from aduni.losses.contrastive import aduc
 from aduni.methods.base import Method, Stage, Task
 from aduni.methods.contrasts import gather_contrasts

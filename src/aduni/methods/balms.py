@@ -10,12 +10,12 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from aduni.batch import Batch
-from aduni.distributed import gather, of_first_rank
+from aduni.distributed.collectives import gather, of_first_rank
 from aduni.errors import UserError
 from aduni.losses.precision import full_precision
 from aduni.losses.softmax import balanced_softmax, cross_entropy
 from aduni.methods.base import Stage, Task
-from aduni.methods.retrained import Retrained
+from aduni.methods.two_stage import Retrained
 from aduni.models.encoder import Encoder
 
 

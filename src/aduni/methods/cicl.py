@@ -6,7 +6,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from aduni.batch import Batch
-from aduni.distributed import global_mean
+from aduni.distributed.collectives import global_mean
 from aduni.losses.contrastive import supervised_contrastive
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.base import CheckpointPath, Method, Stage, Task, share_of

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from aduni.distributed import gather, rank, row_counts
+from aduni.distributed.collectives import gather, rank, row_counts
 from aduni.losses.contrastive import Contrasts
 
 

@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from aduni.batch import Batch
-from aduni.distributed import global_mean
+from aduni.distributed.collectives import global_mean
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.base import ReadPart, Stage, Task
-from aduni.methods.retrained import Retrained
-from aduni.metrics import macro_f1
+from aduni.methods.two_stage import Retrained
+from aduni.metrics.classification import macro_f1
 from aduni.models.encoder import Encoder
 from aduni.models.heads import ClassScale
 

@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
 from aduni.batch import Batch
-from aduni.distributed import global_mean
+from aduni.distributed.collectives import global_mean
 from aduni.losses.softmax import Share, effective_number_weights, ldam
 from aduni.methods.base import Method, Stage, Task
 from aduni.models.encoder import Encoder

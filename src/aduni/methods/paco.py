@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from aduni.batch import Batch
-from aduni.distributed import apply_in_shuffled_shares, global_mean
+from aduni.distributed.collectives import apply_in_shuffled_shares, global_mean
 from aduni.losses.contrastive import Contrasts, aduc
 from aduni.methods.base import Method, Stage, Task
 from aduni.methods.contrasts import gather_contrasts

@@ -10,8 +10,8 @@ from torchvision import models
 from aduni.batch import Deviation, Mean
 from aduni.errors import UserError, did_you_mean
 from aduni.models.pretrained import pretrained
+from aduni.models.small_images import SMALL
 from aduni.shortage import raise_shortage
-from aduni.small_images import SMALL
 
 Stem = Literal["auto", "standard", "small"]
 

@@ -9,26 +9,30 @@ from pathlib import Path
 import pandas as pd
 
 from aduni.errors import UserError
-from aduni.files import write_csv, write_text
-from aduni.fonts import boxes_warning, letters_without_glyph
-from aduni.plan import Plan, run_folder
-from aduni.report import content
-from aduni.report.batches import PAPER_BATCH_SIZE, batch_statistic, training_labels
-from aduni.report.classes import class_frame, class_tables
-from aduni.report.comparability import warnings_about
-from aduni.report.definitions import Definition
-from aduni.report.figures.all import draw, texts_in
+from aduni.report.figures.draw import draw, texts_in
 from aduni.report.figures.embedding import has_spread
-from aduni.report.formats import csv_frame, latex, markdown
-from aduni.report.found import read_found_plan
-from aduni.report.moved import moved_frame, moved_table
-from aduni.report.page import FigureGroup, Page, PageFigure, render
-from aduni.report.runs import Problem, Run, read_runs
-from aduni.report.sources import Sources, States, states_of
-from aduni.report.statistics import compare, comparison_frame
-from aduni.report.summary import summarise
-from aduni.report.swap import INDEX, STAMP, replaced_files
-from aduni.report.tables import Table, build_table, title_of
+from aduni.report.inputs import Sources, States, states_of
+from aduni.report.page import sections
+from aduni.report.page.html import FigureGroup, Page, PageFigure, render
+from aduni.report.page.run_summary import summarise
+from aduni.report.statistics.adjusted_threshold import moved_frame, moved_table
+from aduni.report.statistics.batch_composition import (
+    PAPER_BATCH_SIZE,
+    batch_statistic,
+    training_labels,
+)
+from aduni.report.statistics.paired import compare, comparison_frame
+from aduni.report.statistics.per_class import class_frame, class_tables
+from aduni.report.tables.comparability import warnings_about
+from aduni.report.tables.definitions import Definition
+from aduni.report.tables.formats import csv_frame, latex, markdown
+from aduni.report.tables.table import Table, build_table, title_of
+from aduni.results.finished_runs import Problem, Run, read_runs
+from aduni.results.kept_runs import read_found_plan
+from aduni.results.plan import Plan, run_folder
+from aduni.system.atomic_files import write_csv, write_text
+from aduni.system.atomic_folder import INDEX, STAMP, replaced_files
+from aduni.system.fonts import boxes_warning, letters_without_glyph
 
 
 def build_report(sources: Sources, stamp: str) -> Path:
@@ -139,14 +143,14 @@ class _Report:
             title=f"AdUni: {self.plan.profile if self.plan else self.sources.root.name}",
             summary=summarise(self.runs, self.plan),
             warnings=self._warnings(),
-            tables=[*map(content.figures_table, self.tables.values()), *class_tables(classes)],
-            comparisons=content.comparisons_table(comparisons),
-            batches=content.batches_table(batches),
+            tables=[*map(sections.figures_table, self.tables.values()), *class_tables(classes)],
+            comparisons=sections.comparisons_table(comparisons),
+            batches=sections.batches_table(batches),
             figures=[self._drawn(methods, dataset) for dataset in methods.datasets],
-            runs=content.runs_table(
+            runs=sections.runs_table(
                 self.runs, self._rows_of_runs(), self.plan, self.sources.root, output
             ),
-            problems=content.problems_of(
+            problems=sections.problems_of(
                 self.problems, self.plan, self.states, self.sources.root, output
             ),
             downloads=[

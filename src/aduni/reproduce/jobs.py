@@ -12,9 +12,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from aduni.errors import UserError
-from aduni.files import read_json, write_json
-from aduni.plan import Plan, PlannedRun, is_locked, run_folder, state_of
-from aduni.results import RunFolder
+from aduni.results.plan import Plan, PlannedRun, is_locked, run_folder, state_of
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import read_json, write_json
 
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 INTERRUPTED = 130
@@ -64,7 +64,7 @@ def _command(
     folder = run_folder(root, run)
     if folder.can_continue():
         # It takes torch, which a call that trains nothing does without.
-        from aduni.resume import may_change
+        from aduni.config.resume import may_change
 
         return [f"resume={folder.path}", *filter(may_change, run.overrides)]
     first = []

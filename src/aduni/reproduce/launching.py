@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aduni.errors import UserError
-from aduni.plan import Plan, PlannedRun, run_folder, state_of
 from aduni.reproduce.jobs import INTERRUPTED, ended
+from aduni.results.plan import Plan, PlannedRun, run_folder, state_of
 
 REPRODUCE = Path(__file__).resolve().parents[2] / "reproduce.py"
 PATIENCE = 2  # seconds between two looks at what another process trains

@@ -10,13 +10,13 @@ from hydra import compose
 from omegaconf import OmegaConf, open_dict
 
 from aduni.errors import UserError
-from aduni.files import write_json
-from aduni.identity import identity
-from aduni.plan import BEYOND, Plan, PlannedRun, read_plan
-from aduni.report.definitions import Row
-from aduni.report.found import folders_of, identities
+from aduni.report.tables.definitions import Row
 from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.splits import SplitHashes
+from aduni.results.identity import identity
+from aduni.results.kept_runs import folders_of, identities
+from aduni.results.plan import BEYOND, Plan, PlannedRun, read_plan
+from aduni.system.atomic_files import write_json
 
 KEEPS_FEATURES = "save_features=true"
 

@@ -8,9 +8,9 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from aduni.errors import UserError, complaint, did_you_mean
-from aduni.report.columns import check_columns
-from aduni.report.definitions import Definition
-from aduni.report.sources import Sources
+from aduni.metrics.names import check_columns
+from aduni.report.inputs import Sources
+from aduni.report.tables.definitions import Definition
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from aduni.files import read_json, write_json
+from aduni.system.atomic_files import read_json, write_json
 
 
 class SplitHashes:
@@ -70,7 +70,7 @@ def _files(root: Path) -> list[tuple[str, int, int]]:
 
 def _compute(config: dict[str, Any]) -> str:
     # Reading a data set takes torch and all else that trains, which a second call does not need.
-    from aduni.assembly import build_data
-    from aduni.config import read_settings
+    from aduni.config.build import build_data
+    from aduni.config.schema import read_settings
 
     return build_data(read_settings(OmegaConf.create(config))).split_hash

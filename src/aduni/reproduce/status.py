@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aduni.errors import UserError
-from aduni.files import read_json, read_yaml
-from aduni.plan import Plan, PlannedRun, State, failure_of, run_folder, state_of
-from aduni.results import RunFolder
-from aduni.scores import read_history
+from aduni.results.plan import Plan, PlannedRun, State, failure_of, run_folder, state_of
+from aduni.results.predictions_csv import read_history
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import read_json, read_yaml
 
 
 def print_status(root: Path, plan: Plan, runs: Sequence[PlannedRun]) -> None:

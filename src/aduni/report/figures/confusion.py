@@ -12,7 +12,7 @@ from aduni.report.figures.f1_by_class import clear_frame, write_cells
 from aduni.report.figures.panels import grid
 from aduni.report.figures.pooled import pooled_test
 from aduni.report.figures.style import MOST_NAMED, PAGE, SEQUENTIAL, small_ticks, styled, wrapped
-from aduni.report.runs import Run
+from aduni.results.finished_runs import Run
 
 PER_LINE = 3
 

@@ -17,7 +17,7 @@ from aduni.report.figures.style import (
     styled,
     written_width,
 )
-from aduni.report.runs import Run
+from aduni.results.finished_runs import Run
 
 SHOWN = {
     "alpha": "Alpha",

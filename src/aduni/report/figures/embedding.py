@@ -20,7 +20,12 @@ from aduni.report.figures.style import (
     new_figure,
     styled,
 )
-from aduni.report.separability import Separability, normalised, separability, stratified_sample
+from aduni.report.statistics.separability import (
+    Separability,
+    normalised,
+    separability,
+    stratified_sample,
+)
 
 POINTS = 1500
 SEED = 0

@@ -17,7 +17,7 @@ from aduni.report.figures.style import (
     small_ticks,
     styled,
 )
-from aduni.report.runs import Run
+from aduni.results.finished_runs import Run
 
 SMALLEST = 1e-12
 """Of a probability: the loss of a rounded zero is finite."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aduni.report.runs import Run
+from aduni.results.finished_runs import Run
 
 Rows = Mapping[str, Sequence[Run]]
 """Runs of one data set by the label of their row, in the table's order."""

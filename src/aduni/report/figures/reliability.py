@@ -8,11 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aduni.metrics import CALIBRATION_BINS, confidence_bins, expected_calibration_error
+from aduni.metrics.classification import (
+    CALIBRATION_BINS,
+    confidence_bins,
+    expected_calibration_error,
+)
 from aduni.report.figures.panels import grid
 from aduni.report.figures.pooled import pooled_test
 from aduni.report.figures.style import BLUE, COLUMN, PALE, small_ticks, styled, wrapped
-from aduni.report.runs import Run
+from aduni.results.finished_runs import Run
 
 PER_LINE = 3
 HEIGHT, HEIGHTS = 1.3, {1: 3.1, 2: 1.8}
@@ -39,7 +43,7 @@ class Reliability:
 
 
 def reliability(runs: Sequence[Run], bins: int = CALIBRATION_BINS) -> Reliability:
-    """Of all runs' test parts together, in the bins of `aduni.metrics`."""
+    """Of all runs' test parts together, in the bins of `aduni.metrics.classification`."""
     labels, probabilities = pooled_test(runs, runs[0].class_names)
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels

@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from aduni.files import naming
-from aduni.fonts import families
+from aduni.system.atomic_files import naming
+from aduni.system.fonts import families
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,0 +1,227 @@
+"""Is a data set complete and clean? And its resized images, ready for training."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from omegaconf import DictConfig
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from aduni.audit.contact_sheet import name_of, write_contact_sheets
+from aduni.audit.findings import (
+    alike,
+    duplicates,
+    group_remarks,
+    leakage,
+    nearly_empty,
+    small_images,
+)
+from aduni.audit.unused_files import unused_files
+from aduni.audit.warnings import darkness, nested_copy, unused_range
+from aduni.config.schema import Node, read
+from aduni.data.cache.image_cache import usable_cpus
+from aduni.data.download.archives import download
+from aduni.data.groups import is_missing
+from aduni.data.image_table import shown
+from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
+from aduni.data.module import ImageDataModule
+from aduni.data.walk import told
+from aduni.errors import UserError
+from aduni.system.atomic_files import write_csv
+from aduni.system.fonts import boxes_warning, letters_without_glyph
+
+
+class PrepareSettings(BaseModel, extra="ignore"):
+    """What prepare.py needs; a data set's YAML brings training settings along."""
+
+    dataset: Node
+    protocol: Node
+    download: bool
+    verbose: bool
+    output: Path | None
+
+
+def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> PrepareSettings:
+    """Checked settings.
+
+    Args:
+        config: composed.
+        overrides: key=value pairs of the command line.
+
+    Raises:
+        UserError: as `read_settings`, or an override is of training and would do nothing.
+    """
+    keys = PrepareSettings.model_fields
+    for override in overrides:
+        key = override.lstrip("+~").split("=")[0]
+        if key.split(".")[0] not in keys:
+            raise UserError(
+                f"{key} is no key of prepare.py; leave it out (its keys are {', '.join(keys)})."
+            )
+    return read(config, PrepareSettings, ("dataset", "protocol"))
+
+
+def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
+    """Fetch what can be fetched, verify every row and image, build the cache, and print a report.
+
+    Args:
+        data: the data set.
+        fetch: download the official archives that are missing.
+        output: folder for lists of images and contact sheets; None for outputs/audit/TITLE.
+
+    Raises:
+        UserError: whatever is missing or unreadable.
+    """
+    console = Console(markup=False, emoji=False)  # names of files and classes are no markup
+    if fetch:
+        if data.archives:
+            download(data.archives, data.root)
+        else:
+            console.print(f"Nothing is downloaded for {data.title}: {data.obtain}.")
+    _print_classes(console, data)
+    folder = output or Path("outputs", "audit", data.title)
+    folder.mkdir(parents=True, exist_ok=True)
+    _read_all(data, folder)
+    _print_images(console, data)
+    _print_copies(console, data, folder)
+    _print_split(console, data, folder)
+    missing = letters_without_glyph(map(name_of, data.table.images))
+    sheets = write_contact_sheets(data, folder)
+    console.print(f"Contact sheets of {len(sheets)} classes: {folder}", soft_wrap=True)
+    if missing:
+        console.print(boxes_warning(missing, "the contact sheets"))
+    size = data.cache.pixels.nbytes / 2**20
+    checked = "checksums of all rows are right"
+    console.print(f"Cache: {data.cache.folder} ({size:.0f} MiB; {checked})", soft_wrap=True)
+
+
+def _print_classes(console: Console, data: ImageDataModule) -> None:
+    """Counts and what follows from them, before any image is read."""
+    names, counts = data.table.class_names, data.table.class_counts
+    table = Table("class", title=f"{data.title}: images of each class")
+    table.add_column("found", justify="right")
+    parts = data.table.parts
+    sides = [] if parts is None else [p for p in ("train", "validation", "test") if p in parts]
+    columns = [
+        np.bincount(data.table.labels[parts == side], minlength=len(names)) for side in sides
+    ]
+    paper = data.paper_counts
+    for title in [*sides, *(["paper"] if paper else [])]:
+        table.add_column(title, justify="right")
+    for number, name in enumerate(names):
+        cells = [str(counts[number]), *(str(column[number]) for column in columns)]
+        table.add_row(name, *cells, *([str(paper[name])] if paper else []))
+    console.print(table)
+    sampler, reason = suggested_sampler(counts)
+    console.print(
+        f"Imbalance ratio {imbalance_ratio(counts):.1f} (most frequent class to rarest); "
+        f"suggested: sampler={sampler} ({reason})."
+    )
+    for same in alike(names):
+        console.print(f"Perhaps one class in several spellings: {', '.join(same)}.")
+    for name in filter(is_missing, names):
+        console.print(f"Class {name} may stand for images whose class is not known.")
+
+
+def _read_all(data: ImageDataModule, folder: Path) -> None:
+    """Build and check the cache; of several unreadable images all are listed."""
+    listed = folder / "unreadable.csv"
+    listed.unlink(missing_ok=True)
+    try:
+        data.verify_cache()
+    except UserError as error:
+        bad = _unreadable(data)
+        if len(bad) < 2:
+            raise
+        write_csv(bad, listed)
+        raise UserError(
+            f"{len(bad)} images cannot be read, listed in {listed}; the first: {error}"
+        ) from error
+
+
+def _unreadable(data: ImageDataModule) -> pd.DataFrame:
+    """Columns image, reason."""
+
+    def fault(row: int) -> str:
+        try:
+            data.open_image(row)
+        except UserError as error:
+            return str(error)
+        return ""
+
+    images = data.table.images
+    with ThreadPoolExecutor(usable_cpus()) as pool:
+        frame = pd.DataFrame({"image": images, "reason": pool.map(fault, range(len(images)))})
+    return frame[frame["reason"] != ""]
+
+
+def _print_images(console: Console, data: ImageDataModule) -> None:
+    count = len(data.table.images)
+    console.print(f"{count} rows; each image was readable when the cache was built.")
+    extra, others = unused_files(data)
+    console.print(f"{len(extra)} image files without a row{_first(extra)}.")
+    if others:
+        console.print(f"Files of other kinds: {told(others)} passed over.")
+    originals, side = data.cache.originals, data.image_size
+    order = (originals["width"] * originals["height"]).sort_values().index
+    least, most = (f"{originals['width'][i]} x {originals['height'][i]}" for i in order[[0, -1]])
+    console.print(f"Originals from {least} to {most} pixels, resized to {side} x {side}.")
+    deep = data.sources.highest[data.sources.highest > 0]
+    if len(deep):
+        held = f"{len(deep)} images of 16 bits hold grey levels up to {deep.max()}"
+        console.print(f"{held} and are read as {data.bits} bits.")
+    for sentence in filter(None, (unused_range(data), darkness(data))):
+        console.print(f"Warning: {sentence}")
+    small = small_images(data)["image"].tolist()
+    if small:
+        console.print(f"{len(small)} of them have a side below {side} px{_first(small)}.")
+
+
+def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None:
+    copies = duplicates(data)
+    conflicting = copies.loc[copies["conflicting"], "copies"].nunique()
+    console.print(
+        f"{copies['copies'].nunique()} sets of pixel-identical images ({len(copies)} files); "
+        f"{conflicting} of them carry conflicting labels{_listed(copies, folder / 'copies.csv')}."
+    )
+    if nested := nested_copy(data):
+        console.print(f"Warning: {nested}")
+    if data.table.groups is not None:
+        for remark in group_remarks(data.table):
+            console.print(remark)
+
+
+def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
+    """Leakage of a given split, classes too small for folds, and whether a training may start."""
+    leaks = leakage(data)
+    listed = _listed(leaks, folder / "leakage.csv")
+    if data.table.parts is not None:
+        out = int(leaks["left_out"].sum())
+        console.print(
+            f"Given split: {len(leaks)} images have a copy, lesion or patient on another side"
+            f"{listed}; dataset.split=cleaned would leave out {out}."
+        )
+    else:
+        for name, count in nearly_empty(data):
+            console.print(f"Class {name} has only {count} independent images.")
+    try:
+        _ = data.parts
+    except UserError as error:
+        console.print(f"Training would be refused: {error}")
+
+
+def _listed(frame: pd.DataFrame, file: Path) -> str:
+    """Where the images stand, as part of a sentence; a list of an earlier audit goes."""
+    file.unlink(missing_ok=True)
+    if not len(frame):
+        return ""
+    write_csv(frame, file)
+    return f", listed in {file}"
+
+
+def _first(names: list[str]) -> str:
+    return f" (first: {shown(names[0])})" if names else ""

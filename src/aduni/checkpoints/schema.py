@@ -1,0 +1,112 @@
+"""What a checkpoint of this project holds, whoever wrote it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from torch import Tensor
+
+from aduni.metrics.calibration import LARGEST_BIAS, SHARPEST
+
+ROUNDING = 1e-6  # of shares
+LONGEST = 300  # letters of a fault: a key may be of any length
+
+Scalar = str | bool | int | float | None
+Value = Scalar | list[Scalar]
+
+
+class Checked(BaseModel, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True):
+    """Further keys may be there."""
+
+
+class _Names(Checked):
+    method: str
+    dataset: str
+    sampler: str
+
+
+class _Dataset(Checked):
+    image_size: int
+    bits: Literal[8, 10, 12, 14, 16] = 16
+
+
+class _Encoder(Checked):
+    name: str
+    stem: str
+
+
+class _Config(Checked):
+    """What one run asks of another; `stored.read_stored` checks the rest."""
+
+    names: _Names
+    dataset: _Dataset
+    encoder: _Encoder
+    fold: int
+    seed: int
+    epochs: int
+    batch_size: int
+    lr: float
+
+
+Temperature = Annotated[float, Field(ge=0.99 / SHARPEST, le=1.01 * SHARPEST)]
+"""Within the limits of the fit, rounded: beyond them probabilities overflow."""
+
+
+class _Calibration(Checked):
+    temperature: Temperature
+    bias_temperature: Temperature
+    bias: list[Annotated[float, Field(ge=-LARGEST_BIAS, le=LARGEST_BIAS)]]
+    frequency: list[NonNegativeFloat]
+
+    @field_validator("frequency")
+    @classmethod
+    def _sums_to_one(cls, shares: list[float]) -> list[float]:
+        if abs(sum(shares) - 1) > ROUNDING:
+            raise ValueError(f"shares sum to {sum(shares):g}, not to 1")
+        return shares
+
+
+class _Origin(Checked):
+    epoch: NonNegativeInt
+    trained_by: dict[str, Value]
+
+
+class _Stored(Checked):
+    config: _Config
+    class_names: Annotated[list[str], Field(min_length=2)]
+    class_counts: list[Annotated[int, Field(gt=0, lt=2**31)]]
+    split_hash: str
+    stage: str
+    objective: dict[str, Value] = {}
+    origin: _Origin | None = None
+    calibration: _Calibration | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each_class(self) -> "_Stored":
+        classes = len(set(self.class_names))
+        lists: list[list[Any]] = [self.class_names, self.class_counts]
+        if self.calibration:
+            lists += [self.calibration.bias, self.calibration.frequency]
+        if {len(values) for values in lists} != {classes}:
+            raise ValueError(f"not every list has one value for each of {classes} classes")
+        return self
+
+
+class Content(Checked):
+    epoch: NonNegativeInt
+    state_dict: dict[str, Tensor | dict[str, Any]]  # a module's extra state may be a mapping
+    aduni: _Stored
+
+
+def fault(error: ValidationError) -> str:
+    """The first thing that is wrong with a file's content, in a line."""
+    first = error.errors(include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return " ".join(f"{place}: {first['msg']}".split())[:LONGEST]

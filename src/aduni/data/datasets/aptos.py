@@ -1,0 +1,43 @@
+"""APTOS 2019 blindness detection: 3,662 fundus photographs in five grades."""
+
+import numpy as np
+
+from aduni.data.image_files import check_images, find_files
+from aduni.data.image_table import ImageTable, check_root, read_csv, shown
+from aduni.data.module import ImageDataModule
+from aduni.data.whole_numbers import plain_number
+from aduni.errors import UserError
+
+GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]
+
+
+class APTOS(ImageDataModule):
+    """The official layout: train.csv (id_code, diagnosis 0 to 4) and train_images/.
+
+    Photographs may be .png as published, .jpg or .jpeg, as those of the competition of 2015.
+    """
+
+    title = "aptos"
+    obtain = (
+        "accept the rules of the competition aptos2019-blindness-detection on kaggle.com with your "
+        "login, download its data, and unpack train.csv and train_images.zip into dataset.root"
+    )
+
+    def read_table(self) -> ImageTable:
+        """Labels from train.csv; there are no patients or lesions in it."""
+        check_root(self.root, "APTOS 2019", self.obtain)
+        path = self.root / "train.csv"
+        frame = read_csv(path, ["id_code", "diagnosis"])
+        images = frame["id_code"].tolist()
+        check_images(images, path)
+        known = [str(grade) for grade in range(len(GRADES))]
+        grades = list(map(plain_number, frame["diagnosis"]))
+        for image, diagnosis, grade in zip(images, frame["diagnosis"], grades, strict=True):
+            if grade not in known:
+                raise UserError(
+                    f"{path} gives {shown(image)} the diagnosis '{shown(diagnosis)}'; it must be "
+                    f"one of {', '.join(known)}."
+                )
+        files = find_files(images, self.root / "train_images", [".png", ".jpg", ".jpeg"])
+        labels = np.array(list(map(int, grades)), dtype=np.int64)
+        return ImageTable(images, labels, GRADES, None, files, ordinal=True)

@@ -1,0 +1,70 @@
+"""scikit-learn's handwritten digits, made long-tailed: real images without a download."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field
+from sklearn.datasets import load_digits
+
+from aduni.data.image_table import ImageTable
+from aduni.data.loading.samplers import Ints
+from aduni.data.module import ImageDataModule
+
+
+class Digits(ImageDataModule):
+    """1,797 digits of 8 x 8 pixels in 10 classes, the training part thinned out.
+
+    Args:
+        imbalance_ratio: images of the most frequent class over the rarest, in the training part.
+        kwargs: see ImageDataModule.
+    """
+
+    title = "digits"
+    obtain = "it comes with scikit-learn"
+
+    def __init__(
+        self, *, imbalance_ratio: Annotated[float, Field(ge=1)] = 20.0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.imbalance_ratio = imbalance_ratio
+        self._digits = load_digits()
+
+    def read_table(self) -> ImageTable:
+        """Images digit_0000 to digit_1796."""
+        labels: Ints = self._digits.target.astype(np.int64)
+        images = [f"digit_{i:04d}" for i in range(len(labels))]
+        # A 3 is not nearer to a 4 than to a 7: as classes, digits have no order.
+        return ImageTable(images, labels, [str(c) for c in range(10)], ordinal=False)
+
+    def open_image(self, row: int) -> Image.Image:
+        """Grey levels 0..16 scaled to 0..255."""
+        grey = np.round(self._digits.images[row] * (255 / 16)).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+
+    def divide(self) -> NDArray[np.str_]:
+        """The protocol's split with an exponential profile in the training part."""
+        parts = super().divide()
+        rows = np.flatnonzero(parts == "train")
+        kept = long_tail(self.table.labels[rows], self.imbalance_ratio, self.protocol.split_seed)
+        parts[np.setdiff1d(rows, rows[kept])] = "unused"
+        return parts
+
+
+def long_tail(labels: Ints, ratio: float, seed: int) -> Ints:
+    """Positions kept so that class c has n_max * ratio^(-c / (C - 1)) images, at least 1.
+
+    n_max is the smallest class's count, so that the profile holds exactly.
+
+    Args:
+        labels: (n,) classes.
+        ratio: of the first class to the last.
+        seed: which images are kept.
+    """
+    counts = np.bincount(labels)
+    shares = ratio ** (-np.arange(len(counts)) / max(len(counts) - 1, 1))
+    sizes = np.maximum(np.round(counts.min() * shares).astype(int), 1)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    chosen = [order[labels[order] == c][:size] for c, size in enumerate(sizes)]
+    return np.sort(np.concatenate(chosen))

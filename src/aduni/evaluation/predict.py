@@ -1,0 +1,95 @@
+"""Class probabilities of whole parts, and the table they are stored in."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from aduni.batch import Batch
+from aduni.data.image_table import ImageTable
+from aduni.data.loading.samplers import Ints
+from aduni.data.module import ImageDataModule
+from aduni.errors import UserError
+from aduni.methods.base import Method
+from aduni.results.predictions_csv import probability_column
+
+EVALUATION_PRECISION = "32-true"
+"""Of all predictions, and of the scores that select an epoch, whatever a run is trained in."""
+
+
+def predict_parts(
+    method: nn.Module, data: ImageDataModule, parts: tuple[str, ...], device: torch.device
+) -> pd.DataFrame:
+    """Predictions of several parts, one after another.
+
+    Args:
+        method: images -> logits.
+        data: set up; gives the parts' batches.
+        parts: for example validation and test.
+        device: where to compute.
+
+    Returns:
+        Columns image, part, label, predicted (class names), and one probability a class.
+
+    Raises:
+        UserError: the outputs are not finite.
+    """
+    method = method.to(device).eval()
+    frames = []
+    for part in parts:
+        rows, probabilities = _probabilities(method, data.evaluation_batches(part, device))
+        frames.append(_frame(data.table, part, rows, probabilities))
+    return pd.concat(frames, ignore_index=True)
+
+
+@torch.inference_mode()
+def training_features(
+    method: Method, data: ImageDataModule, device: torch.device
+) -> dict[str, NDArray[Any]]:
+    """Pooled features of the training images as they are, for pictures of the feature space.
+
+    Returns:
+        images (n,), labels (n,) class numbers, features (n, D) float16.
+    """
+    method = method.to(device).eval()
+    rows, features = [], []
+    for batch in data.evaluation_batches("train", device):
+        rows.append(batch.indices.cpu().numpy())
+        features.append(method.encoder(batch.views[0]).half().cpu().numpy())
+    order = np.concatenate(rows)
+    return {
+        "images": np.array([data.table.images[row] for row in order]),
+        "labels": data.table.labels[order],
+        "features": np.concatenate(features),
+    }
+
+
+@torch.inference_mode()
+def _probabilities(method: nn.Module, batches: Iterable[Batch]) -> tuple[Ints, NDArray[np.float64]]:
+    """(n,) rows and (n, C) probabilities, in the batches' order."""
+    # Read in the end: the host would wait for a GPU after every batch.
+    pairs = [(batch.indices, method(batch.views[0])) for batch in batches]
+    rows, logits = (torch.cat(parts).cpu() for parts in zip(*pairs, strict=True))
+    if not torch.isfinite(logits).all():
+        raise UserError("The trained model's outputs are not finite; lower lr and train again.")
+    return rows.numpy(), logits.double().softmax(dim=1).numpy()
+
+
+def _frame(
+    table: ImageTable, part: str, rows: Ints, probabilities: NDArray[np.float64]
+) -> pd.DataFrame:
+    names = np.array(table.class_names)
+    frame = pd.DataFrame(
+        {
+            "image": [table.images[row] for row in rows],
+            "part": part,
+            "label": names[table.labels[rows]],
+            "predicted": names[probabilities.argmax(axis=1)],
+        }
+    )
+    columns = [probability_column(name) for name in table.class_names]
+    return frame.join(pd.DataFrame(probabilities, columns=columns))

@@ -1,0 +1,147 @@
+"""A trained model from its checkpoint alone, and the data that it learned from."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from aduni.checkpoints.load import load_checkpoint, load_weights
+from aduni.config.build import build_data, build_method
+from aduni.config.schema import Settings
+from aduni.config.untrusted import read_stored
+from aduni.data.cache.changed_images import changed_sources
+from aduni.data.cache.decode import ALL_BITS, InputFormat
+from aduni.data.loading.samplers import Ints
+from aduni.data.module import ImageDataModule
+from aduni.errors import UserError, warn
+from aduni.methods.base import Method
+from aduni.metrics.calibration import Calibration
+from aduni.results.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+class DataPlace(BaseModel, extra="forbid"):
+    """Keys of a command for the data set that a model learned from.
+
+    Attributes:
+        root: where it lies now; None for where it was.
+        cache_dir: where resized images are kept.
+    """
+
+    root: str | None
+    cache_dir: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a checkpoint of a run holds.
+
+    Attributes:
+        path: of the checkpoint.
+        method: with its weights, in eval mode; (N, 3, H, W) images, 0..255 -> (N, C) logits.
+        settings: of the run.
+        epoch: that the weights are of.
+        class_names: C names, in the order of the logits.
+        class_counts: (C,) images of each class in the training part.
+        split_hash: names the split.
+        calibration: None where the run had no validation part, or this checkpoint was not tested.
+    """
+
+    path: Path
+    method: Method
+    settings: Settings
+    epoch: int
+    class_names: list[str]
+    class_counts: Ints
+    split_hash: str
+    calibration: Calibration | None
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square images that the model takes, pixels."""
+        return int(self.settings.dataset["image_size"])
+
+    @property
+    def input_format(self) -> InputFormat:
+        """What is made of an image before the model sees it."""
+        return InputFormat(self.image_size, int(self.settings.dataset.get("bits", ALL_BITS)))
+
+    @property
+    def run(self) -> RunFolder:
+        """That the checkpoint lies in; where it was moved out of one, the folder it is in now."""
+        place = self.path.resolve().parent
+        run = RunFolder(place.parent)
+        return run if run.config.is_file() else RunFolder(place)
+
+
+def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Trained:
+    """The model of a checkpoint; no image is needed.
+
+    Args:
+        path: of the checkpoint.
+        trust: packages that the stored settings may name beside this one (see `read_stored`).
+        key: of the configuration that gives the path, for the errors.
+
+    Raises:
+        UserError: no checkpoint of this project, or its settings name what they may not.
+    """
+    checkpoint = load_checkpoint(path, key)
+    stored = checkpoint["aduni"]
+    settings = read_stored(stored["config"], path, trust)
+    if "weights" in settings.encoder:
+        settings.encoder["weights"] = None  # all weights come from the checkpoint
+    counts = np.array(stored["class_counts"], dtype=np.int64)
+    method = build_method(settings, counts)
+    load_weights(method, checkpoint, path)
+    return Trained(
+        path=path,
+        method=method.eval(),
+        settings=settings,
+        epoch=int(checkpoint["epoch"]),
+        class_names=list(stored["class_names"]),
+        class_counts=counts,
+        split_hash=str(stored["split_hash"]),
+        calibration=_calibration(stored.get("calibration")),
+    )
+
+
+def data_of(trained: Trained, root: str | None, cache_dir: str) -> ImageDataModule:
+    """The data set that a model learned from, divided as it was.
+
+    Pictures that were changed since are said on standard error: other versions of the same images
+    may be what the model is to be tested on.
+
+    Args:
+        trained: the model.
+        root: where the data set lies now; None for where it was, to be read alone.
+        cache_dir: where resized images are kept. A checkpoint, which may be somebody else's, does
+            not say where to write.
+
+    Raises:
+        UserError: it is not the data set that the model learned from.
+    """
+    settings = trained.settings
+    if root is not None:
+        settings.dataset["root"] = root
+    if "cache_dir" in settings.dataset:  # a class of one's own may have a fixed one
+        settings.dataset["cache_dir"] = cache_dir
+    if trained.run.split.is_file():
+        settings.protocol["split_file"] = str(trained.run.split)
+    data = build_data(settings)
+    if data.split_hash != trained.split_hash:
+        raise UserError(
+            f"{data.root} is not the data set that {trained.path} was trained on: images, labels "
+            "or split differ; set dataset.root to the original one."
+        )
+    if words := changed_sources(trained.run.sources, data):
+        warn(log, f"{words} in {data.root} are not those that {trained.path} was trained on.")
+    return data
+
+
+def _calibration(stored: dict[str, Any] | None) -> Calibration | None:
+    return None if stored is None else Calibration(**stored)

@@ -1,0 +1,65 @@
+"""The keys of explain.py."""
+
+from typing import Annotated, Any
+
+from omegaconf import DictConfig
+from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt
+
+from aduni.config.schema import read
+from aduni.errors import UserError, did_you_mean
+from aduni.evaluation.trained_model import DataPlace
+
+PREDICTED = "predicted"
+NO_LAYER = "none"
+
+
+def _names(value: Any) -> Any:
+    """One name or several; the command line takes a folder 2026 for a number."""
+    if value is None:
+        return None
+    return [str(name) for name in (value if isinstance(value, list) else [value])]
+
+
+class ExplainSettings(BaseModel, extra="forbid"):
+    """All keys of conf/explain.yaml."""
+
+    ckpt: Annotated[str, BeforeValidator(str)]
+    images: Annotated[list[str] | None, BeforeValidator(_names)]
+    output: str | None
+    dataset: DataPlace
+    neighbours: Annotated[int, Field(ge=0, le=50)]
+    target: Annotated[str, BeforeValidator(str)]
+    layer: Annotated[str, BeforeValidator(str)]
+    errors: Annotated[NonNegativeInt, Field(le=100)]
+    trust: list[str]
+    verbose: bool
+
+    def target_class(self, class_names: list[str]) -> int | None:
+        """Number of the class that Grad-CAM explains; None for the predicted one.
+
+        Raises:
+            UserError: the model has no such class.
+        """
+        if self.target == PREDICTED:
+            return None
+        if self.target not in class_names:
+            raise UserError(
+                f"target={self.target} is no class of {self.ckpt}"
+                f"{did_you_mean(self.target, class_names)}; choose {PREDICTED} or one of "
+                f"{', '.join(class_names)}."
+            )
+        return class_names.index(self.target)
+
+
+def read_explain_settings(config: DictConfig) -> ExplainSettings:
+    """Checked settings.
+
+    Raises:
+        UserError: unknown key, wrong type or value out of range, or there is nothing to explain.
+        MissingMandatoryValue: no checkpoint is given.
+    """
+    _ = config.ckpt
+    settings = read(config, ExplainSettings, ())
+    if settings.images is None and settings.errors == 0:
+        raise UserError("images=null and errors=0 leave nothing to show; give images=, or errors=.")
+    return settings

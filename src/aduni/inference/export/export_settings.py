@@ -1,0 +1,58 @@
+"""The keys of conf/export.yaml, checked."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+
+from aduni.config.schema import read
+from aduni.errors import UserError, did_you_mean
+from aduni.inference.export.formats import FORMATS
+
+
+def _as_list(value: Any) -> Any:
+    return value if value is None or isinstance(value, list) else [value]
+
+
+class ExportSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, frozen=True):
+    """What export.py needs; conf/export.yaml says what each key is."""
+
+    ckpt: Annotated[str, Field(min_length=1)]
+    format: str
+    output: Path
+    images: Annotated[
+        list[Annotated[str, Field(min_length=1)]] | None,
+        BeforeValidator(_as_list),
+    ]
+    trust: list[str]
+    verbose: bool
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in FORMATS:
+            hint = did_you_mean(name, FORMATS)
+            raise ValueError(f"is no format{hint}; choose one of {', '.join(FORMATS)}")
+        return name
+
+    @field_validator("output")
+    @classmethod
+    def _fits(cls, output: Path, info: ValidationInfo) -> Path:
+        name = info.data.get("format")
+        if name is not None and output.suffix.lower() != FORMATS[name].suffix:
+            suffix = FORMATS[name].suffix
+            raise ValueError(f"does not end in {suffix}, as format={name} does; add {suffix}")
+        return output
+
+
+def read_export_settings(config: DictConfig) -> ExportSettings:
+    """Checked settings.
+
+    Raises:
+        UserError: a key is missing or unknown, a value of the wrong type, or the output's suffix
+            is not the format's.
+    """
+    for key in sorted(OmegaConf.missing_keys(config)):
+        raise UserError(f"{key} is missing; give it on the command line.")
+    return read(config, ExportSettings, ())

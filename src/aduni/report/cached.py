@@ -1,0 +1,59 @@
+"""The report, made only if something that it shows has changed.
+
+This module looks at files alone: what draws and computes is imported when it is needed.
+"""
+
+import hashlib
+from pathlib import Path
+
+from aduni.data.image_table import shown
+from aduni.errors import UserError, is_utf8
+from aduni.report.inputs import Sources, states_of
+from aduni.results.kept_runs import read_found_plan
+from aduni.results.plan import Plan
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_folder import INDEX, STAMP
+
+INPUTS = ("config", "metrics", "stored_predictions", "split", "history", "log", "features")
+"""Files of a run that the report reads."""
+
+
+def fresh_report(sources: Sources) -> Path:
+    """The page, made anew unless the one that is there was made from the same sources.
+
+    Raises:
+        UserError: no run, or an unknown column.
+        OSError: the output cannot be written; the previous report is whole.
+    """
+    page, stamp = sources.output / INDEX, sources.output / STAMP
+    plan = read_found_plan(sources.root)
+    digest = _digest(sources, plan)
+    if page.exists() and stamp.exists() and stamp.read_text() == digest:
+        return page
+    from aduni.report.build import build_report
+
+    return build_report(sources, digest)
+
+
+def _digest(sources: Sources, plan: Plan | None) -> str:
+    """Hash all that the report shows, and the code that makes it."""
+    states = sorted(states_of(sources.root, plan).items())
+    digest = hashlib.sha256(repr((plan, states, sources)).encode())
+    for metrics in sorted(sources.root.rglob("metrics.json")):
+        if not is_utf8(str(metrics)):
+            raise UserError(
+                f"{shown(str(metrics.parent))} has a name that is not UTF-8, which no page can "
+                "hold; give the run's folder another name."
+            )
+        for name in INPUTS:
+            file: Path = getattr(RunFolder(metrics.parent), name)
+            if file.is_file():
+                digest.update(str(file).encode() + b"\0")
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for split in sorted(sources.root.rglob("splits/*.csv")):
+        digest.update(split.read_bytes())
+    # All code of the package: figures that a metrics.json lacks come from outside of `report`.
+    for file in sorted(Path(__file__).parents[1].rglob("*.*")):
+        if file.suffix in (".py", ".j2"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,201 @@
+"""The page: one HTML file that holds its pictures, style and script, and needs no network."""
+
+import math
+import struct
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from aduni.report.page.templates import page_environment
+
+TEMPLATE = "page.html.j2"
+LONG = 25
+"""Rows from which a table scrolls in its own window, under a header that stays."""
+WIDE = 1200
+"""Pixels from which a figure takes a line of its own: those as wide as a printed page."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: shown.
+        group: shown above neighbouring columns of the same group, such as a data set.
+        numeric: set flush right, and sorted by number.
+    """
+
+    name: str
+    group: str | None = None
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class PageCell:
+    """A cell of a table.
+
+    Attributes:
+        text: shown.
+        sort_value: what the cell is sorted by; a number that is None or not finite is missing and
+            comes last, a text that is None is the shown one.
+        best: bold.
+        note: smaller, below the text; line breaks are kept.
+        muted: not a result, such as `not run`.
+        link: what the text leads to, relative to the page.
+        command: the text is to be copied into a terminal.
+    """
+
+    text: str
+    sort_value: float | str | None = None
+    best: bool = False
+    note: str = ""
+    muted: bool = False
+    link: str = ""
+    command: bool = False
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table; the first cell of a row names it and stays visible.
+
+    Attributes:
+        id: unique on the page; letters, digits and hyphens.
+        title: shown.
+        columns: from left to right.
+        rows: from top to bottom, a cell for each column.
+        note: a sentence above the table.
+        footnote: a sentence below the table.
+    """
+
+    id: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[PageCell]]
+    note: str = ""
+    footnote: str = ""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"a row of {self.id} has {len(row)} cells for {len(self.columns)} columns"
+                )
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure.
+
+    Attributes:
+        title: shown, and read out in place of the picture.
+        caption: shown below.
+        png: the picture, or where it lies.
+        pdf: the vector version, relative to the page; empty where there is none.
+    """
+
+    title: str
+    caption: str
+    png: bytes | Path
+    pdf: str = ""
+
+
+@dataclass(frozen=True)
+class FigureGroup:
+    """The figures of one data set."""
+
+    name: str
+    figures: Sequence[PageFigure]
+
+
+@dataclass(frozen=True)
+class PageProblem:
+    """A run that failed or was left out.
+
+    Attributes:
+        folder: relative to the page.
+        reason: one sentence.
+        log: relative to the page; empty where there is none.
+    """
+
+    folder: str
+    reason: str
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the page shows; empty parts are left out.
+
+    Attributes:
+        title: of the page.
+        summary: term and value of what was run, and how.
+        warnings: one sentence each.
+        tables: the paper's.
+        comparisons: paired differences.
+        batches: images of the majority and the minority in a batch.
+        figures: a group for each data set.
+        runs: a line for each run.
+        problems: runs that failed or were left out.
+        downloads: name and place, relative to the page, of other forms of the tables.
+    """
+
+    title: str
+    summary: Sequence[tuple[str, str]] = ()
+    warnings: Sequence[str] = ()
+    tables: Sequence[PageTable] = ()
+    comparisons: PageTable | None = None
+    batches: PageTable | None = None
+    figures: Sequence[FigureGroup] = ()
+    runs: PageTable | None = None
+    problems: Sequence[PageProblem] = ()
+    downloads: Sequence[tuple[str, str]] = ()
+
+
+def render(page: Page) -> str:
+    """The page as HTML.
+
+    Raises:
+        OSError: a picture is not readable.
+    """
+    environment = page_environment(Path(__file__).parent)
+    environment.filters |= {"spans": _spans, "sort_key": _sort_key, "picture": _picture}
+    return environment.get_template(TEMPLATE).render(page=page, long=LONG)
+
+
+class _Span(NamedTuple):
+    """Neighbouring columns of one group, each with its position."""
+
+    group: str | None
+    columns: list[tuple[int, Column]]
+
+
+class _Picture(NamedTuple):
+    """What an img element needs; sizes in pixels."""
+
+    source: str
+    width: int
+    height: int
+    wide: bool
+
+
+def _spans(columns: Sequence[Column]) -> list[_Span]:
+    numbered = enumerate(columns)
+    return [_Span(group, list(span)) for group, span in groupby(numbered, lambda c: c[1].group)]
+
+
+def _sort_key(cell: PageCell, column: Column) -> str | None:
+    """None where the cell is missing."""
+    value = cell.sort_value
+    if value is None:
+        return None if column.numeric else cell.text or None
+    return str(value) if isinstance(value, str) or math.isfinite(value) else None
+
+
+def _picture(png: bytes | Path) -> _Picture:
+    content = png.read_bytes() if isinstance(png, Path) else png
+    width, height = struct.unpack(">II", content[16:24])  # of the IHDR chunk, always the first
+    source = f"data:image/png;base64,{b64encode(content).decode()}"
+    return _Picture(source, width, height, width >= WIDE)

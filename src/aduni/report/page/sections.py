@@ -1,0 +1,218 @@
+"""Report data as the page's tables and lists."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from aduni.metrics.names import FIGURES
+from aduni.report.inputs import States
+from aduni.report.page.html import Column, PageCell, PageProblem, PageTable
+from aduni.report.statistics.batch_composition import (
+    PAPER_BATCH,
+    PAPER_BATCH_SIZE,
+    PAPER_QUEUE,
+    QUEUE,
+)
+from aduni.report.statistics.paired import Comparison, power_note
+from aduni.report.statistics.row_bootstrap import RESAMPLES
+from aduni.report.tables.formats import footnote, note_text, value_text
+from aduni.report.tables.table import Table, title_of
+from aduni.results.finished_runs import Problem, Run
+from aduni.results.plan import Plan, PlannedRun, run_folder
+
+
+def figures_table(table: Table) -> PageTable:
+    """A table of the paper."""
+    blocks = any(row.block for row in table.rows)
+    columns = [Column("Row"), *([Column("Block")] if blocks else [])]
+    columns += [
+        Column(figure.title, title_of(dataset), numeric=True)
+        for dataset in table.datasets
+        for figure in table.figures
+    ]
+    rows = []
+    for row in table.rows:
+        cells = [PageCell(row.name), *([PageCell(row.block)] if blocks else [])]
+        for cell in row.cells:
+            lacks = cell.mean is None
+            cells.append(
+                PageCell(
+                    value_text(cell),
+                    sort_value=cell.mean,
+                    best=cell.best,
+                    note=note_text(cell),
+                    muted=lacks,
+                )
+            )
+        rows.append(cells)
+    return PageTable(
+        table.name, table.title, columns, rows, note=table.note, footnote=footnote(table)
+    )
+
+
+def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
+    """Paired differences; None where there are none."""
+    if not comparisons:
+        return None
+    columns = [Column("Row"), Column("minus"), Column("Table")]
+    columns += [Column("Data set"), Column("Figure")]
+    columns += [Column(name, numeric=True) for name in ("Folds", "Difference", "Pooled")]
+    columns += [Column("95 % interval"), Column("p", numeric=True)]
+    # Of one fold, the footnote says it.
+    noted = any(each.note for each in comparisons if each.folds != 1)
+    columns += [Column("Note")] if noted else []
+    rows = [
+        [*_compared(each), *([PageCell(each.note, muted=True)] if noted else [])]
+        for each in comparisons
+    ]
+    folds = max(each.folds for each in comparisons)
+    return PageTable(
+        "comparisons",
+        "Paired differences",
+        columns,
+        rows,
+        note=(
+            "Each row of a table against its first, further pairs that its definition names, and "
+            "the best of each block against its runner-up."
+        ),
+        footnote=(
+            "Difference: mean over folds. Pooled and its interval: all out-of-fold predictions, "
+            f"the mean over seeds, {RESAMPLES:,} bootstrap resamples of whole groups (lesions, "
+            "copies). p: corrected resampled t-test, not adjusted for the number of comparisons. "
+            f"{power_note(folds)}"
+        ),
+    )
+
+
+def _compared(each: Comparison) -> list[PageCell]:
+    return [
+        PageCell(each.row),
+        PageCell(each.baseline),
+        PageCell(each.table),
+        PageCell(title_of(each.dataset)),
+        PageCell(FIGURES[each.figure].title),
+        PageCell(str(each.folds), float(each.folds)),
+        _signed(each.difference),
+        _signed(each.pooled),
+        PageCell(_interval(each.interval), each.interval[0] if each.interval else None),
+        PageCell("-" if each.p is None else f"{each.p:.3f}", each.p, muted=each.p is None),
+    ]
+
+
+def batches_table(statistics: Mapping[str, pd.DataFrame]) -> PageTable | None:
+    """Majority and minority images in a batch, by data set; None without data."""
+    if not statistics:
+        return None
+    names = ("majority", "minority", "queue_majority", "queue_minority")
+    columns = [Column("Sampler"), Column("Data set"), Column("Batch", numeric=True)]
+    columns += [Column(name, "in a batch", numeric=True) for name in ("majority", "minority")]
+    columns += [Column(name, "in the queue", numeric=True) for name in ("majority", "minority")]
+    rows = [
+        [
+            PageCell(str(line["sampler"])),
+            PageCell(title_of(dataset)),
+            PageCell(str(line["batch_size"]), float(line["batch_size"])),
+            *(
+                PageCell("-" if pd.isna(line[name]) else f"{line[name]:.1f}", _number(line[name]))
+                for name in names
+            ),
+        ]
+        for dataset, frame in statistics.items()
+        for line in frame.to_dict("records")
+    ]
+    return PageTable(
+        "batches",
+        "What a batch holds",
+        columns,
+        rows,
+        note=f"Mean images of the most and the least frequent class; queue of {QUEUE:,} labels.",
+        footnote=(
+            f"The paper says of APTOS2019 at batch {PAPER_BATCH_SIZE}: {PAPER_BATCH[0]} and "
+            f"{PAPER_BATCH[1]} in a batch of AdUni, {PAPER_QUEUE[0]} and {PAPER_QUEUE[1]} in "
+            "PaCo's queue."
+        ),
+    )
+
+
+def runs_table(
+    runs: Sequence[Run], rows_of: Mapping[Path, str], plan: Plan | None, root: Path, page: Path
+) -> PageTable:
+    """A line for every run, finished or planned."""
+    columns = [Column("Run"), Column("Row"), Column("Data set")]
+    columns += [Column(name, numeric=True) for name in ("Fold", "Seed")]
+    columns += [Column("State")]
+    columns += [Column(n, numeric=True) for n in ("Accuracy", "Macro F1", "Epoch", "Minutes")]
+    columns += [Column("Command")]
+    lines = [_finished(run, rows_of.get(run.folder.path, ""), page) for run in runs]
+    there = {run.folder.path.resolve() for run in runs}
+    for planned in plan.runs if plan else ():
+        folder = run_folder(root, planned)
+        if folder.path.resolve() not in there:
+            lines.append(_unfinished(planned, folder.path, page))
+    return PageTable("runs", "Runs", columns, lines)
+
+
+def problems_of(
+    problems: Sequence[Problem], plan: Plan | None, states: States, root: Path, page: Path
+) -> list[PageProblem]:
+    """Runs that are left out, and runs that failed."""
+    found = [PageProblem(_link(p.folder, page), p.reason) for p in problems]
+    for run in plan.runs if plan else ():
+        state, reason = states[run.id]
+        if state == "failed":
+            folder = run_folder(root, run)
+            log = _link(folder.console, page)
+            found.append(PageProblem(_link(folder.path, page), reason, log))
+    return found
+
+
+def _finished(run: Run, row: str, page: Path) -> list[PageCell]:
+    metrics, test = run.metrics, run.test
+    minutes = float(metrics["train_seconds"]) / 60
+    epoch = metrics["selected_epoch"]
+    return [
+        PageCell(run.folder.path.name, link=_link(run.folder.path, page)),
+        PageCell(row),
+        PageCell(title_of(run.dataset)),
+        PageCell(str(run.fold), float(run.fold)),
+        PageCell(str(run.seed), float(run.seed)),
+        PageCell("done"),
+        PageCell(f"{test['accuracy']:.3f}", test["accuracy"]),
+        PageCell(f"{test['macro_f1']:.3f}", test["macro_f1"]),
+        PageCell("-" if epoch is None else str(epoch), epoch),
+        PageCell(f"{minutes:.1f}", minutes),
+        PageCell(run.command, command=bool(run.command)),
+    ]
+
+
+def _unfinished(run: PlannedRun, folder: Path, page: Path) -> list[PageCell]:
+    begun = folder.is_dir()
+    empty = PageCell("-", muted=True)
+    return [
+        PageCell(run.folder, link=_link(folder, page) if begun else ""),
+        PageCell("; ".join(label for _, label in run.rows)),
+        PageCell(title_of(run.dataset)),
+        PageCell(str(run.fold), float(run.fold)),
+        PageCell(str(run.seed), float(run.seed)),
+        PageCell("not finished", muted=True),
+        *[empty] * 4,
+        PageCell("python src/train.py " + " ".join(run.overrides), command=True),
+    ]
+
+
+def _link(target: Path, page: Path) -> str:
+    return Path(os.path.relpath(target.resolve(), page.resolve())).as_posix()
+
+
+def _signed(value: float | None) -> PageCell:
+    return PageCell("-" if value is None else f"{value:+.3f}", value, muted=value is None)
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "-" if ends is None else f"{ends[0]:+.3f} to {ends[1]:+.3f}"
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, float | int) and not pd.isna(value) else None

@@ -1,0 +1,156 @@
+"""Rows with their decisions moved between frequent and rare classes, as far as validation says.
+
+Part of what sets two methods apart in macro F1 is where the decision between frequent and rare
+classes lies, and one number a run moves that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from aduni.metrics.classification import evaluate
+from aduni.report.statistics.row_bootstrap import Counts, class_f1
+from aduni.report.tables.table import Runs, Table, TableRow, cell_over, with_best
+from aduni.results.finished_runs import Run
+from aduni.results.predictions_csv import labels_and_probabilities, probability_column
+
+Floats = NDArray[np.float64]
+
+TAUS = np.arange(-40, 41) / 20
+TINY = 1e-12
+"""Least probability that a class starts from."""
+NOTE = (
+    "Each run decides by the largest log p - tau log n, n the training images of a class, with the "
+    "tau of the highest macro F1 on the validation part: what remains of a difference where "
+    "frequent and rare classes are decided between alike. Intervals take tau as given."
+)
+DIGITS = 12
+"""Of macro F1 in the search: equally good taus differ by rounding."""
+
+
+def moved(run: Run) -> Run | None:
+    """The run with decisions argmax_c log p_c - tau log pi_c, pi_c = n_c / sum n of training.
+
+    tau maximises macro F1 on the validation part among `TAUS`; of equally good ones it is the
+    nearest to 0, then the negative one. A class without training images counts as having one.
+    Source: post-hoc logit adjustment, Menon et al. 2021, equation 9, with tau from validation.
+
+    Returns:
+        A copy with probabilities p_c pi_c^-tau / sum in all parts, their figures, and tau as
+        `moved_tau` in its metrics; None without a validation part.
+    """
+    names, frame = run.class_names, run.predictions
+    validation = frame[frame["part"] == "validation"]
+    if validation.empty:
+        return None
+    counts = np.maximum(list(run.metrics["training_counts"].values()), 1)
+    prior = counts / counts.sum()
+    tau = _best_tau(*labels_and_probabilities(validation, names), prior)
+    _, before = labels_and_probabilities(frame, names)
+    after = _moved(before, prior, tau)
+    columns = dict(zip(map(probability_column, names), after.T, strict=True))
+    predicted = np.array(names)[after.argmax(axis=1)]
+    frame = frame.assign(predicted=predicted, **columns)
+    figures = {
+        part: evaluate(
+            *labels_and_probabilities(frame[frame["part"] == part], names),
+            names,
+            ordinal=run.ordinal,
+        )
+        for part in ("validation", "test")
+    }
+    return replace(run, predictions=frame, metrics={**run.metrics, **figures, "moved_tau": tau})
+
+
+def moved_table(table: Table) -> Table:
+    """The table over its moved runs, with nothing of the paper's figures.
+
+    A row without a run that could be moved shows no value, and is not among the runs.
+    """
+    runs = _moved_runs(table)
+    rows = []
+    for row in table.rows:
+        cells = []
+        for cell in row.cells:
+            place = (row.label, cell.dataset)
+            state = "no validation part" if table.runs.get(place) else cell.state or "not run"
+            planned = table.planned[cell.dataset]
+            units = runs.get(place, {})
+            cells.append(cell_over(cell.dataset, cell.figure, units, planned, None, state))
+        rows.append(TableRow(row.name, row.block, row.label, tuple(cells)))
+    return replace(
+        table,
+        name=f"{table.name}-moved",
+        title=f"{table.title}, decisions moved",
+        note=NOTE,
+        rows=tuple(with_best(rows)),
+        runs=runs,
+    )
+
+
+def moved_frame(table: Table, after: Table) -> pd.DataFrame:
+    """One line a run, in the order of data sets, rows, folds and seeds.
+
+    Args:
+        table: as it was.
+        after: its `moved_table`.
+
+    Returns:
+        dataset, row (label), fold, seed; tau; macro_f1 of the test part as it was, and
+        moved_macro_f1. tau and moved_macro_f1 are NaN without a validation part.
+    """
+    numbers = dict.fromkeys(("tau", "macro_f1", "moved_macro_f1"), np.float64)
+    columns = ("dataset", "row", "fold", "seed", *numbers)
+    frame = pd.DataFrame(list(_lines(table, after.runs)), columns=columns)
+    return frame.astype({"fold": np.int64, "seed": np.int64, **numbers})
+
+
+def _lines(table: Table, runs: Runs) -> Iterator[tuple[object, ...]]:
+    for dataset in table.datasets:
+        for row in table.rows:
+            place = (row.label, dataset)
+            for unit, run in sorted(table.runs.get(place, {}).items()):
+                after = runs.get(place, {}).get(unit)
+                tau = after.metrics["moved_tau"] if after else None
+                f1 = after.test["macro_f1"] if after else None
+                yield dataset, row.label, *unit, tau, run.test["macro_f1"], f1
+
+
+def _moved_runs(table: Table) -> Runs:
+    """Those that could be moved; no row without one."""
+    runs: Runs = {}
+    for place, units in table.runs.items():
+        pairs = ((unit, moved(run)) for unit, run in units.items())
+        found = {unit: run for unit, run in pairs if run is not None}
+        if found:
+            runs[place] = found
+    return runs
+
+
+def _moved(probabilities: Floats, prior: Floats, tau: float) -> Floats:
+    """(n, C) p_c pi_c^-tau / sum, of (n, C) p and (C,) pi."""
+    weights = np.maximum(probabilities, TINY) * prior**-tau
+    shares: Floats = weights / weights.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _best_tau(labels: NDArray[np.int64], probabilities: Floats, prior: Floats) -> float:
+    """Of the highest macro F1, as in `aduni.metrics.classification`.
+
+    Args:
+        labels: (n,) classes.
+        probabilities: (n, C).
+        prior: (C,).
+    """
+    decided = [_moved(probabilities, prior, tau).argmax(axis=1) for tau in TAUS]
+    hits, true, predicted = (
+        np.stack([np.bincount(numbers, minlength=len(prior)) for numbers in each]).astype(float)
+        for each in ([labels[labels == d] for d in decided], [labels] * len(TAUS), decided)
+    )
+    counts = Counts(hits, true, predicted, true.sum(axis=1))
+    f1 = class_f1(counts).mean(axis=1).round(DIGITS)
+    best = TAUS[f1 == f1.max()].tolist()
+    return float(min(best, key=lambda tau: (abs(tau), tau)))

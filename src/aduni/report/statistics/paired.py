@@ -1,0 +1,188 @@
+"""Paired comparisons of rows: what a handful of folds can carry, and no more."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, variance
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr
+
+from aduni.report.statistics.row_bootstrap import bootstrap, pooled_outcomes
+from aduni.report.tables.table import Table, Unit, rivals
+from aduni.results.finished_runs import Run
+
+Units = dict[Unit, Run]
+
+COMPARED = ("accuracy", "macro_f1")
+ENDS = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row minus another, over the folds and seeds that both have.
+
+    Attributes:
+        table: name of its file.
+        dataset: its name.
+        figure: key in metrics.json.
+        row: label.
+        baseline: label of the row that is subtracted.
+        folds: number of them.
+        difference: mean of the folds' differences; None without a common fold.
+        fold_differences: by fold number.
+        pooled: difference over the test predictions of all folds, the mean over seeds, which the
+            interval is about.
+        interval: 95 % bootstrap interval.
+        p: two-sided, of the corrected resampled t-test; None where it cannot be had.
+        note: sentences on what is missing.
+    """
+
+    table: str
+    dataset: str
+    figure: str
+    row: str
+    baseline: str
+    folds: int
+    difference: float | None
+    fold_differences: tuple[tuple[int, float], ...]
+    pooled: float | None
+    interval: tuple[float, float] | None
+    p: float | None
+    note: str
+
+
+def compare(table: Table) -> list[Comparison]:
+    """Every row against the first, the definition's pairs, each block's best and its runner-up.
+
+    Rows without a run are passed over; only complete cells can be best or runner-up.
+    """
+    found = []
+    for dataset in table.datasets:
+        pairs = {figure: list(_pairs(table, dataset, figure)) for figure in COMPARED}
+        distinct = dict.fromkeys(pair for of_figure in pairs.values() for pair in of_figure)
+        done = {pair: _compare(table, dataset, *pair) for pair in distinct}
+        found += [done[pair][figure] for figure in COMPARED for pair in pairs[figure]]
+    return found
+
+
+def comparison_frame(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """One row a comparison; the interval as `low` and `high`, absent values as NaN."""
+    names = "table dataset figure row baseline folds difference pooled low high p note"
+    rows = []
+    for comparison in comparisons:
+        low, high = comparison.interval or (None, None)
+        rows.append({**asdict(comparison), "low": low, "high": high})
+    numbers = dict.fromkeys(("difference", "pooled", "low", "high", "p"), np.float64)
+    return pd.DataFrame(rows, columns=names.split()).astype(numbers)
+
+
+def power_note(folds: int) -> str:
+    """What tests over so many folds cannot show."""
+    if folds < 2:
+        return "With fewer than two folds there is no test over folds."
+    return (
+        f"With {folds} folds a rank or sign-flip test cannot give a two-sided p below "
+        f"2/2^{folds} = {2 / 2**folds:.4g}, so none is reported."
+    )
+
+
+def corrected_t_test(differences: Sequence[float], ratio: float) -> tuple[float | None, str]:
+    """Two-sided p of the corrected resampled t-test, or None and the reason.
+
+    t = mean(d) / sqrt((1/k + n_test/n_train) var(d)), k - 1 degrees of freedom; the second term
+    makes up for training parts that overlap.
+    Source: Nadeau and Bengio 2003, "Inference for the generalization error".
+
+    Args:
+        differences: (k,) one a fold.
+        ratio: n_test / n_train.
+    """
+    k = len(differences)
+    if k < 2:
+        return None, power_note(k)
+    if np.ptp(differences) < 1e-12:  # rounding alone
+        if abs(differences[0]) < 1e-12:
+            return 1.0, ""
+        return None, "The folds' differences have no spread, so there is no t-test."
+    t = fmean(differences) / math.sqrt((1 / k + ratio) * variance(differences))
+    return float(2 * stdtr(k - 1, -abs(t))), ""
+
+
+def _pairs(table: Table, dataset: str, figure: str) -> Iterator[tuple[str, str]]:
+    first, *others = (row.label for row in table.rows)
+    held = {label for label, name in table.runs if name == dataset}
+    pairs = [(label, first) for label in others if label in held]
+    pairs += [pair for pair in table.pairs if held.issuperset(pair)]
+    for block in dict.fromkeys(row.block for row in table.rows):
+        ranks = []
+        for row in rivals(table.rows, block):
+            cell = next(c for c in row.cells if (c.dataset, c.figure.name) == (dataset, figure))
+            if cell.mean is not None and not cell.lacking:
+                ranks.append((cell.mean, row.label))
+        ranks.sort(key=lambda rank: -rank[0])  # stable: the upper of two equal rows comes first
+        if len(ranks) > 1:
+            pairs.append((ranks[0][1], ranks[1][1]))
+    yield from dict.fromkeys(pairs)
+
+
+def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, Comparison]:
+    """By figure."""
+    a, b, notes = common_runs(table.runs[row, dataset], table.runs.get((baseline, dataset), {}))
+    folds = sorted({fold for fold, _ in a})
+    of_sample, interval, share = {}, {}, 0.0
+    if folds:
+        share = _test_share(a)
+        classes = len(next(iter(a.values())).class_names)
+        sample, resamples = bootstrap(pooled_outcomes(a, b), classes)
+        ends = np.quantile(resamples, ENDS, axis=0)
+        of_sample = dict(zip(COMPARED, sample.tolist(), strict=True))
+        interval = dict(zip(COMPARED, map(tuple, ends.T.tolist()), strict=True))
+    found = {}
+    for figure in COMPARED:
+        values = defaultdict(list)
+        for unit, run in a.items():
+            values[unit[0]].append(run.test[figure] - b[unit].test[figure])
+        by_fold = {fold: fmean(values[fold]) for fold in folds}
+        p, reason = corrected_t_test(list(by_fold.values()), share)
+        found[figure] = Comparison(
+            table.name,
+            dataset,
+            figure,
+            row,
+            baseline,
+            folds=len(folds),
+            difference=fmean(by_fold.values()) if folds else None,
+            fold_differences=tuple(by_fold.items()),
+            pooled=of_sample.get(figure),
+            interval=interval.get(figure),
+            p=p,
+            note=" ".join(filter(None, (*notes, reason))),
+        )
+    return found
+
+
+def common_runs(row: Units, baseline: Units) -> tuple[Units, Units, list[str]]:
+    """Runs of the same fold and seed on the same test images, and sentences on others."""
+    both = sorted(row.keys() & baseline.keys())
+    units = [unit for unit in both if _test_part(row[unit]) == _test_part(baseline[unit])]
+    notes = []
+    if len(units) < len(both):
+        folds = sorted({fold for fold, _ in set(both) - set(units)})
+        notes.append(f"Test images differ in fold {', '.join(map(str, folds))}, left out here.")
+    if not units:
+        notes.append("The rows have no fold and seed in common.")
+    return {u: row[u] for u in units}, {u: baseline[u] for u in units}, notes
+
+
+def _test_part(run: Run) -> list[list[str]]:
+    test = run.split[run.split["part"] == "test"].sort_values("image")
+    return [test["image"].tolist(), test["label"].tolist()]
+
+
+def _test_share(runs: Units) -> float:
+    """Test images over training and validation images, the mean over runs."""
+    sizes = [run.split["part"].value_counts() for run in runs.values()]
+    return fmean(n["test"] / (n["train"] + n.get("validation", 0)) for n in sizes)

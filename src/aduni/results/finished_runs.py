@@ -1,0 +1,203 @@
+"""Finished runs, each checked against its own files before anybody quotes it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from aduni.errors import UserError
+from aduni.metrics.names import is_ordinal
+from aduni.results.predictions_csv import probability_column, read_history, read_predictions
+from aduni.results.recompute import check_figures
+from aduni.results.run_folder import RunFolder
+from aduni.results.validation import (
+    check_config,
+    check_metrics,
+    check_packed,
+    check_predictions,
+    check_split,
+    read_split,
+)
+from aduni.shortage import raise_shortage
+from aduni.system.atomic_files import read_json, read_yaml, readable
+from aduni.system.npz import read_array
+
+Features = dict[str, NDArray[Any]]
+"""labels (n,) class numbers, features (n, D)."""
+
+LONGEST_FEATURES = 32_768
+"""Bytes of an image: 8,192 numbers in fp32, of a ResNet-50 2,048 in fp16."""
+LARGEST_FEATURE = 1e15
+"""Sums of squares of larger ones are not finite."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run whose files agree with each other.
+
+    Attributes:
+        folder: where it lies.
+        config: what config.yaml holds.
+        metrics: what metrics.json holds.
+        predictions: rows of predictions.csv, plain or compressed, all parts.
+        split: what split.csv holds: image, label, group, part.
+        history: what history.csv holds; empty where nothing was trained.
+    """
+
+    folder: RunFolder
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    predictions: pd.DataFrame
+    split: pd.DataFrame
+    history: pd.DataFrame
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return str(self.metrics["dataset"])
+
+    @property
+    def fold(self) -> int:
+        """Which fold was the test part."""
+        return int(self.metrics["fold"])
+
+    @property
+    def seed(self) -> int:
+        """Of the training."""
+        return int(self.metrics["seed"])
+
+    @property
+    def class_names(self) -> list[str]:
+        """C names in the order of class numbers."""
+        return list(self.metrics["training_counts"])
+
+    @property
+    def test(self) -> dict[str, Any]:
+        """Figures of the test part."""
+        return dict(self.metrics["test"])
+
+    @property
+    def ordinal(self) -> bool:
+        """Whether the classes have an order."""
+        return is_ordinal(self.metrics)
+
+    @property
+    def features(self) -> Features | None:
+        """Features of the training images; None where they were not kept, or are damaged."""
+        counts = list(self.metrics["training_counts"].values())
+        return _read_features(self.folder.features, counts)
+
+    @property
+    def features_damaged(self) -> bool:
+        """Whether there is a file of features that is of no use."""
+        return self.folder.features.exists() and self.features is None
+
+    def test_predictions(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
+        """(n) images, (n,) classes and (n, C) probabilities of the test part, sorted by image."""
+        rows = self.predictions[self.predictions["part"] == "test"].sort_values("image")
+        codes = pd.Categorical(rows["label"], categories=self.class_names).codes.astype(np.int64)
+        columns = [probability_column(name) for name in self.class_names]
+        return rows["image"].tolist(), codes, rows[columns].to_numpy(dtype=np.float64)
+
+    @property
+    def command(self) -> str:
+        """As it was typed; empty where the log is gone."""
+        log = self.folder.log
+        if not log.is_file():
+            return ""
+        lines = log.read_text(errors="replace").splitlines()
+        return next((line.split("command: ", 1)[1] for line in lines if "command: " in line), "")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A run that the report leaves out, and why."""
+
+    folder: Path
+    reason: str
+
+
+def find_runs(root: Path) -> Iterator[RunFolder]:
+    """Folders of finished runs at any depth, sorted; `evaluation` folders are no runs.
+
+    Raises:
+        UserError: no such folder, or no finished run in it.
+    """
+    if not root.is_dir():
+        raise UserError(f"runs={root} is no folder; give one that holds run folders.")
+    found = [RunFolder(file.parent) for file in sorted(root.rglob("metrics.json"))]
+    return (folder for folder in found if "evaluation" not in folder.path.parts)
+
+
+def read_runs(root: Path) -> tuple[list[Run], list[Problem]]:
+    """All finished runs below a folder: those that hold together, and those that do not."""
+    runs, problems = [], []
+    for folder in find_runs(root):
+        try:
+            runs.append(read_run(folder))
+        except UserError as error:
+            problems.append(Problem(folder.path, str(error)))
+    return runs, problems
+
+
+def read_run(folder: RunFolder) -> Run:
+    """One finished run, checked.
+
+    Raises:
+        UserError: a file is missing, cut, of another version, or does not agree with another.
+    """
+    with readable(folder.metrics):
+        metrics = read_json(folder.metrics)
+    check_metrics(metrics, folder.metrics)
+    split_file = folder.stored_split(metrics["split_hash"])
+    for file in (folder.config, folder.stored_predictions, split_file):
+        if not file.is_file():
+            raise UserError(f"{file} is missing; train the run again.")
+    with readable(folder.config):
+        config = read_yaml(folder.config)
+    check_config(metrics, config, folder)
+    names = list(metrics["training_counts"])
+    split = read_split(split_file)
+    check_split(split, metrics, folder)
+    if folder.stored_predictions == folder.packed_predictions:
+        check_packed(folder.packed_predictions, split_file, len(split), names)
+    predictions = _read_predictions(folder, split, names)
+    metrics |= check_figures(metrics, folder)
+    if not is_ordinal(metrics):
+        metrics |= {part: _without_kappa(metrics[part]) for part in ("validation", "test")}
+    return Run(folder, config, metrics, predictions, split, read_history(folder.history))
+
+
+def _without_kappa(figures: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Leave out the kappa that earlier versions stored over classes without an order."""
+    return None if figures is None else {**figures, "quadratic_kappa": None}
+
+
+def _read_predictions(folder: RunFolder, split: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    file = folder.stored_predictions
+    predictions = read_predictions(file, names)
+    wrong = check_predictions(predictions, split, names)
+    if wrong:
+        raise UserError(f"{file} {wrong}; evaluate or train the run again.")
+    return predictions
+
+
+def _read_features(file: Path, counts: list[int]) -> Features | None:
+    """None unless they are numbers of as many images of each class as the training part has."""
+    images = sum(counts)
+    try:
+        labels = read_array(file, "labels", images * 8)
+        features = read_array(file, "features", images * LONGEST_FEATURES)
+        # Signed or not: a label is a class, and so below the number of them.
+        whole = labels.dtype.kind in "iu" and features.dtype.kind == "f" and features.ndim == 2
+        fits = whole and np.bincount(labels, minlength=len(counts)).tolist() == counts
+        usable = fits and features.size and float(np.abs(features).max()) < LARGEST_FEATURE
+    except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
+        raise_shortage(error)
+        return None
+    of_use = usable and len(features) == images
+    return {"labels": labels.astype(np.int64), "features": features} if of_use else None

@@ -1,0 +1,126 @@
+"""What makes two runs the same: all resolved values, the split and the first stage.
+
+The identity of a run goes by the content of its config.yaml. It stays the same when a class moves
+and when an option is added whose value changes nothing; a changed default makes another one.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aduni.results.addresses import ADDRESSES, lasting_name
+from aduni.results.run_folder import WITHOUT_EFFECT
+
+NEUTRAL: dict[str, Any] = {
+    "dataset.bits": 16,
+    "lr_schedule": "cosine",
+    "aduni.data.FlippedAffine.order": "shear_last",
+}
+"""Values at which options change nothing that were added after runs had been kept.
+
+A key is the option's place in the configuration (`dataset.bits`), or the lasting
+name of what takes it and its own (`aduni.data.FlippedAffine.order`), wherever that stands. An
+option with its neutral value is left out of the identity, as it is in configurations from before
+it. Declared once, a value stays: another one would rename runs.
+"""
+
+OF_NO_ACCOUNT = frozenset(
+    [
+        *(*WITHOUT_EFFECT, "save_features", "logger", "trust", "trainer.accelerator"),
+        # These two go by what they lead to, see `identity`.
+        *("protocol.split_file", "method.stage1_ckpt"),
+    ]
+)
+"""Keys that may differ between two runs that are the same: no figure depends on them."""
+
+SPELLED = {"True": True, "False": False, "null": None}
+"""How names are stored that YAML took for something else."""
+
+
+def identity(config: Mapping[str, Any], split: str, first_stage: str | None) -> str:
+    """12 hexadecimal digits that two runs share if, and only if, they compute the same.
+
+    Args:
+        config: resolved, as composed or as config.yaml holds it.
+        split: hash of the split.
+        first_stage: identity of the run whose best checkpoint takes the first stage's place.
+    """
+    text = json.dumps([comparable(config), split, first_stage], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with lasting names and each number in one form.
+
+    Keys of no account are left out, and options with their neutral value.
+    """
+    return dict(_entries(config, ""))
+
+
+def filled(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy in which the later options that a configuration is too old to have are neutral."""
+    content: dict[str, Any] = _filled(config)
+    for option, neutral in NEUTRAL.items():
+        *groups, name = option.split(".")
+        node: Any = content
+        for group in groups:
+            node = node.get(group) if isinstance(node, dict) else None
+        if isinstance(node, dict) and option.rpartition(".")[0] not in ADDRESSES:
+            node.setdefault(name, neutral)
+    return content
+
+
+def _filled(node: Any) -> Any:
+    if isinstance(node, list | tuple):
+        return [_filled(value) for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    target = lasting_name(str(node.get("_target_")))
+    later = {
+        option.rpartition(".")[2]: neutral
+        for option, neutral in NEUTRAL.items()
+        if option.rpartition(".")[0] == target
+    }
+    return later | {key: _filled(value) for key, value in node.items()}
+
+
+def _plain(node: Any, place: str) -> Any:
+    if isinstance(node, Mapping):
+        return dict(_entries(node, place))
+    if isinstance(node, list | tuple):
+        return [_plain(value, f"{place}.{number}") for number, value in enumerate(node)]
+    return _scalar(node)
+
+
+def _entries(node: Mapping[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
+    target = lasting_name(str(node.get("_target_")))
+    for key, value in node.items():
+        full = f"{place}.{key}" if place else str(key)
+        if full in OF_NO_ACCOUNT:
+            continue
+        plain = target if key == "_target_" else _plain(value, full)
+        options = (full, f"{target}.{key}")
+        if not any(
+            option in NEUTRAL and plain == _plain(NEUTRAL[option], "") for option in options
+        ):
+            yield str(key), plain
+
+
+def _scalar(value: Any) -> Any:
+    """2 for 2.0 and "2": checked settings have an option's type, composed ones what is typed."""
+    if isinstance(value, str):
+        return _read(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _read(text: str) -> Any:
+    """The value that a text is the spelling of, or the text."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if str(number) == text:
+            return _scalar(number)
+    return SPELLED.get(text, text)

@@ -1,0 +1,57 @@
+"""Figures of metrics.json against those that the predictions give."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from aduni.errors import UserError
+from aduni.metrics.names import is_ordinal
+from aduni.results.predictions_csv import evaluate_predictions
+from aduni.results.run_folder import RunFolder
+from aduni.results.validation import TOLERANCE
+from aduni.system.atomic_files import readable
+
+
+def check_figures(metrics: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """The figures of both parts, checked against those that the predictions give.
+
+    What metrics.json lacks, a later version of this project has added: it is taken from the
+    predictions. What this version does not know is left out, since nothing vouches for it.
+
+    Raises:
+        UserError: metrics.json has another figure than the predictions give.
+    """
+    predictions, parts = folder.stored_predictions, ("validation", "test")
+    # A stored kappa is checked even where it is not shown (see `columns.is_ordinal`).
+    stored_kappa = any((metrics[part] or {}).get("quadratic_kappa") is not None for part in parts)
+    ordinal = stored_kappa or is_ordinal(metrics)
+    names = list(metrics["training_counts"])
+    with readable(predictions):
+        recomputed = evaluate_predictions(predictions, names, ordinal=ordinal)
+    figures: dict[str, Any] = {}
+    for part in parts:
+        new, old = recomputed[part], metrics[part]
+        if new and old:
+            known = {key: new[key] for key in new if None not in (new[key], old.get(key))}
+            stored = {key: old[key] for key in known}
+            figures[part], difference = {**new, **stored}, _first_difference(known, stored, part)
+        else:
+            figures[part], difference = new, _first_difference(new, old, part)
+        if difference:
+            raise UserError(
+                f"{folder.metrics} says {difference}, which {predictions.name} does not "
+                "give: one of the two was changed; evaluate or train the run again."
+            )
+    return figures
+
+
+def _first_difference(new: Any, old: Any, name: str) -> str:
+    """Name and stored value of the first figure that disagrees, or nothing."""
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        if new.keys() != old.keys():
+            return f"{name} = {', '.join(old)}"
+        inner = (_first_difference(new[key], old[key], f"{name}.{key}") for key in new)
+        return next((difference for difference in inner if difference), "")
+    numbers = isinstance(new, float) and isinstance(old, float | int)
+    same = math.isclose(new, old, abs_tol=TOLERANCE, rel_tol=0) if numbers else new == old
+    return "" if same else f"{name} = {old}"

@@ -1,0 +1,192 @@
+"""Whether a run folder holds together: each file by itself, and each against the others."""
+
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import (
+    BaseModel,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+
+from aduni.data.splits.protocol import split_hash
+from aduni.data.splits.split_csv import read_split_file
+from aduni.errors import UserError
+from aduni.results.predictions_csv import probability_column
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import readable
+
+TOLERANCE = 1e-9
+"""Of a recomputed figure: predictions.csv holds all digits, sums may run in another order."""
+SUM_TOLERANCE = 1e-6
+"""Of a row of probabilities."""
+NUMBER = 32
+"""Bytes that a probability takes at most in predictions.csv, with some to spare."""
+
+CONFIG_KEYS = {
+    **{key: f"names.{key}" for key in ("method", "dataset", "sampler", "alpha", "protocol")},
+    **{key: key for key in ("fold", "seed", "epochs", "batch_size", "lr")},
+    "encoder": "encoder.name",
+    "image_size": "dataset.image_size",
+    "caveat": "protocol.caveat",
+}
+"""Keys of metrics.json, and where config.yaml has the same value."""
+
+
+class Hardware(BaseModel, strict=True):
+    """What a run was trained on."""
+
+    processor: str
+    threads: int
+    gpus: list[str]
+
+
+class Stage(BaseModel, strict=True):
+    """A stage of a training."""
+
+    name: str
+    handed_over: str
+
+
+class Metrics(BaseModel, strict=True, allow_inf_nan=False):
+    """Keys of metrics.json that the report reads; others may stand beside them."""
+
+    method: str
+    dataset: str
+    sampler: str
+    alpha: str | None
+    protocol: str
+    encoder: str
+    fold: NonNegativeInt
+    seed: NonNegativeInt
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    image_size: PositiveInt
+    split_hash: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    training_counts: Annotated[dict[str, NonNegativeInt], Field(min_length=2)]
+    validation: dict[str, Any] | None
+    test: dict[str, Any]
+    versions: dict[str, str]
+    git_commit: str | None
+    hardware: Hardware
+    train_seconds: NonNegativeFloat
+    caveat: str | None
+    selected_on: Literal["validation", "test"]
+    selected_epoch: int | None
+    stages: list[Stage] = []
+
+
+def read_split(file: Path) -> pd.DataFrame:
+    """Read a run's split.csv: image, label, group (a number), part.
+
+    Raises:
+        UserError: it is none.
+    """
+    frame = read_split_file(file, "train the run again")
+    with readable(file):
+        return frame.astype({"group": np.int64})
+
+
+def check_metrics(metrics: Mapping[str, Any], file: Path) -> None:
+    """Raise UserError where metrics.json lacks a key, or a value is not of its type."""
+    try:
+        Metrics.model_validate(metrics)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "missing":
+            raise UserError(
+                f"{file} lacks {key}: another version of this project wrote it; evaluate or train "
+                "the run again."
+            ) from error
+        wanted = first["msg"].removeprefix("Input ")
+        raise UserError(f"{file} has a {key} that {wanted}; train the run again.") from error
+
+
+def check_config(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: RunFolder) -> None:
+    """Raise UserError where metrics.json and config.yaml are not of one training."""
+    takes_alpha = _value(config, "method.alpha") is not None
+    for key, place in CONFIG_KEYS.items():
+        stored, configured = metrics[key], _value(config, place)
+        if key == "alpha" and stored is None and not takes_alpha:
+            continue
+        if stored != configured:
+            raise UserError(
+                f"{folder.metrics} says {key} = {stored}, {folder.config.name} {configured}: one "
+                "of the two was changed; train the run again."
+            )
+
+
+def _value(config: Any, place: str) -> Any:
+    """At a dotted key; None where there is none."""
+    for part in place.split("."):
+        config = config.get(part) if isinstance(config, Mapping) else None
+    return config
+
+
+def check_split(split: pd.DataFrame, metrics: Mapping[str, Any], folder: RunFolder) -> None:
+    """Raise UserError where split.csv is not the one that the run was trained on."""
+    found, name = split_hash(split), folder.stored_split(metrics["split_hash"]).name
+    if found != metrics["split_hash"]:
+        raise UserError(
+            f"{folder.metrics} says split_hash = {metrics['split_hash']}, {name} "
+            f"gives {found}: one of the two was changed; train the run again."
+        )
+    counted = split.loc[split["part"] == "train", "label"].value_counts().to_dict()
+    counts = metrics["training_counts"]
+    if counted != {name: count for name, count in counts.items() if count}:
+        raise UserError(
+            f"{folder.metrics} says other training_counts than {name} gives: one of "
+            "the two was changed; train the run again."
+        )
+
+
+def check_packed(file: Path, split: Path, images: int, names: list[str]) -> None:
+    """Raise UserError where compressed predictions are damaged, or would swell.
+
+    A few kilobytes can become gigabytes, of which pandas would make many more.
+
+    Args:
+        file: predictions.csv.gz.
+        split: the run's split.csv, or the one that it shares.
+        images: in it.
+        names: of the C classes.
+    """
+    with readable(file), gzip.open(file) as opened:
+        line = NUMBER * (len(names) + 1) + 2 * max(len(name.encode()) for name in names)
+        # Image, label and part stand in split.csv too; a header has C names.
+        most = 2 * split.stat().st_size + line * (images + 1 + len(names))
+        if len(opened.read(most + 1)) > most:
+            raise ValueError
+
+
+def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]) -> str:
+    """What is wrong with the rows of predictions.csv, or nothing.
+
+    Args:
+        frame: of predictions.csv.
+        split: of split.csv.
+        names: of the C classes.
+    """
+    table = frame[[probability_column(name) for name in names]].to_numpy(dtype=np.float64)
+    if (np.abs(table.sum(axis=1) - 1) > SUM_TOLERANCE).any():
+        return "has a row of probabilities whose sum is not 1"
+    chosen = pd.Index(names).get_indexer(pd.Index(frame["predicted"]))
+    unlikely = table[np.arange(len(table)), chosen] < table.max(axis=1) - TOLERANCE
+    if (chosen < 0).any() or unlikely.any():
+        return "has a predicted class that is not the most probable one"
+    columns = ["image", "part", "label"]
+    rows = frame[columns].sort_values(columns, ignore_index=True)
+    reported = split[split["part"].isin(rows["part"].unique())][columns]
+    if not rows.equals(reported.sort_values(columns, ignore_index=True)):
+        return "does not hold the images of split.csv, each once"
+    return ""

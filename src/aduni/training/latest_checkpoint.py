@@ -1,0 +1,183 @@
+"""Where a stopped stage goes on, whatever a kill or a damaged file has left of its checkpoints."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, NonNegativeInt, ValidationError
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.plugins import MixedPrecision
+from torch import Tensor, nn
+
+from aduni.checkpoints.load import load_checkpoint, shapes
+from aduni.checkpoints.schema import Checked, fault
+from aduni.distributed.rank_zero import is_first_process
+from aduni.errors import UserError
+from aduni.system.atomic_files import second_name, written_whole
+from aduni.training.callbacks import Checkpoints
+
+KEY = "resume"
+
+log = logging.getLogger(__name__)
+
+
+class _Scores(Checked):
+    accuracy: float
+    macro_f1: float
+
+
+class _Best(Checked):
+    scores: _Scores
+    epoch: Annotated[int, Field(ge=-1)]
+
+
+class _Callbacks(Checked):
+    best: _Best = Field(alias="Checkpoints")
+
+
+class _Momentum(Checked):
+    momentum_buffer: Tensor | None = None
+
+
+class _ParameterGroup(Checked):
+    params: list[int]
+    lr: float
+    momentum: float
+    weight_decay: float
+
+
+class _Optimiser(Checked):
+    state: dict[int, _Momentum]
+    param_groups: Annotated[list[_ParameterGroup], Field(min_length=1, max_length=1)]
+
+    def is_empty(self) -> bool:
+        """Whether it lacks the momentum that it is to have."""
+        return self.param_groups[0].momentum > 0 and not self.state
+
+    def fits(self, parameters: list[nn.Parameter]) -> bool:
+        """Whether it is of these parameters."""
+        (group,) = self.param_groups
+        if group.params != list(range(len(parameters))):
+            return False
+        buffers = {number: state.momentum_buffer for number, state in self.state.items()}
+        return all(
+            number in group.params and (buffer is None or buffer.shape == parameters[number].shape)
+            for number, buffer in buffers.items()
+        )
+
+
+class _Loops(Checked):
+    fit_loop: dict[str, Any]
+
+
+class _Training(Checked):
+    """What Lightning restores, beside the weights."""
+
+    version: str = Field(alias="pytorch-lightning_version")
+    global_step: NonNegativeInt
+    callbacks: _Callbacks
+    optimizer_states: Annotated[list[_Optimiser], Field(min_length=1, max_length=1)]
+    lr_schedulers: list[Any]
+    loops: _Loops
+
+
+def newest_epoch(folder: Path, learner: LightningModule, trainer: Trainer) -> int | None:
+    """The epoch that a stage goes on from, which last.ckpt then holds; None where it starts anew.
+
+    A damaged last.ckpt gives way to the newest of the others. So does a whole one to best.ckpt
+    where the run was killed between the two. Damaged is also what would not restore all of the
+    training: Lightning takes an absent optimiser or progress for a new one.
+
+    Args:
+        folder: of the stage's checkpoints.
+        learner: of the stage, with its parameters frozen.
+        trainer: that is to go on.
+
+    Raises:
+        UserError: the best epoch's weights are lost, or whole checkpoints are there but none of
+            this training, which would be overwritten.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    damaged: list[str] = []
+    unfit: UserError | None = None
+    for name in ("last", "best", "previous"):
+        file = folder / f"{name}.ckpt"
+        try:
+            content = load_checkpoint(file, KEY) if file.exists() else None
+        except UserError:
+            damaged.append(str(file))
+            continue
+        problem = content and _misfit(content, learner, trainer)
+        if problem:
+            damaged.append(str(file))
+            unfit = unfit or UserError(
+                f"{file} cannot be resumed ({problem}); restore it from a copy of the run, or "
+                "start a new run."
+            )
+        elif content:
+            found[name] = content
+    newest = max(found, key=lambda name: int(found[name]["epoch"]), default=None)
+    if unfit and newest is None:
+        raise unfit
+    if damaged and is_first_process():
+        _tell(" and ".join(damaged), newest)
+    if newest is None:
+        return None
+    epoch = int(found[newest]["epoch"])
+    _place(folder, found, "last", epoch)
+    best = int(found[newest]["callbacks"][Checkpoints.__qualname__]["epoch"])
+    if best >= 0:
+        _place(folder, found, "best", best)
+    return epoch
+
+
+def _misfit(content: dict[str, Any], learner: LightningModule, trainer: Trainer) -> str | None:
+    """What of a training a checkpoint could not restore."""
+    try:
+        state = _Training.model_validate(content)
+    except ValidationError as error:
+        return fault(error)
+    found, own = content["state_dict"], learner.state_dict()
+    if shapes(found) != shapes(own) or not _alike(found, dict(own)):
+        return "weights of another model"
+    learning = [values for values in learner.parameters() if values.requires_grad]
+    (optimiser,) = state.optimizer_states
+    # Half precision may have skipped every step so far.
+    if optimiser.is_empty() and MixedPrecision.__qualname__ not in content:
+        return "an optimiser without its momentum"
+    if not optimiser.fits(learning):
+        return "the optimiser of another model"
+    progress = state.loops.fit_loop
+    if not _alike(progress, trainer.fit_loop.state_dict()):
+        return "no progress of a training"
+    done = progress["epoch_progress"]["current"]["processed"]
+    return None if done == content["epoch"] + 1 else f"{done} epochs are not those of its number"
+
+
+def _alike(found: Any, sample: Any) -> bool:
+    """Whether all keys are there, at any depth, with values of the same type."""
+    if isinstance(sample, dict) and isinstance(found, dict):
+        return all(key in found and _alike(found[key], value) for key, value in sample.items())
+    return type(found) is type(sample)
+
+
+def _place(folder: Path, found: dict[str, dict[str, Any]], name: str, epoch: int) -> None:
+    """See to it that a file is of the epoch that it is to be of."""
+    holders = [other for other, content in found.items() if int(content["epoch"]) == epoch]
+    file = folder / f"{name}.ckpt"
+    if not holders:
+        raise UserError(
+            f"{file} cannot be read, and no other checkpoint is of epoch {epoch}; start a new run."
+        )
+    if name not in holders and is_first_process():
+        with written_whole(file) as temporary:
+            second_name(folder / f"{holders[0]}.ckpt", temporary)
+
+
+def _tell(damaged: str, newest: str | None) -> None:
+    """On the screen and in the log."""
+    remedy = f"goes on from {newest}.ckpt" if newest else "starts this stage again"
+    sentence = f"{damaged} is damaged; the run {remedy}."
+    log.warning("%s", sentence)
+    print(f"warning: {sentence}", file=sys.stderr)

@@ -1,0 +1,205 @@
+"""The only LightningModule: it steps, schedules and logs one stage of any method."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.optim import SGD
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from aduni.batch import Batch
+from aduni.distributed.collectives import seed_torch
+from aduni.errors import UserError
+from aduni.methods.base import Method, Stage
+from aduni.schedules import RateSchedule, learning_rate
+
+log = logging.getLogger(__name__)
+
+REMEDY = (
+    "lower lr, or use a longer warm-up (warmup_epochs); the checkpoints of earlier epochs are kept"
+)
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """SGD and its schedule; epochs of warm-up are those of a 400-epoch run."""
+
+    lr: float
+    lr_min: float
+    warmup_epochs: int
+    momentum: float
+    weight_decay: float
+    lr_schedule: RateSchedule = "cosine"
+
+
+class Learner(LightningModule):
+    """Trains one stage.
+
+    Args:
+        method: the model and its losses; shared by the learners of all its stages.
+        stage: what is trained, and how.
+        optimisation: learning rate and its kin.
+        classes: C.
+        entropy: seed of the run and number of the stage, from which random numbers follow.
+        stored: plain values that go into every checkpoint under `aduni`.
+        free: names of the parameters that may learn at all (see `learnable`).
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        stage: Stage,
+        optimisation: Optimisation,
+        classes: int,
+        entropy: tuple[int, int],
+        stored: dict[str, Any],
+        free: frozenset[str],
+    ) -> None:
+        super().__init__()
+        self.method = method
+        self._entropy = entropy
+        self._stage, self._optimisation, self._stored = stage, optimisation, stored
+        self._frozen = _freeze(method, stage.trainable, free)
+        # Checking the labels of every batch would wait for the device.
+        options: dict[str, Any] = {"num_classes": classes, "validate_args": False}
+        self.scores = MetricCollection(
+            {
+                "validation_accuracy": MulticlassAccuracy(average="micro", **options),
+                "validation_macro_f1": MulticlassF1Score(average="macro", **options),
+            }
+        )
+        self._bad_step = torch.tensor(-1)  # first step with a loss that is not finite
+        self._bad_outputs = torch.tensor(0)  # of a validation pass
+        self._rows: list[Tensor] = []  # of the image table, a step's each, of this epoch
+
+    def train(self, mode: bool = True) -> "Learner":
+        """Frozen modules stay in eval mode: their batch-norm statistics must not move."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    def on_train_start(self) -> None:
+        """Lightning leaves every module in the mode that it finds."""
+        self.train()
+
+    def configure_optimizers(self) -> SGD:
+        """SGD over what learns."""
+        settings = self._optimisation
+        return SGD(
+            [parameter for parameter in self.parameters() if parameter.requires_grad],
+            lr=settings.lr,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            fused=True,  # one pass over the parameters
+        )
+
+    def on_train_epoch_start(self) -> None:
+        """Random numbers and learning rate follow from the epoch alone, resumed or not."""
+        seed_torch(*self._entropy, self.current_epoch)
+        self._rows.clear()
+        settings = self._optimisation
+        lr = learning_rate(
+            self.current_epoch,
+            self._stage.epochs,
+            start=settings.lr,
+            end=settings.lr_min,
+            warmup_epochs=settings.warmup_epochs,
+            schedule=settings.lr_schedule,
+        )
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = lr
+        self.log("lr", lr)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The stage's loss; its terms are averaged over the epoch's batches."""
+        terms = self._stage.loss(batch, self.current_epoch)
+        values = {name: value.detach() for name, value in terms.items()}
+        size = len(batch.labels)
+        # Not reduced over ranks: the progress bar asks for the values on the first one alone, which
+        # would wait for the others for ever.
+        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
+        self._rows.append(batch.indices)
+        self._note_bad_step(terms["loss"], batch_idx)
+        return terms["loss"]
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Elsewhere than on a CPU the check waits for the device: only at the end of the epoch."""
+        if self.device.type == "cpu" or self.trainer.is_last_batch:
+            self._stop_if_bad()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Live curves; published figures are computed from predictions.csv.
+
+        They select the epoch, so they are computed as the test is: without mixed precision.
+        """
+        with torch.autocast(self.device.type, enabled=False):
+            logits = self.method(batch.views[0])
+        bad = (~torch.isfinite(logits)).sum()
+        self._bad_outputs = self._bad_outputs.to(bad, non_blocking=True) + bad
+        self.scores.update(logits, batch.labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Scores of the part that selects the checkpoint, which is written afterwards."""
+        if self._bad_outputs:  # the last step can spoil the weights without a loss to show it
+            step = len(self._rows) - 1
+            self._log_images(step)
+            raise UserError(
+                f"The outputs are no longer finite after epoch {self.current_epoch}, step {step}; "
+                f"{REMEDY}."
+            )
+        self.log_dict(self.scores.compute())
+        self.scores.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Plain values only: checkpoints are loaded with weights_only=True."""
+        stage = {"stage": self._stage.name, "objective": dict(self._stage.objective)}
+        checkpoint["aduni"] = {**self._stored, **stage}
+
+    def _note_bad_step(self, loss: Tensor, step: int) -> None:
+        # No .item(): it would stall the device in every step.
+        bad = torch.where(torch.isfinite(loss.detach()), -1, step)
+        earlier = self._bad_step.to(bad, non_blocking=True)
+        self._bad_step = torch.where(earlier < 0, bad, earlier)
+
+    def _stop_if_bad(self) -> None:
+        step = int(self._bad_step)
+        if step >= 0:
+            self._log_images(step)
+            raise UserError(
+                f"The loss is no longer finite in epoch {self.current_epoch}, step {step}; "
+                f"{REMEDY}."
+            )
+
+    def _log_images(self, step: int) -> None:
+        """One of them may be the cause."""
+        images = self.trainer.datamodule.table.images  # type: ignore[attr-defined]  # by the trainer
+        names = ", ".join(repr(images[row]) for row in self._rows[step].tolist())
+        log.error("Images of epoch %d, step %d: %s", self.current_epoch, step, names)
+
+
+def learnable(method: Method) -> frozenset[str]:
+    """Names of the parameters that a new method leaves to be learned: no momentum copy's."""
+    return frozenset(name for name, values in method.named_parameters() if values.requires_grad)
+
+
+def _freeze(
+    method: Method, trainable: tuple[str, ...], free: frozenset[str]
+) -> list[torch.nn.Module]:
+    """Leave gradients only to the named modules; returns the others.
+
+    Raises:
+        ValueError: the method has no such module.
+    """
+    modules = dict(method.named_children())
+    unknown = set(trainable) - set(modules)
+    if unknown:
+        raise ValueError(f"{type(method).__name__} has no module {', '.join(sorted(unknown))}.")
+    for name, values in method.named_parameters():
+        learns = not trainable or name.split(".")[0] in trainable
+        values.requires_grad_(learns and name in free)
+    return [module for name, module in modules.items() if trainable and name not in trainable]

@@ -1,0 +1,47 @@
+"""What the machine makes of a run's settings, seen before anything is read or written."""
+
+import warnings
+from typing import Any
+
+from pytorch_lightning import Trainer
+
+from aduni.config.schema import Settings, build
+from aduni.errors import UserError
+
+QUIET: dict[str, Any] = dict.fromkeys(
+    ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+)
+
+
+def trainer_of(settings: Settings) -> Trainer:
+    """A trainer that says what the run's own ones will be; nothing is trained with it.
+
+    Raises:
+        UserError: the machine lacks the device.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run's own trainers warn
+        trainer: Trainer = build(settings.trainer, **QUIET)
+    return trainer
+
+
+def check_machine(settings: Settings) -> None:
+    """Check that a run is trained where and as its settings say.
+
+    Raises:
+        UserError: the machine lacks the device, or would compute in another precision than the one
+            that the run records.
+    """
+    actual, asked = trainer_of(settings).precision, settings.precision
+    if actual == asked:
+        return
+    own = settings.trainer.get("precision")
+    if own != asked:
+        raise UserError(
+            f"trainer.precision={own} is not precision={asked}, which the run would record; leave "
+            "it out and set precision=."
+        )
+    raise UserError(
+        f"precision={asked} would run as {actual} on this machine; set precision={actual}, or "
+        "trainer=gpu on a machine with a GPU."
+    )

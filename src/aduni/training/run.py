@@ -1,0 +1,182 @@
+"""One run: data, stages, one look at the test part, results."""
+
+import logging
+from contextlib import nullcontext
+from typing import Any
+
+import pandas as pd
+from pytorch_lightning import seed_everything
+
+from aduni.config.build import build_data, build_method
+from aduni.config.schema import Settings, build
+from aduni.config.untrusted import check_storable
+from aduni.data.cache.changed_images import check_unchanged, source_table
+from aduni.data.module import ImageDataModule
+from aduni.distributed.rank_zero import is_first_process
+from aduni.distributed.strategy import ended_together
+from aduni.errors import UserError
+from aduni.evaluation.predict import EVALUATION_PRECISION, predict_parts, training_features
+from aduni.methods.base import Method
+from aduni.metrics.calibration import Calibration, fit_calibration
+from aduni.results.model_card.card import write_card
+from aduni.results.predictions_csv import (
+    evaluate_predictions,
+    labels_and_probabilities,
+    training_speed,
+)
+from aduni.results.recompute import check_figures
+from aduni.results.run_folder import RunFolder
+from aduni.results.validation import check_metrics
+from aduni.system.atomic_files import read_json, write_csv, write_json, write_npz, write_yaml
+from aduni.system.out_of_memory import memory_explained, smaller_batch
+from aduni.system.provenance import provenance
+from aduni.training.machine import check_machine
+from aduni.training.stages import Training
+from aduni.training.start_banner import print_opening
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
+    """Train, select, test once, and write everything into the folder.
+
+    Args:
+        settings: checked; with `resume` set, those stored in the folder.
+        folder: the run's own.
+
+    Returns:
+        What metrics.json holds; empty on all processes but the first.
+
+    Raises:
+        UserError: whatever the user can mend.
+    """
+    with folder.locked() if is_first_process() else nullcontext():
+        if settings.resume and folder.metrics.exists():
+            metrics = read_json(folder.metrics)
+            check_metrics(metrics, folder.metrics)
+            # An earlier version of this project may have written fewer figures.
+            complete = folder.predictions.is_file()
+            return {**metrics, **check_figures(metrics, folder)} if complete else metrics
+        if settings.resume and not folder.split.is_file():
+            raise UserError(
+                f"{folder.split} is missing; restore it from a copy of the run, or start a new run."
+            )
+        if not settings.resume and is_first_process():
+            folder.begin_anew()
+        with memory_explained(smaller_batch(settings.batch_size)), ended_together():
+            return _train_and_test(settings, folder)
+
+
+def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
+    origin = provenance()  # of the code that starts, whatever is checked out in the meantime
+    if is_first_process():
+        check_machine(settings)
+        check_storable(settings)
+    seed_everything(settings.seed, workers=False, verbose=False)
+    data = build_data(settings)
+    if settings.resume:
+        check_unchanged(folder.sources, data)
+    data.prepare_data()
+    method = build_method(settings, data.training_counts)
+    _check_features(settings, method)
+    training = Training(settings, folder, data, method, _dashboard(settings, folder))
+    if is_first_process() and not settings.resume:
+        _write_inputs(settings, folder, data)
+    if is_first_process():
+        print_opening(settings, data, method)
+    try:
+        training.run()
+        return _test(training, origin) if is_first_process() else {}
+    finally:
+        if training.logger:
+            training.logger.close()
+
+
+def describe(
+    settings: Settings, data: ImageDataModule, selected_epoch: int | None
+) -> dict[str, Any]:
+    """What was run, for metrics.json."""
+    names = data.table.class_names
+    return {
+        **settings.names.model_dump(),
+        "encoder": settings.encoder["name"],
+        **_alpha(settings),
+        **{key: getattr(settings, key) for key in ("fold", "seed", "epochs", "batch_size", "lr")},
+        "image_size": data.image_size,
+        "augment": settings.augment,
+        "precision": settings.precision,
+        "evaluation_precision": EVALUATION_PRECISION,
+        "selected_epoch": selected_epoch,
+        "selected_on": data.protocol.selected_on,
+        "caveat": data.protocol.caveat,
+        "split_hash": data.split_hash,
+        "ordinal": data.table.is_ordinal,
+        "training_counts": dict(zip(names, data.training_counts.tolist(), strict=True)),
+    }
+
+
+def _alpha(settings: Settings) -> dict[str, Any]:
+    """The schedule and its values; nothing where the method has no alpha."""
+    if "alpha" not in settings.method:
+        return {"alpha": None, "alpha_settings": None}
+    values = {key: value for key, value in settings.alpha.items() if not key.startswith("_")}
+    return {"alpha": settings.names.alpha, "alpha_settings": values}
+
+
+def _check_features(settings: Settings, method: Method) -> None:
+    """Raise UserError where `save_features` would find nothing to save them with."""
+    if settings.save_features and not hasattr(method, "encoder"):
+        raise UserError(
+            f"save_features=true needs {settings.method['_target_']}.encoder, which is missing; "
+            "add it, or leave save_features out."
+        )
+
+
+def _dashboard(settings: Settings, folder: RunFolder) -> Any:
+    """None where none is configured."""
+    if not settings.logger:
+        return None
+    return build(settings.logger, folder=folder.path, config=settings.model_dump())
+
+
+def _write_inputs(settings: Settings, folder: RunFolder, data: ImageDataModule) -> None:
+    """What the run is made of, before it starts."""
+    write_csv(data.split, folder.split)
+    if data.sources.files:
+        write_csv(source_table(data), folder.sources)
+    write_yaml(settings.model_dump(), folder.config)  # last: it makes the folder resumable
+    log.info("split: %s", data.split_hash)
+
+
+def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
+    """Predict, compute the figures from the stored predictions, write both."""
+    folder, data = training.folder, training.data
+    predictions = predict_parts(training.method, data, data.protocol.reported, training.device)
+    write_csv(predictions, folder.predictions)
+    if training.settings.save_features:
+        write_npz(training_features(training.method, data, training.device), folder.features)
+    calibration = _calibration(predictions, data.table.class_names)
+    if calibration:
+        training.keep_calibration(calibration)
+    metrics = {
+        **describe(training.settings, data, training.stages[-1]["epoch"]),
+        "temperature": calibration.temperature if calibration else None,
+        "stages": training.stages,
+        "found": training.found,
+        **evaluate_predictions(
+            folder.predictions, data.table.class_names, ordinal=data.table.is_ordinal
+        ),
+        **training_speed(folder.history),
+        **origin,
+    }
+    if training.logger:
+        training.logger.report(metrics, predictions)
+    write_card(metrics, folder)
+    write_json(metrics, folder.metrics)  # last: a resumed run stops at it
+    return metrics
+
+
+def _calibration(predictions: pd.DataFrame, class_names: list[str]) -> Calibration | None:
+    """From the validation part; without one None, since the test part decides nothing."""
+    rows = predictions[predictions["part"] == "validation"]
+    return fit_calibration(*labels_and_probabilities(rows, class_names)) if len(rows) else None

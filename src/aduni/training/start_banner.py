@@ -1,0 +1,192 @@
+"""What a training says before it begins: data, method, steps, device."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import torch
+from hydra.utils import get_object
+from pytorch_lightning import Trainer
+from rich.table import Table
+from rich.text import Text
+
+from aduni.audit.warnings import warnings_of
+from aduni.cli.end_summary import is_unicode, tell
+from aduni.config.schema import Node, Settings, build
+from aduni.data.cache.decode import ALL_BITS
+from aduni.data.image_table import shown
+from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
+from aduni.data.loading.samplers import Ints, Sampler
+from aduni.data.module import ImageDataModule
+from aduni.data.walk import told
+from aduni.methods.base import Method, Stage
+from aduni.schedules import AlphaSchedule
+from aduni.training.machine import trainer_of
+
+MOST_CLASSES = 12
+"""With more of them those in the middle share a line."""
+LARGEST, SMALLEST = 6, 4
+WIDEST_BAR, WIDEST_CURVE = 24, 32  # columns
+LONG_EPOCH = 20
+"""An epoch that draws more than so many times the training images is remarked on."""
+LEVELS = "▁▂▃▄▅▆▇█"
+ASCII_LEVELS = "_.-=+*#@"
+
+
+def print_opening(settings: Settings, data: ImageDataModule, method: Method) -> None:
+    """A line or more for each of data, classes, method and machine, also in the log.
+
+    Args:
+        settings: of the run.
+        data: its images.
+        method: what is about to learn.
+    """
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(style="bold")
+    lines.add_column(overflow="fold")
+    for name, words in _lines(settings, data, method):
+        lines.add_row(name, words)
+    names = settings.names
+    doing = "Continuing" if settings.resume else "Training"
+    title = f"{doing} {names.method} on {names.dataset}, fold {settings.fold}, seed {settings.seed}"
+    tell("begins", title, lines)
+
+
+def _lines(
+    settings: Settings, data: ImageDataModule, method: Method
+) -> Iterator[tuple[str, str | Table]]:
+    counts = data.training_counts
+    yield "data", _data(data)
+    for sentence in warnings_of(data):
+        yield "warning", sentence
+    yield "protocol", _protocol(data)
+    yield (
+        "classes",
+        f"of the training part, imbalance ratio {imbalance_ratio(counts):.3g}",
+    )
+    yield "", class_bars([shown(name) for name in data.table.class_names], counts)
+    yield "sampler", _sampler(settings.names.sampler, counts)
+    name, size = settings.encoder["name"], data.image_size
+    yield "method", f"{settings.names.method} on {name}, images of {size} x {size} pixels"
+    if "alpha" in settings.method:
+        curve = alpha_curve(_schedule(settings.method["alpha"]), settings.epochs)
+        yield "alpha", f"{settings.names.alpha}, {curve}"
+    for number, stage in enumerate(method.stages):
+        sampler = stage.sampler or build(settings.sampler)
+        yield "" if number else "steps", _steps(stage, sampler, settings, data)
+    yield "device", _device(trainer_of(settings))
+
+
+def _data(data: ImageDataModule) -> str:
+    images, groups = len(data.table.images), len(np.unique(data.groups))
+    parts = [(part, len(data.rows(part))) for part in ("train", "validation", "test", "unused")]
+    divided = ", ".join(f"{count} {part}" for part, count in parts if count)
+    kept = f" in {groups} groups" if groups < images else ""
+    others = f"; {told(data.table.passed_over)} passed over" if data.table.passed_over else ""
+    deep = (data.sources.highest > 0).any() and data.bits != ALL_BITS
+    read = f", 16-bit files read as {data.bits} bits" if deep else ""
+    return f"{shown(data.title)}, {images} images{kept}: {divided}{read}{others}"
+
+
+def _protocol(data: ImageDataModule) -> str:
+    protocol = data.protocol
+    split = f"split of {protocol.split_file}" if protocol.split_file else f"{protocol.folds} folds"
+    caveat = f"; {protocol.caveat}" if protocol.caveat else ""
+    return f"{protocol.name}: {split}, epoch selected on the {protocol.selected_on} part{caveat}"
+
+
+def class_bars(names: list[str], counts: Ints) -> Table:
+    """A line a class, the most frequent first, with a bar as long as its count.
+
+    Args:
+        names: C names.
+        counts: (C,) images.
+    """
+    block = "█" if is_unicode() else "#"
+    table = Table.grid(padding=(0, 1))
+    table.add_column(max_width=28, no_wrap=True, overflow="ellipsis")
+    table.add_column(justify="right")
+    table.add_column(no_wrap=True)
+    order = np.argsort(-counts, kind="stable")
+    folded = order[LARGEST:-SMALLEST] if len(order) > MOST_CLASSES else order[:0]
+    for row in order:
+        if row in folded[1:]:
+            continue
+        if len(folded) and row == folded[0]:
+            least, most = counts[folded].min(), counts[folded].max()
+            table.add_row(f"({len(folded)} classes)", f"{least}-{most}", "")
+            continue
+        length = max(round(WIDEST_BAR * counts[row] / counts.max()), 1)
+        table.add_row(Text(names[row]), str(counts[row]), Text(block * length, style="cyan"))
+    return table
+
+
+def _sampler(name: str, counts: Ints) -> str:
+    suggested, reason = suggested_sampler(counts)
+    if suggested == name:
+        return name
+    return f"{name} (sampler={suggested} is suggested: {reason})"
+
+
+def alpha_curve(schedule: AlphaSchedule, epochs: int) -> str:
+    """The weight of the feature term from the first to the last epoch, as a row of blocks.
+
+    Args:
+        schedule: of the run.
+        epochs: T; of many epochs some are shown, the first and the last among them.
+    """
+    shown_epochs = np.linspace(0, epochs - 1, min(epochs, WIDEST_CURVE)).round().astype(int)
+    values = np.array([schedule(int(epoch), epochs).alpha for epoch in shown_epochs])
+    levels = LEVELS if is_unicode() else ASCII_LEVELS
+    heights = np.ceil(values / max(values.max(), 1e-12) * len(levels)).astype(int)
+    curve = "".join(levels[max(height, 1) - 1] for height in heights)
+    return f"{values[0]:.3g} {curve} {values[-1]:.3g}"
+
+
+def _schedule(node: Node) -> AlphaSchedule:
+    values = {key: value for key, value in node.items() if not key.startswith("_")}
+    return partial(get_object(node["_target_"]), **values)
+
+
+def _steps(stage: Stage, sampler: Sampler, settings: Settings, data: ImageDataModule) -> str:
+    if stage.reuse:
+        return f"{stage.name}: taken from {stage.reuse}"
+    if not stage.epochs:
+        return f"{stage.name}: found without steps"
+    labels = data.table.labels[data.rows("train")]
+    size = settings.batch_size
+    numbers = {"epoch": 0, "epochs": stage.epochs, "seed": settings.seed, "batch_size": size}
+    batches = sampler.batches(labels, **numbers)
+    steps = (
+        f"{stage.name}: {stage.epochs} epochs of {len(batches)} batches of {size} images, "
+        f"{len(batches) * stage.epochs} steps"
+    )
+    key = "method.classifier_sampler" if stage.sampler else "sampler"
+    return steps + long_epoch(sum(map(len, batches)), len(labels), size, key)
+
+
+def long_epoch(drawn: int, images: int, batch_size: int, key: str) -> str:
+    """A remark where an epoch draws the training images very often; else nothing.
+
+    Args:
+        drawn: images of an epoch.
+        images: of the training part.
+        batch_size: B.
+        key: of the sampler.
+    """
+    if drawn <= LONG_EPOCH * images:
+        return ""
+    return (
+        f"; an epoch draws {drawn} images, {drawn / images:.0f} times the training part: use "
+        f"{key}.epoch_length={images // batch_size} to draw about as many as there are"
+    )
+
+
+def _device(trainer: Trainer) -> str:
+    processes = trainer.num_devices * trainer.num_nodes
+    if trainer.strategy.root_device.type == "cuda":
+        name = torch.cuda.get_device_name(trainer.strategy.root_device)
+    else:
+        threads = torch.get_num_threads()
+        name = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+    return name if processes == 1 else f"{name}; {processes} processes"

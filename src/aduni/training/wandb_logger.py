@@ -1,0 +1,235 @@
+"""Weights & Biases: a run of its own for every job. Imported only with logger=wandb."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+import wandb
+from lightning_fabric.loggers.logger import rank_zero_experiment
+from pydantic import Field
+from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from aduni.results.predictions_csv import read_history
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import written_whole
+from aduni.system.csv_escape import read_saved
+
+MOST_CLASSES = 60
+"""Of a confusion matrix: W&B takes its cells as rows of a table."""
+OF_THE_RUN = ("selected_epoch", "train_seconds", "images_per_second")
+TEXTS = (
+    *("table", "dataset", "block", "row", "baseline", "figure", "class", "sampler"),
+    *("state", "note"),
+)
+"""Columns of a report's tables that are no numbers."""
+
+_Mode = Literal["online", "offline", "disabled"]
+
+log = logging.getLogger(__name__)
+
+
+class Dashboard(WandbLogger):
+    """Settings, curves and final figures of a job, sent by its first process only.
+
+    A failure of W&B is a line in the job's log and no more: history.csv, metrics.json and
+    predictions.csv hold all that it would have shown.
+
+    Args:
+        folder: of the job; keeps the id, so that a resumed job continues its W&B run.
+        config: all settings, as plain values.
+        project: on W&B.
+        group: of runs that belong together.
+        tags: of the run.
+        name: of the run; None for method, dataset, fold and seed.
+        offline: `auto` is offline unless an API key is configured; WANDB_MODE overrides it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        project: Annotated[str, Field(pattern=r"^[^/\\#?%:]{1,128}$")] = "aduni",
+        group: str | None = None,
+        tags: Sequence[str] = (),
+        name: str | None = None,
+        offline: Literal["auto"] | bool = "auto",
+    ) -> None:
+        default = "{names[method]}_{names[dataset]}_fold{fold}_seed{seed}".format(**config)
+        super().__init__(project=project, name=name or default, save_dir=folder)
+        self._options: dict[str, Any] = {"group": group, "tags": tags, "config": config}
+        self._folder, self._wanted = RunFolder(folder), offline
+        self._stages = self._epochs_before = 0
+        self._forgiven = _Forgiving()
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The W&B run; it begins here: offline where W&B cannot be reached, else not at all."""
+        if self._experiment is None:
+            try:
+                self._experiment = self._begin(_mode(self._wanted))
+            except Exception as error:
+                log.warning("W&B: %s; the run is kept offline, and `wandb sync` sends it.", error)
+        for mode in ("offline", "disabled"):
+            if self._experiment is None:
+                with self._forgiven():
+                    self._experiment = self._begin(mode)
+        return self._experiment
+
+    def _begin(self, mode: _Mode | None) -> wandb.Run:
+        stored = self._folder.dashboard_id
+        run = wandb.init(
+            **self._options,
+            project=self._project,
+            name=self._name,
+            dir=self._save_dir,
+            id=stored.read_text().strip() if stored.exists() else None,
+            resume="allow",
+            mode=mode,
+            settings=wandb.Settings(init_timeout=60, finish_timeout=300),
+        )
+        if not run.disabled:
+            with written_whole(stored) as temporary:
+                temporary.write_text(f"{run.id}\n")
+        run.define_metric("epoch")
+        run.define_metric("*", step_metric="epoch")
+        return run
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add to the curves; epochs are counted through all stages, and steps not used."""
+        with self._forgiven():
+            epoch = metrics["epoch"] + self._epochs_before
+            self.experiment.log({**metrics, "epoch": epoch})
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """A stage is over: the next one's epochs follow those in history.csv."""
+        self._stages += 1
+        if self._folder.history.exists():
+            stages = read_history(self._folder.history)["stage"]
+            self._epochs_before = int(stages.isin(stages.unique()[: self._stages]).sum())
+
+    def report(self, metrics: dict[str, Any], predictions: pd.DataFrame) -> None:
+        """Final figures, and the test part's classes and confusion matrix.
+
+        Args:
+            metrics: what metrics.json holds.
+            predictions: what predictions.csv holds; only counts of its rows are sent.
+        """
+        test, figures = metrics["test"], _figures(metrics)
+        classes = {
+            "trained on": metrics["training_counts"],
+            "tested on": test["support"],
+            "F1": test["per_class_f1"],
+            "recall": test["per_class_recall"],
+        }
+        with self._forgiven():
+            for part, values in figures.items():
+                self.experiment.summary.update({f"{part}/{k}": v for k, v in values.items()})
+            self.experiment.summary.update({key: metrics[key] for key in OF_THE_RUN})
+            final = {
+                "figures": _table(figures, "figure"),
+                "test/classes": _table(classes, "class"),
+            }
+            if len(test["support"]) <= MOST_CLASSES:
+                final["test/confusion_matrix"] = _confusion(predictions, list(test["support"]))
+            self.experiment.log(final)
+
+    def close(self) -> None:
+        """End the run, as failed while an exception is on its way; harmless where none began."""
+        failed = sys.exc_info()[0] is not None
+        if self._experiment is not None:
+            with self._forgiven():
+                self._experiment.finish(exit_code=int(failed))
+            self._experiment = None
+
+
+def send_report(
+    folder: Path, name: str, *, project: str, group: str | None, offline: Literal["auto"] | bool
+) -> None:
+    """Tables and figures of a report as a W&B run of its own; a later report continues it.
+
+    A failure of W&B is a warning and no more.
+
+    Args:
+        folder: with tables/ and figures/; keeps the run's id.
+        name: of the run.
+        project: on W&B.
+        group: of the runs that the report is about.
+        offline: as for `Dashboard`.
+    """
+    stored = folder / "wandb_id.txt"
+    with _Forgiving()():
+        run = wandb.init(
+            project=project,
+            group=group,
+            name=name,
+            job_type="report",
+            dir=folder,
+            id=stored.read_text().strip() if stored.exists() else None,
+            resume="allow",
+            mode=_mode(offline),
+        )
+        tables = {
+            f"tables/{file.stem}": read_saved(file, TEXTS)
+            for file in sorted(folder.glob("tables/*.csv"))
+        }
+        pictures = sorted(folder.glob("figures/*.png"))
+        run.log({name: wandb.Table(dataframe=frame) for name, frame in tables.items()})
+        run.log({f"figures/{file.stem}": wandb.Image(str(file)) for file in pictures})
+        if not run.disabled:
+            stored.write_text(f"{run.id}\n")
+        run.finish()
+
+
+def _mode(offline: Literal["auto"] | bool) -> Literal["online", "offline"] | None:
+    """None leaves it to WANDB_MODE. Asks for no key, and nothing of the network."""
+    if os.environ.get("WANDB_MODE"):
+        return None
+    if offline == "auto":
+        offline = not wandb.login(prompt=False, verify=False)
+    return "offline" if offline else "online"
+
+
+def _figures(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """By part and name."""
+    return {
+        part: {name: value for name, value in metrics[part].items() if isinstance(value, float)}
+        for part in ("test", "validation")
+        if metrics[part]
+    }
+
+
+def _table(columns: dict[str, dict[str, float]], index: str) -> wandb.Table:
+    return wandb.Table(dataframe=pd.DataFrame(columns).rename_axis(index).reset_index())
+
+
+def _confusion(predictions: pd.DataFrame, names: list[str]) -> Any:
+    test = predictions[predictions["part"] == "test"]
+    true, guess = (pd.Categorical(test[key], names).codes for key in ("label", "predicted"))
+    return wandb.plot.confusion_matrix(
+        y_true=true.tolist(), preds=guess.tolist(), class_names=names, title="test part"
+    )
+
+
+class _Forgiving:
+    """What fails inside is a warning, the first time, and no more."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if not self._said:
+                log.warning("W&B failed (%s); nothing else depends on it.", error)
+            self._said = True
