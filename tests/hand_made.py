@@ -150,9 +150,9 @@ def make_run(
 
 
 SAMPLERS = {
-    "none": "aduni.data.loading.samplers.InstanceBalanced",
-    "upsample": "aduni.data.loading.samplers.Upsample",
-    "sqrt": "aduni.data.loading.samplers.SquareRoot",
-    "progressive": "aduni.data.loading.samplers.Progressive",
-    "balanced": "aduni.data.loading.samplers.Balanced",
+    "none": "aduni.data.InstanceBalanced",
+    "upsample": "aduni.data.Upsample",
+    "sqrt": "aduni.data.SquareRoot",
+    "progressive": "aduni.data.Progressive",
+    "balanced": "aduni.data.Balanced",
 }

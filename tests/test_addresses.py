@@ -1,4 +1,4 @@
-"""Stored names of parts lead to where the parts are."""
+"""Package-level names lead to the classes, and stored names to package-level ones."""
 
 from importlib import import_module
 from pathlib import Path
@@ -8,9 +8,10 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from aduni.config.untrusted import read_stored
-from aduni.results import addresses
-from aduni.results.addresses import ADDRESSES, lasting_name, present_place, renamed
+from aduni.results.addresses import FORMER, package_level_name, with_package_level_names
 from composing import CONF, settings_of
+
+PACKAGES = ("aduni.data", "aduni.distributed", "aduni.losses", "aduni.methods", "aduni.models")
 
 
 def _targets(node: object) -> set[str]:
@@ -24,45 +25,49 @@ def _of_file(file: Path) -> set[str]:
     return _targets(OmegaConf.to_container(OmegaConf.load(file)))
 
 
-def test_every_part_that_a_configuration_names_has_a_lasting_name():
-    """A class that is not in the table renames the runs that it was stored in once it moves."""
+def test_configurations_use_package_level_names_alone():
+    """A module path would rename the runs that it was stored in once the class moves."""
     named = set().union(*map(_of_file, CONF.rglob("*.yaml")))
     own = {target for target in named if target.startswith("aduni.")}
-    known = {place for places in ADDRESSES.values() for place in places}
-    assert own <= known | set(ADDRESSES)
+    assert len(own) > 30
+    assert {name for name in own if name.count(".") != 2} == set()
+    assert {name for name in own if get_object(name).__name__ != name.rpartition(".")[2]} == set()
 
 
-@pytest.mark.parametrize("name", ADDRESSES)
-def test_every_part_is_where_the_table_says(name):
-    package, _, own = name.rpartition(".")
-    found = get_object(present_place(name))
-    assert found.__name__ == own
-    assert package.count(".") == 1
-    for place in (name, *ADDRESSES[name]):
-        assert lasting_name(place) == name
-        assert get_object(present_place(place)) is found
+def test_every_package_level_name_exists():
+    for name in PACKAGES:
+        package = import_module(name)
+        for own in package.__all__:
+            assert get_object(f"{name}.{own}").__name__ == own
 
 
-def test_a_name_outside_of_the_table_is_its_own():
+def test_every_stored_name_is_resolved():
+    for stored, name in FORMER.items():
+        assert package_level_name(stored) == package_level_name(name) == name
+        assert name.count(".") == 2
+        assert get_object(name).__name__ == name.rpartition(".")[2]
+
+
+def test_other_names_stay_what_they_are():
     for name in ("albumentations.Affine", "own.Method", "aduni.methods.aduni.Other"):
-        assert lasting_name(name) == present_place(name) == name
+        assert package_level_name(name) == name
 
 
-def test_targets_are_renamed_at_any_depth():
-    content = {"_target_": "a", "b": [{"_target_": "a"}, ("a", {"c": {"_target_": "a"}})], "d": "a"}
-    upper = {"_target_": "A", "b": [{"_target_": "A"}, ["a", {"c": {"_target_": "A"}}]], "d": "a"}
-    assert renamed(content, str.upper) == upper
-    assert renamed({"_target_": ["a"]}, str.upper) == {"_target_": ["a"]}
+def test_names_are_resolved_at_any_depth():
+    old, new = "aduni.data.warp.FlippedAffine", "aduni.data.FlippedAffine"
+    content = {"_target_": old, "b": [{"_target_": old}, ("a", {"c": {"_target_": old}})], "d": old}
+    found = {"_target_": new, "b": [{"_target_": new}, ["a", {"c": {"_target_": new}}]], "d": old}
+    assert with_package_level_names(content) == found
+    assert with_package_level_names({"_target_": ["a"]}) == {"_target_": ["a"]}
 
 
 @pytest.mark.parametrize("stored", ["aduni.methods.AdUni", "aduni.methods.before.AdUni"])
-def test_a_stored_name_builds_the_part_where_it_is_now(stored, monkeypatch, tmp_path):
-    places = (*ADDRESSES["aduni.methods.AdUni"], "aduni.methods.before.AdUni")
-    monkeypatch.setitem(addresses.ADDRESSES, "aduni.methods.AdUni", places)
+def test_a_stored_name_builds_the_class_of_today(stored, monkeypatch, tmp_path):
+    monkeypatch.setitem(FORMER, "aduni.methods.before.AdUni", "aduni.methods.AdUni")
     settings = settings_of("method=aduni")
     content = settings.model_dump()
     content["method"]["_target_"] = stored
-    content["sampler"]["_target_"] = "aduni.data.Upsample"
+    content["sampler"]["_target_"] = "aduni.data.samplers.Upsample"
 
     read = read_stored(content, tmp_path, [])
 
@@ -71,7 +76,7 @@ def test_a_stored_name_builds_the_part_where_it_is_now(stored, monkeypatch, tmp_
     assert content["method"]["_target_"] == stored  # a file's content is left as it is
 
 
-def test_a_lasting_name_opens_no_door(tmp_path, refusal):
+def test_a_package_level_name_opens_no_door(tmp_path, refusal):
     content = settings_of().model_dump()
     content["method"]["_target_"] = "aduni.methods.system"
     refusal(lambda: read_stored(content, tmp_path, []), "names aduni.methods.system")

@@ -32,13 +32,13 @@ TRAIN = [
 JOBS = """
 import sys
 from pathlib import Path
-from aduni.training.wandb_logger import Dashboard
+from aduni.training.wandb_logger import WandbRunLogger
 
 config = {"names": {"method": "cicl", "dataset": "digits"}, "fold": 3, "seed": 7, "lr": [0.1, None]}
 
 def job(folder, stages, epochs):
     folder.mkdir(exist_ok=True)
-    dashboard = Dashboard(folder, config, project="trial", group="pair", tags=["a", "b"])
+    dashboard = WandbRunLogger(folder, config, project="trial", group="pair", tags=["a", "b"])
     rows = (folder / "history.csv").open("a")
     try:
         if rows.tell() == 0:
@@ -70,12 +70,12 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import wandb
-from aduni.training.wandb_logger import Dashboard
+from aduni.training.wandb_logger import WandbRunLogger
 
 logging.basicConfig()
 folder = Path(sys.argv[1])
 names = {{"method": "ce", "dataset": "digits"}}
-dashboard = Dashboard(folder, {{"names": names, "fold": 0, "seed": 0}}, offline=True)
+dashboard = WandbRunLogger(folder, {{"names": names, "fold": 0, "seed": 0}}, offline=True)
 
 def kill():
     (service,) = psutil.Process().children()

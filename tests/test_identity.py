@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from aduni.results import addresses, identity
-from aduni.results.addresses import ADDRESSES
+from aduni.results import identity
+from aduni.results.addresses import FORMER
 from aduni.results.identity import NEUTRAL, OF_NO_ACCOUNT
 from composing import settings_of
 
@@ -56,7 +56,7 @@ def test_it_is_always_the_same(config):
         ("augment", "gpu"),
         ("precision", "bf16-mixed"),
         ("names.method", "other"),
-        ("method._target_", "aduni.methods.aduni.AdUni"),
+        ("method._target_", "aduni.methods.AdUni"),
         ("method.dropout", 0.4),
         ("method.a_later_option", 1),
         ("dataset.image_size", 33),
@@ -101,8 +101,7 @@ def test_texts_that_only_look_alike_are_two_values(config, one, other):
 def test_a_moved_class_does_not_change_it(config, monkeypatch):
     before = _of(config)
     for name in ("aduni.methods.BALMS", "aduni.data.FlippedAffine"):
-        moved = f"aduni.moved.{name.rpartition('.')[2]}"
-        monkeypatch.setitem(addresses.ADDRESSES, name, (moved, *ADDRESSES[name]))
+        monkeypatch.setitem(FORMER, f"aduni.moved.{name.rpartition('.')[2]}", name)
     moved = _changed(
         config,
         _set("method._target_", "aduni.moved.BALMS"),
@@ -139,6 +138,6 @@ def test_neutral_values_are_of_options_that_there_are():
     """A name that is mistyped, or that has moved, would rename all runs."""
     for option in NEUTRAL:
         holder, _, name = option.rpartition(".")
-        if holder in ADDRESSES:
+        if holder in FORMER.values():
             continue
         assert OmegaConf.select(OmegaConf.create(settings_of().model_dump()), holder or name)

@@ -14,7 +14,7 @@ from composing import settings_of
 
 METHOD = {
     "_target_": "two_stages.TwoStages",
-    "classifier_sampler": {"_target_": "aduni.data.loading.samplers.Balanced", "epoch_length": 3},
+    "classifier_sampler": {"_target_": "aduni.data.Balanced", "epoch_length": 3},
 }
 
 

@@ -112,7 +112,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no mean": (_remove(f"{CONFIG}.dataset.mean"), "dataset.mean is missing"),
     "no method": (_remove(f"{CONFIG}.method._target_"), "method._target_"),
     "a sampler for a method": (
-        _put(f"{CONFIG}.method", {"_target_": "aduni.data.loading.samplers.InstanceBalanced"}),
+        _put(f"{CONFIG}.method", {"_target_": "aduni.data.InstanceBalanced"}),
         "method._target_ is aduni.data.loading.samplers.InstanceBalanced",
     ),
     "an unknown option": (_put(f"{CONFIG}.protocol.bogus", 1), "protocol.bogus"),

@@ -43,7 +43,7 @@ def test_the_slurm_configuration_of_the_documentation_composes():
     )
 
     assert settings.trainer["num_nodes"] * settings.trainer["devices"] == 8
-    assert settings.trainer["strategy"] == {"_target_": "aduni.distributed.strategy.Ranks"}
+    assert settings.trainer["strategy"] == {"_target_": "aduni.distributed.MonitoredDDPStrategy"}
 
 
 @pytest.mark.slow

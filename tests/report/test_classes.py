@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
+from aduni.metrics.bootstrap import group_draws
 from aduni.report.page.html import Page, PageTable, render
 from aduni.report.statistics.per_class import COLUMNS, class_frame, class_tables
-from aduni.report.statistics.row_bootstrap import group_draws
 from aduni.report.tables.definitions import Definition, Row
 from aduni.report.tables.table import Table, build_table
 from aduni.results.finished_runs import Run, read_run

@@ -9,6 +9,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
 from aduni.errors import UserError
+from aduni.metrics.bootstrap import RESAMPLES, group_draws
 from aduni.report.statistics.paired import (
     Comparison,
     compare,
@@ -16,7 +17,7 @@ from aduni.report.statistics.paired import (
     corrected_t_test,
     power_note,
 )
-from aduni.report.statistics.row_bootstrap import RESAMPLES, bootstrap, group_draws
+from aduni.report.statistics.row_bootstrap import bootstrap
 from aduni.report.tables.definitions import Definition, Row
 from aduni.report.tables.table import build_table
 from aduni.results.finished_runs import read_run

@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from aduni.config.schema import read_settings
 from aduni.reproduce import planning, splits
 from aduni.reproduce.planning import make_plan, write_plan
-from aduni.results import addresses, predictions_csv
-from aduni.results.addresses import ADDRESSES
+from aduni.results import predictions_csv
+from aduni.results.addresses import FORMER
 from aduni.results.finished_runs import read_runs
 from aduni.results.identity import NEUTRAL, comparable
 from aduni.results.plan import PlannedRun, read_plan, run_folder
@@ -163,9 +163,8 @@ def test_the_kept_study_is_found_after_a_new_option_and_a_moved_class(
         for node in (config["dataset"], config["method"], config["dataset"]["augment"][0]):
             node["_target_"] = f"aduni.moved.{node['_target_'].rpartition('.')[2]}"
 
-    for name, places in ADDRESSES.items():
-        moved = f"aduni.moved.{name.rpartition('.')[2]}"
-        monkeypatch.setitem(addresses.ADDRESSES, name, (moved, *places))
+    for name in set(FORMER.values()):
+        monkeypatch.setitem(FORMER, f"aduni.moved.{name.rpartition('.')[2]}", name)
     neutral = {"dataset.a_later_one": "auto", "names.floor": "none"}
     for option, value in {**neutral, "aduni.data.FlippedAffine.a_later_one": 1}.items():
         monkeypatch.setitem(NEUTRAL, option, value)

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from aduni.metrics.names import is_ordinal
+from aduni.results.metrics_json import is_ordinal
 from aduni.results.run_folder import RunFolder
 
 log = logging.getLogger(__name__)

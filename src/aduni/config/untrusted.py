@@ -21,13 +21,13 @@ from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError, complaint
 from aduni.methods.base import Method
 from aduni.models.encoder import Encoder
-from aduni.results.addresses import present_place, renamed
+from aduni.results.addresses import package_level_name, with_package_level_names
 
 CLASSES = ("aduni.data", "aduni.methods", "aduni.models")
 FUNCTIONS = ("aduni.losses", "aduni.schedules")
 SINGLE = (
-    "aduni.training.wandb_logger.Dashboard",
-    "aduni.distributed.strategy.Ranks",
+    "aduni.training.WandbRunLogger",
+    "aduni.distributed.MonitoredDDPStrategy",
     "pytorch_lightning.Trainer",
 )
 TRANSFORMS = "albumentations"
@@ -74,7 +74,7 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
     """
     try:
         _check_entries(content, source, trust)
-        content = renamed(content, present_place)
+        content = with_package_level_names(content)
     except RecursionError as error:
         raise UserError(f"{source} holds settings without end; start a new run.") from error
     try:
@@ -177,7 +177,7 @@ def _is_kind(node: Node, kind: type) -> bool:
 
 
 def _check_target(target: Any, path: str, source: Path, trust: Sequence[str]) -> None:
-    if isinstance(target, str) and _is_allowed(present_place(target), trust):
+    if isinstance(target, str) and _is_allowed(package_level_name(target), trust):
         return
     module = str(target).rpartition(".")[0]
     own = (

@@ -1,1 +1,28 @@
 """From label tables and image files to batches of augmented views."""
+
+import lazy_loader
+
+# Names in conf/ and in stored configurations; each module is imported at the first use.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "augmentation.affine": ["FlippedAffine"],
+        "augmentation.color_jitter": ["ColorJitter"],
+        "datasets.aptos": ["APTOS"],
+        "datasets.csv_table": ["CSVTable"],
+        "datasets.digits": ["Digits"],
+        "datasets.folder": ["Folder"],
+        "datasets.isic2018": ["ISIC2018"],
+        "datasets.medmnist": ["MedMNIST"],
+        "download.archives": ["Archive"],
+        "loading.samplers": [
+            "Balanced",
+            "ClassAware",
+            "InstanceBalanced",
+            "Progressive",
+            "SquareRoot",
+            "Upsample",
+        ],
+        "splits.protocol": ["Protocol"],
+    },
+)

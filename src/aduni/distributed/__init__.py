@@ -1,0 +1,11 @@
+"""Processes that train together: collectives, the DDP strategy, the watchdog over them."""
+
+import lazy_loader
+
+# Names in conf/ and in stored configurations; each module is imported at the first use.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "strategy": ["MonitoredDDPStrategy"],
+    },
+)

@@ -31,7 +31,7 @@ _watches: list[Watch | None] = []
 """This process's, of its job: one, or None of a process that another watches."""
 
 
-class Ranks(DDPStrategy):
+class MonitoredDDPStrategy(DDPStrategy):
     """Lightning's, with the launcher of this module."""
 
     def _configure_launcher(self) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from aduni.config.schema import read
 from aduni.errors import UserError
+from aduni.evaluation.describe import describe
 from aduni.evaluation.predict import predict_parts
 from aduni.evaluation.trained_model import DataPlace, data_of, load_trained
 from aduni.results.predictions_csv import evaluate_predictions
@@ -17,7 +18,6 @@ from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import write_csv, write_json
 from aduni.system.out_of_memory import memory_explained
 from aduni.system.provenance import provenance
-from aduni.training.run import describe
 
 FREE_MEMORY = (
     "free some, or hide the GPU with the environment variable CUDA_VISIBLE_DEVICES= to use the CPU"

@@ -6,16 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.metrics.bootstrap import CHUNK, Counts, class_counts, class_f1, group_draws, scores
 from aduni.metrics.classification import CALIBRATION_BINS
 from aduni.metrics.names import FIGURES
-from aduni.report.statistics.row_bootstrap import (
-    CHUNK,
-    Counts,
-    class_counts,
-    class_f1,
-    group_draws,
-    scores,
-)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -1,10 +1,9 @@
 """Figures that a table can show."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from aduni.data.datasets.titles import GRADED
 from aduni.errors import UserError, did_you_mean
 
 
@@ -30,18 +29,6 @@ FIGURES = {
     )
 }
 ALWAYS = ("accuracy", "macro_f1")
-
-
-def is_ordinal(metrics: Mapping[str, Any]) -> bool:
-    """Whether the classes of a run have an order: without one there is no quadratic kappa.
-
-    Files that do not say it are of earlier versions, which stored a kappa over any classes; of
-    their data sets the published ones are known.
-
-    Args:
-        metrics: what metrics.json holds.
-    """
-    return bool(metrics.get("ordinal", metrics["dataset"] in GRADED))
 
 
 def check_columns(columns: Iterable[str]) -> None:

@@ -1,1 +1,11 @@
 """Encoders and the heads on top of them."""
+
+import lazy_loader
+
+# Names in conf/ and in stored configurations; each module is imported at the first use.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "encoder": ["Encoder"],
+    },
+)

@@ -1,75 +1,64 @@
-"""Names of this package's parts that never change, and where each part is and was.
+"""Resolve the names of classes and functions that earlier versions stored in configurations.
 
-A configuration names what it builds by its place (`_target_`), and the files of a run keep that
-for good: by this table, whatever was stored at any time is found where it is today, and the
-identity of a run does not change when a class moves.
+Configurations name what they build (`_target_`) by package-level names such as
+`aduni.methods.PaCo`, which do not change when a class moves to another module.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-ADDRESSES: dict[str, tuple[str, ...]] = {
-    "aduni.data.APTOS": ("aduni.data.aptos.APTOS",),
-    "aduni.data.Archive": ("aduni.data.download.Archive",),
-    "aduni.data.Balanced": ("aduni.data.samplers.Balanced",),
-    "aduni.data.CSVTable": ("aduni.data.csv_table.CSVTable",),
-    "aduni.data.ClassAware": ("aduni.data.samplers.ClassAware",),
-    "aduni.data.ColorJitter": ("aduni.data.jitter.ColorJitter",),
-    "aduni.data.Digits": ("aduni.data.digits.Digits",),
-    "aduni.data.FlippedAffine": ("aduni.data.warp.FlippedAffine",),
-    "aduni.data.Folder": ("aduni.data.folder.Folder",),
-    "aduni.data.ISIC2018": ("aduni.data.isic2018.ISIC2018",),
-    "aduni.data.InstanceBalanced": ("aduni.data.samplers.InstanceBalanced",),
-    "aduni.data.MedMNIST": ("aduni.data.medmnist.MedMNIST",),
-    "aduni.data.Progressive": ("aduni.data.samplers.Progressive",),
-    "aduni.data.Protocol": ("aduni.data.splits.Protocol",),
-    "aduni.data.SquareRoot": ("aduni.data.samplers.SquareRoot",),
-    "aduni.data.Upsample": ("aduni.data.samplers.Upsample",),
-    "aduni.distributed.Ranks": ("aduni.ranks.Ranks",),
-    "aduni.losses.balanced_softmax": ("aduni.losses.softmax.balanced_softmax",),
-    "aduni.losses.class_balanced": ("aduni.losses.softmax.class_balanced",),
-    "aduni.losses.cross_entropy": ("aduni.losses.softmax.cross_entropy",),
-    "aduni.losses.focal": ("aduni.losses.softmax.focal",),
-    "aduni.losses.logit_adjusted": ("aduni.losses.softmax.logit_adjusted",),
-    "aduni.methods.AdUni": ("aduni.methods.aduni.AdUni",),
-    "aduni.methods.BALMS": ("aduni.methods.balms.BALMS",),
-    "aduni.methods.CICL": ("aduni.methods.cicl.CICL",),
-    "aduni.methods.Decouple": ("aduni.methods.decouple.Decouple",),
-    "aduni.methods.LDAM": ("aduni.methods.ldam.LDAM",),
-    "aduni.methods.PaCo": ("aduni.methods.paco.PaCo",),
-    "aduni.methods.PostHoc": ("aduni.methods.post_hoc.PostHoc",),
-    "aduni.methods.Softmax": ("aduni.methods.softmax.Softmax",),
-    "aduni.models.Encoder": ("aduni.models.encoder.Encoder",),
-    "aduni.schedules.constant": ("aduni.schedules.constant",),
-    "aduni.schedules.cosine": ("aduni.schedules.cosine",),
-    "aduni.schedules.linear": ("aduni.schedules.linear",),
-    "aduni.schedules.printed": ("aduni.schedules.printed",),
-    "aduni.schedules.released": ("aduni.schedules.released",),
-    "aduni.schedules.step": ("aduni.schedules.step",),
-    "aduni.training.Dashboard": ("aduni.dashboard.Dashboard",),
+FORMER: dict[str, str] = {
+    "aduni.dashboard.Dashboard": "aduni.training.WandbRunLogger",
+    "aduni.data.aptos.APTOS": "aduni.data.APTOS",
+    "aduni.data.csv_table.CSVTable": "aduni.data.CSVTable",
+    "aduni.data.digits.Digits": "aduni.data.Digits",
+    "aduni.data.download.Archive": "aduni.data.Archive",
+    "aduni.data.folder.Folder": "aduni.data.Folder",
+    "aduni.data.isic2018.ISIC2018": "aduni.data.ISIC2018",
+    "aduni.data.jitter.ColorJitter": "aduni.data.ColorJitter",
+    "aduni.data.medmnist.MedMNIST": "aduni.data.MedMNIST",
+    "aduni.data.samplers.Balanced": "aduni.data.Balanced",
+    "aduni.data.samplers.ClassAware": "aduni.data.ClassAware",
+    "aduni.data.samplers.InstanceBalanced": "aduni.data.InstanceBalanced",
+    "aduni.data.samplers.Progressive": "aduni.data.Progressive",
+    "aduni.data.samplers.SquareRoot": "aduni.data.SquareRoot",
+    "aduni.data.samplers.Upsample": "aduni.data.Upsample",
+    "aduni.data.splits.Protocol": "aduni.data.Protocol",
+    "aduni.data.warp.FlippedAffine": "aduni.data.FlippedAffine",
+    "aduni.losses.softmax.balanced_softmax": "aduni.losses.balanced_softmax",
+    "aduni.losses.softmax.class_balanced": "aduni.losses.class_balanced",
+    "aduni.losses.softmax.cross_entropy": "aduni.losses.cross_entropy",
+    "aduni.losses.softmax.focal": "aduni.losses.focal",
+    "aduni.losses.softmax.logit_adjusted": "aduni.losses.logit_adjusted",
+    "aduni.methods.aduni.AdUni": "aduni.methods.AdUni",
+    "aduni.methods.balms.BALMS": "aduni.methods.BALMS",
+    "aduni.methods.cicl.CICL": "aduni.methods.CICL",
+    "aduni.methods.decouple.Decouple": "aduni.methods.Decouple",
+    "aduni.methods.ldam.LDAM": "aduni.methods.LDAM",
+    "aduni.methods.paco.PaCo": "aduni.methods.PaCo",
+    "aduni.methods.post_hoc.PostHoc": "aduni.methods.PostHoc",
+    "aduni.methods.softmax.Softmax": "aduni.methods.Softmax",
+    "aduni.models.encoder.Encoder": "aduni.models.Encoder",
+    "aduni.ranks.Ranks": "aduni.distributed.MonitoredDDPStrategy",
 }
-"""By its lasting name: where a part is, then every place where it was. A part that moves gets its
-new place in front; no place is ever taken out, since a kept run may name it."""
+"""Package-level name by the module path that was stored before there were such names.
+
+No entry is ever removed, since a kept run may use it.
+"""
 
 
-def lasting_name(target: str) -> str:
-    """The name of a part that never changes; what is not in the table goes by its own."""
-    return next((name for name, places in ADDRESSES.items() if target in places), target)
+def package_level_name(target: str) -> str:
+    """Return the name under which a stored target is found today."""
+    return FORMER.get(target, target)
 
 
-def present_place(target: str) -> str:
-    """Where a part is today, whatever it was called when its name was stored."""
-    places = ADDRESSES.get(lasting_name(target))
-    return places[0] if places else target
-
-
-def renamed(node: Any, name: Callable[[str], str]) -> Any:
-    """A copy of a configuration whose `_target_`s, at any depth, went through `name`."""
+def with_package_level_names(node: Any) -> Any:
+    """Copy a configuration with every `_target_`, at any depth, as a package-level name."""
     if isinstance(node, Mapping):
         return {
-            key: name(value)
+            key: package_level_name(value)
             if key == "_target_" and isinstance(value, str)
-            else renamed(value, name)
+            else with_package_level_names(value)
             for key, value in node.items()
         }
-    return [renamed(value, name) for value in node] if isinstance(node, list | tuple) else node
+    return [*map(with_package_level_names, node)] if isinstance(node, list | tuple) else node

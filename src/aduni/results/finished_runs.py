@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.errors import UserError
-from aduni.metrics.names import is_ordinal
+from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import probability_column, read_history, read_predictions
 from aduni.results.recompute import check_figures
 from aduni.results.run_folder import RunFolder

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aduni.results.addresses import ADDRESSES, lasting_name
+from aduni.results.addresses import package_level_name
 from aduni.results.run_folder import WITHOUT_EFFECT
 
 NEUTRAL: dict[str, Any] = {
@@ -19,10 +19,10 @@ NEUTRAL: dict[str, Any] = {
 }
 """Values at which options change nothing that were added after runs had been kept.
 
-A key is the option's place in the configuration (`dataset.bits`), or the lasting
-name of what takes it and its own (`aduni.data.FlippedAffine.order`), wherever that stands. An
-option with its neutral value is left out of the identity, as it is in configurations from before
-it. Declared once, a value stays: another one would rename runs.
+A key is the option's place in the configuration (`dataset.bits`), or the package-level name of the
+class that takes it and its own (`aduni.data.FlippedAffine.order`), wherever that stands. An option
+with its neutral value is left out of the identity, as it is in configurations from before it.
+Declared once, a value stays: another one would rename runs.
 """
 
 OF_NO_ACCOUNT = frozenset(
@@ -51,7 +51,7 @@ def identity(config: Mapping[str, Any], split: str, first_stage: str | None) -> 
 
 
 def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with lasting names and each number in one form.
+    """A configuration with package-level names and each number in one form.
 
     Keys of no account are left out, and options with their neutral value.
     """
@@ -66,7 +66,7 @@ def filled(config: Mapping[str, Any]) -> dict[str, Any]:
         node: Any = content
         for group in groups:
             node = node.get(group) if isinstance(node, dict) else None
-        if isinstance(node, dict) and option.rpartition(".")[0] not in ADDRESSES:
+        if isinstance(node, dict) and not option.startswith("aduni."):
             node.setdefault(name, neutral)
     return content
 
@@ -76,7 +76,7 @@ def _filled(node: Any) -> Any:
         return [_filled(value) for value in node]
     if not isinstance(node, Mapping):
         return node
-    target = lasting_name(str(node.get("_target_")))
+    target = package_level_name(str(node.get("_target_")))
     later = {
         option.rpartition(".")[2]: neutral
         for option, neutral in NEUTRAL.items()
@@ -94,7 +94,7 @@ def _plain(node: Any, place: str) -> Any:
 
 
 def _entries(node: Mapping[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
-    target = lasting_name(str(node.get("_target_")))
+    target = package_level_name(str(node.get("_target_")))
     for key, value in node.items():
         full = f"{place}.{key}" if place else str(key)
         if full in OF_NO_ACCOUNT:

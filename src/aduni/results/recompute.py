@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aduni.errors import UserError
-from aduni.metrics.names import is_ordinal
+from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import evaluate_predictions
 from aduni.results.run_folder import RunFolder
 from aduni.results.validation import TOLERANCE
@@ -22,7 +22,7 @@ def check_figures(metrics: Mapping[str, Any], folder: RunFolder) -> dict[str, An
         UserError: metrics.json has another figure than the predictions give.
     """
     predictions, parts = folder.stored_predictions, ("validation", "test")
-    # A stored kappa is checked even where it is not shown (see `columns.is_ordinal`).
+    # A stored kappa is checked even where it is not shown (see `is_ordinal`).
     stored_kappa = any((metrics[part] or {}).get("quadratic_kappa") is not None for part in parts)
     ordinal = stored_kappa or is_ordinal(metrics)
     names = list(metrics["training_counts"])

@@ -1,0 +1,11 @@
+"""From checked settings to a finished run: stages, callbacks, loggers."""
+
+import lazy_loader
+
+# Names in conf/ and in stored configurations; each module is imported at the first use.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "wandb_logger": ["WandbRunLogger"],
+    },
+)

@@ -15,7 +15,8 @@ from aduni.data.module import ImageDataModule
 from aduni.distributed.rank_zero import is_first_process
 from aduni.distributed.strategy import ended_together
 from aduni.errors import UserError
-from aduni.evaluation.predict import EVALUATION_PRECISION, predict_parts, training_features
+from aduni.evaluation.describe import describe
+from aduni.evaluation.predict import predict_parts, training_features
 from aduni.methods.base import Method
 from aduni.metrics.calibration import Calibration, fit_calibration
 from aduni.results.model_card.card import write_card
@@ -90,37 +91,6 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     finally:
         if training.logger:
             training.logger.close()
-
-
-def describe(
-    settings: Settings, data: ImageDataModule, selected_epoch: int | None
-) -> dict[str, Any]:
-    """What was run, for metrics.json."""
-    names = data.table.class_names
-    return {
-        **settings.names.model_dump(),
-        "encoder": settings.encoder["name"],
-        **_alpha(settings),
-        **{key: getattr(settings, key) for key in ("fold", "seed", "epochs", "batch_size", "lr")},
-        "image_size": data.image_size,
-        "augment": settings.augment,
-        "precision": settings.precision,
-        "evaluation_precision": EVALUATION_PRECISION,
-        "selected_epoch": selected_epoch,
-        "selected_on": data.protocol.selected_on,
-        "caveat": data.protocol.caveat,
-        "split_hash": data.split_hash,
-        "ordinal": data.table.is_ordinal,
-        "training_counts": dict(zip(names, data.training_counts.tolist(), strict=True)),
-    }
-
-
-def _alpha(settings: Settings) -> dict[str, Any]:
-    """The schedule and its values; nothing where the method has no alpha."""
-    if "alpha" not in settings.method:
-        return {"alpha": None, "alpha_settings": None}
-    values = {key: value for key, value in settings.alpha.items() if not key.startswith("_")}
-    return {"alpha": settings.names.alpha, "alpha_settings": values}
 
 
 def _check_features(settings: Settings, method: Method) -> None:

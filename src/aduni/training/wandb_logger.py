@@ -34,7 +34,7 @@ _Mode = Literal["online", "offline", "disabled"]
 log = logging.getLogger(__name__)
 
 
-class Dashboard(WandbLogger):
+class WandbRunLogger(WandbLogger):
     """Settings, curves and final figures of a job, sent by its first process only.
 
     A failure of W&B is a line in the job's log and no more: history.csv, metrics.json and
@@ -163,7 +163,7 @@ def send_report(
         name: of the run.
         project: on W&B.
         group: of the runs that the report is about.
-        offline: as for `Dashboard`.
+        offline: as for `WandbRunLogger`.
     """
     stored = folder / "wandb_id.txt"
     with _Forgiving()():

@@ -1,6 +1,7 @@
 """Which images make up an epoch's batches: pure functions of (labels, epoch, seed).
 
-Every process computes the same batches and takes its own share of each (see aduni.data.loading.batch_samplers).
+Every process computes the same batches and takes its own share of each (see
+`aduni.data.loading.batch_samplers`).
 A sampler's `frequencies` are the class shares that its batches have, exactly or in expectation.
 """
 

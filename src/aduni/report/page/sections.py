@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from aduni.metrics.bootstrap import RESAMPLES
 from aduni.metrics.names import FIGURES
 from aduni.report.inputs import States
 from aduni.report.page.html import Column, PageCell, PageProblem, PageTable
@@ -16,7 +17,6 @@ from aduni.report.statistics.batch_composition import (
     QUEUE,
 )
 from aduni.report.statistics.paired import Comparison, power_note
-from aduni.report.statistics.row_bootstrap import RESAMPLES
 from aduni.report.tables.formats import footnote, note_text, value_text
 from aduni.report.tables.table import Table, title_of
 from aduni.results.finished_runs import Problem, Run

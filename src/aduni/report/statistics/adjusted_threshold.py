@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.metrics.bootstrap import Counts, class_f1
 from aduni.metrics.classification import evaluate
-from aduni.report.statistics.row_bootstrap import Counts, class_f1
 from aduni.report.tables.table import Runs, Table, TableRow, cell_over, with_best
 from aduni.results.finished_runs import Run
 from aduni.results.predictions_csv import labels_and_probabilities, probability_column

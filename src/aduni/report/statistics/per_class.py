@@ -8,17 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.metrics.bootstrap import RESAMPLES, class_f1
 from aduni.report.figures.loss_by_class import losses_by_class
 from aduni.report.figures.pooled import class_order
 from aduni.report.page.html import Column, PageCell, PageTable
 from aduni.report.statistics.paired import ENDS, Units, common_runs
-from aduni.report.statistics.row_bootstrap import (
-    RESAMPLES,
-    class_f1,
-    mean_of_seeds,
-    pooled_outcomes,
-    seed_weights,
-)
+from aduni.report.statistics.row_bootstrap import mean_of_seeds, pooled_outcomes, seed_weights
 from aduni.report.tables.table import Table, title_of
 from aduni.results.finished_runs import Run
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from aduni.metrics.classification import expected_calibration_error
 from aduni.metrics.intervals import Floats, Intervals, Ints, intervals
-from aduni.metrics.names import is_ordinal
+from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import probability_column, read_predictions
 from aduni.results.run_folder import RunFolder
 from aduni.results.validation import read_split
