@@ -30,7 +30,7 @@ from torch import Tensor
 from aduni.batch import Batch
 from aduni.cli.app import run_command
 from aduni.config.build import build_method
-from aduni.config.schema import build
+from aduni.config.instantiate import build
 from aduni.errors import UserError
 from aduni.evaluation.trained_model import Trained, data_of, load_trained
 from aduni.losses.contrastive import Contrasts, aduc

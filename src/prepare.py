@@ -9,7 +9,7 @@ with quick_imports():
 
     from aduni.audit.report import prepare, read_prepare_settings
     from aduni.cli.app import run_command, task
-    from aduni.config.schema import build
+    from aduni.config.instantiate import build
     from aduni.data.loader_settings import Loading
 
 

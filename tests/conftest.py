@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 import aduni.cli.app  # noqa: F401  registers what the YAML of own data names
-from aduni.config.schema import build
+from aduni.config.instantiate import build
 from aduni.data.loader_settings import Loading
 from aduni.data.loading.samplers import InstanceBalanced
 from aduni.data.module import ImageDataModule

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from aduni.config.schema import build
+from aduni.config.instantiate import build
 from aduni.data.loader_settings import Loading
 from aduni.data.loading.samplers import Sampler
 from aduni.data.module import ImageDataModule

@@ -13,7 +13,7 @@ import torch
 from pytorch_lightning import seed_everything
 
 from aduni.config.build import build_data, build_method
-from aduni.config.schema import build
+from aduni.config.instantiate import build
 from composing import settings_of
 
 GOLDEN = Path(__file__).with_name("golden_losses.json")

@@ -13,7 +13,8 @@ from torch import Tensor
 from aduni.batch import Batch
 from aduni.checkpoints.load import load_weights
 from aduni.config.build import build_data, build_method
-from aduni.config.schema import Settings, build
+from aduni.config.instantiate import build
+from aduni.config.schema import Settings
 from aduni.data.module import ImageDataModule
 from aduni.evaluation.evaluate_checkpoint import evaluate_checkpoint
 from aduni.methods.balms import MetaSampler

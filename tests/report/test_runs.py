@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from aduni.data.splits.protocol import split_hash
+from aduni.data.splits.split_csv import split_hash
 from aduni.results.finished_runs import read_run, read_runs
 from aduni.results.predictions_csv import evaluate_predictions
 from aduni.results.run_folder import RunFolder

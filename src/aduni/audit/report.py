@@ -22,7 +22,8 @@ from aduni.audit.findings import (
 )
 from aduni.audit.unused_files import unused_files
 from aduni.audit.warnings import darkness, nested_copy, unused_range
-from aduni.config.schema import Node, read
+from aduni.config.instantiate import Node
+from aduni.config.schema import read
 from aduni.data.cache.image_cache import usable_cpus
 from aduni.data.download.archives import download
 from aduni.data.groups import is_missing

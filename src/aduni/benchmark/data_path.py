@@ -16,7 +16,7 @@ from aduni.benchmark.pictures import write_jpegs
 from aduni.benchmark.released_loader import released_loader
 from aduni.benchmark.section import Bench, Row, Section, devices
 from aduni.config.build import build_data
-from aduni.config.schema import build
+from aduni.config.instantiate import build
 from aduni.data.cache.image_cache import open_rgb
 from aduni.data.module import ImageDataModule
 from aduni.models.encoder import Encoder

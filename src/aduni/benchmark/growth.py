@@ -13,7 +13,7 @@ from aduni.benchmark.memory import MIB, ProcessPeak, peak_of_child
 from aduni.benchmark.section import Bench, Row, Section
 from aduni.benchmark.step import alternated, efficiency
 from aduni.config.build import build_data
-from aduni.config.schema import build
+from aduni.config.instantiate import build
 
 MULTIPLES = (1, 4, 16)
 HELD_OUT = 8

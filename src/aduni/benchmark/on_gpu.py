@@ -12,7 +12,7 @@ from aduni.benchmark.composing import settings_of, synthetic
 from aduni.benchmark.measure import WALL, in_turns, rate
 from aduni.benchmark.section import Bench, Row
 from aduni.config.build import build_data
-from aduni.config.schema import build
+from aduni.config.instantiate import build
 from aduni.data.module import ImageDataModule
 
 CHOICES = {"images kept there": "auto", "images sent": "false"}

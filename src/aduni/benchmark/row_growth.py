@@ -10,7 +10,8 @@ from aduni.benchmark.measure import CPU, spread, timed
 from aduni.benchmark.section import Bench, Row, Section
 from aduni.config.build import build_data
 from aduni.data.module import ImageDataModule
-from aduni.data.splits.protocol import group_rows, read_split
+from aduni.data.splits.protocol import group_rows
+from aduni.data.splits.split_csv import read_split
 from aduni.system.atomic_files import write_csv
 
 FOLDERS = 3

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from aduni.config.schema import Settings, build
+from aduni.config.instantiate import build
+from aduni.config.schema import Settings
 from aduni.data.cache.image_cache import usable_cpus
 from aduni.data.loader_settings import Loading
 from aduni.data.loading.samplers import Ints, Sampler

@@ -14,7 +14,8 @@ from hydra.utils import get_object
 from pydantic import ValidationError
 from pytorch_lightning import Trainer
 
-from aduni.config.schema import GROUPS, Node, Settings, check_node
+from aduni.config.instantiate import Node, check_node
+from aduni.config.schema import GROUPS, Settings
 from aduni.data.loading.samplers import Sampler
 from aduni.data.module import ImageDataModule
 from aduni.data.splits.protocol import Protocol

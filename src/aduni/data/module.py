@@ -27,14 +27,8 @@ from aduni.data.loader_settings import Loading
 from aduni.data.loading.batch_samplers import EvaluationRows, TrainingDraws
 from aduni.data.loading.dataloaders import Loader, lost_worker, view_loaders
 from aduni.data.loading.samplers import Ints, Sampler
-from aduni.data.splits.protocol import (
-    Protocol,
-    check_parts,
-    group_rows,
-    read_split,
-    split_frame,
-    split_hash,
-)
+from aduni.data.splits.protocol import Protocol, check_parts, group_rows
+from aduni.data.splits.split_csv import read_split, split_frame, split_hash
 
 EVALUATION_BATCH = 256
 

@@ -90,7 +90,7 @@ def _split_of(run: RunFolder) -> str:
     if stored:
         return str(stored)
     # They take scikit-learn, which a call that trains and draws nothing does without.
-    from aduni.data.splits.protocol import split_hash
+    from aduni.data.splits.split_csv import split_hash
     from aduni.results.validation import read_split
 
     return split_hash(read_split(run.split))

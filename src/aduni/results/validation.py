@@ -17,8 +17,7 @@ from pydantic import (
     ValidationError,
 )
 
-from aduni.data.splits.protocol import split_hash
-from aduni.data.splits.split_csv import read_split_file
+from aduni.data.splits.split_csv import read_split_file, split_hash
 from aduni.errors import UserError
 from aduni.results.predictions_csv import probability_column
 from aduni.results.run_folder import RunFolder

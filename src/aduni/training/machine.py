@@ -5,7 +5,8 @@ from typing import Any
 
 from pytorch_lightning import Trainer
 
-from aduni.config.schema import Settings, build
+from aduni.config.instantiate import build
+from aduni.config.schema import Settings
 from aduni.errors import UserError
 
 QUIET: dict[str, Any] = dict.fromkeys(

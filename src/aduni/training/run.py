@@ -8,7 +8,8 @@ import pandas as pd
 from pytorch_lightning import seed_everything
 
 from aduni.config.build import build_data, build_method
-from aduni.config.schema import Settings, build
+from aduni.config.instantiate import build
+from aduni.config.schema import Settings
 from aduni.config.untrusted import check_storable
 from aduni.data.cache.changed_images import check_unchanged, source_table
 from aduni.data.module import ImageDataModule

@@ -16,7 +16,8 @@ from aduni.checkpoints.load import (
     method_state,
 )
 from aduni.checkpoints.stage_reuse import kept_stage, reuse_stage
-from aduni.config.schema import Settings, build
+from aduni.config.instantiate import build
+from aduni.config.schema import Settings
 from aduni.data.module import ImageDataModule
 from aduni.distributed.collectives import seed_torch
 from aduni.distributed.rank_zero import is_first_process

@@ -1,18 +1,17 @@
 """What a training says before it begins: data, method, steps, device."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import torch
-from hydra.utils import get_object
 from pytorch_lightning import Trainer
 from rich.table import Table
 from rich.text import Text
 
 from aduni.audit.warnings import warnings_of
 from aduni.cli.end_summary import is_unicode, tell
-from aduni.config.schema import Node, Settings, build
+from aduni.config.instantiate import build
+from aduni.config.schema import Settings
 from aduni.data.cache.decode import ALL_BITS
 from aduni.data.image_table import shown
 from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
@@ -69,7 +68,7 @@ def _lines(
     name, size = settings.encoder["name"], data.image_size
     yield "method", f"{settings.names.method} on {name}, images of {size} x {size} pixels"
     if "alpha" in settings.method:
-        curve = alpha_curve(_schedule(settings.method["alpha"]), settings.epochs)
+        curve = alpha_curve(build(settings.method["alpha"]), settings.epochs)
         yield "alpha", f"{settings.names.alpha}, {curve}"
     for number, stage in enumerate(method.stages):
         sampler = stage.sampler or build(settings.sampler)
@@ -141,11 +140,6 @@ def alpha_curve(schedule: AlphaSchedule, epochs: int) -> str:
     heights = np.ceil(values / max(values.max(), 1e-12) * len(levels)).astype(int)
     curve = "".join(levels[max(height, 1) - 1] for height in heights)
     return f"{values[0]:.3g} {curve} {values[-1]:.3g}"
-
-
-def _schedule(node: Node) -> AlphaSchedule:
-    values = {key: value for key, value in node.items() if not key.startswith("_")}
-    return partial(get_object(node["_target_"]), **values)
 
 
 def _steps(stage: Stage, sampler: Sampler, settings: Settings, data: ImageDataModule) -> str:

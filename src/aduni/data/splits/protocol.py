@@ -1,10 +1,8 @@
 """Protocols: which images train, select the checkpoint, and test."""
 
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -15,15 +13,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedKFold
 
-from aduni.data.image_table import ImageTable, shown
+from aduni.data.image_table import ImageTable
 from aduni.data.loading.samplers import Ints
 from aduni.data.splits.fold_sizes import needed_images, settings_for
-from aduni.data.splits.split_csv import read_split_file
 from aduni.data.splits.stratified_group_kfold import GroupFolds
 from aduni.errors import UserError
-
-PARTS = ("train", "validation", "test", "unused")
-FIND_SPLIT = "set protocol.split_file to the split.csv of a run, or to null"
 
 
 def _one_of_k(fraction: float) -> float:
@@ -182,40 +176,6 @@ def group_rows(table: ImageTable, pixel_digests: list[str]) -> Ints:
     return pd.factorize(groups)[0].astype(np.int64)
 
 
-def split_frame(table: ImageTable, groups: Ints, parts: NDArray[np.str_]) -> pd.DataFrame:
-    """What split.csv holds: image, label (class name), group, part."""
-    names = np.array(table.class_names)[table.labels]
-    return pd.DataFrame({"image": table.images, "label": names, "group": groups, "part": parts})
-
-
-def split_hash(frame: pd.DataFrame) -> str:
-    """Names a split by its content: image, label and part of every row, sorted by image."""
-    ordered = frame.sort_values("image")[["image", "label", "part"]]
-    return hashlib.sha256(ordered.to_csv(index=False).encode()).hexdigest()[:16]
-
-
-def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> NDArray[np.str_]:
-    """The parts of a stored split.csv, in the table's order.
-
-    Raises:
-        UserError: unreadable, of other images or labels, unknown parts, or a group on two sides.
-    """
-    frame = read_split_file(path, FIND_SPLIT).set_index("image")
-    if set(frame.index) != set(table.images) or len(frame) != len(table.images):
-        raise UserError(f"{path} is the split of other images than dataset.root holds; remake it.")
-    frame = frame.loc[table.images]
-    if list(frame["label"]) != list(np.array(table.class_names)[table.labels]):
-        raise UserError(f"{path} has other labels than the data set; remake the split.")
-    unknown = set(frame["part"]) - set(PARTS)
-    if unknown:
-        part = shown(min(unknown))
-        raise UserError(f"{path} names the part '{part}'; parts are {', '.join(PARTS)}.")
-    parts = frame["part"].to_numpy(dtype="<U10")
-    if grouped:
-        _check_groups(parts, groups, table, path)
-    return parts
-
-
 def check_parts(
     table: ImageTable, parts: NDArray[np.str_], protocol: Protocol, *, given: bool = False
 ) -> None:
@@ -244,15 +204,3 @@ def _another_split(protocol: Protocol, part: str, *, given: bool) -> str:
     if given:
         return f"add images of it to the given {part} part, or make folds: dataset.split=ignore"
     return "choose another fold or protocol.split_seed, or add images of it"
-
-
-def _check_groups(parts: NDArray[np.str_], groups: Ints, table: ImageTable, path: Path) -> None:
-    used = parts != "unused"
-    sides = pd.Series(parts[used]).groupby(groups[used]).nunique()
-    torn = sides[sides > 1]
-    if len(torn):
-        image = table.images[int(np.flatnonzero(groups == torn.index[0])[0])]
-        raise UserError(
-            f"{path} puts photographs of one lesion, or copies of one picture, on two sides "
-            f"(first: {shown(image)}); remake the split, or use protocol=paper, which allows it."
-        )

@@ -1,13 +1,20 @@
-"""split.csv, as its readers find it."""
+"""Write, read and hash split.csv, which names the part of each image."""
 
+import hashlib
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from aduni.data.image_table import read_texts
+from aduni.data.image_table import ImageTable, read_texts, shown
+from aduni.data.loading.samplers import Ints
+from aduni.errors import UserError
 from aduni.system.csv_escape import restored
 
 COLUMNS = ("image", "label", "group", "part")
+PARTS = ("train", "validation", "test", "unused")
+FIND_SPLIT = "set protocol.split_file to the split.csv of a run, or to null"
 
 
 def read_split_file(path: Path, remedy: str) -> pd.DataFrame:
@@ -21,3 +28,49 @@ def read_split_file(path: Path, remedy: str) -> pd.DataFrame:
         UserError: it is none.
     """
     return restored(read_texts(path, COLUMNS, remedy))[list(COLUMNS)]
+
+
+def split_frame(table: ImageTable, groups: Ints, parts: NDArray[np.str_]) -> pd.DataFrame:
+    """What split.csv holds: image, label (class name), group, part."""
+    names = np.array(table.class_names)[table.labels]
+    return pd.DataFrame({"image": table.images, "label": names, "group": groups, "part": parts})
+
+
+def split_hash(frame: pd.DataFrame) -> str:
+    """Names a split by its content: image, label and part of every row, sorted by image."""
+    ordered = frame.sort_values("image")[["image", "label", "part"]]
+    return hashlib.sha256(ordered.to_csv(index=False).encode()).hexdigest()[:16]
+
+
+def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> NDArray[np.str_]:
+    """The parts of a stored split.csv, in the table's order.
+
+    Raises:
+        UserError: unreadable, of other images or labels, unknown parts, or a group on two sides.
+    """
+    frame = read_split_file(path, FIND_SPLIT).set_index("image")
+    if set(frame.index) != set(table.images) or len(frame) != len(table.images):
+        raise UserError(f"{path} is the split of other images than dataset.root holds; remake it.")
+    frame = frame.loc[table.images]
+    if list(frame["label"]) != list(np.array(table.class_names)[table.labels]):
+        raise UserError(f"{path} has other labels than the data set; remake the split.")
+    unknown = set(frame["part"]) - set(PARTS)
+    if unknown:
+        part = shown(min(unknown))
+        raise UserError(f"{path} names the part '{part}'; parts are {', '.join(PARTS)}.")
+    parts = frame["part"].to_numpy(dtype="<U10")
+    if grouped:
+        _check_groups(parts, groups, table, path)
+    return parts
+
+
+def _check_groups(parts: NDArray[np.str_], groups: Ints, table: ImageTable, path: Path) -> None:
+    used = parts != "unused"
+    sides = pd.Series(parts[used]).groupby(groups[used]).nunique()
+    torn = sides[sides > 1]
+    if len(torn):
+        image = table.images[int(np.flatnonzero(groups == torn.index[0])[0])]
+        raise UserError(
+            f"{path} puts photographs of one lesion, or copies of one picture, on two sides "
+            f"(first: {shown(image)}); remake the split, or use protocol=paper, which allows it."
+        )
