@@ -2,7 +2,7 @@
 
 A refactoring must not move them. Where a change is meant to, record them anew and say why:
 
-    PYTHONPATH=src:tests python tests/test_golden.py
+    PYTHONPATH=src:tests python tests/training/test_golden.py
 """
 
 import json

@@ -17,7 +17,7 @@ from PIL import Image
 from aduni.data.cache.image_cache import ImageCache, build_cache, open_rgb, usable_cpus
 from aduni.errors import UserError
 
-SRC = Path(__file__).resolve().parents[2] / "src"
+SRC = Path(__file__).resolve().parents[3] / "src"
 PATIENCE = 300  # seconds; on a busy machine, Python alone may take one minute to start
 
 # Asks for a cache of three images; no image opens before the file `go` is there.

@@ -10,7 +10,7 @@ import pytest
 
 from aduni.cli import quick_imports
 
-SRC = Path(__file__).resolve().parents[1] / "src"
+SRC = Path(__file__).resolve().parents[2] / "src"
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from aduni.system.atomic_files import read_yaml, write_yaml
 from aduni.system.temporary import temporary_name
 from hand_made import make_run
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "keep_runs.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "keep_runs.py"
 ROWS = tuple(Row(name=name, overrides=(f"method={name}",)) for name in ("ce", "ldam"))
 LABELS, PREDICTED = [0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2]
 KEPT = {"config.yaml", "history.csv", "train.log", "metrics.json"}

@@ -23,7 +23,7 @@ from aduni.data.loading.samplers import Upsample
 from aduni.data.loading.torch_datasets import PlainViews, TrainingViews
 from aduni.system.atomic_files import read_yaml
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[3] / "conf"
 LABELS = np.array([0, 1, 2, 0])
 
 

@@ -21,7 +21,7 @@ from aduni.inference.export.exported_graph import Served, exporting
 from aduni.inference.export.formats import FORMATS
 from aduni.inference.export.safetensors_file import load
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SRC = Path(__file__).resolve().parents[1] / "src"
+SRC = Path(__file__).resolve().parents[2] / "src"
 FILES = sorted(SRC.rglob("*.py"))
 
 EXECUTES = {"eval", "exec", "compile", "__import__"}

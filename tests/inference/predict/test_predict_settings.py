@@ -18,7 +18,7 @@ from aduni.inference.predict.predict import Predictions, table
 from aduni.inference.predict.predict_settings import read_predict_settings
 from aduni.metrics.calibration import Calibration
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

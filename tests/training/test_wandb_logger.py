@@ -15,7 +15,7 @@ import psutil
 import pytest
 from omegaconf import OmegaConf
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KEY = "0123456789abcdef" * 2 + "01234567"  # of the form of an API key
 TRAIN = [
     "method=aduni",

@@ -12,7 +12,7 @@ import pytest
 from aduni.system.atomic_files import written_whole
 from aduni.system.temporary import final_name, temporary_name
 
-SRC = Path(__file__).resolve().parents[1] / "src"
+SRC = Path(__file__).resolve().parents[2] / "src"
 
 # Writes half, waits for a line on standard input, and writes the other half.
 WRITER = """
