@@ -26,7 +26,7 @@ from aduni.errors import UserError
 from aduni.results.finished_runs import read_run
 from aduni.results.plan import Plan, damage_of, read_plan
 from aduni.results.run_folder import RunFolder
-from aduni.system.atomic_files import read_json, read_yaml, written_whole
+from aduni.system.atomic_files import atomic_write, read_json, read_yaml
 from aduni.system.temporary import final_name
 
 # Metrics come last: with them a run counts as finished.
@@ -221,7 +221,7 @@ def put(content: bytes, path: Path) -> None:
     """Write a file whole, unless it has that content."""
     if path.is_file() and path.read_bytes() == content:
         return
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 

@@ -32,7 +32,7 @@ from aduni.cli.app import run_command
 from aduni.config.build import build_method
 from aduni.config.instantiate import build
 from aduni.errors import UserError
-from aduni.evaluation.trained_model import Trained, data_of, load_trained
+from aduni.evaluation.trained_model import TrainedModel, data_of, load_trained
 from aduni.losses.contrastive import Contrasts, aduc
 from aduni.methods.base import Method
 
@@ -70,7 +70,7 @@ def of_run(path: Path, batches: int, cache_dir: str) -> Iterator[tuple[str, dict
     yield str(trained.epoch), mean_health(trained.method, held, trained.epoch)
 
 
-def training_batches(trained: Trained, cache_dir: str) -> Iterator[Batch]:
+def training_batches(trained: TrainedModel, cache_dir: str) -> Iterator[Batch]:
     """As the tested epoch drew them."""
     data = data_of(trained, None, cache_dir)
     data.prepare_data()

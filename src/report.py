@@ -10,7 +10,7 @@ with quick_imports():
 
     from aduni.cli.app import run_command, task
     from aduni.cli.arguments import hydra_arguments
-    from aduni.report.cached import fresh_report
+    from aduni.report.cached import cached_report
     from aduni.reproduce.settings import read_sources
 
 
@@ -18,7 +18,7 @@ with quick_imports():
 @task
 def main(config: DictConfig) -> None:
     """Write the report of finished runs."""
-    print(fresh_report(read_sources(config)))
+    print(cached_report(read_sources(config)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from PIL import Image
 
 import aduni.cli.app  # noqa: F401  registers what the YAML of own data names
 from aduni.config.instantiate import build
-from aduni.data.loader_settings import Loading
+from aduni.data.loader_settings import LoaderSettings
 from aduni.data.loading.samplers import InstanceBalanced
 from aduni.data.module import ImageDataModule
 from aduni.data.splits.protocol import Protocol
@@ -177,7 +177,7 @@ def make_data(
         node |= {"root": str(root), "cache_dir": str(cache), "image_size": 16, **changes}
         numbers = {"batch_size": 16, "num_workers": 0, "seed": 0, "fold": 0, **(loading or {})}
         divided = make_protocol(protocol, **(rules or {}))
-        data: ImageDataModule = build(node, protocol=divided, loading=Loading(**numbers))
+        data: ImageDataModule = build(node, protocol=divided, loading=LoaderSettings(**numbers))
         return data
 
     return make

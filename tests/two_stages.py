@@ -7,7 +7,7 @@ from torch import Tensor
 from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
 from aduni.losses.softmax import cross_entropy
-from aduni.methods.base import Method, ReadPart, Stage, Task
+from aduni.methods.base import DataInfo, Method, ReadPart, Stage
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier
 
@@ -15,18 +15,18 @@ from aduni.models.heads import Classifier
 class TwoStages(Method):
     """Cross-entropy on all parameters, then on a new classifier under another sampler."""
 
-    def __init__(self, encoder: Encoder, task: Task, *, classifier_sampler: Any) -> None:
+    def __init__(self, encoder: Encoder, info: DataInfo, *, classifier_sampler: Any) -> None:
         super().__init__()
         self.encoder = encoder
-        self.classifier = Classifier(encoder.features, task.classes, dropout=0.5)
-        self.epochs = task.epochs
-        self.counts = task.class_counts
+        self.classifier = Classifier(encoder.features, info.classes, dropout=0.5)
+        self.epochs = info.epochs
+        self.counts = info.class_counts
         self.classifier_sampler = classifier_sampler
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         return (
-            Stage("representation", self.epochs, self.loss, hand_over="last"),
+            Stage("representation", self.epochs, self.loss, next_from="last"),
             Stage(
                 "classifier",
                 self.epochs,
@@ -34,7 +34,7 @@ class TwoStages(Method):
                 views=2,
                 trainable=("classifier",),
                 sampler=self.classifier_sampler,
-                begin=self.reset,
+                on_start=self.reset,
             ),
         )
 

@@ -72,7 +72,7 @@ def test_shares_of_an_epoch_add_up_to_it():
         "[Strategy]SingleDeviceStrategy.batch_to_device": 0.5,
         "[Strategy]SingleDeviceStrategy.training_step": 2.0,
         "[Strategy]SingleDeviceStrategy.backward": 3.0,
-        "[LightningModule]Learner.optimizer_step": 6.0,
+        "[LightningModule]StageModule.optimizer_step": 6.0,
         "[Callback]Progress.on_train_batch_end": 0.25,
         "[Callback]History.on_train_epoch_end": 0.25,
     }

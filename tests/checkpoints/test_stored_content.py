@@ -20,7 +20,7 @@ from aduni.metrics.calibration import SHARPEST
 from aduni.results.predictions_csv import read_history
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_yaml, write_yaml
-from aduni.training.callbacks import WholeCheckpoints
+from aduni.training.callbacks import AtomicCheckpointIO
 from aduni.training.run import run
 from composing import options, settings_of
 
@@ -56,7 +56,7 @@ def written(whole, tmp_path) -> Callable[[Callable[[Any], Any]], Path]:
         content = copy.deepcopy(whole)
         change(content)
         path = tmp_path / "foreign.ckpt"
-        WholeCheckpoints().save_checkpoint(content, path)
+        AtomicCheckpointIO().save_checkpoint(content, path)
         return path
 
     return write

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aduni.system.atomic_files import write_npy, written_whole
+from aduni.system.atomic_files import atomic_write, write_npy
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
@@ -217,7 +217,7 @@ def test_a_folder_that_is_not_to_be_written_to(train, tmp_path):
 
 def test_no_room_for_the_history(train, monkeypatch):
     def full(frame: pd.DataFrame, path: Path) -> None:
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("stage,epo")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

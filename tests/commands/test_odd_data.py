@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.system.csv_escape import restored
+from aduni.system.csv_escape import unescape_formulas
 
 SMALL = ("dataset=aptos", "dataset.image_size=32", "epochs=1", "batch_size=8", "method=ce")
 
@@ -63,7 +63,7 @@ def odd(aptos):
 
 def table_of(file):
     """What was written, as its readers see it."""
-    return restored(pd.read_csv(file, dtype=str, keep_default_na=False))
+    return unescape_formulas(pd.read_csv(file, dtype=str, keep_default_na=False))
 
 
 def test_odd_file_names_go_through_every_file_and_back(odd, train, command, tmp_path):

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 
 from aduni.evaluation.trained_model import load_trained
 from aduni.inference.images import read_image
-from aduni.system.csv_escape import restored
+from aduni.system.csv_escape import unescape_formulas
 
 CLASSES = [f"p_{digit}" for digit in range(10)]
 
@@ -76,7 +76,7 @@ def predict(command, tmp_path):
             "predict", f"ckpt={_listed(ckpt)}", f"images={images}", f"output={output}", *overrides
         )
         assert finished.status == 0, finished.err
-        return restored(pd.read_csv(output, dtype={"image": str, "predicted": str}))
+        return unescape_formulas(pd.read_csv(output, dtype={"image": str, "predicted": str}))
 
     return call
 

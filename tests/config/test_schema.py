@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from aduni.config.instantiate import build
-from aduni.data.loader_settings import Loading
+from aduni.data.loader_settings import LoaderSettings
 from aduni.data.loading.samplers import Sampler
 from aduni.data.module import ImageDataModule
-from aduni.methods.base import Method, Task
+from aduni.methods.base import DataInfo, Method
 from aduni.models.encoder import Encoder
 from composing import options, settings_of
 
@@ -34,8 +34,8 @@ class FewFeatures(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def task() -> Task:
-    return Task(torch.tensor([60.0, 30.0, 10.0]), torch.full((4, 3), 1 / 3), epochs=4)
+def task() -> DataInfo:
+    return DataInfo(torch.tensor([60.0, 30.0, 10.0]), torch.full((4, 3), 1 / 3), epochs=4)
 
 
 @pytest.mark.parametrize(("method", "dataset", "sampler", "alpha"), SOME)
@@ -56,13 +56,13 @@ def _check(method, dataset, sampler, alpha, task) -> None:
     settings = settings_of(*(f"{group}={option}" for group, option in choice.items()))
 
     assert choice.items() <= settings.names.model_dump().items()
-    loading = Loading(batch_size=settings.batch_size, num_workers=0, seed=0, fold=0)
+    loading = LoaderSettings(batch_size=settings.batch_size, num_workers=0, seed=0, fold=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # albumentations only warns of an argument it does not know
         data = build(settings.dataset, protocol=build(settings.protocol), loading=loading)
     assert isinstance(data, ImageDataModule)
     assert isinstance(build(settings.sampler), Sampler)
-    assert isinstance(build(settings.method, encoder=FewFeatures(), task=task), Method)
+    assert isinstance(build(settings.method, encoder=FewFeatures(), info=task), Method)
 
 
 @pytest.mark.parametrize("dataset", options("dataset"))
@@ -100,7 +100,7 @@ def test_the_command_line_reaches_the_parts():
     method = build(
         settings.method,
         encoder=FewFeatures(),
-        task=Task(torch.ones(3), torch.ones(4, 3) / 3, epochs=4),
+        info=DataInfo(torch.ones(3), torch.ones(4, 3) / 3, epochs=4),
     )
     assert method.alpha(3, 4).alpha == 0.05
     assert build(settings.sampler).epoch_length == 7

@@ -203,8 +203,8 @@ def test_features_are_saved_of_a_method_that_has_an_encoder(
 ):
     import storable
 
-    def without(self, encoder, task, **options):
-        super(storable.Own, self).__init__(encoder, task, **options)
+    def without(self, encoder, info, **options):
+        super(storable.Own, self).__init__(encoder, info, **options)
         self.backbone = self.encoder
         del self.encoder
 

@@ -69,7 +69,7 @@ def test_nothing_in_the_source_executes_a_file(file):
         "subprocess.run(text, shell=True)",
         "os.system(text)",
         "trainer.fit(learner, ckpt_path=last)",
-        "Learner.load_from_checkpoint(path)",
+        "StageModule.load_from_checkpoint(path)",
     ],
 )
 def test_the_search_finds_what_it_looks_for(source):

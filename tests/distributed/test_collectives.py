@@ -23,7 +23,7 @@ from aduni.distributed.collectives import (
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.aduni import AdUni
 from aduni.methods.balms import BALMS
-from aduni.methods.base import Method, Stage, Task
+from aduni.methods.base import DataInfo, Method, Stage
 from aduni.methods.cicl import CICL
 from aduni.methods.ldam import LDAM
 from aduni.methods.paco import PaCo
@@ -76,25 +76,25 @@ def make_method(name: str) -> Method:
     """The same weights in every process; float64, so that agreement can be exact."""
     torch.manual_seed(0)
     counts = torch.tensor([5, 2, 1])
-    task = Task(counts, torch.tensor([[0.4, 0.3, 0.3]]), epochs=1)
+    info = DataInfo(counts, torch.tensor([[0.4, 0.3, 0.3]]), epochs=1)
     encoder: Any = TinyEncoder().double()
     sizes: Any = {"hidden": 5, "embedding": 4, "dropout": 0.0}
     if name == "ce":
-        return Softmax(encoder, task, loss=cross_entropy, dropout=0.0).double()
+        return Softmax(encoder, info, loss=cross_entropy, dropout=0.0).double()
     if name == "ldam":
-        return LDAM(encoder, task, defer_until=0.0).double()
+        return LDAM(encoder, info, defer_until=0.0).double()
     if name == "cicl":
-        return CICL(encoder, task, **sizes).double()
+        return CICL(encoder, info, **sizes).double()
     if name == "balms":
-        return BALMS(encoder, task, loss=cross_entropy, dropout=0.0).double()
+        return BALMS(encoder, info, loss=cross_entropy, dropout=0.0).double()
     if name == "paco":
         memory: Any = {"queue_size": 20, "momentum": 0.9}
-        method = PaCo(encoder, task, schedules.constant, **memory, **sizes).double()
+        method = PaCo(encoder, info, schedules.constant, **memory, **sizes).double()
         keys = nn.functional.normalize(torch.randn(3, 4, dtype=torch.float64))
         method.memory.add(keys, torch.tensor([0, 1, 1]))
         return method
     weighting: Any = name.split()[1]
-    return AdUni(encoder, task, schedules.constant, weighting=weighting, **sizes).double()
+    return AdUni(encoder, info, schedules.constant, weighting=weighting, **sizes).double()
 
 
 def make_in_process(name: str) -> Method:

@@ -18,13 +18,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from aduni import schedules
 from aduni.batch import Batch
-from aduni.data.loading.batch_samplers import TrainingDraws
+from aduni.data.loading.batch_samplers import TrainingBatchSampler
 from aduni.data.loading.samplers import Upsample
 from aduni.distributed.collectives import gather, rank, world_size
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.aduni import AdUni
 from aduni.methods.balms import BALMS
-from aduni.methods.base import Method, Stage, Task
+from aduni.methods.base import DataInfo, Method, Stage
 from aduni.methods.cicl import CICL
 from aduni.methods.ldam import LDAM
 from aduni.methods.paco import PaCo
@@ -88,26 +88,26 @@ def make_method(name: str, dtype: torch.dtype) -> Method:
     """The same weights in every process."""
     torch.manual_seed(0)
     counts = torch.from_numpy(COUNTS).float()
-    task = Task(counts, torch.full((1, len(counts)), 1 / len(counts)), epochs=1)
+    info = DataInfo(counts, torch.full((1, len(counts)), 1 / len(counts)), epochs=1)
     encoder: Any = SmallEncoder()
     sizes: Any = {"hidden": 8, "embedding": 5, "dropout": 0.0}
     methods: dict[str, Any] = {
-        "aduni": lambda: AdUni(encoder, task, schedules.constant, **sizes),
+        "aduni": lambda: AdUni(encoder, info, schedules.constant, **sizes),
         # The third batch runs over the queue's end.
         "paco": lambda: PaCo(
-            encoder, task, schedules.constant, queue_size=300, momentum=0.9, **sizes
+            encoder, info, schedules.constant, queue_size=300, momentum=0.9, **sizes
         ),
-        "cicl": lambda: CICL(encoder, task, **sizes),
-        "ldam": lambda: LDAM(encoder, task, defer_until=0.0),
-        "balms": lambda: BALMS(encoder, task, loss=cross_entropy, dropout=0.0),
+        "cicl": lambda: CICL(encoder, info, **sizes),
+        "ldam": lambda: LDAM(encoder, info, defer_until=0.0),
+        "balms": lambda: BALMS(encoder, info, loss=cross_entropy, dropout=0.0),
     }
     method: Method = methods[name]().to(dtype)
     return method.train()
 
 
-def draws() -> TrainingDraws:
+def draws() -> TrainingBatchSampler:
     labels = np.repeat(np.arange(len(COUNTS)), COUNTS)
-    return TrainingDraws(
+    return TrainingBatchSampler(
         Upsample(), np.arange(len(labels)), labels, epochs=1, seed=3, batch_size=128
     )
 

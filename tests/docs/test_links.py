@@ -70,7 +70,7 @@ def test_links_lead_to_files_headings_and_code(page, prose):
         ("[`nothing`](src/train.py)", "src/train.py has no nothing"),
         ("[words](README.md#training)", None),
         ("[`main`](src/train.py)", None),
-        ("[`Trained.image_size`](src/aduni/evaluation/trained_model.py)", None),
+        ("[`TrainedModel.image_size`](src/aduni/evaluation/trained_model.py)", None),
     ],
 )
 def test_a_wrong_link_is_found(root, link, complaint):

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from aduni.metrics.names import FIGURES
-from aduni.report.cached import fresh_report
+from aduni.metrics.names import METRICS
+from aduni.report.cached import cached_report
 from aduni.reproduce.settings import read_sources
 from aduni.results.finished_runs import read_run
 from aduni.results.plan import read_plan, run_folder
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STUDY = ROOT / "results" / "study"
 MARKED = r"<!-- {}: ([\w-]+), (\w+) -->\n(\|.*\n)\|[-:| ]+\n((?:\|.*\n)+)"
 """A table of a page: which table of the study, which data set, header, rows."""
-TITLES = {figure.title.lower(): figure.name for figure in FIGURES.values()}
+TITLES = {figure.title.lower(): figure.name for figure in METRICS.values()}
 
 
 def cells_of(line: str) -> list[str]:
@@ -185,7 +185,7 @@ def test_quoted_inflation_is_the_studys():
 def test_every_table_is_made_again_from_the_kept_predictions(tmp_path):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("report", [f"runs={STUDY}", f"output={tmp_path / 'out'}"])
-    fresh_report(read_sources(config))
+    cached_report(read_sources(config))
 
     kept = {file.name: file for file in sorted((STUDY / "tables").iterdir())}
     made = {file.name: file for file in sorted((tmp_path / "out" / "tables").iterdir())}

@@ -9,7 +9,7 @@ from torch import Tensor
 from aduni import schedules
 from aduni.batch import Batch
 from aduni.methods.aduni import AdUni
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.schedules import Weights
 from tiny_encoder import TinyEncoder
 
@@ -26,8 +26,8 @@ LABELS = [0, 1, 0, 2]
 def make_method(alpha: Any = schedules.constant, **options: Any) -> AdUni:
     torch.manual_seed(0)
     encoder: Any = TinyEncoder()
-    task = Task(torch.tensor(COUNTS), torch.tensor(SAMPLED), epochs=2)
-    return AdUni(encoder, task, alpha, **{"hidden": 5, "embedding": 4, "dropout": 0.0} | options)
+    info = DataInfo(torch.tensor(COUNTS), torch.tensor(SAMPLED), epochs=2)
+    return AdUni(encoder, info, alpha, **{"hidden": 5, "embedding": 4, "dropout": 0.0} | options)
 
 
 def make_batch() -> Batch:
@@ -164,7 +164,7 @@ def test_heads_have_the_papers_sizes():
     torch.manual_seed(0)
     encoder: Any = TinyEncoder()
     method = AdUni(
-        encoder, Task(torch.tensor(COUNTS), torch.tensor(SAMPLED), 2), schedules.released
+        encoder, DataInfo(torch.tensor(COUNTS), torch.tensor(SAMPLED), 2), schedules.released
     )
 
     sizes = [list(module.weight.shape) for module in method.projector if hasattr(module, "weight")]

@@ -11,7 +11,7 @@ from aduni.batch import Batch
 from aduni.errors import UserError
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.balms import BALMS, MetaSampler, draw_shares
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 
 COUNTS = torch.tensor([90.0, 10.0])
 
@@ -27,8 +27,8 @@ class Pixels(nn.Module):
 
 def make_method(**options: Any) -> BALMS:
     encoder: Any = Pixels()
-    task = Task(COUNTS, torch.full((4, 2), 1 / 2), 4)
-    method = BALMS(encoder, task, **{"loss": cross_entropy, "dropout": 0.0} | options)
+    info = DataInfo(COUNTS, torch.full((4, 2), 1 / 2), 4)
+    method = BALMS(encoder, info, **{"loss": cross_entropy, "dropout": 0.0} | options)
     nn.init.zeros_(method.classifier.linear.weight)
     nn.init.zeros_(method.classifier.linear.bias)
     return method
@@ -156,15 +156,15 @@ def test_the_meta_gradient_is_that_of_finite_differences(monkeypatch):
 
 def test_rates_and_their_adam_are_restored():
     torch.manual_seed(0)
-    method, restored = make_method(), make_method()
+    method, unescape_formulas = make_method(), make_method()
     for _ in range(3):
         method.classifier_loss(make_batch(4), 0)
-    restored.load_state_dict(method.state_dict())
-    for each in (method, restored):
+    unescape_formulas.load_state_dict(method.state_dict())
+    for each in (method, unescape_formulas):
         torch.manual_seed(1)
         each.classifier_loss(make_batch(4), 0)
 
-    assert torch.equal(method.meta_sampler.weights, restored.meta_sampler.weights)
+    assert torch.equal(method.meta_sampler.weights, unescape_formulas.meta_sampler.weights)
     assert not method.meta_sampler.weights.requires_grad  # not the trainer's to train
 
 
@@ -174,7 +174,7 @@ def test_a_batch_without_two_images_of_a_class_is_refused():
 
 
 def test_every_batch_of_the_second_stage_must_hold_two_images_of_each_class():
-    assert [stage.least_of_class for stage in make_method().stages] == [0, 2]
+    assert [stage.min_per_class for stage in make_method().stages] == [0, 2]
 
 
 def test_a_new_classifier_without_steps_is_refused(refusal):

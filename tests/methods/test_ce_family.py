@@ -9,7 +9,7 @@ from torch import nn
 
 from aduni.batch import Batch
 from aduni.losses.softmax import balanced_softmax, cross_entropy
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.methods.softmax import Softmax
 
 
@@ -25,8 +25,8 @@ class Pixels(nn.Module):
 def make_method(**options: Any) -> Softmax:
     """Logits are the first three pixels."""
     encoder: Any = Pixels()
-    task = Task(torch.tensor([8.0, 1.0, 1.0]), torch.full((4, 3), 1 / 3), 4)
-    method = Softmax(encoder, task, **{"loss": cross_entropy, "dropout": 0.0} | options)
+    info = DataInfo(torch.tensor([8.0, 1.0, 1.0]), torch.full((4, 3), 1 / 3), 4)
+    method = Softmax(encoder, info, **{"loss": cross_entropy, "dropout": 0.0} | options)
     nn.init.eye_(method.classifier.linear.weight)
     nn.init.zeros_(method.classifier.linear.bias)
     return method

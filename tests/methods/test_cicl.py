@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from aduni.batch import Batch
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.methods.cicl import CICL
 from tiny_encoder import TinyEncoder
 
@@ -16,8 +16,8 @@ LABELS = [0, 1, 0, 2]
 def make_method() -> CICL:
     torch.manual_seed(0)
     encoder: Any = TinyEncoder()
-    task = Task(torch.tensor([6, 3, 1]), torch.full((2, 3), 1 / 3), epochs=2)
-    return CICL(encoder, task, hidden=5, embedding=4, dropout=0.0)
+    info = DataInfo(torch.tensor([6, 3, 1]), torch.full((2, 3), 1 / 3), epochs=2)
+    return CICL(encoder, info, hidden=5, embedding=4, dropout=0.0)
 
 
 def make_batch() -> Batch:

@@ -22,7 +22,7 @@ from aduni.methods.base import Method, Stage
 from aduni.models.memory import KeyQueue, MomentumCopy
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json
-from aduni.training.lightning_module import Learner, Optimisation, learnable
+from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.run import run
 from composing import options, settings_of
 
@@ -39,7 +39,7 @@ VARIANTS = [
 
 
 @dataclass
-class Trained:
+class TrainedModel:
     """A finished run on 200 images an epoch, and what it started from."""
 
     settings: Settings
@@ -49,7 +49,7 @@ class Trained:
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=" ".join)
-def trained(request, tmp_path_factory) -> Trained:
+def trained(request, tmp_path_factory) -> TrainedModel:
     name, *overrides = request.param
     settings = settings_of(
         f"method={name}",
@@ -66,15 +66,15 @@ def trained(request, tmp_path_factory) -> Trained:
     run(settings, folder)
     seed_everything(settings.seed, verbose=False)
     data = build_data(settings)
-    return Trained(settings, folder, data, build_method(settings, data.training_counts))
+    return TrainedModel(settings, folder, data, build_method(settings, data.training_counts))
 
 
-def _fresh(trained: Trained) -> Method:
+def _fresh(trained: TrainedModel) -> Method:
     seed_everything(7, verbose=False)
     return build_method(trained.settings, trained.data.training_counts)
 
 
-def _after(trained: Trained, stage: Stage, name: str) -> dict[str, Tensor]:
+def _after(trained: TrainedModel, stage: Stage, name: str) -> dict[str, Tensor]:
     final = stage.name == trained.initial.stages[-1].name
     path = trained.folder.checkpoint(name, "" if final else stage.name)
     method = _fresh(trained)
@@ -82,7 +82,7 @@ def _after(trained: Trained, stage: Stage, name: str) -> dict[str, Tensor]:
     return method.state_dict()
 
 
-def _batches(trained: Trained, stage: Stage, count: int) -> list[Batch]:
+def _batches(trained: TrainedModel, stage: Stage, count: int) -> list[Batch]:
     sampler = stage.sampler or build(trained.settings.sampler)
     trained.data.begin_stage(sampler, views=stage.views, epochs=2)
     return [batch for _, batch in zip(range(count), trained.data.train_dataloader(), strict=False)]
@@ -116,7 +116,7 @@ def test_what_should_learn_moved_and_what_is_frozen_did_not(trained):
             else:
                 learning = [f"{name}.{key}" for key, _ in module.named_parameters()]
                 assert all(not torch.equal(before[key], after[key]) for key in learning), name
-        before = _after(trained, stage, stage.hand_over)
+        before = _after(trained, stage, stage.next_from)
 
 
 def test_no_step_waits_for_the_device(trained, monkeypatch):
@@ -138,7 +138,7 @@ def test_metrics_say_which_weights_were_handed_over(trained):
     names = [stage.name for stage in trained.initial.stages]
     assert [stage["name"] for stage in metrics["stages"]] == names
     assert [stage["handed_over"] for stage in metrics["stages"]] == [
-        stage.hand_over for stage in trained.initial.stages
+        stage.next_from for stage in trained.initial.stages
     ]
     assert metrics["selected_epoch"] == metrics["stages"][-1]["epoch"]
 
@@ -185,7 +185,7 @@ def test_training_goes_on_from_stored_weights_as_if_never_stopped(trained, tmp_p
             assert torch.equal(one, other)
 
 
-def _steps(trained: Trained, method: Method, number: int, count: int) -> list[float]:
+def _steps(trained: TrainedModel, method: Method, number: int, count: int) -> list[float]:
     """Losses of the first steps of a stage, taken as the trainer takes them."""
     stage = _with_steps(method)[number]
     optimiser = _learner(method, number).train().configure_optimizers()
@@ -200,11 +200,11 @@ def _steps(trained: Trained, method: Method, number: int, count: int) -> list[fl
     return losses
 
 
-def _learner(method: Method, number: int) -> Learner:
+def _learner(method: Method, number: int) -> StageModule:
     """Freezes what the stage does not train; of a new method."""
     optimisation = Optimisation(0.05, 0.001, 0, 0.9, 1e-4)
     free = learnable(method)
-    return Learner(method, _with_steps(method)[number], optimisation, 10, (0, 0), {}, free)
+    return StageModule(method, _with_steps(method)[number], optimisation, 10, (0, 0), {}, free)
 
 
 def test_methods_are_found_by_listing_the_folder():

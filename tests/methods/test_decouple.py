@@ -9,7 +9,7 @@ from torch import nn
 
 from aduni.batch import Batch
 from aduni.losses.softmax import balanced_softmax, cross_entropy, focal
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.methods.decouple import Decouple
 
 WEIGHTS = torch.tensor([[3.0, 4.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.25]])  # norms 5, 1, 1/4
@@ -26,8 +26,8 @@ class Pixels(nn.Module):
 
 def make_method(**options: Any) -> Decouple:
     encoder: Any = Pixels()
-    task = Task(torch.tensor([8.0, 1.0, 1.0]), torch.full((20, 3), 1 / 3), 20)
-    method = Decouple(encoder, task, **{"loss": cross_entropy, "dropout": 0.0} | options)
+    info = DataInfo(torch.tensor([8.0, 1.0, 1.0]), torch.full((20, 3), 1 / 3), 20)
+    method = Decouple(encoder, info, **{"loss": cross_entropy, "dropout": 0.0} | options)
     with torch.no_grad():
         method.classifier.linear.weight.copy_(WEIGHTS)
         method.classifier.linear.bias.copy_(torch.tensor([1.0, 2.0, 3.0]))
@@ -63,9 +63,9 @@ def test_a_stage_of_another_loss_has_another_objective():
     )
     stages = [make_method(loss=loss, mixup=mixup).stages for loss in losses for mixup in (0, 0.2)]
 
-    found = [tuple(sorted(first.objective.items())) for first, _ in stages]
+    found = [tuple(sorted(first.loss_id.items())) for first, _ in stages]
     assert len(set(found)) == 8
-    assert not any(second.objective for _, second in stages)  # no other run can take it
+    assert not any(second.loss_id for _, second in stages)  # no other run can take it
 
 
 @pytest.mark.parametrize(("kind", "learns"), [("crt", "classifier"), ("lws", "scale")])
@@ -77,7 +77,7 @@ def test_learned_classifiers_take_a_tenth_of_the_epochs_on_their_own_sampler(kin
 
 def test_crt_forgets_the_first_classifier():
     method = make_method()
-    method.stages[1].begin(reader())
+    method.stages[1].on_start(reader())
 
     assert not torch.isclose(method.classifier.linear.weight, WEIGHTS).any()
 
@@ -110,7 +110,7 @@ def test_lws_learns_a_factor_per_class_and_no_weights():
 
 def test_tau_norm_at_tau_zero_changes_the_bias_alone():
     method = make_method(classifier="tau_norm", tau_grid=[0.0])
-    found = method.stages[1].begin(reader(validation=[VALIDATION]))
+    found = method.stages[1].on_start(reader(validation=[VALIDATION]))
 
     assert found == {"tau": 0.0}
     torch.testing.assert_close(method.classifier.linear.weight, WEIGHTS)
@@ -119,7 +119,7 @@ def test_tau_norm_at_tau_zero_changes_the_bias_alone():
 
 def test_tau_norm_divides_by_the_norm_to_the_power_of_tau():
     method = make_method(classifier="tau_norm", tau_grid=[0.5])
-    method.stages[1].begin(reader(validation=[VALIDATION]))
+    method.stages[1].on_start(reader(validation=[VALIDATION]))
 
     expected = torch.stack([WEIGHTS[0] / 5**0.5, WEIGHTS[1], WEIGHTS[2] / 0.5])
     torch.testing.assert_close(method.classifier.linear.weight, expected)
@@ -130,7 +130,7 @@ def test_tau_is_the_smallest_of_those_with_the_best_macro_f1():
     # as 5^tau > 4. Of (0, 1, 9): 9 / 4^(1 - tau) for class 2 against 4 / 5^tau: right before.
     method = make_method(classifier="tau_norm", tau_grid=[1.5, 0.0, 1.0, 0.5, 2.0])
 
-    found = method.stages[1].begin(reader(validation=[VALIDATION]))
+    found = method.stages[1].on_start(reader(validation=[VALIDATION]))
 
     # At tau 1.5 the image of class 0 still scores 7 / 5^1.5 = 0.63, less than class 1's 1.
     assert found == {"tau": 1.0}
@@ -142,7 +142,7 @@ def test_of_equally_good_taus_the_smallest_is_taken(grid):
     method = make_method(classifier="tau_norm", tau_grid=grid)
 
     # Each is right about all three images: 7 / 5^1.1 = 1.19 for class 0 against class 1's 1.
-    assert method.stages[1].begin(reader(validation=[VALIDATION])) == {"tau": 1.0}
+    assert method.stages[1].on_start(reader(validation=[VALIDATION])) == {"tau": 1.0}
 
 
 def test_ncm_compares_with_class_means_by_cosine():
@@ -152,7 +152,7 @@ def test_ncm_compares_with_class_means_by_cosine():
         make_batch([[3, 0, 0], [0, 0, 4], [3, 3, 0]], [0, 1, 2]),
     ]
     method = make_method(classifier="ncm")
-    method.stages[1].begin(reader(train=train))
+    method.stages[1].on_start(reader(train=train))
 
     half = 0.5**0.5
     expected = torch.tensor([[1.0, 0, 0], [0, half, half], [half, half, 0]])

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from aduni.batch import Batch
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.methods.ldam import LDAM
 from tiny_encoder import TinyEncoder
 
@@ -20,8 +20,8 @@ def make():
     def call(epochs: int = 200, **options) -> LDAM:
         torch.manual_seed(0)
         counts = torch.tensor(COUNTS)
-        task = Task(counts, (counts / counts.sum()).repeat(epochs, 1), epochs)
-        return LDAM(TinyEncoder(), task, beta=BETA, **options)
+        info = DataInfo(counts, (counts / counts.sum()).repeat(epochs, 1), epochs)
+        return LDAM(TinyEncoder(), info, beta=BETA, **options)
 
     return call
 

@@ -12,7 +12,7 @@ from aduni import schedules
 from aduni.batch import Batch
 from aduni.losses.contrastive import Contrasts, aduc
 from aduni.methods.aduni import AdUni
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.methods.paco import PaCo
 from aduni.schedules import Weights
 from tiny_encoder import TinyEncoder
@@ -27,8 +27,8 @@ LEARNING = ("encoder", "projector", "classifier")
 def make_method(alpha: Any = schedules.constant, *, kind: Any = PaCo, **options: Any) -> Any:
     torch.manual_seed(0)
     encoder: Any = TinyEncoder()
-    task = Task(COUNTS, torch.full((4, 3), 1 / 3), epochs=4)
-    return kind(encoder, task, alpha, **(SIZES | options)).double()
+    info = DataInfo(COUNTS, torch.full((4, 3), 1 / 3), epochs=4)
+    return kind(encoder, info, alpha, **(SIZES | options)).double()
 
 
 def make_batch(seed: int = 1, *, same_views: bool = False) -> Batch:

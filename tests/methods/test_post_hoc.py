@@ -8,7 +8,7 @@ from torch import nn
 
 from aduni.batch import Batch
 from aduni.losses.softmax import cross_entropy
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.methods.post_hoc import PostHoc
 from aduni.methods.softmax import Softmax
 
@@ -27,8 +27,8 @@ class Pixels(nn.Module):
 
 def make_method(kind: Any = PostHoc, counts: list[float] = COUNTS, **options: Any) -> Any:
     """Without the adjustment, logits are the first three pixels."""
-    task = Task(torch.tensor(counts), torch.full((4, 3), 1 / 3), 4)
-    method = kind(Pixels(), task, loss=cross_entropy, dropout=0.0, **options)
+    info = DataInfo(torch.tensor(counts), torch.full((4, 3), 1 / 3), 4)
+    method = kind(Pixels(), info, loss=cross_entropy, dropout=0.0, **options)
     nn.init.eye_(method.classifier.linear.weight)
     nn.init.zeros_(method.classifier.linear.bias)
     return method
@@ -65,4 +65,4 @@ def test_a_uniform_prior_adjusts_nothing_but_a_constant():
 def test_its_first_stage_serves_where_a_plain_one_does():
     (adjusted,), (plain,) = make_method().stages, make_method(Softmax).stages
 
-    assert adjusted.objective == plain.objective == {"loss": "cross_entropy", "mixup": 0.0}
+    assert adjusted.loss_id == plain.loss_id == {"loss": "cross_entropy", "mixup": 0.0}

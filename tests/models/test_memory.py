@@ -185,20 +185,20 @@ def test_keys_are_stored_without_their_graph_and_in_the_queues_type():
 
 @pytest.mark.parametrize("sizes", [[], [3], [3, 5], [3, 3, 3]], ids=str)
 def test_a_stored_queue_comes_back_with_how_much_of_it_is_filled(sizes, tmp_path: Path):
-    queue, restored = KeyQueue(8, 2), KeyQueue(8, 2)
-    restored.add(*keyed(20, 100))  # what it held before must not remain
+    queue, unescape_formulas = KeyQueue(8, 2), KeyQueue(8, 2)
+    unescape_formulas.add(*keyed(20, 100))  # what it held before must not remain
     for keys, labels in batches(sizes):
         queue.add(keys, labels)
 
     torch.save(queue.state_dict(), tmp_path / "queue.pt")
-    restored.load_state_dict(torch.load(tmp_path / "queue.pt", weights_only=True))
+    unescape_formulas.load_state_dict(torch.load(tmp_path / "queue.pt", weights_only=True))
 
-    assert entries(*restored.contents()) == entries(*queue.contents())
-    for each in (queue, restored):  # and the next keys go to the same places
+    assert entries(*unescape_formulas.contents()) == entries(*queue.contents())
+    for each in (queue, unescape_formulas):  # and the next keys go to the same places
         each.add(*keyed(3, 50))
-    assert torch.equal(restored.keys, queue.keys)
-    assert torch.equal(restored.labels, queue.labels)
-    assert entries(*restored.contents()) == entries(*queue.contents())
+    assert torch.equal(unescape_formulas.keys, queue.keys)
+    assert torch.equal(unescape_formulas.labels, queue.labels)
+    assert entries(*unescape_formulas.contents()) == entries(*queue.contents())
 
 
 def test_a_stored_state_does_not_follow_the_queue():

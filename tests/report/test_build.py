@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.report.cached import fresh_report
+from aduni.report.cached import cached_report
 from aduni.report.inputs import Sources
 from aduni.report.tables.definitions import Definition, Row
 from aduni.results.plan import Plan, PlannedRun, run_folder
-from aduni.system.atomic_folder import replaced_files
+from aduni.system.atomic_folder import atomic_folder
 from hand_made import make_run
 
 ROWS = (
@@ -70,7 +70,7 @@ def _files(sources: Sources) -> set[str]:
 
 
 def test_a_report_has_tables_figures_and_a_page(sources):
-    page = fresh_report(sources)
+    page = cached_report(sources)
     assert page == sources.output / "index.html"
     files = _files(sources)
     assert {
@@ -86,7 +86,7 @@ def test_a_report_has_tables_figures_and_a_page(sources):
 
 
 def test_the_tables_numbers_are_those_of_the_folders(sources):
-    fresh_report(sources)
+    cached_report(sources)
     cells = pd.read_csv(sources.output / "tables" / "tables.csv")
     accuracy = cells[(cells["table"] == "methods") & (cells["figure"] == "accuracy")]
     accuracy = accuracy.set_index("row")
@@ -99,12 +99,12 @@ def test_the_tables_numbers_are_those_of_the_folders(sources):
 
 
 def test_an_unchanged_report_is_not_made_again(sources):
-    page = fresh_report(sources)
+    page = cached_report(sources)
     before = page.stat().st_mtime_ns
-    fresh_report(sources)
+    cached_report(sources)
     assert page.stat().st_mtime_ns == before
     make_run(sources.root / "runs" / "more", method="ce", fold=2, labels=LABELS, predicted=LABELS)
-    fresh_report(sources)
+    cached_report(sources)
     assert page.stat().st_mtime_ns != before
 
 
@@ -113,7 +113,7 @@ def test_an_edited_run_is_left_out_and_named(sources):
     content = json.loads(metrics.read_text())
     content["test"]["macro_f1"] = 0.99
     metrics.write_text(json.dumps(content))
-    text = fresh_report(sources).read_text()
+    text = cached_report(sources).read_text()
     assert "test.macro_f1 = 0.99" in text
     cells = pd.read_csv(sources.output / "tables" / "tables.csv")
     aduni = cells[(cells["row"] == "AdUni") & (cells["table"] == "methods")]
@@ -140,7 +140,7 @@ def test_missing_and_failed_runs_are_shown_as_such(sources):
     failed = run_folder(sources.root, planned[5])
     failed.path.mkdir()
     failed.failure.write_text('{"reason": "The loss is no longer finite.", "status": 1}')
-    text = fresh_report(sources).read_text()
+    text = cached_report(sources).read_text()
     assert "The loss is no longer finite." in text
     assert "4 of 6 finished" in text
     assert "2 of 3 folds" in text
@@ -149,11 +149,11 @@ def test_missing_and_failed_runs_are_shown_as_such(sources):
 
 
 def test_damaged_features_are_a_warning(sources):
-    page = fresh_report(sources)
+    page = cached_report(sources)
     assert "features.npz is damaged" not in page.read_text()
     features = sources.root / "runs" / "aduni0" / "features.npz"
     features.write_bytes(features.read_bytes()[:100])
-    text = fresh_report(sources).read_text()
+    text = cached_report(sources).read_text()
     assert f"{features} is damaged" in text
     assert "toy_embedding" not in text
     assert 'href="runs/aduni0"' in text
@@ -164,14 +164,14 @@ def test_features_without_spread_are_a_warning(value, sources):
     features = sources.root / "runs" / "aduni0" / "features.npz"
     labels = np.repeat([0, 1, 2], [12, 6, 3])
     np.savez(features, labels=labels, features=np.full((21, 8), value, dtype=np.float16))
-    text = fresh_report(sources).read_text()
+    text = cached_report(sources).read_text()
     assert f"{features} has the same features for all images" in text
     assert "toy_embedding" not in text
     assert 'href="runs/aduni0"' in text
 
 
 def test_a_folder_without_runs_is_refused(tmp_path, refusal):
-    refusal(lambda: fresh_report(Sources(tmp_path, tmp_path, DEFINITIONS)), "runs=", tmp_path)
+    refusal(lambda: cached_report(Sources(tmp_path, tmp_path, DEFINITIONS)), "runs=", tmp_path)
 
 
 class Killed(BaseException):
@@ -199,7 +199,7 @@ def _die_at(call: int, monkeypatch) -> list[object]:
 
 def _write_a_page(sources: Sources, stamp: str) -> Path:
     """Stands for `build_report`: the page names its runs, and so does a figure's file."""
-    with replaced_files(sources.output) as folder:
+    with atomic_folder(sources.output) as folder:
         runs = ", ".join(sorted(path.parent.name for path in sources.root.rglob("metrics.json")))
         for place in ("index.html", "tables/methods.md", "tables/tables.csv", f"figures/{runs}"):
             (folder / place).parent.mkdir(exist_ok=True)
@@ -212,14 +212,14 @@ def test_a_report_that_was_killed_at_any_renaming_is_made_again(sources, monkeyp
     monkeypatch.setattr("aduni.report.build.build_report", _write_a_page)
     metrics = sources.root / "runs" / "ce1" / "metrics.json"
     places = (metrics, metrics.with_name("aside"))
-    fresh_report(sources)
+    cached_report(sources)
     for renaming in range(1, 100):
         for here, there in (places, places[::-1]):  # to another page, and back
             here.rename(there)
             with monkeypatch.context() as dying, suppress(Killed):
                 calls = _die_at(renaming, dying)
-                fresh_report(sources)
-            page = fresh_report(sources).read_text()
+                cached_report(sources)
+            page = cached_report(sources).read_text()
             assert page == ("aduni0, aduni1, ce0" + (", ce1" if there == metrics else ""))
             assert _files(sources) == {"tables/methods.md", "tables/tables.csv", f"figures/{page}"}
             for file in _files(sources):

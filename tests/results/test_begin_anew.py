@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aduni.results.run_folder import RunFolder
-from aduni.training.callbacks import WholeCheckpoints
+from aduni.training.callbacks import AtomicCheckpointIO
 
 COPY = {"state_dict": {"method.x": torch.zeros(2)}, "epoch": 3, "aduni": {"origin": {}}}
 TRAINED = {**COPY, "optimizer_states": [{"state": {}}], "loops": {}}
@@ -22,7 +22,7 @@ def begun(tmp_path):
 
 
 def _save(folder: RunFolder, content, name: str, stage: str = "") -> None:
-    WholeCheckpoints().save_checkpoint(content, folder.checkpoint(name, stage))
+    AtomicCheckpointIO().save_checkpoint(content, folder.checkpoint(name, stage))
 
 
 def test_what_a_start_left_is_removed(begun):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.report.cached import fresh_report
+from aduni.report.cached import cached_report
 from aduni.report.inputs import Sources
 from aduni.report.tables.definitions import Definition, Row
 from aduni.results.finished_runs import read_run, read_runs
@@ -58,11 +58,11 @@ def test_the_page_is_made_anew_where_compressed_predictions_changed(run):
     row = Row(name="CE", overrides=("method=ce",))
     root = run.path.parent.parent
     sources = Sources(root, root, {"methods": Definition(title="Methods", rows=(row,))})
-    page = fresh_report(sources)
+    page = cached_report(sources)
     before = page.stat().st_mtime_ns
-    assert fresh_report(sources).stat().st_mtime_ns == before
+    assert cached_report(sources).stat().st_mtime_ns == before
     run.packed_predictions.write_bytes(b"no gzip")
-    assert f"{run.packed_predictions} cannot be read" in fresh_report(sources).read_text()
+    assert f"{run.packed_predictions} cannot be read" in cached_report(sources).read_text()
 
 
 # What an honest file may hold

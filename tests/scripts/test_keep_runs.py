@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from aduni.errors import UserError
-from aduni.report.cached import fresh_report
+from aduni.report.cached import cached_report
 from aduni.report.inputs import Sources
 from aduni.report.tables.definitions import Definition, Row
 from aduni.results.finished_runs import read_run, read_runs
@@ -96,7 +96,7 @@ def files_of(root: Path) -> dict[str, bytes]:
 
 def tables_of(root: Path) -> dict[str, bytes]:
     definitions = {"methods": Definition(title="Methods", rows=ROWS)}
-    fresh_report(Sources(root, root, definitions))
+    cached_report(Sources(root, root, definitions))
     return files_of(root / "tables")
 
 

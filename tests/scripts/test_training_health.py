@@ -9,7 +9,7 @@ import torch
 
 from aduni.batch import Batch
 from aduni.methods.aduni import AdUni
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.methods.paco import PaCo
 from aduni.schedules import constant
 from tiny_encoder import TinyEncoder
@@ -25,7 +25,7 @@ def script():
 
 def _make(kind, **options):
     torch.manual_seed(0)
-    task = Task(torch.tensor([6, 3, 1]), torch.full((2, 3), 1 / 3), epochs=2)
+    task = DataInfo(torch.tensor([6, 3, 1]), torch.full((2, 3), 1 / 3), epochs=2)
     return kind(TinyEncoder(), task, constant, hidden=5, embedding=4, dropout=0.0, **options)
 
 

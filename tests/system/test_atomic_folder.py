@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aduni.system.atomic_folder import replaced_files
+from aduni.system.atomic_folder import atomic_folder
 
 OLD = {
     "index.html": "old page",
@@ -39,7 +39,7 @@ def folder(tmp_path):
 
 
 def test_the_new_report_takes_the_place_of_the_old_one(folder):
-    with replaced_files(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         assert temporary.parent == folder
         assert temporary.name.startswith(".")
         write(temporary, NEW)
@@ -51,7 +51,7 @@ def test_the_new_report_takes_the_place_of_the_old_one(folder):
 
 
 def test_the_first_report(tmp_path):
-    with replaced_files(tmp_path / "a" / "b") as temporary:
+    with atomic_folder(tmp_path / "a" / "b") as temporary:
         write(temporary, NEW)
     assert content(tmp_path / "a" / "b") == NEW
 
@@ -59,7 +59,7 @@ def test_the_first_report(tmp_path):
 def test_the_page_moves_last(folder, monkeypatch):
     moved = []
     monkeypatch.setattr(os, "replace", lambda source, target: moved.append(target.name))
-    with replaced_files(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         write(temporary, NEW)
     assert moved == ["new.png", "methods.csv", "index.html"]
 
@@ -69,7 +69,7 @@ def test_the_page_moves_last(folder, monkeypatch):
 )
 def test_a_failure_leaves_the_old_report(folder, error):
     def broken():
-        with replaced_files(folder) as temporary:
+        with atomic_folder(folder) as temporary:
             write(temporary, NEW)
             raise error
 
@@ -87,7 +87,7 @@ def test_a_new_name_that_finds_no_space_leaves_the_old_report(folder, monkeypatc
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="disk full"), replaced_files(folder) as temporary:
+    with pytest.raises(OSError, match="disk full"), atomic_folder(folder) as temporary:
         write(temporary, NEW | {"tables/a.csv": "a", "tables/z.csv": "z"})
     assert content(folder) == OLD
 
@@ -95,9 +95,9 @@ def test_a_new_name_that_finds_no_space_leaves_the_old_report(folder, monkeypatc
 FILL = """
 import resource, sys
 from pathlib import Path
-from aduni.system.atomic_folder import replaced_files
+from aduni.system.atomic_folder import atomic_folder
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-with replaced_files(Path(sys.argv[1])) as temporary:
+with atomic_folder(Path(sys.argv[1])) as temporary:
     (temporary / "tables").mkdir()
     (temporary / "tables" / "methods.csv").write_text("small enough")
     (temporary / "index.html").write_text("x" * 20_000)
@@ -105,8 +105,8 @@ with replaced_files(Path(sys.argv[1])) as temporary:
 DIE = """
 import os, signal, sys
 from pathlib import Path
-from aduni.system.atomic_folder import replaced_files
-with replaced_files(Path(sys.argv[1])) as temporary:
+from aduni.system.atomic_folder import atomic_folder
+with atomic_folder(Path(sys.argv[1])) as temporary:
     (temporary / "index.html").write_text("half a pa")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -129,7 +129,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(folder):
     left = set(content(folder)) - set(OLD)
     assert len(left) == 1
     assert {name: text for name, text in content(folder).items() if name in OLD} == OLD
-    with replaced_files(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         assert list(folder.glob(".report-*")) == [temporary]
         write(temporary, NEW)
     assert not list(folder.glob(".report-*"))
@@ -137,11 +137,11 @@ def test_what_a_killed_process_left_is_removed_by_the_next(folder):
 
 def test_a_second_report_waits_for_the_first(folder):
     def second():
-        with replaced_files(folder) as temporary:
+        with atomic_folder(folder) as temporary:
             write(temporary, {"index.html": "second"})
 
     thread = threading.Thread(target=second)
-    with replaced_files(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         write(temporary, NEW)
         thread.start()
         thread.join(timeout=0.5)

@@ -11,7 +11,7 @@ from aduni.data.image_table import ImageTable
 from aduni.data.splits.split_csv import read_split, split_frame
 from aduni.results.predictions_csv import evaluate_predictions
 from aduni.system.atomic_files import write_csv
-from aduni.system.csv_escape import escaped, read_saved, restored
+from aduni.system.csv_escape import escape_formulas, read_saved, unescape_formulas
 
 FORMULAS = (
     "=1+1",
@@ -47,8 +47,8 @@ def test_a_formula_is_written_as_text(text, tmp_path):
 def test_other_texts_are_written_as_they_are():
     frame = pd.DataFrame({"image": list(PLAIN), "n": range(len(PLAIN))})
 
-    pd.testing.assert_frame_equal(escaped(frame), frame)
-    pd.testing.assert_frame_equal(restored(frame), frame)
+    pd.testing.assert_frame_equal(escape_formulas(frame), frame)
+    pd.testing.assert_frame_equal(unescape_formulas(frame), frame)
 
 
 def test_every_text_comes_back(tmp_path):
@@ -62,13 +62,13 @@ def test_every_text_comes_back(tmp_path):
 def test_a_missing_cell_stays_missing():
     frame = pd.DataFrame({"state": ["=1", None]})
 
-    assert escaped(frame)["state"].isna().tolist() == [False, True]
+    assert escape_formulas(frame)["state"].isna().tolist() == [False, True]
 
 
 def test_a_table_that_a_person_wrote_is_read_as_it_stands():
     frame = pd.read_csv(io.StringIO("image\n=1\n-a\n'b\n"), dtype=str)
 
-    assert restored(frame)["image"].tolist() == ["=1", "-a", "'b"]
+    assert unescape_formulas(frame)["image"].tolist() == ["=1", "-a", "'b"]
 
 
 def test_a_split_is_read_back(tmp_path):

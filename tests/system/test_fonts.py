@@ -10,7 +10,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 from PIL import Image
 
-from aduni.report.cached import fresh_report
+from aduni.report.cached import cached_report
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion
 from aduni.report.figures.style import save, written_width
@@ -130,7 +130,7 @@ class TestLetters:
         sources = Sources(tmp_path / "runs", tmp_path / "out", {"methods": definition})
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            page = fresh_report(sources)
+            page = cached_report(sources)
         errors = capsys.readouterr().err
         assert errors.count("No installed font has 肺") == 1
         assert errors.count("\n") == 1
@@ -139,7 +139,7 @@ class TestLetters:
         path = make_font(tmp_path / "a.ttf", "肺")
         monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [path])
         fonts._add_new_fonts.cache_clear()
-        assert "No installed font" not in fresh_report(sources).read_text()
+        assert "No installed font" not in cached_report(sources).read_text()
         assert capsys.readouterr().err == ""
 
 

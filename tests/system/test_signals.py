@@ -8,18 +8,18 @@ import threading
 
 import pytest
 
-from aduni.system.signals import SIGNALS, stoppable, stopped_by, take_signals
+from aduni.system.signals import SIGNALS, install_signal_handlers, interruptible, received_signal
 
 PATIENCE = 60  # seconds
 
 STUCK = """
 import hashlib, os, signal, threading
 import aduni.system.signals
-from aduni.system.signals import stoppable
+from aduni.system.signals import interruptible
 
 aduni.system.signals.GRACE = 0.5
 threading.Timer(0.5, os.kill, (os.getpid(), signal.{name})).start()
-with stoppable(lambda number: print("last words", number, flush=True)):
+with interruptible(lambda number: print("last words", number, flush=True)):
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # minutes, without a look at signals
 """
 
@@ -27,7 +27,7 @@ with stoppable(lambda number: print("last words", number, flush=True)):
 def _stopped(block) -> bool:
     """Whether the block was left by KeyboardInterrupt."""
     try:
-        with stoppable(lambda _: None):
+        with interruptible(lambda _: None):
             block()
     except KeyboardInterrupt:
         return True
@@ -39,7 +39,7 @@ def test_a_signal_leaves_the_block(number):
     before = signal.getsignal(number)
 
     assert _stopped(lambda: signal.raise_signal(number))
-    assert stopped_by() == number
+    assert received_signal() == number
     assert signal.getsignal(number) is before
 
 
@@ -54,13 +54,13 @@ def test_further_signals_do_not_disturb_the_end(capsys):
 
     assert _stopped(block)
     assert capsys.readouterr().out == "ended\n"
-    assert stopped_by() == signal.SIGTERM
+    assert received_signal() == signal.SIGTERM
 
 
 def test_who_takes_the_signals_in_the_meantime_gives_them_back():
     def block():
         signal.signal(signal.SIGTERM, lambda *_: None)
-        take_signals()
+        install_signal_handlers()
         signal.raise_signal(signal.SIGTERM)
 
     assert _stopped(block)
@@ -69,7 +69,7 @@ def test_who_takes_the_signals_in_the_meantime_gives_them_back():
 def test_what_was_to_be_ignored_is():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with stoppable(lambda _: None):
+        with interruptible(lambda _: None):
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
@@ -79,7 +79,7 @@ def test_other_threads_have_no_signals():
     done = []
 
     def job():
-        with stoppable(lambda _: None):
+        with interruptible(lambda _: None):
             done.append(True)
 
     thread = threading.Thread(target=job)
@@ -107,7 +107,7 @@ def test_a_job_that_hangs_is_left_from_outside(name):
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_process_has_signals_of_its_own():
     assert not _stopped(lambda: None)
-    with stoppable(lambda _: None):
+    with interruptible(lambda _: None):
         child = os.fork()
         if child == 0:
             signal.pause()
@@ -115,4 +115,4 @@ def test_a_forked_process_has_signals_of_its_own():
         _, status = os.waitpid(child, 0)
 
     assert os.waitstatus_to_exitcode(status) == -signal.SIGTERM
-    assert stopped_by() is None
+    assert received_signal() is None

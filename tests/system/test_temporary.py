@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aduni.system.atomic_files import written_whole
+from aduni.system.atomic_files import atomic_write
 from aduni.system.temporary import final_name, temporary_name
 
 SRC = Path(__file__).resolve().parents[2] / "src"
@@ -18,10 +18,10 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 WRITER = """
 import sys
 from pathlib import Path
-from aduni.system.atomic_files import written_whole
+from aduni.system.atomic_files import atomic_write
 
 path, letter = Path(sys.argv[1]), sys.argv[2]
-with written_whole(path) as temporary, temporary.open("w") as file:
+with atomic_write(path) as temporary, temporary.open("w") as file:
     file.write(1000 * letter)
     file.flush()
     print(temporary.name, flush=True)
@@ -55,8 +55,8 @@ def writer():
 def test_of_two_processes_that_write_one_file_each_writes_it_whole(writer, tmp_path):
     path = tmp_path / "predictions.csv"
     first, first_name = writer(path, "a")
-    second, second_name = writer(path, "b")
-    assert first_name != second_name
+    second, hard_link = writer(path, "b")
+    assert first_name != hard_link
 
     first.communicate("\n")
     assert first.returncode == 0
@@ -73,7 +73,7 @@ def test_of_two_threads_that_write_one_file_each_writes_it_whole(tmp_path):
 
     def write(letter: str) -> None:
         try:
-            with written_whole(path) as temporary, temporary.open("w") as file:
+            with atomic_write(path) as temporary, temporary.open("w") as file:
                 for _ in range(2):
                     begun.wait(timeout=30)
                     file.write(1000 * letter)
@@ -99,7 +99,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_write(writer, tmp_pat
     killed.communicate()
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("whole")
     assert list(tmp_path.iterdir()) == [path]
 
@@ -107,7 +107,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_write(writer, tmp_pat
 def test_what_a_running_process_writes_stays(writer, tmp_path):
     path = tmp_path / "best.ckpt"
     running, name = writer(path, "a")
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("whole")
     assert {file.name for file in tmp_path.iterdir()} == {"best.ckpt", name}
 
@@ -150,7 +150,7 @@ def test_other_files_stay(name, tmp_path, monkeypatch):
 def test_the_longest_names_that_a_disk_takes_can_be_written(letter, tmp_path):
     length = 250 // len(os.fsencode(letter))
     path = tmp_path / f"{length * letter}.csv"
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("whole")
     assert path.read_text() == "whole"
     assert len(list(tmp_path.iterdir())) == 1

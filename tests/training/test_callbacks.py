@@ -12,9 +12,9 @@ from pytorch_lightning.callbacks.progress.rich_progress import MetricsTextColumn
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
-from aduni.system.atomic_files import written_whole
+from aduni.system.atomic_files import atomic_write
 from aduni.system.temporary import temporary_name
-from aduni.training.callbacks import Checkpoints, History, Progress, WholeCheckpoints
+from aduni.training.callbacks import AtomicCheckpointIO, Checkpoints, History, Progress
 
 
 class Trainer:
@@ -35,7 +35,7 @@ class Trainer:
 
     def save_checkpoint(self, path: Path, weights_only: bool) -> None:
         assert not weights_only  # a resumed run needs the optimiser too
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(str(self.number))
 
     def epoch(self, checkpoints: Checkpoints, accuracy: float, macro_f1: float) -> bool:
@@ -116,7 +116,7 @@ def test_a_killed_write_leaves_nothing_that_a_later_one_writes_through(tmp_path)
     best, last = tmp_path / "best.ckpt", tmp_path / "last.ckpt"
     best.write_text("best")
     os.link(best, temporary_name(last))
-    with written_whole(last) as temporary:
+    with atomic_write(last) as temporary:
         temporary.write_text("last")
 
     assert best.read_text() == "best"
@@ -136,7 +136,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", noted_flush)
     monkeypatch.setattr("os.replace", noted_rename)
-    WholeCheckpoints().save_checkpoint({"epoch": 1}, tmp_path / "last.ckpt")
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, tmp_path / "last.ckpt")
 
     assert done == [
         ("flushed", temporary_name(tmp_path / "last.ckpt").name),
@@ -188,7 +188,7 @@ def test_a_resumed_run_replaces_rows_from_its_first_epoch_on(tmp_path):
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path):
     path = tmp_path / "last.ckpt"
-    plugin = WholeCheckpoints()
+    plugin = AtomicCheckpointIO()
     plugin.save_checkpoint({"epoch": 1}, path)
     with pytest.raises(Exception, match=r"pickle|local object"):
         plugin.save_checkpoint({"epoch": lambda: 2}, path)

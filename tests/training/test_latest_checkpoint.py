@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 
 from aduni.checkpoints.load import load_checkpoint
 from aduni.errors import UserError
-from aduni.training.callbacks import WholeCheckpoints
+from aduni.training.callbacks import AtomicCheckpointIO
 from aduni.training.latest_checkpoint import newest_epoch
 
 
@@ -76,7 +76,7 @@ def make(tmp_path):
     def write(**epochs: tuple[int, int]) -> None:
         for name, (epoch, best) in epochs.items():
             content = content_of(epoch, best)
-            WholeCheckpoints().save_checkpoint(content, tmp_path / f"{name}.ckpt")
+            AtomicCheckpointIO().save_checkpoint(content, tmp_path / f"{name}.ckpt")
 
     return write
 
@@ -244,7 +244,7 @@ def test_what_would_not_restore_all_of_the_training_gives_way(change, make, kept
     make(last=(4, 2), best=(2, 2), previous=(3, 2))
     content = content_of(4, 2)
     change(content)
-    WholeCheckpoints().save_checkpoint(content, tmp_path / "last.ckpt")
+    AtomicCheckpointIO().save_checkpoint(content, tmp_path / "last.ckpt")
 
     assert newest(tmp_path) == 3
     assert "last.ckpt is damaged; the run goes on from previous.ckpt." in capsys.readouterr().err
@@ -255,7 +255,7 @@ def test_whole_checkpoints_of_another_training_are_not_trained_over(make, tmp_pa
     for name in ("last", "best"):
         content = content_of(4, 4)
         content["optimizer_states"] = []
-        WholeCheckpoints().save_checkpoint(content, tmp_path / f"{name}.ckpt")
+        AtomicCheckpointIO().save_checkpoint(content, tmp_path / f"{name}.ckpt")
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
 
     refusal(lambda: newest(tmp_path), tmp_path / "last.ckpt", "optimizer_states", "start a new run")
@@ -271,6 +271,6 @@ def test_an_optimiser_may_have_nothing_to_remember(why, tmp_path):
     else:
         content["MixedPrecision"] = {"scale": 65536.0}
     for name in ("last", "best"):
-        WholeCheckpoints().save_checkpoint(content, tmp_path / f"{name}.ckpt")
+        AtomicCheckpointIO().save_checkpoint(content, tmp_path / f"{name}.ckpt")
 
     assert newest(tmp_path) == 4

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from aduni.methods.base import Method, Stage
-from aduni.training.lightning_module import Learner, Optimisation, learnable
+from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from composing import settings_of
 
 
@@ -23,7 +23,7 @@ def test_three_steps_are_those_of_the_formula(momentum, decay):
     method = Weights().double()
     stage = Stage("train", 1, lambda batch, epoch: {})
     settings = Optimisation(0.1, 0.1, 0, momentum, decay)
-    learner = Learner(method, stage, settings, 2, (0, 0), {}, learnable(method))
+    learner = StageModule(method, stage, settings, 2, (0, 0), {}, learnable(method))
     optimiser = learner.configure_optimizers()
     expected = {name: value.detach().clone() for name, value in method.named_parameters()}
     speed = {name: torch.zeros_like(value) for name, value in expected.items()}

@@ -8,7 +8,7 @@ from torch import nn
 from aduni.methods.base import Method, Stage
 from aduni.models.memory import MomentumCopy
 from aduni.results.run_folder import RunFolder
-from aduni.training.lightning_module import Learner, Optimisation, learnable
+from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.run import run
 from composing import settings_of
 
@@ -34,7 +34,7 @@ def _learning(method: Method, *stages: tuple[str, ...]) -> set[str]:
     free = learnable(method)
     for trainable in stages:
         stage = Stage("train", 1, lambda batch, epoch: {}, trainable=trainable)
-        learner = Learner(method, stage, Optimisation(0.1, 0.1, 0, 0, 0), 2, (0, 0), {}, free)
+        learner = StageModule(method, stage, Optimisation(0.1, 0.1, 0, 0, 0), 2, (0, 0), {}, free)
     chosen = {id(p) for p in learner.configure_optimizers().param_groups[0]["params"]}
     return {name for name, p in method.named_parameters() if id(p) in chosen}
 

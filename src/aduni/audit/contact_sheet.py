@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
-from aduni.system.atomic_files import written_whole
+from aduni.system.atomic_files import atomic_write
 from aduni.system.fonts import first_font, font_of
 
 COLUMNS, MOST = 8, 48
@@ -40,7 +40,7 @@ def write_contact_sheets(data: ImageDataModule, folder: Path) -> list[Path]:
             file = folder / f"{number:0{len(str(len(table.class_names) - 1))}}_{plain}.jpg"
             buffer = BytesIO()  # Pillow does not say that a disk is full
             contact_sheet(data, rows).save(buffer, format="JPEG", quality=88)
-            with written_whole(file) as temporary:
+            with atomic_write(file) as temporary:
                 temporary.write_bytes(buffer.getvalue())
             written.append(file)
     return written

@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity
 from aduni.benchmark.composing import synthetic
 from aduni.benchmark.section import Bench, Row, Section
 from aduni.benchmark.training import watched_training
-from aduni.system.atomic_files import written_whole
+from aduni.system.atomic_files import atomic_write
 
 TOP = 25
 """Operations in the text."""
@@ -77,7 +77,7 @@ def measure_profile(bench: Bench) -> Section:
             "",
         ]
     )
-    with written_whole(bench.output / "profile.txt") as temporary:
+    with atomic_write(bench.output / "profile.txt") as temporary:
         temporary.write_text(text)
     notes = (
         "Host time by Lightning's profiler, the first epoch's warm-up included; on a GPU the host "
@@ -127,7 +127,7 @@ def shares(totals: dict[str, float]) -> list[Row]:
         "transfer to the device": total("Strategy.batch_to_device"),
         "forward and loss": forward,
         "backward": backward,
-        "optimiser step": max(total("Learner.optimizer_step") - forward - backward, 0.0),
+        "optimiser step": max(total("StageModule.optimizer_step") - forward - backward, 0.0),
         **at_the_end,
     }
     parts["progress bar"] += total("Progress.on_train_batch_end")

@@ -14,7 +14,7 @@ from rich.table import Table
 from aduni.benchmark.measure import Spread
 from aduni.benchmark.section import Cell, Row, Section
 from aduni.data.cache.image_cache import usable_cpus
-from aduni.system.atomic_files import write_json, written_whole
+from aduni.system.atomic_files import atomic_write, write_json
 from aduni.system.provenance import provenance
 
 
@@ -43,7 +43,7 @@ def write_results(
         },
     }
     write_json(content, output / "benchmark.json")
-    with written_whole(output / "benchmark.md") as temporary:
+    with atomic_write(output / "benchmark.md") as temporary:
         temporary.write_text(markdown(sections, targets, origin))
 
 

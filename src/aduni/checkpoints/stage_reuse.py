@@ -24,7 +24,7 @@ def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[st
     Raises:
         UserError: it comes from other data, another split, another loss or another kind of model.
     """
-    path = Path(str(stage.reuse))
+    path = Path(str(stage.init_from))
     key = "method.stage1_ckpt"
     checkpoint = load_checkpoint(path, key)
     origin = checkpoint["aduni"]
@@ -36,10 +36,10 @@ def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[st
                 f"checkpoint of the same data and encoder with {key}=."
             )
     objective = origin.get("objective")
-    if not objective or objective != dict(stage.objective):
+    if not objective or objective != dict(stage.loss_id):
         raise UserError(
             f"{path} (method={origin['config']['names']['method']}, stage {origin['stage']}) was "
-            f"trained by {_shown(objective or {})}, not by {_shown(stage.objective)}; give another "
+            f"trained by {_shown(objective or {})}, not by {_shown(stage.loss_id)}; give another "
             f"checkpoint with {key}=."
         )
     wanted = tuple(f"{module}." for module in stage.trainable)

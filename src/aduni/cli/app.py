@@ -23,7 +23,7 @@ from aduni.errors import UserError
 from aduni.models.small_images import if_small
 from aduni.results.run_folder import AUTO, RunFolder, check_continued, run_dir
 from aduni.shortage import shortage
-from aduni.system.signals import stoppable, stopped_by
+from aduni.system.signals import interruptible, received_signal
 
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
 
@@ -79,7 +79,7 @@ def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         log.info("command: %s", shlex.join(["python", *sys.argv]))
         say_stopped = functools.partial(_say_stopped, run_folder() if "resume" in config else None)
-        with stoppable(say_stopped):
+        with interruptible(say_stopped):
             try:
                 return job(config)
             except BaseException as error:
@@ -130,7 +130,7 @@ def _verbose() -> bool:
 def _stop_of(error: BaseException) -> int | None:
     """The signal that an error comes from; Lightning's trainer exits where it is interrupted."""
     interrupted = KeyboardInterrupt in (type(error), type(error.__context__))
-    return stopped_by() or (signal.SIGINT if interrupted else None)
+    return received_signal() or (signal.SIGINT if interrupted else None)
 
 
 def _say_stopped(folder: RunFolder | None, number: int) -> None:

@@ -6,16 +6,16 @@ import torch
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.cache.image_cache import usable_cpus
-from aduni.data.loader_settings import Loading
+from aduni.data.loader_settings import LoaderSettings
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.module import ImageDataModule
-from aduni.methods.base import Method, Task
+from aduni.methods.base import DataInfo, Method
 
 
 def build_data(settings: Settings) -> ImageDataModule:
     """The data set under its protocol."""
     workers = settings.num_workers
-    loading = Loading(
+    loading = LoaderSettings(
         batch_size=settings.batch_size,
         num_workers=min(usable_cpus() - 1, 8) if workers is None else workers,
         seed=settings.seed,
@@ -38,10 +38,10 @@ def build_method(settings: Settings, counts: Ints) -> Method:
     sampler: Sampler = build(settings.sampler)
     epochs = settings.epochs
     frequencies = [sampler.frequencies(counts, epoch, epochs) for epoch in range(epochs)]
-    task = Task(
+    info = DataInfo(
         class_counts=torch.from_numpy(counts).float(),
         sampled_frequencies=torch.from_numpy(np.stack(frequencies)).float(),
         epochs=epochs,
     )
-    method: Method = build(settings.method, encoder=build(settings.encoder), task=task)
+    method: Method = build(settings.method, encoder=build(settings.encoder), info=info)
     return method

@@ -18,7 +18,7 @@ from aduni.errors import UnknownOptionError, UserError, complaint, did_you_mean
 
 Node = dict[str, Any]
 """A YAML leaf: a `_target_` and its arguments."""
-HANDED_DOWN = frozenset({"protocol", "loading", "encoder", "task", "folder", "config"})
+HANDED_DOWN = frozenset({"protocol", "loading", "encoder", "info", "folder", "config"})
 """Arguments that no YAML can hold: whoever builds the leaf gives them."""
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 

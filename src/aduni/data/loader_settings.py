@@ -8,7 +8,7 @@ from aduni.errors import UserError
 
 
 @dataclass(frozen=True)
-class Loading:
+class LoaderSettings:
     """Batches, processes and numbers of the loaders.
 
     Attributes:

@@ -23,8 +23,8 @@ from aduni.data.cache.source_digests import Sources, read_sources
 from aduni.data.cache.source_index import index_file
 from aduni.data.download.archives import Archive
 from aduni.data.image_table import ImageTable
-from aduni.data.loader_settings import Loading
-from aduni.data.loading.batch_samplers import EvaluationRows, TrainingDraws
+from aduni.data.loader_settings import LoaderSettings
+from aduni.data.loading.batch_samplers import EvaluationBatchSampler, TrainingBatchSampler
 from aduni.data.loading.dataloaders import Loader, lost_worker, view_loaders
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.splits.protocol import Protocol, check_parts, group_rows
@@ -70,7 +70,7 @@ class ImageDataModule(LightningDataModule):
         std: Annotated[list[Deviation], Field(min_length=3, max_length=3)],
         augment: Sequence[A.BasicTransform | A.BaseCompose],
         protocol: Protocol,
-        loading: Loading,
+        loading: LoaderSettings,
         paper_counts: dict[str, int] | None = None,
         archives: Sequence[Archive] = (),
         bits: Literal[8, 10, 12, 14, 16, "auto"] = 16,
@@ -199,7 +199,7 @@ class ImageDataModule(LightningDataModule):
         epochs: int,
         first_epoch: int = 0,
         number: int = 0,
-        least_of_class: int = 0,
+        min_per_class: int = 0,
     ) -> None:
         """Say what the next `train_dataloader` is to draw; raises UserError if it cannot.
 
@@ -209,14 +209,14 @@ class ImageDataModule(LightningDataModule):
             epochs: T, the stage's length.
             first_epoch: where a resumed stage goes on.
             number: of the stage; later ones must not repeat the first one's draws and views.
-            least_of_class: images of each class that every batch must hold.
+            min_per_class: images of each class that every batch must hold.
         """
         rows = self.rows("train")
         loading = self.loading
         seed = loading.seed
         if number > 0:
             seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        draws = TrainingDraws(
+        draws = TrainingBatchSampler(
             sampler,
             rows,
             self.table.labels[rows],
@@ -224,7 +224,7 @@ class ImageDataModule(LightningDataModule):
             seed=seed,
             batch_size=loading.batch_size,
             first_epoch=first_epoch,
-            least_of_class=least_of_class,
+            min_per_class=min_per_class,
         )
         labels, workers = self.table.labels, loading.num_workers
         self._loaders.begin(self.cache, labels, draws, workers, views=views, seed=seed)
@@ -235,7 +235,9 @@ class ImageDataModule(LightningDataModule):
 
     def val_dataloader(self) -> Loader:
         """The part that selects the checkpoint, each image once over all ranks."""
-        rows = EvaluationRows(self.rows(self.protocol.selected_on), EVALUATION_BATCH, split=True)
+        rows = EvaluationBatchSampler(
+            self.rows(self.protocol.selected_on), EVALUATION_BATCH, split=True
+        )
         return self._loaders.plain(self.cache, self.table.labels, rows, self._device)
 
     def on_exception(self, exception: BaseException) -> None:
@@ -252,7 +254,7 @@ class ImageDataModule(LightningDataModule):
         """A whole part's images as they are, on a device, for the process that predicts."""
         if device.type == "cuda":  # not before: evaluate.py has no trainer
             self._loaders.fill(self.cache, device)
-        rows = EvaluationRows(self.rows(part), EVALUATION_BATCH, split=False)
+        rows = EvaluationBatchSampler(self.rows(part), EVALUATION_BATCH, split=False)
         for batch in self._loaders.plain(self.cache, self.table.labels, rows, device):
             sent = self.transfer_batch_to_device(batch, device, 0)
             yield self.on_after_batch_transfer(sent, 0)

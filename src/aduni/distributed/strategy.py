@@ -19,15 +19,15 @@ from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
-from aduni.distributed.watchdog import PATIENCE, Watch, remedy, watch_first
+from aduni.distributed.watchdog import PATIENCE, Watchdog, monitor_parent, remedy
 from aduni.errors import UserError
-from aduni.system.signals import stopped_by
+from aduni.system.signals import received_signal
 
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 PLACE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 PARENT = "ADUNI_FIRST_PROCESS"  # number of the process that began this one
 
-_watches: list[Watch | None] = []
+_watches: list[Watchdog | None] = []
 """This process's, of its job: one, or None of a process that another watches."""
 
 
@@ -60,7 +60,7 @@ class MonitoredDDPStrategy(DDPStrategy):
 
 
 @contextmanager
-def ended_together() -> Iterator[None]:
+def end_all_processes() -> Iterator[None]:
     """When the block ends, so have the processes that it began, and the next may begin others."""
     outside = {name: os.environ[name] for name in PLACE if name in os.environ}
     try:
@@ -108,11 +108,11 @@ class _Launcher(_SubprocessScriptLauncher):
     def _meet(self) -> None:
         parent = os.environ.get(PARENT)
         if parent is not None:
-            watch_first(int(parent), self.folder, speaks=os.environ["LOCAL_RANK"] == "1")
+            monitor_parent(int(parent), self.folder, speaks=os.environ["LOCAL_RANK"] == "1")
             _watches.append(None)
         elif not self.cluster_environment.creates_processes_externally:
             self._call_children_scripts()
-            _watches.append(Watch(self.procs, self.folder))
+            _watches.append(Watchdog(self.procs, self.folder))
 
     def _call_children_scripts(self) -> None:
         environment = self.cluster_environment
@@ -131,7 +131,7 @@ class _Launcher(_SubprocessScriptLauncher):
     def _fail(self, error: BaseException) -> None:
         """What cannot go on leaves the word to the process that knows more, if there is one."""
         lost = isinstance(error, dist.DistError) or "gloo" in str(error)
-        if (lost or PARENT in os.environ) and not stopped_by():
+        if (lost or PARENT in os.environ) and not received_signal():
             time.sleep(PATIENCE)
         for watch in filter(None, _watches):
             watch.end(0)

@@ -26,7 +26,7 @@ STOPPED = {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SI
 log = logging.getLogger(__name__)
 
 
-class Watch:
+class Watchdog:
     """The first process's, over those that it began: if one fails, it ends all.
 
     Args:
@@ -77,7 +77,7 @@ class Watch:
         _leave(f"Process {number} of {len(self._others) + 1} {how}; {remedy(self._folder)}")
 
 
-def watch_first(parent: int, folder: str, *, speaks: bool) -> None:
+def monitor_parent(parent: int, folder: str, *, speaks: bool) -> None:
     """Leave when the first process does.
 
     Args:

@@ -38,7 +38,7 @@ class DataPlace(BaseModel, extra="forbid"):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """What a checkpoint of a run holds.
 
     Attributes:
@@ -79,7 +79,7 @@ class Trained:
         return run if run.config.is_file() else RunFolder(place)
 
 
-def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Trained:
+def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> TrainedModel:
     """The model of a checkpoint; no image is needed.
 
     Args:
@@ -98,7 +98,7 @@ def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Tr
     counts = np.array(stored["class_counts"], dtype=np.int64)
     method = build_method(settings, counts)
     load_weights(method, checkpoint, path)
-    return Trained(
+    return TrainedModel(
         path=path,
         method=method.eval(),
         settings=settings,
@@ -110,7 +110,7 @@ def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Tr
     )
 
 
-def data_of(trained: Trained, root: str | None, cache_dir: str) -> ImageDataModule:
+def data_of(trained: TrainedModel, root: str | None, cache_dir: str) -> ImageDataModule:
     """The data set that a model learned from, divided as it was.
 
     Pictures that were changed since are said on standard error: other versions of the same images

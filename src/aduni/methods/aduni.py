@@ -9,7 +9,7 @@ from torch import Tensor
 from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
 from aduni.losses.contrastive import aduc
-from aduni.methods.base import Method, Stage, Task
+from aduni.methods.base import DataInfo, Method, Stage
 from aduni.methods.contrasts import gather_contrasts
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
@@ -21,7 +21,7 @@ class AdUni(Method):
 
     Args:
         encoder: the shared encoder.
-        task: class counts, sampled frequencies, epochs.
+        info: class counts, sampled frequencies, epochs.
         alpha: schedule of the loss weights.
         weighting: `released` (the authors' code) or `printed` (the paper), see `losses.aduc`.
         logit_adjustment: whose class frequencies are the prior: the training part's (dataset, the
@@ -41,7 +41,7 @@ class AdUni(Method):
     def __init__(
         self,
         encoder: Encoder,
-        task: Task,
+        info: DataInfo,
         alpha: AlphaSchedule,
         *,
         weighting: Literal["released", "printed"] = "released",
@@ -57,8 +57,8 @@ class AdUni(Method):
         super().__init__()
         self.encoder = encoder
         self.projector = Projector(encoder.features, hidden, embedding)
-        self.classifier = Classifier(encoder.features, task.classes, dropout)
-        self.epochs = task.epochs
+        self.classifier = Classifier(encoder.features, info.classes, dropout)
+        self.epochs = info.epochs
         self.alpha = alpha
         self.beta = beta
         self.logit_adjustment = logit_adjustment
@@ -66,9 +66,9 @@ class AdUni(Method):
         self.temperature = temperature
         self.class_temperature = class_temperature
         self.base_temperature = base_temperature
-        frequencies = task.class_counts / task.class_counts.sum()
+        frequencies = info.class_counts / info.class_counts.sum()
         self.register_buffer("dataset_frequencies", frequencies)
-        self.register_buffer("sampled_frequencies", task.sampled_frequencies)
+        self.register_buffer("sampled_frequencies", info.sampled_frequencies)
 
     @property
     def stages(self) -> tuple[Stage, ...]:

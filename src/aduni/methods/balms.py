@@ -14,8 +14,8 @@ from aduni.distributed.collectives import gather, of_first_rank
 from aduni.errors import UserError
 from aduni.losses.precision import full_precision
 from aduni.losses.softmax import balanced_softmax, cross_entropy
-from aduni.methods.base import Stage, Task
-from aduni.methods.two_stage import Retrained
+from aduni.methods.base import DataInfo, Stage
+from aduni.methods.two_stage import TwoStage
 from aduni.models.encoder import Encoder
 
 
@@ -75,7 +75,7 @@ class MetaSampler(nn.Module):
         self._adam.load_state_dict(copy.deepcopy(state))
 
 
-class BALMS(Retrained):
+class BALMS(TwoStage):
     """Stage 1: softmax. Stage 2: a new classifier under Balanced Softmax and the meta sampler.
 
     Each step loads one class-balanced batch of the training part. Half of each class's images are
@@ -86,26 +86,26 @@ class BALMS(Retrained):
 
     Args:
         encoder: the encoder.
-        task: class counts, epochs of the first stage.
+        info: class counts, epochs of the first stage.
         classifier_sampler: of the second stage; each batch must hold two images of each class.
         virtual_lr: of the classifier's virtual step.
         meta_lr: of the rates' Adam.
-        retrained: arguments of `Retrained`.
+        retrained: arguments of `TwoStage`.
     """
 
     def __init__(
         self,
         encoder: Encoder,
-        task: Task,
+        info: DataInfo,
         *,
         classifier_sampler: Any = None,
         virtual_lr: PositiveFloat = 0.1,
         meta_lr: PositiveFloat = 0.01,
         **retrained: Any,
     ) -> None:
-        super().__init__(encoder, task, **retrained)
+        super().__init__(encoder, info, **retrained)
         self.check_steps()
-        self.meta_sampler = MetaSampler(task.class_counts, meta_lr)
+        self.meta_sampler = MetaSampler(info.class_counts, meta_lr)
         self.classifier_sampler = classifier_sampler
         self.virtual_lr = virtual_lr
 
@@ -117,8 +117,8 @@ class BALMS(Retrained):
             self.classifier_loss,
             trainable=("classifier",),
             sampler=self.classifier_sampler,
-            begin=self.reset_classifier,
-            least_of_class=2,
+            on_start=self.reset_classifier,
+            min_per_class=2,
         )
 
     def classifier_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:

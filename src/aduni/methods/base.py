@@ -19,7 +19,7 @@ ReadPart = Callable[[Part], Iterable[Batch]]
 
 
 @dataclass(frozen=True)
-class Task:
+class DataInfo:
     """What a method may know of the data.
 
     Attributes:
@@ -45,21 +45,21 @@ class Stage:
 
     Attributes:
         name: shown in history.csv and the progress bar.
-        epochs: length; 0 runs `begin` alone.
+        epochs: length; 0 runs `on_start` alone.
         loss: (batch, epoch) -> terms; `loss` is optimised, and every term is logged.
         views: augmentations of each image in a batch.
         trainable: names of the method's modules that learn; empty for all. The others lose their
             gradients and are held in eval mode, so that their batch-norm statistics stand still.
         sampler: of this stage; None for the run's.
-        begin: called before the first step, for example to reset a classifier, or to find one
+        on_start: called before the first step, for example to reset a classifier, or to find one
             without steps; what it returns goes into metrics.json.
-        hand_over: weights that the next stage, or the test, starts from.
-        scored: whether `forward` gives logits worth validating yet; if not, the last weights are
+        next_from: weights that the next stage, or the test, starts from.
+        validate: whether `forward` gives logits worth validating yet; if not, the last weights are
             handed over.
-        objective: plain values that say what the loss minimises.
-        reuse: checkpoint whose weights of the trainable modules take this stage's place; a stage of
-            the same objective must have left it. Empty objectives are those of no reusable stage.
-        least_of_class: images of each class that every batch must hold.
+        loss_id: plain values that say what the loss minimises.
+        init_from: checkpoint whose weights of the trainable modules replace this stage; it must be
+            of a stage with the same, non-empty loss_id.
+        min_per_class: images of each class that every batch must hold.
     """
 
     name: str
@@ -68,18 +68,18 @@ class Stage:
     views: int = 1
     trainable: tuple[str, ...] = ()
     sampler: Any = None
-    begin: Callable[[ReadPart], dict[str, Any]] | None = None
-    hand_over: Literal["best", "last"] = "best"
-    scored: bool = True
-    objective: Mapping[str, Any] = field(default_factory=dict)
-    reuse: str | None = None
-    least_of_class: int = 0
+    on_start: Callable[[ReadPart], dict[str, Any]] | None = None
+    next_from: Literal["best", "last"] = "best"
+    validate: bool = True
+    loss_id: Mapping[str, Any] = field(default_factory=dict)
+    init_from: str | None = None
+    min_per_class: int = 0
 
 
 class Method(nn.Module):
     """A model together with the losses that train it.
 
-    A subclass is built by `_target_` from its YAML with `encoder` and `task` handed down, and
+    A subclass is built by `_target_` from its YAML with `encoder` and `info` handed down, and
     defines `stages` in the order in which they run.
 
     Attributes:

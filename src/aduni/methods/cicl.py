@@ -9,7 +9,7 @@ from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
 from aduni.losses.contrastive import supervised_contrastive
 from aduni.losses.softmax import cross_entropy
-from aduni.methods.base import CheckpointPath, Method, Stage, Task, share_of
+from aduni.methods.base import CheckpointPath, DataInfo, Method, Stage, share_of
 from aduni.methods.contrasts import gather_contrasts
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
@@ -20,7 +20,7 @@ class CICL(Method):
 
     Args:
         encoder: the encoder.
-        task: class counts, epochs of the first stage.
+        info: class counts, epochs of the first stage.
         temperature: of the similarities.
         base_temperature: the contrastive loss is multiplied by temperature / base_temperature.
         hidden: width of the projector's hidden layer.
@@ -38,7 +38,7 @@ class CICL(Method):
     def __init__(
         self,
         encoder: Encoder,
-        task: Task,
+        info: DataInfo,
         *,
         temperature: PositiveFloat = 0.1,
         base_temperature: PositiveFloat = 0.07,
@@ -52,14 +52,14 @@ class CICL(Method):
         super().__init__()
         self.encoder = encoder
         self.projector = Projector(encoder.features, hidden, embedding)
-        self.classifier = Classifier(encoder.features, task.classes, dropout)
+        self.classifier = Classifier(encoder.features, info.classes, dropout)
         self.temperature = temperature
         self.base_temperature = base_temperature
-        self.epochs = task.epochs
-        self.classifier_epochs = share_of(task.epochs, classifier_share)
+        self.epochs = info.epochs
+        self.classifier_epochs = share_of(info.epochs, classifier_share)
         self.hand_over: Literal["last"] = hand_over
         self.stage1_ckpt = stage1_ckpt
-        self.register_buffer("class_counts", task.class_counts)
+        self.register_buffer("class_counts", info.class_counts)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -70,14 +70,14 @@ class CICL(Method):
             self.representation_loss,
             views=2,
             trainable=("encoder", "projector"),
-            hand_over=self.hand_over,
-            scored=False,
-            objective={
+            next_from=self.hand_over,
+            validate=False,
+            loss_id={
                 "loss": supervised_contrastive.__qualname__,
                 "temperature": self.temperature,
                 "base_temperature": self.base_temperature,
             },
-            reuse=self.stage1_ckpt,
+            init_from=self.stage1_ckpt,
         )
         second = Stage(
             "classifier", self.classifier_epochs, self.classifier_loss, trainable=("classifier",)

@@ -14,8 +14,8 @@ from torch.nn import functional
 from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
 from aduni.losses.softmax import cross_entropy
-from aduni.methods.base import ReadPart, Stage, Task
-from aduni.methods.two_stage import Retrained
+from aduni.methods.base import DataInfo, ReadPart, Stage
+from aduni.methods.two_stage import TwoStage
 from aduni.metrics.classification import macro_f1
 from aduni.models.encoder import Encoder
 from aduni.models.heads import ClassScale
@@ -23,12 +23,12 @@ from aduni.models.heads import ClassScale
 TauGrid = Annotated[Sequence[NonNegativeFloat], Field(min_length=1)]
 
 
-class Decouple(Retrained):
+class Decouple(TwoStage):
     """Stage 1: cross-entropy. Stage 2: a classifier on the frozen encoder.
 
     Args:
         encoder: the encoder.
-        task: class counts, epochs of the first stage.
+        info: class counts, epochs of the first stage.
         classifier: `crt` learns a new one on class-balanced batches; `lws` learns a factor per
             class on the same batches; `tau_norm` divides each class's weights by their norm to the
             power of tau and drops the bias; `ncm` takes the class's mean feature of the training
@@ -36,13 +36,13 @@ class Decouple(Retrained):
         classifier_sampler: of `crt` and `lws`.
         reinitialise: whether `crt` forgets the first classifier.
         tau_grid: values that `tau_norm` tries on the validation part, by macro F1.
-        retrained: arguments of `Retrained`.
+        retrained: arguments of `TwoStage`.
     """
 
     def __init__(
         self,
         encoder: Encoder,
-        task: Task,
+        info: DataInfo,
         *,
         classifier: Literal["crt", "lws", "tau_norm", "ncm"] = "crt",
         classifier_sampler: Any = None,
@@ -50,8 +50,8 @@ class Decouple(Retrained):
         tau_grid: TauGrid = (0.0, 0.5, 1.0),
         **retrained: Any,
     ) -> None:
-        super().__init__(encoder, task, **retrained)
-        self.scale = ClassScale(task.classes)
+        super().__init__(encoder, info, **retrained)
+        self.scale = ClassScale(info.classes)
         self.kind = classifier
         self.classifier_sampler = classifier_sampler
         self.reinitialise = reinitialise
@@ -64,13 +64,13 @@ class Decouple(Retrained):
         epochs, sampler = self.classifier_epochs, self.classifier_sampler
         name, loss = "classifier", self.classifier_loss
         if self.kind == "crt":
-            begin = self.reset_classifier if self.reinitialise else None
+            on_start = self.reset_classifier if self.reinitialise else None
             return Stage(
-                name, epochs, loss, trainable=("classifier",), sampler=sampler, begin=begin
+                name, epochs, loss, trainable=("classifier",), sampler=sampler, on_start=on_start
             )
         if self.kind == "lws":
             return Stage(name, epochs, loss, trainable=("scale",), sampler=sampler)
-        return Stage(name, 0, loss, begin=self.tau_norm if self.kind == "tau_norm" else self.ncm)
+        return Stage(name, 0, loss, on_start=self.tau_norm if self.kind == "tau_norm" else self.ncm)
 
     def _logits(self, images: Tensor) -> Tensor:
         logits: Tensor = self.scale(super()._logits(images))

@@ -9,7 +9,7 @@ from torch import Tensor
 from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
 from aduni.losses.softmax import Share, effective_number_weights, ldam
-from aduni.methods.base import Method, Stage, Task
+from aduni.methods.base import DataInfo, Method, Stage
 from aduni.models.encoder import Encoder
 from aduni.models.heads import CosineClassifier
 
@@ -19,7 +19,7 @@ class LDAM(Method):
 
     Args:
         encoder: the encoder.
-        task: class counts, epochs.
+        info: class counts, epochs.
         reweight: `deferred` or `none`.
         defer_until: share of the epochs without class weights.
         beta: of the effective numbers.
@@ -32,7 +32,7 @@ class LDAM(Method):
     def __init__(
         self,
         encoder: Encoder,
-        task: Task,
+        info: DataInfo,
         *,
         reweight: Literal["deferred", "none"] = "deferred",
         defer_until: Annotated[float, Field(ge=0, le=1)] = 0.8,
@@ -42,14 +42,14 @@ class LDAM(Method):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.classifier = CosineClassifier(encoder.features, task.classes)
+        self.classifier = CosineClassifier(encoder.features, info.classes)
         self.reweight = reweight
         self.defer_until = defer_until
         self.beta = beta
         self.max_margin = max_margin
         self.scale = scale
-        self.epochs = task.epochs
-        self.register_buffer("class_counts", task.class_counts)
+        self.epochs = info.epochs
+        self.register_buffer("class_counts", info.class_counts)
 
     @property
     def stages(self) -> tuple[Stage, ...]:

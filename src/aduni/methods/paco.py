@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from aduni.batch import Batch
 from aduni.distributed.collectives import apply_in_shuffled_shares, global_mean
 from aduni.losses.contrastive import Contrasts, aduc
-from aduni.methods.base import Method, Stage, Task
+from aduni.methods.base import DataInfo, Method, Stage
 from aduni.methods.contrasts import gather_contrasts
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
@@ -25,7 +25,7 @@ class PaCo(Method):
 
     Args:
         encoder: of the queries.
-        task: class counts, epochs.
+        info: class counts, epochs.
         alpha: schedule of the loss weights.
         logit_adjustment: whether the training part's class frequencies are the prior.
         queue_size: K, keys of earlier batches.
@@ -43,7 +43,7 @@ class PaCo(Method):
     def __init__(
         self,
         encoder: Encoder,
-        task: Task,
+        info: DataInfo,
         alpha: AlphaSchedule,
         *,
         logit_adjustment: Literal["dataset", "none"] = "dataset",
@@ -59,16 +59,16 @@ class PaCo(Method):
         super().__init__()
         self.encoder = encoder
         self.projector = Projector(encoder.features, hidden, embedding)
-        self.classifier = Classifier(encoder.features, task.classes, dropout)
+        self.classifier = Classifier(encoder.features, info.classes, dropout)
         self.keys = MomentumCopy(nn.Sequential(encoder, self.projector), momentum)
         self.memory = KeyQueue(queue_size, embedding)
-        self.epochs = task.epochs
+        self.epochs = info.epochs
         self.alpha = alpha
         self.beta = beta
         self.logit_adjustment = logit_adjustment
         self.temperature = temperature
         self.class_temperature = class_temperature
-        self.register_buffer("class_frequencies", task.class_counts / task.class_counts.sum())
+        self.register_buffer("class_frequencies", info.class_counts / info.class_counts.sum())
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.methods.softmax import Softmax
 from aduni.models.encoder import Encoder
 
@@ -15,15 +15,15 @@ class PostHoc(Softmax):
 
     Args:
         encoder: the encoder.
-        task: class counts, epochs.
+        info: class counts, epochs.
         tau: strength of the adjustment; 0 for none.
         softmax: arguments of `Softmax`.
     """
 
     def __init__(
-        self, encoder: Encoder, task: Task, *, tau: NonNegativeFloat = 1.0, **softmax: Any
+        self, encoder: Encoder, info: DataInfo, *, tau: NonNegativeFloat = 1.0, **softmax: Any
     ) -> None:
-        super().__init__(encoder, task, **softmax)
+        super().__init__(encoder, info, **softmax)
         self.tau = tau
 
     def forward(self, images: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
 from aduni.losses.softmax import SoftmaxLoss
-from aduni.methods.base import Method, Stage, Task
+from aduni.methods.base import DataInfo, Method, Stage
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier
 
@@ -19,7 +19,7 @@ class Softmax(Method):
 
     Args:
         encoder: the encoder.
-        task: class counts, epochs.
+        info: class counts, epochs.
         loss: one of `losses.softmax`.
         dropout: before the classifier.
         mixup: a of the Beta(a, a) distribution that the mixing factors come from (Zhang et al.
@@ -31,7 +31,7 @@ class Softmax(Method):
     def __init__(
         self,
         encoder: Encoder,
-        task: Task,
+        info: DataInfo,
         *,
         loss: SoftmaxLoss,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
@@ -39,19 +39,19 @@ class Softmax(Method):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.classifier = Classifier(encoder.features, task.classes, dropout)
+        self.classifier = Classifier(encoder.features, info.classes, dropout)
         self.softmax_loss = loss
         self.mixup = mixup
-        self.epochs = task.epochs
-        self.register_buffer("class_counts", task.class_counts)
+        self.epochs = info.epochs
+        self.register_buffer("class_counts", info.class_counts)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """One stage on one view."""
-        return (Stage("train", self.epochs, self.loss, objective=self.objective),)
+        return (Stage("train", self.epochs, self.loss, loss_id=self.loss_id),)
 
     @property
-    def objective(self) -> dict[str, Any]:
+    def loss_id(self) -> dict[str, Any]:
         """The loss by name, with its options and those of the mixing."""
         function = getattr(self.softmax_loss, "func", self.softmax_loss)
         options = getattr(self.softmax_loss, "keywords", {})

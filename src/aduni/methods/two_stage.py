@@ -9,17 +9,17 @@ from torch import Tensor
 
 from aduni.errors import UserError
 from aduni.losses.precision import full_precision
-from aduni.methods.base import CheckpointPath, ReadPart, Stage, Task, share_of
+from aduni.methods.base import CheckpointPath, DataInfo, ReadPart, Stage, share_of
 from aduni.methods.softmax import Softmax
 from aduni.models.encoder import Encoder
 
 
-class Retrained(Softmax):
+class TwoStage(Softmax):
     """First stage as in `Softmax`; the second one is the subclass's.
 
     Args:
         encoder: the encoder.
-        task: class counts, epochs of the first stage.
+        info: class counts, epochs of the first stage.
         classifier_share: length of the second stage, as a share of the first one's epochs.
         hand_over: weights of the first stage that the second starts from.
         stage1_ckpt: checkpoint of an earlier run on the same split whose encoder and classifier
@@ -30,15 +30,15 @@ class Retrained(Softmax):
     def __init__(
         self,
         encoder: Encoder,
-        task: Task,
+        info: DataInfo,
         *,
         classifier_share: Annotated[float, Field(ge=0)] = 0.1,
         hand_over: Literal["best", "last"] = "best",
         stage1_ckpt: CheckpointPath | None = None,
         **softmax: Any,
     ) -> None:
-        super().__init__(encoder, task, **softmax)
-        self.classifier_epochs = share_of(task.epochs, classifier_share)
+        super().__init__(encoder, info, **softmax)
+        self.classifier_epochs = share_of(info.epochs, classifier_share)
         self.hand_over = hand_over
         self.stage1_ckpt = stage1_ckpt
 
@@ -50,9 +50,9 @@ class Retrained(Softmax):
             self.epochs,
             self.loss,
             trainable=("encoder", "classifier"),
-            hand_over=self.hand_over,
-            objective=self.objective,
-            reuse=self.stage1_ckpt,
+            next_from=self.hand_over,
+            loss_id=self.loss_id,
+            init_from=self.stage1_ckpt,
         )
         return (first, self.classifier_stage())
 

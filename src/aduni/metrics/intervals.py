@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aduni.metrics.bootstrap import CHUNK, Counts, class_counts, class_f1, group_draws, scores
 from aduni.metrics.classification import CALIBRATION_BINS
-from aduni.metrics.names import FIGURES
+from aduni.metrics.names import METRICS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,7 +67,7 @@ def intervals(
         figures["quadratic_kappa"] = quadratic_kappa(counts, drawn_sums(draws, distances))
     ends = {name: _ends(values) for name, values in figures.items()}
     return Intervals(
-        figures={name: _pair(ends[name]) for name in FIGURES if name in ends},
+        figures={name: _pair(ends[name]) for name in METRICS if name in ends},
         f1=_ends(np.where(counts.true > 0, class_f1(counts), np.nan)).T,
         recall=recall_ends,
     )

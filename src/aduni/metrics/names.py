@@ -8,7 +8,7 @@ from aduni.errors import UserError, did_you_mean
 
 
 @dataclass(frozen=True)
-class Figure:
+class Metric:
     """What a column shows: key in metrics.json, title, and which mean is best, if any is."""
 
     name: str
@@ -16,26 +16,26 @@ class Figure:
     best: Literal["highest", "lowest"] | None = "highest"
 
 
-FIGURES = {
-    figure.name: figure
-    for figure in (
-        Figure("accuracy", "Accuracy"),
-        Figure("macro_f1", "Macro F1"),
-        Figure("balanced_accuracy", "Balanced accuracy"),
-        Figure("macro_auroc", "Macro AUROC"),
-        Figure("quadratic_kappa", "Quadratic kappa"),
-        Figure("expected_calibration_error", "ECE", "lowest"),
-        Figure("train_seconds", "Train time", None),
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "Accuracy"),
+        Metric("macro_f1", "Macro F1"),
+        Metric("balanced_accuracy", "Balanced accuracy"),
+        Metric("macro_auroc", "Macro AUROC"),
+        Metric("quadratic_kappa", "Quadratic kappa"),
+        Metric("expected_calibration_error", "ECE", "lowest"),
+        Metric("train_seconds", "Train time", None),
     )
 }
 ALWAYS = ("accuracy", "macro_f1")
 
 
 def check_columns(columns: Iterable[str]) -> None:
-    """Raise UserError where one is no figure."""
+    """Raise UserError where one is no metric."""
     for column in columns:
-        if column not in FIGURES:
+        if column not in METRICS:
             raise UserError(
-                f"columns={column} is no figure{did_you_mean(column, FIGURES)}; choose from "
-                f"{', '.join(FIGURES)}."
+                f"columns={column} is no metric{did_you_mean(column, METRICS)}; choose from "
+                f"{', '.join(METRICS)}."
             )

@@ -31,7 +31,7 @@ from aduni.results.finished_runs import Problem, Run, read_runs
 from aduni.results.kept_runs import read_found_plan
 from aduni.results.plan import Plan, run_folder
 from aduni.system.atomic_files import write_csv, write_text
-from aduni.system.atomic_folder import INDEX, STAMP, replaced_files
+from aduni.system.atomic_folder import INDEX, STAMP, atomic_folder
 from aduni.system.fonts import boxes_warning, letters_without_glyph
 
 
@@ -68,7 +68,7 @@ def build_report(sources: Sources, stamp: str) -> Path:
         for name, definition in sources.definitions.items()
     }
     tables = _with_moved(t for t in tables.values() if t.rows or t.name == "methods")
-    with replaced_files(sources.output) as folder:
+    with atomic_folder(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
         made = _Report(sources, plan, states, runs, problems, tables, others, folder)
         write_text(render(made.page()), folder / INDEX)

@@ -18,7 +18,7 @@ INPUTS = ("config", "metrics", "stored_predictions", "split", "history", "log", 
 """Files of a run that the report reads."""
 
 
-def fresh_report(sources: Sources) -> Path:
+def cached_report(sources: Sources) -> Path:
     """The page, made anew unless the one that is there was made from the same sources.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hydra.conf import HydraConf
 
 from aduni.errors import UserError
-from aduni.report.cached import fresh_report
+from aduni.report.cached import cached_report
 from aduni.report.inputs import Sources
 from aduni.reproduce.jobs import train_planned
 from aduni.reproduce.launching import train_all
@@ -41,7 +41,7 @@ def reproduce(settings: Reproduction, hydra: HydraConf) -> None:
         return
     write_plan(plan, settings)
     train_all(root, plan, runs, _job_overrides(settings, hydra))
-    page = fresh_report(Sources(root, root, settings.definitions, settings.columns))
+    page = cached_report(Sources(root, root, settings.definitions, settings.columns))
     if settings.logger_name == "wandb":
         _send(settings)
     print(page)

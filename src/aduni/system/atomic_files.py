@@ -25,7 +25,7 @@ from aduni.system.temporary import temporary_name
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary name to write to; it becomes `path` only if the block succeeds.
 
     The content is on the disk before it gets its name, and the name is when the block is left:
@@ -58,7 +58,7 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def second_name(file: Path, to: Path) -> None:
+def hard_link(file: Path, to: Path) -> None:
     """Another name of a whole file, which is never written to again; a copy where links fail."""
     try:
         os.link(file, to)
@@ -93,13 +93,13 @@ def write_text(text: str, path: Path) -> None:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """A table with its header, written whole; `spreadsheet.read_saved` reads it."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         save_csv(frame, temporary)
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
     """Indented JSON, written whole."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
@@ -117,13 +117,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_npz(arrays: dict[str, NDArray[Any]], path: Path) -> None:
     """Named arrays, compressed, written whole."""
-    with written_whole(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def write_npy(array: NDArray[Any], path: Path) -> None:
     """An array, written whole."""
-    with written_whole(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         # np.save does not say what is wrong with a disk that takes a part of the array.
         np.lib.format.write_array_header_1_0(
             file, np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array))
@@ -133,7 +133,7 @@ def write_npy(array: NDArray[Any], path: Path) -> None:
 
 def write_yaml(content: dict[str, Any], path: Path) -> None:
     """YAML, written whole."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         OmegaConf.save(OmegaConf.create(content), temporary)
 
 

@@ -19,7 +19,7 @@ PREFIX = ".report-"
 
 
 @contextmanager
-def replaced_files(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder to write a report into; its files move to `folder` if the block succeeds.
 
     The page moves last of what is shown. Files in `tables` and `figures` that the new report lacks

@@ -16,19 +16,19 @@ FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 """With the apostrophes of earlier turns: what is restored is exactly what was escaped."""
 
 
-def escaped(frame: pd.DataFrame) -> pd.DataFrame:
+def escape_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with an apostrophe before each text that begins like a formula."""
     return _changed(frame, lambda text: f"'{text}" if FORMULA.match(text) else text)
 
 
-def restored(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table as it was before `escaped`."""
+def unescape_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table as it was before `escape_formulas`."""
     return _changed(frame, lambda text: text.removeprefix("'") if FORMULA.match(text) else text)
 
 
 def save_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table, escaped, so that `restored` of what pandas reads is the table."""
-    frame = escaped(frame)
+    """Write a table, escaped, so that `unescape_formulas` of what pandas reads is the table."""
+    frame = escape_formulas(frame)
     texts = frame.select_dtypes(["object", "string"])
     # Python 3.11 leaves a carriage return without quotes, and a reader ends the line there.
     returns = texts.map(lambda value: "\r" in str(value)).to_numpy().any()
@@ -52,7 +52,7 @@ def read_saved(path: Path, texts: Collection[str]) -> pd.DataFrame:
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError("a row has more cells than the header")
     empty = {name: frame[name].fillna("") for name in texts if name in frame.columns}
-    return restored(frame.assign(**empty))
+    return unescape_formulas(frame.assign(**empty))
 
 
 def _changed(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:

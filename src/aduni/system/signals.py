@@ -21,7 +21,7 @@ _handlers: list[int] = []
 
 
 @contextmanager
-def stoppable(last_words: Callable[[int], None]) -> Iterator[None]:
+def interruptible(last_words: Callable[[int], None]) -> Iterator[None]:
     """The first signal raises KeyboardInterrupt in the block; the process ends within seconds.
 
     Where the block does not end, because its thread waits in an operation that no signal
@@ -37,7 +37,7 @@ def stoppable(last_words: Callable[[int], None]) -> Iterator[None]:
     _received.clear()
     # nohup and shells' background jobs ignore some.
     _handlers[:] = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
-    take_signals()
+    install_signal_handlers()
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     earlier = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
@@ -59,13 +59,13 @@ def stoppable(last_words: Callable[[int], None]) -> Iterator[None]:
         _handlers.clear()
 
 
-def take_signals() -> None:
+def install_signal_handlers() -> None:
     """Handle the signals here, whoever has taken them since the block began."""
     for number in _handlers:
         signal.signal(number, _stop)
 
 
-def stopped_by() -> int | None:
+def received_signal() -> int | None:
     """The signal that has stopped the block, of which an error may be a mere consequence."""
     return _received[0] if _received else None
 

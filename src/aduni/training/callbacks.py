@@ -25,8 +25,8 @@ from rich.progress import (
 from aduni.distributed.collectives import mean_over_ranks, world_size
 from aduni.errors import UserError
 from aduni.results.predictions_csv import read_history
-from aduni.system.atomic_files import second_name, write_csv, written_whole
-from aduni.system.signals import take_signals
+from aduni.system.atomic_files import atomic_write, hard_link, write_csv
+from aduni.system.signals import install_signal_handlers
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class History(Callback):
         write_csv(pd.concat([earlier, pd.DataFrame([row])], ignore_index=True), self._path)
 
 
-class Stoppable(Callback):
+class InstallSignalHandlers(Callback):
     """Signals stop the run, and not by Lightning's way.
 
     That waits for the step's end, and in several processes for the others, which may be lost.
@@ -87,7 +87,7 @@ class Stoppable(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lightning has just taken the signals."""
-        take_signals()
+        install_signal_handlers()
 
 
 SHOWN_EVERY = 0.25  # seconds
@@ -203,8 +203,8 @@ class Checkpoints(Callback):
         with self._previous_kept(last) if trainer.is_global_zero else nullcontext():
             trainer.save_checkpoint(best if better else last, weights_only=False)
             if better and trainer.is_global_zero:
-                with written_whole(last) as temporary:
-                    second_name(best, temporary)
+                with atomic_write(last) as temporary:
+                    hard_link(best, temporary)
         trainer.strategy.barrier("checkpoints")  # other ranks read them after the last epoch
 
     @contextmanager
@@ -213,8 +213,8 @@ class Checkpoints(Callback):
         if not last.exists():
             yield
             return
-        with written_whole(self._folder / "previous.ckpt") as former:
-            second_name(last, former)
+        with atomic_write(self._folder / "previous.ckpt") as former:
+            hard_link(last, former)
             yield
 
     def _beats(self, metrics: Mapping[str, Any]) -> bool:
@@ -234,7 +234,7 @@ class Checkpoints(Callback):
         self._best, self._epoch = dict(state_dict["scores"]), int(state_dict["epoch"])
 
 
-class WholeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Checkpoints get their name only when they are complete."""
 
     def save_checkpoint(
@@ -242,7 +242,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Write under a temporary name, then rename; UserError where the disk is full."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(Path(path)) as temporary:
+        with atomic_write(Path(path)) as temporary:
             try:
                 torch.save(checkpoint, temporary)  # Lightning's way takes four times as long
             except RuntimeError as error:

@@ -14,7 +14,7 @@ from aduni.checkpoints.load import load_checkpoint, shapes
 from aduni.checkpoints.schema import Checked, fault
 from aduni.distributed.rank_zero import is_first_process
 from aduni.errors import UserError
-from aduni.system.atomic_files import second_name, written_whole
+from aduni.system.atomic_files import atomic_write, hard_link
 from aduni.training.callbacks import Checkpoints
 
 KEY = "resume"
@@ -171,8 +171,8 @@ def _place(folder: Path, found: dict[str, dict[str, Any]], name: str, epoch: int
             f"{file} cannot be read, and no other checkpoint is of epoch {epoch}; start a new run."
         )
     if name not in holders and is_first_process():
-        with written_whole(file) as temporary:
-            second_name(folder / f"{holders[0]}.ckpt", temporary)
+        with atomic_write(file) as temporary:
+            hard_link(folder / f"{holders[0]}.ckpt", temporary)
 
 
 def _tell(damaged: str, newest: str | None) -> None:

@@ -36,7 +36,7 @@ class Optimisation:
     lr_schedule: RateSchedule = "cosine"
 
 
-class Learner(LightningModule):
+class StageModule(LightningModule):
     """Trains one stage.
 
     Args:
@@ -76,7 +76,7 @@ class Learner(LightningModule):
         self._bad_outputs = torch.tensor(0)  # of a validation pass
         self._rows: list[Tensor] = []  # of the image table, a step's each, of this epoch
 
-    def train(self, mode: bool = True) -> "Learner":
+    def train(self, mode: bool = True) -> "StageModule":
         """Frozen modules stay in eval mode: their batch-norm statistics must not move."""
         super().train(mode)
         for module in self._frozen:
@@ -157,7 +157,7 @@ class Learner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Plain values only: checkpoints are loaded with weights_only=True."""
-        stage = {"stage": self._stage.name, "objective": dict(self._stage.objective)}
+        stage = {"stage": self._stage.name, "objective": dict(self._stage.loss_id)}
         checkpoint["aduni"] = {**self._stored, **stage}
 
     def _note_bad_step(self, loss: Tensor, step: int) -> None:

@@ -14,7 +14,7 @@ from aduni.config.untrusted import check_storable
 from aduni.data.cache.changed_images import check_unchanged, source_table
 from aduni.data.module import ImageDataModule
 from aduni.distributed.rank_zero import is_first_process
-from aduni.distributed.strategy import ended_together
+from aduni.distributed.strategy import end_all_processes
 from aduni.errors import UserError
 from aduni.evaluation.describe import describe
 from aduni.evaluation.predict import predict_parts, training_features
@@ -34,7 +34,7 @@ from aduni.system.out_of_memory import memory_explained, smaller_batch
 from aduni.system.provenance import provenance
 from aduni.training.machine import check_machine
 from aduni.training.stages import Training
-from aduni.training.start_banner import print_opening
+from aduni.training.start_banner import print_start_banner
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
             )
         if not settings.resume and is_first_process():
             folder.begin_anew()
-        with memory_explained(smaller_batch(settings.batch_size)), ended_together():
+        with memory_explained(smaller_batch(settings.batch_size)), end_all_processes():
             return _train_and_test(settings, folder)
 
 
@@ -85,7 +85,7 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     if is_first_process() and not settings.resume:
         _write_inputs(settings, folder, data)
     if is_first_process():
-        print_opening(settings, data, method)
+        print_start_banner(settings, data, method)
     try:
         training.run()
         return _test(training, origin) if is_first_process() else {}

@@ -26,15 +26,15 @@ from aduni.methods.base import Method, Part, ReadPart, Stage
 from aduni.metrics.calibration import Calibration
 from aduni.results.run_folder import RunFolder
 from aduni.training.callbacks import (
+    AtomicCheckpointIO,
     Checkpoints,
     History,
+    InstallSignalHandlers,
     Progress,
-    Stoppable,
     TimeLeft,
-    WholeCheckpoints,
 )
 from aduni.training.latest_checkpoint import newest_epoch
-from aduni.training.lightning_module import Learner, Optimisation, learnable
+from aduni.training.lightning_module import Optimisation, StageModule, learnable
 
 
 @dataclass
@@ -71,10 +71,10 @@ class Training:
     def run(self) -> None:
         """All stages; those that a resumed run has behind it are not repeated."""
         for number, stage in enumerate(self.method.stages):
-            if stage.epochs and not stage.reuse:
+            if stage.epochs and not stage.init_from:
                 self._draw(number, stage)  # a later stage's mistakes end the run before the first
         for number, stage in enumerate(self.method.stages):
-            if stage.reuse:
+            if stage.init_from:
                 self.stages.append(self._reuse(number, stage))
                 continue
             epoch = self._train(number, stage)
@@ -85,7 +85,7 @@ class Training:
         """Write it into the tested checkpoint."""
         checkpoint = load_checkpoint(self.tested, "resume")
         checkpoint["aduni"]["calibration"] = asdict(calibration)
-        WholeCheckpoints().save_checkpoint(checkpoint, self.tested)
+        AtomicCheckpointIO().save_checkpoint(checkpoint, self.tested)
 
     def _reuse(self, number: int, stage: Stage) -> dict[str, Any]:
         """A stage of another run; a copy stays in this one, for the case that it is resumed."""
@@ -94,9 +94,9 @@ class Training:
             origin = kept_stage(self.method, kept)
         else:
             origin = reuse_stage(self.method, stage, self._stored())
-            further = {"origin": origin, "objective": dict(stage.objective)}
+            further = {"origin": origin, "objective": dict(stage.loss_id)}
             self._keep(stage, kept, origin["epoch"], **further)
-        return {"name": stage.name, "epochs": 0, "handed_over": stage.reuse, **origin}
+        return {"name": stage.name, "epochs": 0, "handed_over": stage.init_from, **origin}
 
     def _train(self, number: int, stage: Stage) -> int:
         """One stage; returns the epoch whose weights it leaves in the method."""
@@ -104,9 +104,9 @@ class Training:
         last = self.folder.checkpoint("last", place)
         trainer = self._trainer(number, stage)
         self.device = trainer.strategy.root_device
-        if stage.begin is not None:
+        if stage.on_start is not None:
             seed_torch(self.settings.seed, number)  # the same numbers in a resumed run
-            self.found |= stage.begin(self._reader())
+            self.found |= stage.on_start(self._reader())
         if stage.epochs == 0:
             epoch = int(self.stages[-1]["epoch"])
             self.tested = self.folder.checkpoint("best", place)
@@ -138,7 +138,7 @@ class Training:
             epochs=stage.epochs,
             first_epoch=first_epoch,
             number=number,
-            least_of_class=stage.least_of_class,
+            min_per_class=stage.min_per_class,
         )
 
     def _reader(self) -> ReadPart:
@@ -155,11 +155,11 @@ class Training:
         if not is_first_process():
             return
         content = self._content(stage, epoch, **{"objective": {}, **further})
-        WholeCheckpoints().save_checkpoint(content, path)
+        AtomicCheckpointIO().save_checkpoint(content, path)
 
     def _content(self, stage: Stage, epoch: int, **further: Any) -> dict[str, Any]:
         """A checkpoint's, without what a trainer needs to go on."""
-        named = {"stage": stage.name, "objective": dict(stage.objective)}
+        named = {"stage": stage.name, "objective": dict(stage.loss_id)}
         stored = {**self._stored(), **named, **further}
         return {"state_dict": method_state(self.method), "epoch": epoch, "aduni": stored}
 
@@ -181,7 +181,7 @@ class Training:
             "split_hash": self.data.split_hash,
         }
 
-    def _learner(self, number: int, stage: Stage) -> Learner:
+    def _learner(self, number: int, stage: Stage) -> StageModule:
         settings = self.settings
         optimisation = Optimisation(
             lr=settings.lr,
@@ -193,27 +193,27 @@ class Training:
         )
         classes, entropy = len(self.data.table.class_names), (settings.seed, number)
 
-        return Learner(
+        return StageModule(
             self.method, stage, optimisation, classes, entropy, self._stored(), self._learnable
         )
 
     def _trainer(self, number: int, stage: Stage) -> Trainer:
-        select = self.data.protocol.select if stage.scored else None
+        select = self.data.protocol.select if stage.validate else None
         later = self.method.stages[number + 1 :]
         trainer: Trainer = build(
             self.settings.trainer,
             max_epochs=stage.epochs,
             logger=self.logger or False,
             callbacks=[
-                Stoppable(),
+                InstallSignalHandlers(),
                 Progress(),
                 History(self.folder.history, stage.name),
                 Checkpoints(self.folder.checkpoint("last", self._place(number)).parent, select),
                 TimeLeft(sum(each.epochs for each in later)),
             ],
-            plugins=[WholeCheckpoints()],
+            plugins=[AtomicCheckpointIO()],
             default_root_dir=self.folder.path,
-            limit_val_batches=None if stage.scored else 0,
+            limit_val_batches=None if stage.validate else 0,
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
             enable_model_summary=False,
@@ -224,4 +224,4 @@ class Training:
 
 
 def _chosen(stage: Stage) -> str:
-    return stage.hand_over if stage.scored else "last"
+    return stage.next_from if stage.validate else "last"

@@ -32,7 +32,7 @@ LEVELS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = "_.-=+*#@"
 
 
-def print_opening(settings: Settings, data: ImageDataModule, method: Method) -> None:
+def print_start_banner(settings: Settings, data: ImageDataModule, method: Method) -> None:
     """A line or more for each of data, classes, method and machine, also in the log.
 
     Args:
@@ -143,8 +143,8 @@ def alpha_curve(schedule: AlphaSchedule, epochs: int) -> str:
 
 
 def _steps(stage: Stage, sampler: Sampler, settings: Settings, data: ImageDataModule) -> str:
-    if stage.reuse:
-        return f"{stage.name}: taken from {stage.reuse}"
+    if stage.init_from:
+        return f"{stage.name}: taken from {stage.init_from}"
     if not stage.epochs:
         return f"{stage.name}: found without steps"
     labels = data.table.labels[data.rows("train")]

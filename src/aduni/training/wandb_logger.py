@@ -17,7 +17,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from aduni.results.predictions_csv import read_history
 from aduni.results.run_folder import RunFolder
-from aduni.system.atomic_files import written_whole
+from aduni.system.atomic_files import atomic_write
 from aduni.system.csv_escape import read_saved
 
 MOST_CLASSES = 60
@@ -95,7 +95,7 @@ class WandbRunLogger(WandbLogger):
             settings=wandb.Settings(init_timeout=60, finish_timeout=300),
         )
         if not run.disabled:
-            with written_whole(stored) as temporary:
+            with atomic_write(stored) as temporary:
                 temporary.write_text(f"{run.id}\n")
         run.define_metric("epoch")
         run.define_metric("*", step_metric="epoch")

@@ -156,7 +156,7 @@ def test_an_index_that_cannot_be_written_is_said_in_the_log(files, monkeypatch, 
         raise PermissionError("Permission denied")
 
     monkeypatch.setattr("aduni.data.cache.source_index.FileLock", refuse)
-    monkeypatch.setattr("aduni.data.cache.source_index.written_whole", refuse)
+    monkeypatch.setattr("aduni.data.cache.source_index.atomic_write", refuse)
     expected = [sha256(file.read_bytes()).digest() for file in files]
 
     assert [row.tobytes() for row in look(files).digests] == expected

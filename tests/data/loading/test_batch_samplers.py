@@ -12,8 +12,13 @@ from torch import Tensor
 
 from aduni.batch import Batch
 from aduni.data.datasets.digits import Digits
-from aduni.data.loader_settings import Loading
-from aduni.data.loading.batch_samplers import Draw, EvaluationRows, TrainingDraws, repeats
+from aduni.data.loader_settings import LoaderSettings
+from aduni.data.loading.batch_samplers import (
+    EvaluationBatchSampler,
+    SampleIndex,
+    TrainingBatchSampler,
+    repeats,
+)
 from aduni.data.loading.samplers import Balanced, ClassAware, InstanceBalanced, Sampler, Upsample
 from aduni.data.splits.protocol import Protocol
 
@@ -21,8 +26,8 @@ LABELS = np.array([0] * 20 + [1] * 7 + [2] * 3)
 ROWS = 100 + 3 * np.arange(30)  # a training part is some rows of the table
 
 
-def training_draws(sampler: Sampler, batch_size: int = 8) -> TrainingDraws:
-    return TrainingDraws(sampler, ROWS, LABELS, epochs=5, seed=4, batch_size=batch_size)
+def training_draws(sampler: Sampler, batch_size: int = 8) -> TrainingBatchSampler:
+    return TrainingBatchSampler(sampler, ROWS, LABELS, epochs=5, seed=4, batch_size=batch_size)
 
 
 def as_rank(monkeypatch: pytest.MonkeyPatch, number: int, ranks: int) -> None:
@@ -66,7 +71,7 @@ def test_a_draw_carries_its_epoch_and_how_often_the_image_came_before():
     seen: Counter[int] = Counter()
     for batch in draws:
         for draw in batch:
-            assert draw == Draw(draw.row, 2, seen[draw.row])
+            assert draw == SampleIndex(draw.row, 2, seen[draw.row])
             assert all(type(number) is int for number in draw)  # plain: they travel to workers
             seen[draw.row] += 1
     assert max(seen.values()) > 2
@@ -102,7 +107,7 @@ def test_evaluation_rows_come_once_over_all_ranks(monkeypatch, count, ranks):
     seen = []
     for number in range(ranks):
         as_rank(monkeypatch, number, ranks)
-        batches = list(rows := EvaluationRows(table_rows, 4, split=True))
+        batches = list(rows := EvaluationBatchSampler(table_rows, 4, split=True))
         assert len(rows) == len(batches)
         assert all(len(batch) == 4 for batch in batches[:-1])
         assert all(batches)
@@ -112,7 +117,11 @@ def test_evaluation_rows_come_once_over_all_ranks(monkeypatch, count, ranks):
 
 
 def test_evaluation_rows_keep_the_tables_order_in_one_process():
-    assert list(EvaluationRows(np.array([3, 1, 4, 1, 5]), 2, split=True)) == [[3, 1], [4, 1], [5]]
+    assert list(EvaluationBatchSampler(np.array([3, 1, 4, 1, 5]), 2, split=True)) == [
+        [3, 1],
+        [4, 1],
+        [5],
+    ]
 
 
 def test_fewer_images_than_ranks_are_refused(monkeypatch, refusal):
@@ -120,9 +129,9 @@ def test_fewer_images_than_ranks_are_refused(monkeypatch, refusal):
     rows, batch = np.array([3, 1, 4]), training_draws(InstanceBalanced(), 3)
 
     refusal(lambda: next(iter(batch)), "batch_size=3", "4 processes", "trainer.devices")
-    refusal(lambda: EvaluationRows(rows, 2, split=True), "3 images", "trainer.devices=3")
+    refusal(lambda: EvaluationBatchSampler(rows, 2, split=True), "3 images", "trainer.devices=3")
     assert len(next(iter(training_draws(InstanceBalanced(), 4)))) == 1
-    assert len(EvaluationRows(rows, 2, split=False)) == 2
+    assert len(EvaluationBatchSampler(rows, 2, split=False)) == 2
 
 
 class Recorder(LightningModule):
@@ -150,7 +159,7 @@ def digits(folder: Path, workers: int) -> Digits:
         std=[0.5] * 3,
         augment=[A.Affine(rotate=(-30, 30), p=1.0)],
         protocol=Protocol("clean"),
-        loading=Loading(batch_size=16, num_workers=workers, seed=4, fold=0),
+        loading=LoaderSettings(batch_size=16, num_workers=workers, seed=4, fold=0),
     )
 
 

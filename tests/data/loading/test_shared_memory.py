@@ -30,7 +30,7 @@ def free(monkeypatch):
 
 @pytest.fixture
 def loading(make_data):
-    """Asks the digits for a training loader: its keyword arguments are those of `Loading`."""
+    """Makes a training loader of the digits; keyword arguments are those of `LoaderSettings`."""
 
     def make(*views: int, **options):
         numbers = {"batch_size": 64, "num_workers": 1, **options}

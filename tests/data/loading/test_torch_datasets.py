@@ -18,9 +18,9 @@ from aduni.batch import Batch
 from aduni.data.augmentation.affine import FlippedAffine
 from aduni.data.augmentation.color_jitter import ColorJitter
 from aduni.data.cache.image_cache import ImageCache, build_cache
-from aduni.data.loading.batch_samplers import Draw
+from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.samplers import Upsample
-from aduni.data.loading.torch_datasets import PlainViews, TrainingViews
+from aduni.data.loading.torch_datasets import EvaluationDataset, TrainingDataset
 from aduni.system.atomic_files import read_yaml
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
@@ -49,8 +49,8 @@ def views(make_data):
     """Training views under the paper's recipe."""
     recipe = make_data("isic2018").augment
 
-    def make(cache: ImageCache, seed: int = 0, count: int = 2) -> TrainingViews:
-        return TrainingViews(cache, LABELS, recipe, views=count, seed=seed)
+    def make(cache: ImageCache, seed: int = 0, count: int = 2) -> TrainingDataset:
+        return TrainingDataset(cache, LABELS, recipe, views=count, seed=seed)
 
     return make
 
@@ -64,7 +64,7 @@ def distinct(images: torch.Tensor) -> int:
 
 
 def test_seed_epoch_row_view_and_repeat_each_change_the_random_numbers(alike, views):
-    draws = [Draw(*numbers) for numbers in product(range(4), range(3), range(3))]
+    draws = [SampleIndex(*numbers) for numbers in product(range(4), range(3), range(3))]
     batches = [views(alike, seed).__getitems__(draws).views for seed in (0, 1)]
 
     # 2 seeds, 4 rows of the same image, 3 epochs, 3 repeats, 2 views: all different.
@@ -72,7 +72,7 @@ def test_seed_epoch_row_view_and_repeat_each_change_the_random_numbers(alike, vi
 
 
 def test_nothing_else_changes_the_random_numbers(cache, views):
-    draws = [Draw(2, 5, 0), Draw(0, 5, 1), Draw(3, 4, 0)]
+    draws = [SampleIndex(2, 5, 0), SampleIndex(0, 5, 1), SampleIndex(3, 4, 0)]
     together = views(cache).__getitems__(draws).views
 
     # One by one, in another order, by an object with another past.
@@ -89,7 +89,7 @@ def test_global_seeds_have_no_influence_and_are_left_alone(cache, views):
         np.random.seed(seed)  # noqa: NPY002
         torch.manual_seed(seed)
         state = torch.get_rng_state()
-        batches.append(views(cache).__getitems__([Draw(1, 0, 0)]).views)
+        batches.append(views(cache).__getitems__([SampleIndex(1, 0, 0)]).views)
         expected = random.Random(seed).random()
         assert random.random() == expected
         assert torch.equal(torch.get_rng_state(), state)
@@ -102,8 +102,8 @@ def outcomes(cache: ImageCache, transforms: list) -> dict[str, int]:
     plain = np.asarray(cache.pixels[0])
     kinds = {"none": plain, "left-right": plain[:, ::-1], "top-bottom": plain[::-1]}
     kinds["both"] = plain[::-1, ::-1]
-    views = TrainingViews(cache, LABELS, transforms, views=2, seed=0)
-    batch = views.__getitems__([Draw(0, epoch, 0) for epoch in range(1000)]).views
+    views = TrainingDataset(cache, LABELS, transforms, views=2, seed=0)
+    batch = views.__getitems__([SampleIndex(0, epoch, 0) for epoch in range(1000)]).views
     images = batch.flatten(0, 1).permute(0, 2, 3, 1).numpy()
     return {name: sum(np.array_equal(i, kind) for i in images) for name, kind in kinds.items()}
 
@@ -133,8 +133,8 @@ def test_transforms_of_a_view_draw_independently(cache, transforms):
 
 def test_first_transform_draws_from_generators_started_with_the_views_seed(cache):
     jitter = A.ColorJitter(p=1)
-    views = TrainingViews(cache, LABELS, [jitter], views=2, seed=7)
-    batch = views.__getitems__([Draw(2, 5, 3)]).views
+    views = TrainingDataset(cache, LABELS, [jitter], views=2, seed=7)
+    batch = views.__getitems__([SampleIndex(2, 5, 3)]).views
 
     for view in range(2):
         key = [7, 5, 2, 3 * 2 + view]  # seed, epoch, row, how many views came before
@@ -148,9 +148,9 @@ def test_a_view_cannot_change_the_image_of_the_next(cache):
         image[:] = 0
         return image
 
-    views = TrainingViews(cache, LABELS, [A.Lambda(image=blacken, p=1)], views=2, seed=0)
+    views = TrainingDataset(cache, LABELS, [A.Lambda(image=blacken, p=1)], views=2, seed=0)
     with pytest.raises(ValueError, match="read-only"):
-        views.__getitems__([Draw(0, 0, 0)])
+        views.__getitems__([SampleIndex(0, 0, 0)])
 
 
 def epochs(make_data, workers: int) -> list[list[Batch]]:
@@ -196,7 +196,7 @@ def test_no_worker_repeats_another_or_itself(make_data):
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_training_batch_has_v_views_of_b_images_as_bytes(cache, views, count):
-    draws = [Draw(row, 0, 0) for row in (3, 1, 1, 0, 2)]
+    draws = [SampleIndex(row, 0, 0) for row in (3, 1, 1, 0, 2)]
     batch = views(cache, count=count).__getitems__(draws)
 
     assert batch.views.shape == (count, 5, 3, 24, 24)
@@ -207,8 +207,8 @@ def test_training_batch_has_v_views_of_b_images_as_bytes(cache, views, count):
 
 
 def test_batches_reach_the_encoder_channels_last_without_a_copy(cache, views):
-    training = views(cache).__getitems__([Draw(0, 0, 0), Draw(1, 0, 0)]).views
-    plain = PlainViews(cache, LABELS).__getitems__([0, 1]).views
+    training = views(cache).__getitems__([SampleIndex(0, 0, 0), SampleIndex(1, 0, 0)]).views
+    plain = EvaluationDataset(cache, LABELS).__getitems__([0, 1]).views
 
     for batch in (training, plain):
         joined = batch.flatten(0, 1)
@@ -219,16 +219,16 @@ def test_batches_reach_the_encoder_channels_last_without_a_copy(cache, views):
 def test_colours_stay_in_their_channels(tmp_path, views):
     red = build_cache(tmp_path / "red", ["a"], lambda row: Image.new("RGB", (24, 24), "red"), 24)
 
-    plain = PlainViews(red, LABELS).__getitems__([0]).views
+    plain = EvaluationDataset(red, LABELS).__getitems__([0]).views
     assert plain.amax(dim=(0, 1, 3, 4)).tolist() == [255, 0, 0]
     # The jitter of hue and brightness leaves a red that is still mostly red.
-    augmented = views(red).__getitems__([Draw(0, 0, 0)]).views
+    augmented = views(red).__getitems__([SampleIndex(0, 0, 0)]).views
     channels = augmented.float().mean(dim=(0, 1, 3, 4))
     assert channels.argmax() == 0
 
 
 def test_evaluation_views_are_the_plain_images(cache):
-    batch = PlainViews(cache, LABELS).__getitems__([2, 0])
+    batch = EvaluationDataset(cache, LABELS).__getitems__([2, 0])
 
     assert batch.views.shape == (1, 2, 3, 24, 24)
     assert batch.views.dtype == torch.uint8

@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 
 from aduni.inference.explain.neighbours import nearest, training_reference, unit_features
 from aduni.losses.softmax import cross_entropy
-from aduni.methods.base import Task
+from aduni.methods.base import DataInfo
 from aduni.methods.softmax import Softmax
 from aduni.models.encoder import Encoder
 
@@ -23,7 +23,7 @@ def data(make_data):
 def method():
     torch.manual_seed(0)
     encoder = Encoder("shufflenet_v2_x0_5", image_size=16, mean=[0.5] * 3, std=[0.2] * 3)
-    task = Task(torch.ones(10), torch.full((1, 10), 0.1), 1)
+    task = DataInfo(torch.ones(10), torch.full((1, 10), 0.1), 1)
     method = Softmax(encoder, task, loss=cross_entropy)
     with torch.no_grad():  # statistics of its own, or all images would look alike
         for _ in range(20):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from aduni.config.build import build_method
-from aduni.evaluation.trained_model import Trained
+from aduni.evaluation.trained_model import TrainedModel
 from aduni.inference.export.exported_graph import Served
 from aduni.inference.export.formats import FORMATS
 from aduni.inference.export.metadata import describe
@@ -43,7 +43,7 @@ class Exported:
         probabilities: (100, C), of the checkpoint, by its definition.
     """
 
-    trained: Trained
+    trained: TrainedModel
     images: np.ndarray
     probabilities: np.ndarray
     description: dict[str, Any]
@@ -85,7 +85,7 @@ def exported(
     images = torch.randint(0, 256, (100, 3, side, side), dtype=torch.uint8)
     _settle(method, images)
     (folder / "best.ckpt").write_bytes(b"of a test")
-    trained = Trained(
+    trained = TrainedModel(
         path=folder / "best.ckpt",
         method=method,
         settings=settings,

@@ -201,10 +201,10 @@ def add(tmp_path):
     return added
 
 
-def _found(runs, row, baseline="CE", figure="accuracy", definition=TOY) -> Comparison:
-    wanted = (row, baseline, figure)
+def _found(runs, row, baseline="CE", metric="accuracy", definition=TOY) -> Comparison:
+    wanted = (row, baseline, metric)
     comparisons = compare(build_table("toy", definition, runs))
-    (one,) = [c for c in comparisons if (c.row, c.baseline, c.figure) == wanted]
+    (one,) = [c for c in comparisons if (c.row, c.baseline, c.metric) == wanted]
     return one
 
 
@@ -229,7 +229,7 @@ def test_a_row_against_the_first(add):
 def test_the_interval_of_f1_is_that_of_the_pooled_images(add):
     runs = [add("ce", h, f) for f, h in enumerate((5, 9))]
     runs += [add("ldam", h, f) for f, h in enumerate((7, 6))]
-    found = _found(runs, "LDAM", figure="macro_f1")
+    found = _found(runs, "LDAM", metric="macro_f1")
     images = pd.DataFrame(
         {"label": [0, 1, 2, 0, 1, 2, 0, 0, 0, 0] * 2, "position": [*range(10)] * 2}
     )
@@ -291,7 +291,7 @@ def test_the_definitions_pairs_are_compared_once(add):
     pairs = (("CICL", "LDAM"), ("LDAM", "CICL"), ("LDAM", "CE"))
     definition = TOY.model_copy(update={"pairs": pairs})
     found = compare(build_table("toy", definition, runs))
-    assert [(c.row, c.baseline) for c in found if c.figure == "accuracy"] == [
+    assert [(c.row, c.baseline) for c in found if c.metric == "accuracy"] == [
         *(("LDAM", "CE"), ("CICL", "CE")),
         *(("CICL", "LDAM"), ("LDAM", "CICL")),
     ]
@@ -318,7 +318,7 @@ def test_each_block_has_its_own_runner_up(tmp_path):
         )
         runs.append(read_run(folder))
     table = build_table("toy", Definition(title="Blocks", rows=tuple(rows)), runs)
-    pairs = [(c.row, c.baseline) for c in compare(table) if c.figure == "accuracy"]
+    pairs = [(c.row, c.baseline) for c in compare(table) if c.metric == "accuracy"]
     first = "ce, none"
     assert pairs == [
         ("ce, sqrt", first),

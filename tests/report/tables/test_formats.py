@@ -8,7 +8,7 @@ from io import StringIO
 import pandas as pd
 import pytest
 
-from aduni.metrics.names import FIGURES
+from aduni.metrics.names import METRICS
 from aduni.report.tables.definitions import Definition, Row
 from aduni.report.tables.formats import (
     csv_frame,
@@ -74,7 +74,7 @@ def table(add):
 def _cell(**changes) -> Cell:
     values = {
         "dataset": "toy",
-        "figure": FIGURES["accuracy"],
+        "metric": METRICS["accuracy"],
         "mean": 0.87640,
         "deviation": 0.00449,
         "folds": 5,
@@ -116,8 +116,8 @@ def test_what_a_cell_says(changes, value, note):
     ],
 )
 def test_time_is_in_hours_or_minutes(mean, deviation, text):
-    figure = FIGURES["train_seconds"]
-    assert value_text(_cell(figure=figure, mean=mean, deviation=deviation)) == text
+    metric = METRICS["train_seconds"]
+    assert value_text(_cell(metric=metric, mean=mean, deviation=deviation)) == text
 
 
 def test_markdown(table):

@@ -39,14 +39,14 @@ def add(tmp_path: Path):
     return added
 
 
-def _cell(table: Table, row: str, figure: str = "accuracy", dataset: str = "toy") -> Cell:
+def _cell(table: Table, row: str, metric: str = "accuracy", dataset: str = "toy") -> Cell:
     (cells,) = [r.cells for r in table.rows if r.label == row]
-    (cell,) = [c for c in cells if (c.dataset, c.figure.name) == (dataset, figure)]
+    (cell,) = [c for c in cells if (c.dataset, c.metric.name) == (dataset, metric)]
     return cell
 
 
-def _best(table: Table, figure: str = "accuracy") -> list[str]:
-    return [r.label for r in table.rows if _cell(table, r.label, figure).best]
+def _best(table: Table, metric: str = "accuracy") -> list[str]:
+    return [r.label for r in table.rows if _cell(table, r.label, metric).best]
 
 
 def test_mean_and_deviation_over_folds_and_the_difference_to_the_paper(add):
@@ -142,7 +142,7 @@ def test_a_low_calibration_error_is_best_and_time_never(add):
     ]
     columns = ("expected_calibration_error", "train_seconds")
     table = build_table("toy", TOY, runs, columns=columns)
-    assert [f.name for f in table.figures] == ["accuracy", "macro_f1", *columns]
+    assert [f.name for f in table.metrics] == ["accuracy", "macro_f1", *columns]
     assert _cell(table, "CE", "expected_calibration_error").mean == pytest.approx(0.3)
     assert _best(table, "expected_calibration_error") == ["LDAM"]
     assert _cell(table, "LDAM", "train_seconds").mean == 6000

@@ -7,7 +7,7 @@ import pandas as pd
 from aduni.data.image_table import read_csv, shown
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
-from aduni.system.csv_escape import restored
+from aduni.system.csv_escape import unescape_formulas
 
 COLUMNS = ("file", "sha256")
 DIGITS = 16
@@ -39,7 +39,7 @@ def changed_sources(path: Path, data: ImageDataModule) -> str:
     if not path.exists():
         return ""
     remedy = "restore it from a copy of the run, or start a new run"
-    then = restored(read_csv(path, COLUMNS, remedy)).set_index("file")["sha256"]
+    then = unescape_formulas(read_csv(path, COLUMNS, remedy)).set_index("file")["sha256"]
     now = source_table(data).set_index("file")["sha256"]
     both = now[now.index.isin(then.index)]
     changed = both.index[both.to_numpy() != then[~then.index.duplicated()][both.index].to_numpy()]

@@ -12,7 +12,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from aduni.shortage import raise_shortage
-from aduni.system.atomic_files import written_whole
+from aduni.system.atomic_files import atomic_write
 
 UNKNOWN = -1
 """In place of a number that is not known yet."""
@@ -94,7 +94,7 @@ def save(found: Kept, index: Path) -> None:
         "highest": np.concatenate([found.highest, others.highest[rows]]),
     }
     try:
-        with written_whole(index) as temporary, temporary.open("wb") as file:
+        with atomic_write(index) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
     except OSError as error:
         log.warning(

@@ -11,7 +11,7 @@ from aduni.distributed.collectives import rank, world_size
 from aduni.errors import UserError
 
 
-class Draw(NamedTuple):
+class SampleIndex(NamedTuple):
     """One appearance of an image in an epoch.
 
     The epoch travels with it, since workers that outlive an epoch would not see it change.
@@ -27,7 +27,7 @@ class Draw(NamedTuple):
     repeat: int
 
 
-class TrainingDraws(TorchSampler[list[Draw]]):
+class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
     """This rank's share of each of a sampler's batches.
 
     Args:
@@ -39,7 +39,7 @@ class TrainingDraws(TorchSampler[list[Draw]]):
         batch_size: of all ranks together.
         first_epoch: where a resumed stage goes on. Loaders with workers ask for its first batches
             before the trainer tells the epoch.
-        least_of_class: images of each class that every batch must hold.
+        min_per_class: images of each class that every batch must hold.
 
     Attributes:
         first: a draw like all others.
@@ -59,19 +59,19 @@ class TrainingDraws(TorchSampler[list[Draw]]):
         seed: int,
         batch_size: int,
         first_epoch: int = 0,
-        least_of_class: int = 0,
+        min_per_class: int = 0,
     ) -> None:
         self._sampler, self._rows, self._labels = sampler, rows, labels
         self._epochs, self._seed, self._batch_size = epochs, seed, batch_size
         self._epoch = first_epoch
         batches = self._batches()
         self._length = len(batches)
-        self.first = Draw(int(rows[0]), first_epoch, 0)
+        self.first = SampleIndex(int(rows[0]), first_epoch, 0)
         self.largest = max(len(batch) for batch in batches)
-        self._check(batches, least_of_class)
+        self._check(batches, min_per_class)
 
     @property
-    def sampler(self) -> "TrainingDraws":
+    def sampler(self) -> "TrainingBatchSampler":
         """Lightning tells the epoch to a batch sampler's `sampler`, not to the batch sampler."""
         return self
 
@@ -82,7 +82,7 @@ class TrainingDraws(TorchSampler[list[Draw]]):
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[list[SampleIndex]]:
         """This rank's share of each batch.
 
         Raises:
@@ -102,7 +102,7 @@ class TrainingDraws(TorchSampler[list[Draw]]):
             own = slice(rank(), None, world_size())
             rows, counts = self._rows[batch], number[start : start + len(batch)]
             pairs = zip(rows[own].tolist(), counts[own].tolist(), strict=True)
-            yield [Draw(row, self._epoch, repeat) for row, repeat in pairs]
+            yield [SampleIndex(row, self._epoch, repeat) for row, repeat in pairs]
             start += len(batch)
 
     def _check(self, batches: list[Ints], least: int) -> None:
@@ -125,7 +125,7 @@ class TrainingDraws(TorchSampler[list[Draw]]):
         )
 
 
-class EvaluationRows(TorchSampler[list[int]]):
+class EvaluationBatchSampler(TorchSampler[list[int]]):
     """Every row once.
 
     Args:

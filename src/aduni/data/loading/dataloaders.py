@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 from aduni.batch import Batch
 from aduni.data.augmentation.gpu.batch_views import (
     RawBatch,
-    RawRows,
-    RawTrainingViews,
+    RawEvaluationDataset,
+    RawTrainingDataset,
     as_raw_batch,
     with_views,
 )
@@ -24,7 +24,7 @@ from aduni.data.cache.gpu_images import DataOnGpu, DeviceImages
 from aduni.data.cache.image_cache import ImageCache
 from aduni.data.loading.samplers import Ints
 from aduni.data.loading.shared_memory import AHEAD, check_loader
-from aduni.data.loading.torch_datasets import PlainViews, TrainingViews, as_batch
+from aduni.data.loading.torch_datasets import EvaluationDataset, TrainingDataset, as_batch
 from aduni.errors import UserError
 from aduni.shortage import shortage
 
@@ -61,7 +61,7 @@ class ViewLoaders:
         seed: int,
     ) -> Loader:
         """V augmented views of each drawn image."""
-        made = TrainingViews(cache, labels, self._transforms, views=views, seed=seed)
+        made = TrainingDataset(cache, labels, self._transforms, views=views, seed=seed)
         return _loader(made, draws, as_batch, num_workers)
 
     def begin(self, *data: Any, views: int, seed: int) -> None:
@@ -85,7 +85,7 @@ class ViewLoaders:
 
     def plain(self, cache: ImageCache, labels: Ints, rows: Any, device: torch.device) -> Loader:
         """Images as they are, on their way to a device."""
-        return _loader(PlainViews(cache, labels), rows, as_batch, 0)
+        return _loader(EvaluationDataset(cache, labels), rows, as_batch, 0)
 
     def whole(self, batch: Batch | RawBatch) -> Batch:
         """The batch, on the device that it has been sent to."""
@@ -128,7 +128,7 @@ class RawLoaders(ViewLoaders):
     ) -> Loader:
         """What V augmented views of each drawn image are made from."""
         sent = self._on_device.images is None
-        raw = RawTrainingViews(
+        raw = RawTrainingDataset(
             cache, labels, self._recipe, views=views, seed=seed, with_images=sent
         )
         return _loader(raw, draws, as_raw_batch, num_workers if sent else 0)
@@ -136,7 +136,7 @@ class RawLoaders(ViewLoaders):
     def plain(self, cache: ImageCache, labels: Ints, rows: Any, device: torch.device) -> Loader:
         """Images as they are: their rows, where the device has the images."""
         if self._on_device.has(device):
-            return _loader(RawRows(labels), rows, as_raw_batch, 0)
+            return _loader(RawEvaluationDataset(labels), rows, as_raw_batch, 0)
         return super().plain(cache, labels, rows, device)
 
     def whole(self, batch: Batch | RawBatch) -> Batch:

@@ -16,7 +16,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from aduni.data.loading.batch_samplers import TrainingDraws
+from aduni.data.loading.batch_samplers import TrainingBatchSampler
 from aduni.distributed.collectives import rank, world_size
 from aduni.errors import UserError
 
@@ -47,7 +47,7 @@ def check_loader(loader: DataLoader[Any], views: int, processes: int) -> None:
     draws = loader.batch_sampler
     if not loader.num_workers or rank() % processes:
         return  # the first process of a machine speaks for all of them
-    assert isinstance(draws, TrainingDraws)
+    assert isinstance(draws, TrainingBatchSampler)
     dataset: Any = loader.dataset
     sample = dataset.__getitems__([draws.first])
     batch = shared_bytes(sample, -(-draws.largest // world_size()))

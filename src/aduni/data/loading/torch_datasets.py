@@ -12,11 +12,11 @@ from torch.utils.data import Dataset
 
 from aduni.batch import Batch
 from aduni.data.cache.image_cache import ImageCache, Pixels
-from aduni.data.loading.batch_samplers import Draw
+from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.samplers import Ints
 
 
-class TrainingViews(Dataset[Batch]):
+class TrainingDataset(Dataset[Batch]):
     """Batches of V augmentations of each drawn image.
 
     Random numbers are derived from (seed, epoch, row, view), where an image that appears again in
@@ -46,7 +46,7 @@ class TrainingViews(Dataset[Batch]):
         self._transforms = list(transforms)
         self.views, self._seed = views, seed
 
-    def __getitems__(self, draws: list[Draw]) -> Batch:
+    def __getitems__(self, draws: list[SampleIndex]) -> Batch:
         """A whole batch: views (V, B, 3, H, W) uint8, channels last in memory."""
         cv2.setNumThreads(0)  # one image is too little work for several
         pixels = np.asarray(self._cache.pixels)  # indexing the memory map itself takes longer
@@ -73,7 +73,7 @@ class TrainingViews(Dataset[Batch]):
         return image
 
 
-class PlainViews(Dataset[Batch]):
+class EvaluationDataset(Dataset[Batch]):
     """Batches of images as they are, V = 1, for evaluation."""
 
     def __init__(self, cache: ImageCache, labels: Ints) -> None:

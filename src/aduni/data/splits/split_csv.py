@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aduni.data.image_table import ImageTable, read_texts, shown
 from aduni.data.loading.samplers import Ints
 from aduni.errors import UserError
-from aduni.system.csv_escape import restored
+from aduni.system.csv_escape import unescape_formulas
 
 COLUMNS = ("image", "label", "group", "part")
 PARTS = ("train", "validation", "test", "unused")
@@ -27,7 +27,7 @@ def read_split_file(path: Path, remedy: str) -> pd.DataFrame:
     Raises:
         UserError: it is none.
     """
-    return restored(read_texts(path, COLUMNS, remedy))[list(COLUMNS)]
+    return unescape_formulas(read_texts(path, COLUMNS, remedy))[list(COLUMNS)]
 
 
 def split_frame(table: ImageTable, groups: Ints, parts: NDArray[np.str_]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aduni.data.loading.samplers import Ints
 from aduni.errors import UserError
-from aduni.evaluation.trained_model import Trained
+from aduni.evaluation.trained_model import TrainedModel
 from aduni.results.predictions_csv import labels_and_probabilities, read_predictions
 
 
@@ -49,7 +49,7 @@ class ClassErrors:
         return int(self.taken_for.sum())
 
 
-def predictions_file(trained: Trained) -> Path:
+def predictions_file(trained: TrainedModel) -> Path:
     """Predictions that a checkpoint has made: its run's, or those of `evaluate.py`.
 
     Raises:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aduni.data.cache.decode import InputFormat
 from aduni.errors import UserError
-from aduni.evaluation.trained_model import Trained, data_of, load_trained
+from aduni.evaluation.trained_model import TrainedModel, data_of, load_trained
 from aduni.inference.explain.confident_errors import Tested, predictions_file, read_test_part
 from aduni.inference.explain.error_cards import error_groups
 from aduni.inference.explain.explain_settings import NO_LAYER, ExplainSettings
@@ -17,7 +17,7 @@ from aduni.inference.explain.query_cards import Query, answers, neighbour_table,
 from aduni.inference.explain.target_layer import find_layer
 from aduni.inference.images import device, image_files, read_image
 from aduni.system.atomic_files import write_csv, write_text
-from aduni.system.atomic_folder import INDEX, replaced_files
+from aduni.system.atomic_folder import INDEX, atomic_folder
 from aduni.system.out_of_memory import memory_explained
 
 MOST = 500
@@ -56,7 +56,7 @@ def explain(settings: ExplainSettings) -> Path:
         if settings.errors:
             tested = read_test_part(predictions_file(trained), trained.class_names)
         asked = _read(files, trained.input_format)
-        with replaced_files(output) as folder:
+        with atomic_folder(output) as folder:
             queries = _queries(subject, asked, target, settings.neighbours, folder)
             groups = _groups(subject, tested, settings.errors, folder)
             content = render(_page(subject, queries, groups))
@@ -89,7 +89,7 @@ def _read(files: list[Path], taken: InputFormat) -> list[Query]:
     return queries
 
 
-def _subject(trained: Trained, settings: ExplainSettings, asked: bool) -> Subject:
+def _subject(trained: TrainedModel, settings: ExplainSettings, asked: bool) -> Subject:
     """The model on its device, and the data where something of it will be shown."""
     method = trained.method.requires_grad_(False)
     layer = None
@@ -174,7 +174,7 @@ def _facts(subject: Subject, neighbours: bool) -> list[tuple[str, str]]:
     return facts
 
 
-def _calibration(trained: Trained) -> str:
+def _calibration(trained: TrainedModel) -> str:
     if trained.calibration is None:
         return "as the model gives them"
     return f"calibrated, temperature {trained.calibration.temperature:.3f}"

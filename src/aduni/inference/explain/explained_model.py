@@ -10,7 +10,7 @@ from rich.progress import track
 
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
-from aduni.evaluation.trained_model import Trained
+from aduni.evaluation.trained_model import TrainedModel
 from aduni.inference.explain.grad_cam import BATCH, grad_cam
 from aduni.inference.explain.page import Share
 from aduni.inference.explain.pictures import SHOWN, Pixels
@@ -28,7 +28,7 @@ class Subject:
         data: that the model learned from; None where nothing of it is shown.
     """
 
-    trained: Trained
+    trained: TrainedModel
     device: torch.device
     layer: Layer | None
     data: ImageDataModule | None

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aduni.data.cache.decode import ALL_BITS
 from aduni.errors import UserError
-from aduni.evaluation.trained_model import Trained
+from aduni.evaluation.trained_model import TrainedModel
 from aduni.inference.export.exported_graph import Pixels, Probabilities
 from aduni.inference.images import image_files, read_image
 
@@ -43,7 +43,7 @@ def check_images(sources: Sequence[str] | None, side: int, bits: int = ALL_BITS)
     return pixels
 
 
-def original_probabilities(trained: Trained, images: Pixels) -> NDArray[np.float64]:
+def original_probabilities(trained: TrainedModel, images: Pixels) -> NDArray[np.float64]:
     """(n, C) calibrated probabilities, as predict.py and the calibration give them.
 
     Raises:

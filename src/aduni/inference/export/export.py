@@ -14,7 +14,7 @@ from aduni.inference.export.export_settings import ExportSettings
 from aduni.inference.export.exported_graph import Served
 from aduni.inference.export.formats import FORMATS, check_packages
 from aduni.inference.export.metadata import describe
-from aduni.system.atomic_files import written_whole
+from aduni.system.atomic_files import atomic_write
 
 
 def export(settings: ExportSettings) -> str:
@@ -29,7 +29,7 @@ def export(settings: ExportSettings) -> str:
     check_packages(settings.format)
     output = settings.output
     _make_place(output)
-    with written_whole(output) as temporary:
+    with atomic_write(output) as temporary:
         temporary.touch()  # what cannot be written should fail now, not in a minute
         trained = load_trained(Path(settings.ckpt), settings.trust)
         images = check_images(settings.images, *trained.input_format)

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from aduni.config.schema import Settings
-from aduni.evaluation.trained_model import Trained
+from aduni.evaluation.trained_model import TrainedModel
 from aduni.system.provenance import provenance
 
 KEY = "aduni"
 """Name of the description, which is JSON text, among a file's metadata."""
 
 
-def describe(trained: Trained) -> dict[str, Any]:
+def describe(trained: TrainedModel) -> dict[str, Any]:
     """Plain values; docs/export.md says what each is."""
     settings, side = trained.settings, trained.image_size
     calibration, origin = trained.calibration, provenance()

@@ -14,7 +14,7 @@ from torch import Tensor
 from aduni.data.cache.decode import InputFormat
 from aduni.data.class_names import named
 from aduni.errors import UserError, did_you_mean
-from aduni.evaluation.trained_model import Trained, load_trained
+from aduni.evaluation.trained_model import TrainedModel, load_trained
 from aduni.inference.images import device
 from aduni.inference.predict.predict_settings import PredictSettings
 from aduni.metrics.calibration import Calibration
@@ -34,7 +34,7 @@ class Member:
         calibrate: None where its softmax is taken as it is.
     """
 
-    trained: Trained
+    trained: TrainedModel
     calibrate: Calibrate | None
 
     def probabilities(self, images: Tensor) -> Floats:
@@ -130,7 +130,7 @@ def load_ensemble(settings: PredictSettings) -> Ensemble:
     return Ensemble([Member(each, _calibrate(each, settings)) for each in trained], settings.tta)
 
 
-def _check_same_classes(first: Trained, other: Trained) -> None:
+def _check_same_classes(first: TrainedModel, other: TrainedModel) -> None:
     if other.class_names != first.class_names:
         raise UserError(
             f"{other.path} has the classes {', '.join(other.class_names)}, {first.path} has "
@@ -138,7 +138,7 @@ def _check_same_classes(first: Trained, other: Trained) -> None:
         )
 
 
-def _calibrate(trained: Trained, settings: PredictSettings) -> Calibrate | None:
+def _calibrate(trained: TrainedModel, settings: PredictSettings) -> Calibrate | None:
     calibration, shares = trained.calibration, settings.class_frequency
     if calibration is None and (settings.calibrated is True or shares is not None):
         asked = "calibrated=true" if shares is None else "class_frequency"
@@ -153,7 +153,9 @@ def _calibrate(trained: Trained, settings: PredictSettings) -> Calibrate | None:
     return partial(calibration.under, frequency=_frequency(trained, calibration, shares))
 
 
-def _frequency(trained: Trained, calibration: Calibration, shares: Mapping[str, float]) -> Floats:
+def _frequency(
+    trained: TrainedModel, calibration: Calibration, shares: Mapping[str, float]
+) -> Floats:
     """(C,) shares in the order of the classes, their sum 1."""
     names = trained.class_names
     given = [named(name, names) for name in shares]

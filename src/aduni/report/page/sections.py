@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from aduni.metrics.bootstrap import RESAMPLES
-from aduni.metrics.names import FIGURES
+from aduni.metrics.names import METRICS
 from aduni.report.inputs import States
 from aduni.report.page.html import Column, PageCell, PageProblem, PageTable
 from aduni.report.statistics.batch_composition import (
@@ -28,9 +28,9 @@ def figures_table(table: Table) -> PageTable:
     blocks = any(row.block for row in table.rows)
     columns = [Column("Row"), *([Column("Block")] if blocks else [])]
     columns += [
-        Column(figure.title, title_of(dataset), numeric=True)
+        Column(metric.title, title_of(dataset), numeric=True)
         for dataset in table.datasets
-        for figure in table.figures
+        for metric in table.metrics
     ]
     rows = []
     for row in table.rows:
@@ -92,7 +92,7 @@ def _compared(each: Comparison) -> list[PageCell]:
         PageCell(each.baseline),
         PageCell(each.table),
         PageCell(title_of(each.dataset)),
-        PageCell(FIGURES[each.figure].title),
+        PageCell(METRICS[each.metric].title),
         PageCell(str(each.folds), float(each.folds)),
         _signed(each.difference),
         _signed(each.pooled),

@@ -79,7 +79,7 @@ def moved_table(table: Table) -> Table:
             state = "no validation part" if table.runs.get(place) else cell.state or "not run"
             planned = table.planned[cell.dataset]
             units = runs.get(place, {})
-            cells.append(cell_over(cell.dataset, cell.figure, units, planned, None, state))
+            cells.append(cell_over(cell.dataset, cell.metric, units, planned, None, state))
         rows.append(TableRow(row.name, row.block, row.label, tuple(cells)))
     return replace(
         table,

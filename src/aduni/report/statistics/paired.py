@@ -42,7 +42,7 @@ class Comparison:
 
     table: str
     dataset: str
-    figure: str
+    metric: str
     row: str
     baseline: str
     folds: int
@@ -61,10 +61,10 @@ def compare(table: Table) -> list[Comparison]:
     """
     found = []
     for dataset in table.datasets:
-        pairs = {figure: list(_pairs(table, dataset, figure)) for figure in COMPARED}
-        distinct = dict.fromkeys(pair for of_figure in pairs.values() for pair in of_figure)
+        pairs = {metric: list(_pairs(table, dataset, metric)) for metric in COMPARED}
+        distinct = dict.fromkeys(pair for of_metric in pairs.values() for pair in of_metric)
         done = {pair: _compare(table, dataset, *pair) for pair in distinct}
-        found += [done[pair][figure] for figure in COMPARED for pair in pairs[figure]]
+        found += [done[pair][metric] for metric in COMPARED for pair in pairs[metric]]
     return found
 
 
@@ -111,7 +111,7 @@ def corrected_t_test(differences: Sequence[float], ratio: float) -> tuple[float 
     return float(2 * stdtr(k - 1, -abs(t))), ""
 
 
-def _pairs(table: Table, dataset: str, figure: str) -> Iterator[tuple[str, str]]:
+def _pairs(table: Table, dataset: str, metric: str) -> Iterator[tuple[str, str]]:
     first, *others = (row.label for row in table.rows)
     held = {label for label, name in table.runs if name == dataset}
     pairs = [(label, first) for label in others if label in held]
@@ -119,7 +119,7 @@ def _pairs(table: Table, dataset: str, figure: str) -> Iterator[tuple[str, str]]
     for block in dict.fromkeys(row.block for row in table.rows):
         ranks = []
         for row in rivals(table.rows, block):
-            cell = next(c for c in row.cells if (c.dataset, c.figure.name) == (dataset, figure))
+            cell = next(c for c in row.cells if (c.dataset, c.metric.name) == (dataset, metric))
             if cell.mean is not None and not cell.lacking:
                 ranks.append((cell.mean, row.label))
         ranks.sort(key=lambda rank: -rank[0])  # stable: the upper of two equal rows comes first
@@ -141,23 +141,23 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
         of_sample = dict(zip(COMPARED, sample.tolist(), strict=True))
         interval = dict(zip(COMPARED, map(tuple, ends.T.tolist()), strict=True))
     found = {}
-    for figure in COMPARED:
+    for metric in COMPARED:
         values = defaultdict(list)
         for unit, run in a.items():
-            values[unit[0]].append(run.test[figure] - b[unit].test[figure])
+            values[unit[0]].append(run.test[metric] - b[unit].test[metric])
         by_fold = {fold: fmean(values[fold]) for fold in folds}
         p, reason = corrected_t_test(list(by_fold.values()), share)
-        found[figure] = Comparison(
+        found[metric] = Comparison(
             table.name,
             dataset,
-            figure,
+            metric,
             row,
             baseline,
             folds=len(folds),
             difference=fmean(by_fold.values()) if folds else None,
             fold_differences=tuple(by_fold.items()),
-            pooled=of_sample.get(figure),
-            interval=interval.get(figure),
+            pooled=of_sample.get(metric),
+            interval=interval.get(metric),
             p=p,
             note=" ".join(filter(None, (*notes, reason))),
         )

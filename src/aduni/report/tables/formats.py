@@ -14,7 +14,7 @@ def value_text(cell: Cell) -> str:
     if cell.mean is None:
         return cell.state
     digits, unit, scale = 3, "", 1
-    if cell.figure.name == "train_seconds":
+    if cell.metric.name == "train_seconds":
         digits, unit, scale = (1, " h", 3600) if cell.mean >= 3600 else (1, " min", 60)
     text = f"{cell.mean / scale:.{digits}f}"
     if cell.deviation is not None:
@@ -35,7 +35,7 @@ def footnote(table: Table) -> str:
     """How to read a table."""
     folds = {cell.dataset: cell.planned_folds for row in table.rows for cell in row.cells}
     counts = ", ".join(f"{title_of(name)} {count}" for name, count in folds.items())
-    lowest = ", ".join(figure.title for figure in table.figures if figure.best == "lowest")
+    lowest = ", ".join(metric.title for metric in table.metrics if metric.best == "lowest")
     cells = [cell for row in table.rows for cell in row.cells]
     beside = []
     if any(cell.lacking and cell.mean is not None for cell in cells):
@@ -53,7 +53,7 @@ def footnote(table: Table) -> str:
 def markdown(table: Table) -> str:
     """For GitHub, with the footnote and all warnings."""
     blocks = any(row.block for row in table.rows)
-    columns = [f"{title_of(d)} {f.title}" for d in table.datasets for f in table.figures]
+    columns = [f"{title_of(d)} {f.title}" for d in table.datasets for f in table.metrics]
     header = [*(["Block"] if blocks else []), "Row", *columns]
     names = len(header) - len(columns)
     lines = [header, ["---"] * names + ["---:"] * len(columns)]
@@ -72,12 +72,12 @@ def latex(table: Table) -> str:
 
     A row of the table takes two lines: the second has what goes with the values.
     """
-    count = len(table.figures)
+    count = len(table.metrics)
     groups, rules = [""], []
     for i, dataset in enumerate(table.datasets):
         groups.append(rf"\multicolumn{{{count}}}{{c}}{{{_escape(title_of(dataset))}}}")
         rules.append(rf"\cmidrule(lr){{{2 + i * count}-{1 + (i + 1) * count}}}")
-    titles = [_escape(f.title) for f in table.figures] * len(table.datasets)
+    titles = [_escape(f.title) for f in table.metrics] * len(table.datasets)
     lines = [_line(groups), "".join(rules), _line(["", *titles])]
     block = None
     for row in table.rows:
@@ -118,7 +118,7 @@ def csv_frame(tables: Sequence[Table]) -> pd.DataFrame:
             "dataset": cell.dataset,
             "block": row.block,
             "row": row.name,
-            "figure": cell.figure.name,
+            "figure": cell.metric.name,
             "mean": cell.mean,
             "deviation": cell.deviation,
             "folds": cell.folds,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from statistics import fmean, stdev
 
-from aduni.metrics.names import ALWAYS, FIGURES, Figure, check_columns
+from aduni.metrics.names import ALWAYS, METRICS, Metric, check_columns
 from aduni.report.inputs import States
 from aduni.report.tables.definitions import Definition, PaperFigure
 from aduni.report.tables.matched_runs import members
@@ -41,7 +41,7 @@ class Cell:
     """
 
     dataset: str
-    figure: Figure
+    metric: Metric
     mean: float | None
     deviation: float | None
     folds: int
@@ -87,7 +87,7 @@ class Table:
     name: str
     title: str
     datasets: tuple[str, ...]
-    figures: tuple[Figure, ...]
+    metrics: tuple[Metric, ...]
     rows: tuple[TableRow, ...]
     warnings: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
@@ -119,24 +119,24 @@ def build_table(
         UserError: there is no such figure.
     """
     check_columns(columns)
-    figures = tuple(FIGURES[column] for column in dict.fromkeys((*ALWAYS, *columns)))
+    metrics = tuple(METRICS[column] for column in dict.fromkeys((*ALWAYS, *columns)))
     found = members(name, definition, runs, plan)
     planned = _planned(name, found, plan)
     chosen, warnings = _newest(found, planned)
     rows = []
     for row in definition.rows:
         cells = []
-        for dataset, figure in product(planned, figures):
+        for dataset, metric in product(planned, metrics):
             units = chosen.get((row.label, dataset), {})
             state = _state(plan, states or {}, (name, row.label), dataset)
-            paper = row.paper.get(dataset, {}).get(figure.name)
-            cells.append(cell_over(dataset, figure, units, planned[dataset], paper, state))
+            paper = row.paper.get(dataset, {}).get(metric.name)
+            cells.append(cell_over(dataset, metric, units, planned[dataset], paper, state))
         rows.append(TableRow(row.name, row.block, row.label, tuple(cells)))
     return Table(
         name,
         definition.title,
         datasets=tuple(planned),
-        figures=figures,
+        metrics=metrics,
         rows=tuple(with_best(rows)),
         warnings=tuple(warnings),
         pairs=definition.pairs,
@@ -197,7 +197,7 @@ def _state(plan: Plan | None, states: States, row: tuple[str, str], dataset: str
 
 def cell_over(
     dataset: str,
-    figure: Figure,
+    metric: Metric,
     runs: dict[Unit, Run],
     planned: set[Unit],
     paper: PaperFigure | None,
@@ -206,7 +206,7 @@ def cell_over(
     """A row's cell over its runs on a data set; `state` is why there are none."""
     seeds = defaultdict(list)
     for (fold, _), run in sorted(runs.items()):
-        value = (run.metrics if figure.name == "train_seconds" else run.test)[figure.name]
+        value = (run.metrics if metric.name == "train_seconds" else run.test)[metric.name]
         if value is not None:
             seeds[fold].append(float(value))
     folds = [fmean(values) for values in seeds.values()]
@@ -216,20 +216,20 @@ def cell_over(
         lacking = f"{len(folds)} of {planned_folds} folds"
     return Cell(
         dataset,
-        figure,
+        metric,
         mean=fmean(folds) if folds else None,
         deviation=stdev(folds) if len(folds) > 1 else None,
         folds=len(folds),
         planned_folds=planned_folds,
         lacking=lacking,
         paper=paper,
-        state="" if folds else _undefined(figure, runs.values()) if runs else state,
+        state="" if folds else _undefined(metric, runs.values()) if runs else state,
     )
 
 
-def _undefined(figure: Figure, runs: Iterable[Run]) -> str:
+def _undefined(metric: Metric, runs: Iterable[Run]) -> str:
     """Why runs have no value."""
-    if figure.name == "quadratic_kappa" and not any(run.ordinal for run in runs):
+    if metric.name == "quadratic_kappa" and not any(run.ordinal for run in runs):
         return "classes without order"
     return "undefined"
 
@@ -250,9 +250,9 @@ def with_best(rows: list[TableRow]) -> Iterator[TableRow]:
 
 def _rank(cell: Cell) -> float | None:
     """Mean as printed, if it takes part in the choice of the best; higher is better."""
-    if cell.mean is None or cell.lacking or cell.figure.best is None:
+    if cell.mean is None or cell.lacking or cell.metric.best is None:
         return None
-    return float(f"{cell.mean:.3f}") * (1 if cell.figure.best == "highest" else -1)
+    return float(f"{cell.mean:.3f}") * (1 if cell.metric.best == "highest" else -1)
 
 
 def _best(column: tuple[Cell, ...]) -> float | None:

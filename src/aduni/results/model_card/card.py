@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from aduni.metrics.names import FIGURES
+from aduni.metrics.names import METRICS
 from aduni.results.model_card.content import Content, read_content
 from aduni.results.model_card.limits import limits_of
 from aduni.results.model_card.markdown import bullets, escaped, table
 from aduni.results.run_folder import RunFolder
-from aduni.system.atomic_files import written_whole
+from aduni.system.atomic_files import atomic_write
 
 MOST_COLUMNS = 30
 """Classes of a confusion matrix that a reader can take in."""
@@ -38,7 +38,7 @@ def write_card(metrics: dict[str, Any], folder: RunFolder) -> None:
         folder: has config.yaml, split.csv and predictions.csv.
     """
     text = card(read_content(metrics, folder))
-    with written_whole(folder.card) as temporary:
+    with atomic_write(folder.card) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -138,7 +138,7 @@ def _interval_words(content: Content) -> str:
 
 def _figures(content: Content) -> str:
     test, ends = content.metrics["test"], content.intervals.figures
-    rows = [[FIGURES[key].title, _with_ends(test[key], *ends[key])] for key in ends]
+    rows = [[METRICS[key].title, _with_ends(test[key], *ends[key])] for key in ends]
     return table(["figure", "test"], rows)
 
 

@@ -12,7 +12,7 @@ from aduni.data.augmentation.gpu.augment import augmented
 from aduni.data.augmentation.gpu.from_albumentations import Recipe
 from aduni.data.augmentation.gpu.parameters import Drawn, draw
 from aduni.data.cache.image_cache import ImageCache
-from aduni.data.loading.batch_samplers import Draw
+from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.samplers import Ints
 from aduni.errors import UserError
 
@@ -33,10 +33,10 @@ class RawBatch(NamedTuple):
     drawn: Drawn | None
 
 
-class RawTrainingViews(Dataset[RawBatch]):
+class RawTrainingDataset(Dataset[RawBatch]):
     """Images as they are, with the parameters of V views of each.
 
-    Random numbers depend on (seed, epoch, row, view) alone, as those of `TrainingViews` do.
+    Random numbers depend on (seed, epoch, row, view) alone, as those of `TrainingDataset` do.
 
     Args:
         cache: the images.
@@ -60,7 +60,7 @@ class RawTrainingViews(Dataset[RawBatch]):
         self._cache, self._labels, self._recipe = cache, labels, recipe
         self.views, self._seed, self._with_images = views, seed, with_images
 
-    def __getitems__(self, draws: list[Draw]) -> RawBatch:
+    def __getitems__(self, draws: list[SampleIndex]) -> RawBatch:
         """A whole batch."""
         rows, epochs, repeats = np.array(draws, dtype=np.int64).T
         numbers = repeats * self.views + np.arange(self.views)[:, None]
@@ -76,7 +76,7 @@ class RawTrainingViews(Dataset[RawBatch]):
         return RawBatch(images, torch.from_numpy(self._labels[rows]), torch.from_numpy(rows), drawn)
 
 
-class RawRows(Dataset[RawBatch]):
+class RawEvaluationDataset(Dataset[RawBatch]):
     """Rows of images that the device has, for evaluation."""
 
     def __init__(self, labels: Ints) -> None:
