@@ -16,9 +16,9 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import f1_score
 
 from aduni.cli.app import run_command
-from aduni.metrics.classification import macro_f1
 from aduni.results.finished_runs import Run, read_run
 from aduni.results.run_folder import RunFolder
 
@@ -51,10 +51,15 @@ def inflation(run: Run) -> tuple[float | None, ...]:
         int(copied.sum()),
         float(right[copied].mean()) if copied.any() else None,
         float(right[~copied].mean()) if not copied.all() else None,
-        macro_f1(labels, predicted, classes),
-        macro_f1(labels[~copied], predicted[~copied], classes) if not copied.all() else None,
+        _macro_f1(labels, predicted, classes),
+        _macro_f1(labels[~copied], predicted[~copied], classes) if not copied.all() else None,
         _last_epoch(run),
     )
+
+
+def _macro_f1(labels: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    options = {"labels": range(classes), "average": "macro", "zero_division": 0}
+    return float(f1_score(labels, predicted, **options))
 
 
 def _last_epoch(run: Run) -> float | None:

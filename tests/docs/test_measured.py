@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STUDY = ROOT / "results" / "study"
 MARKED = r"<!-- {}: ([\w-]+), (\w+) -->\n(\|.*\n)\|[-:| ]+\n((?:\|.*\n)+)"
 """A table of a page: which table of the study, which data set, header, rows."""
-TITLES = {figure.title.lower(): figure.name for figure in METRICS.values()}
+TITLES = {metric.title.lower(): metric.key for metric in METRICS.values()}
 
 
 def cells_of(line: str) -> list[str]:

@@ -3,18 +3,26 @@
 import numpy as np
 import pytest
 
-from aduni.metrics.classification import (
-    confidence_bins,
-    evaluate,
-    expected_calibration_error,
-    quadratic_kappa,
-)
+from aduni.metrics.classification.calibration_error import BINS, confidence_bins
+from aduni.metrics.classification.calibration_error import expected_calibration_error as of_samples
+from aduni.metrics.evaluate import evaluate
+from aduni.metrics.names import METRICS
+from aduni.metrics.samples import Samples
 
 NAMES = ["a", "b", "c"]
 LABELS = np.array([0, 0, 1, 2])
 PROBABILITIES = np.array(
     [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.9, 0.0], [0.3, 0.2, 0.5]]
 )  # predicted a b b c
+
+
+def expected_calibration_error(labels, probabilities, bins=BINS) -> float:
+    return float(of_samples(Samples.single(labels, probabilities), bins)[0])
+
+
+def quadratic_kappa(labels, predicted, classes) -> float | None:
+    samples = Samples.single(labels, np.eye(classes)[predicted])
+    return METRICS["quadratic_kappa"].value(samples)
 
 
 @pytest.fixture

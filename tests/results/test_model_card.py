@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score, recall_score, roc_auc_score
 
-from aduni.metrics.classification import evaluate, expected_calibration_error
-from aduni.metrics.intervals import RANKED, intervals
-from aduni.report.statistics import row_bootstrap
+from aduni.metrics import samples
+from aduni.metrics.classification import calibration_error
+from aduni.metrics.evaluate import evaluate
+from aduni.metrics.intervals import intervals
+from aduni.metrics.names import METRICS
 from aduni.results.model_card.card import card
 from aduni.results.model_card.content import Content
 from aduni.results.model_card.markdown import escaped
@@ -30,16 +32,22 @@ def part():
     return labels, probabilities, np.sort(np.r_[np.arange(40), np.arange(20)])
 
 
+RANKED = METRICS["macro_auroc"].max_resamples
+
+
+def _calibration_error(labels, probabilities) -> float:
+    return calibration_error.METRIC.value(samples.Samples.single(labels, probabilities))
+
+
 def test_intervals_are_those_of_a_bootstrap_image_by_image(part, monkeypatch):
-    monkeypatch.setattr(row_bootstrap, "RESAMPLES", 2 * RANKED)  # enough, and not 40 seconds
-    monkeypatch.setattr(row_bootstrap, "group_draws", row_bootstrap.group_draws.__wrapped__)
-    monkeypatch.setattr("aduni.metrics.intervals.group_draws", row_bootstrap.group_draws)
+    monkeypatch.setattr(samples, "RESAMPLES", 2 * RANKED)  # enough, and not 40 seconds
+    monkeypatch.setattr(samples, "group_draws", samples.group_draws.__wrapped__)
     labels, probabilities, groups = part
     found = intervals(labels, probabilities, groups, ordinal=True)
 
     names = np.arange(3)
-    drawn = {name: [] for name in (*found.figures, "f1", "recall")}
-    for number, counts in enumerate(row_bootstrap.group_draws(40)):
+    drawn = {name: [] for name in (*found.metrics, "f1", "recall")}
+    for number, counts in enumerate(samples.group_draws(40)):
         rows = np.repeat(np.arange(60), counts[groups])
         truth, chances = labels[rows], probabilities[rows]
         predicted = chances.argmax(axis=1)
@@ -53,11 +61,11 @@ def test_intervals_are_those_of_a_bootstrap_image_by_image(part, monkeypatch):
         drawn["recall"].append(np.where(present, recall, np.nan))
         kappa = cohen_kappa_score(truth, predicted, labels=names, weights="quadratic")
         drawn["quadratic_kappa"].append(kappa)
-        drawn["expected_calibration_error"].append(expected_calibration_error(truth, chances))
+        drawn["expected_calibration_error"].append(_calibration_error(truth, chances))
         if number < RANKED and present.all():
             areas = [roc_auc_score(truth == c, chances[:, c]) for c in names]
             drawn["macro_auroc"].append(np.mean(areas))
-    for name, ends in found.figures.items():
+    for name, ends in found.metrics.items():
         assert ends == pytest.approx(np.quantile(drawn[name], [0.025, 0.975])), name
     for name in ("f1", "recall"):
         expected = np.nanquantile(np.array(drawn[name]), [0.025, 0.975], axis=0).T
@@ -72,15 +80,14 @@ def test_intervals_hold_the_figures_and_groups_widen_them(part):
     doubled = intervals(*pairs, np.repeat(np.arange(60), 2))
     alone = intervals(labels, probabilities, np.arange(60))
 
-    for name, (low, high) in found.figures.items():
+    for name, (low, high) in found.metrics.items():
         assert low <= figures[name] <= high or name == "expected_calibration_error"
-    assert doubled.figures["accuracy"] == pytest.approx(alone.figures["accuracy"])
+    assert doubled.metrics["accuracy"] == pytest.approx(alone.metrics["accuracy"])
 
 
 def test_memory_does_not_grow_with_the_square_of_the_classes(monkeypatch):
-    monkeypatch.setattr(row_bootstrap, "RESAMPLES", 200)
-    monkeypatch.setattr(row_bootstrap, "group_draws", row_bootstrap.group_draws.__wrapped__)
-    monkeypatch.setattr("aduni.metrics.intervals.group_draws", row_bootstrap.group_draws)
+    monkeypatch.setattr(samples, "RESAMPLES", 200)
+    monkeypatch.setattr(samples, "group_draws", samples.group_draws.__wrapped__)
     classes = 400
     labels = np.repeat(np.arange(classes), 2)
     probabilities = np.full((2 * classes, classes), 1 / classes)
@@ -89,7 +96,7 @@ def test_memory_does_not_grow_with_the_square_of_the_classes(monkeypatch):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert found.figures["accuracy"][0] >= 0
+    assert found.metrics["accuracy"][0] >= 0
     assert peak < 50e6  # confusion matrices of all resamples take 256 MB
 
 
@@ -160,7 +167,7 @@ def test_card_has_figures_with_intervals_limits_and_no_path(make_content, part):
     text = card(content)
 
     assert text == card(make_content())  # seeded
-    low, high = intervals(*part).figures["macro_f1"]
+    low, high = intervals(*part).metrics["macro_f1"]
     macro_f1 = content.metrics["test"]["macro_f1"]
     assert f"| Macro F1 | {macro_f1:.3f} ({low:.3f} to {high:.3f}) |" in text
     assert "bootstrap over groups of images" in text
@@ -176,7 +183,7 @@ def test_card_has_figures_with_intervals_limits_and_no_path(make_content, part):
 
 def test_card_has_a_kappa_of_grades_alone(make_content, part):
     graded = make_content(ordinal=True)
-    low, high = intervals(*part, ordinal=True).figures["quadratic_kappa"]
+    low, high = intervals(*part, ordinal=True).metrics["quadratic_kappa"]
     kappa = graded.metrics["test"]["quadratic_kappa"]
 
     assert f"| Quadratic kappa | {kappa:.3f} ({low:.3f} to {high:.3f}) |" in card(graded)
@@ -188,7 +195,7 @@ def test_card_of_the_calibration_is_that_of_the_probabilities_at_the_temperature
 ):
     labels, probabilities, _ = part
     powers = probabilities ** (1 / 0.5)
-    after = expected_calibration_error(labels, powers / powers.sum(axis=1, keepdims=True))
+    after = _calibration_error(labels, powers / powers.sum(axis=1, keepdims=True))
 
     assert f"{after:.3f} after" in card(make_content())
     assert "Not calibrated" in card(make_content(temperature=None))

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from aduni.metrics.names import OF_PREDICTIONS
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.run_folder import RunFolder
 
@@ -21,15 +22,6 @@ PLAIN = re.compile(r"[\w./-]+")
 
 MOST_CLASSES, LOWEST = 60, 20
 """With more classes the table has the lowest alone; metrics.json and the card have all."""
-
-FIGURES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_auroc": "macro AUROC",
-    "quadratic_kappa": "quadratic kappa",
-    "expected_calibration_error": "calibration error",
-}
 
 
 def is_unicode() -> bool:
@@ -118,10 +110,9 @@ def _figures(metrics: dict[str, Any]) -> Table:
     parts = [part for part in ("test", "validation") if metrics[part]]
     for part in parts:
         table.add_column(part, justify="right")
-    for key, name in FIGURES.items():
-        if key == "quadratic_kappa" and not is_ordinal(metrics):
-            continue
-        table.add_row(name, *(_number(metrics[part][key]) for part in parts))
+    for key, metric in OF_PREDICTIONS.items():
+        if not metric.ordinal or is_ordinal(metrics):
+            table.add_row(metric.title, *(_number(metrics[part][key]) for part in parts))
     return table
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat
+from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn import functional
 
@@ -16,7 +17,6 @@ from aduni.distributed.collectives import global_mean
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.base import DataInfo, ReadPart, Stage
 from aduni.methods.two_stage import TwoStage
-from aduni.metrics.classification import macro_f1
 from aduni.models.encoder import Encoder
 from aduni.models.heads import ClassScale
 
@@ -87,10 +87,10 @@ class Decouple(TwoStage):
         features, labels = self.collect_features(read("validation"))
         linear = self.classifier.linear
         norms = linear.weight.norm(dim=1, keepdim=True)
-        scores = {}
+        scores, classes = {}, range(len(norms))
         for tau in sorted(self.tau_grid):
             guesses = (features @ (linear.weight / norms**tau).T).argmax(dim=1)
-            scores[tau] = macro_f1(labels.cpu().numpy(), guesses.cpu().numpy(), len(norms))
+            scores[tau] = f1_score(labels.cpu(), guesses.cpu(), labels=classes, average="macro")
         tau = max(scores, key=lambda each: scores[each])
         linear.weight.div_(norms**tau)
         linear.bias.zero_()

@@ -1,38 +1,28 @@
-"""Figures that a table can show."""
+"""All metrics by their keys, found by listing the files of `aduni.metrics.classification`."""
 
+import pkgutil
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from importlib import import_module
 
 from aduni.errors import UserError, did_you_mean
+from aduni.metrics import classification
+from aduni.metrics.metric import Metric
 
-
-@dataclass(frozen=True)
-class Metric:
-    """What a column shows: key in metrics.json, title, and which mean is best, if any is."""
-
-    name: str
-    title: str
-    best: Literal["highest", "lowest"] | None = "highest"
-
-
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("accuracy", "Accuracy"),
-        Metric("macro_f1", "Macro F1"),
-        Metric("balanced_accuracy", "Balanced accuracy"),
-        Metric("macro_auroc", "Macro AUROC"),
-        Metric("quadratic_kappa", "Quadratic kappa"),
-        Metric("expected_calibration_error", "ECE", "lowest"),
-        Metric("train_seconds", "Train time", None),
-    )
-}
+_FOUND: list[Metric] = [
+    import_module(f"{classification.__name__}.{module.name}").METRIC
+    for module in pkgutil.iter_modules(classification.__path__)
+]
+OF_PREDICTIONS = {m.key: m for m in sorted(_FOUND, key=lambda m: (m.position, m.title))}
+"""Metrics that are computed from predictions."""
+ORDINAL = tuple(key for key, metric in OF_PREDICTIONS.items() if metric.ordinal)
+"""Keys of metrics that need classes in an order."""
+METRICS = {**OF_PREDICTIONS, "train_seconds": Metric("train_seconds", "Train time", None, None)}
+"""Metrics that a table can show."""
 ALWAYS = ("accuracy", "macro_f1")
 
 
 def check_columns(columns: Iterable[str]) -> None:
-    """Raise UserError where one is no metric."""
+    """Raise UserError where a column is no metric."""
     for column in columns:
         if column not in METRICS:
             raise UserError(

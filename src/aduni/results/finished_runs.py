@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.errors import UserError
+from aduni.metrics.names import ORDINAL
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import probability_column, read_history, read_predictions
 from aduni.results.recompute import check_figures
@@ -168,13 +169,13 @@ def read_run(folder: RunFolder) -> Run:
     predictions = _read_predictions(folder, split, names)
     metrics |= check_figures(metrics, folder)
     if not is_ordinal(metrics):
-        metrics |= {part: _without_kappa(metrics[part]) for part in ("validation", "test")}
+        metrics |= {part: _without_order(metrics[part]) for part in ("validation", "test")}
     return Run(folder, config, metrics, predictions, split, read_history(folder.history))
 
 
-def _without_kappa(figures: dict[str, Any] | None) -> dict[str, Any] | None:
+def _without_order(values: dict[str, Any] | None) -> dict[str, Any] | None:
     """Leave out the kappa that earlier versions stored over classes without an order."""
-    return None if figures is None else {**figures, "quadratic_kappa": None}
+    return None if values is None else values | dict.fromkeys(ORDINAL)
 
 
 def _read_predictions(folder: RunFolder, split: pd.DataFrame, names: list[str]) -> pd.DataFrame:

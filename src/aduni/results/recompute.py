@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aduni.errors import UserError
+from aduni.metrics.names import ORDINAL
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import evaluate_predictions
 from aduni.results.run_folder import RunFolder
@@ -23,8 +24,8 @@ def check_figures(metrics: Mapping[str, Any], folder: RunFolder) -> dict[str, An
     """
     predictions, parts = folder.stored_predictions, ("validation", "test")
     # A stored kappa is checked even where it is not shown (see `is_ordinal`).
-    stored_kappa = any((metrics[part] or {}).get("quadratic_kappa") is not None for part in parts)
-    ordinal = stored_kappa or is_ordinal(metrics)
+    stored = [(metrics[part] or {}).get(key) for part in parts for key in ORDINAL]
+    ordinal = is_ordinal(metrics) or any(value is not None for value in stored)
     names = list(metrics["training_counts"])
     with readable(predictions):
         recomputed = evaluate_predictions(predictions, names, ordinal=ordinal)
@@ -33,8 +34,8 @@ def check_figures(metrics: Mapping[str, Any], folder: RunFolder) -> dict[str, An
         new, old = recomputed[part], metrics[part]
         if new and old:
             known = {key: new[key] for key in new if None not in (new[key], old.get(key))}
-            stored = {key: old[key] for key in known}
-            figures[part], difference = {**new, **stored}, _first_difference(known, stored, part)
+            kept = {key: old[key] for key in known}
+            figures[part], difference = {**new, **kept}, _first_difference(known, kept, part)
         else:
             figures[part], difference = new, _first_difference(new, old, part)
         if difference:

@@ -12,7 +12,8 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from aduni.metrics.classification import expected_calibration_error
+from aduni.metrics.names import METRICS
+from aduni.metrics.samples import Samples
 from aduni.report.figures import embedding, style
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion, row_shares
@@ -127,6 +128,10 @@ def test_epochs_of_a_stage_that_another_run_trained_count(run):
     assert mean_history([made])["epoch"].tolist() == [41]
 
 
+def calibration_error(labels, probabilities) -> float:
+    return METRICS["expected_calibration_error"].value(Samples.single(labels, probabilities))
+
+
 def test_reliability_has_the_calibration_error(run):
     confidence = [0.61, 0.62, 0.95, 0.5]
     shown = reliability([run("a", confidence=confidence)])
@@ -150,7 +155,7 @@ def test_reliability_pools_folds(run):
         for fold in range(2)
     ]
     labels, probabilities = pooled_test(runs, CLASSES)
-    assert reliability(runs).error == expected_calibration_error(labels, probabilities)
+    assert reliability(runs).error == calibration_error(labels, probabilities)
 
 
 def test_confusion_counts_and_shares(run):

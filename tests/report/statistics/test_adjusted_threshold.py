@@ -246,14 +246,14 @@ def table(make) -> Table:
 
 def _cell(table: Table, row: str, figure: str = "macro_f1") -> Cell:
     (cells,) = [r.cells for r in table.rows if r.label == row]
-    (cell,) = [c for c in cells if c.metric.name == figure]
+    (cell,) = [c for c in cells if c.metric.key == figure]
     return cell
 
 
 def test_the_table_of_moved_runs(table):
     found = moved_table(table)
     assert (found.name, found.title) == ("methods-moved", "Toy, decisions moved")
-    assert (found.datasets, found.figures, found.pairs) == (("toy",), table.metrics, table.pairs)
+    assert (found.datasets, found.metrics, found.pairs) == (("toy",), table.metrics, table.pairs)
     assert [row.label for row in found.rows] == ["CE", "LDAM", "CICL"]
     assert all(cell.paper is None for row in found.rows for cell in row.cells)
     values = {unit: moved(run).test["macro_f1"] for unit, run in table.runs["CE", "toy"].items()}
@@ -299,7 +299,7 @@ def test_moved_rows_are_compared_like_others(table):
     found = compare(moved_table(table))
     pairs = {(c.row, c.baseline) for c in found}
     assert pairs == {("LDAM", "CE")}
-    (f1,) = [c for c in found if c.figure == "macro_f1"]
+    (f1,) = [c for c in found if c.metric == "macro_f1"]
     assert f1.table == "methods-moved"
     rows = {row: table.runs[row, "toy"] for row in ("CE", "LDAM")}
     moves = {row: {unit: moved(run) for unit, run in units.items()} for row, units in rows.items()}

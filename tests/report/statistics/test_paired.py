@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
 from aduni.errors import UserError
-from aduni.metrics.bootstrap import RESAMPLES, group_draws
+from aduni.metrics.samples import RESAMPLES, group_draws
 from aduni.report.statistics.paired import (
     Comparison,
     compare,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from aduni.metrics.bootstrap import group_draws
+from aduni.metrics.samples import group_draws
 from aduni.report.page.html import Page, PageTable, render
 from aduni.report.statistics.per_class import COLUMNS, class_frame, class_tables
 from aduni.report.tables.definitions import Definition, Row

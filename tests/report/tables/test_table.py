@@ -41,7 +41,7 @@ def add(tmp_path: Path):
 
 def _cell(table: Table, row: str, metric: str = "accuracy", dataset: str = "toy") -> Cell:
     (cells,) = [r.cells for r in table.rows if r.label == row]
-    (cell,) = [c for c in cells if (c.dataset, c.metric.name) == (dataset, metric)]
+    (cell,) = [c for c in cells if (c.dataset, c.metric.key) == (dataset, metric)]
     return cell
 
 

@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aduni.metrics.classification import (
-    CALIBRATION_BINS,
+from aduni.metrics.classification.calibration_error import (
+    BINS,
     confidence_bins,
     expected_calibration_error,
 )
+from aduni.metrics.samples import Samples
 from aduni.report.figures.panels import grid
 from aduni.report.figures.pooled import pooled_test
 from aduni.report.figures.style import BLUE, COLUMN, PALE, small_ticks, styled, wrapped
@@ -42,8 +43,8 @@ class Reliability:
     error: float
 
 
-def reliability(runs: Sequence[Run], bins: int = CALIBRATION_BINS) -> Reliability:
-    """Of all runs' test parts together, in the bins of `aduni.metrics.classification`."""
+def reliability(runs: Sequence[Run], bins: int = BINS) -> Reliability:
+    """Return the bins of all runs' test parts together."""
     labels, probabilities = pooled_test(runs, runs[0].class_names)
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
@@ -51,7 +52,7 @@ def reliability(runs: Sequence[Run], bins: int = CALIBRATION_BINS) -> Reliabilit
     counts = np.bincount(bin_of, minlength=bins)
     held = counts > 0
     sums = [np.bincount(bin_of, weights=w, minlength=bins)[held] for w in (confidence, correct)]
-    error = expected_calibration_error(labels, probabilities, bins)
+    error = float(expected_calibration_error(Samples.single(labels, probabilities), bins)[0])
     return Reliability(counts[held], sums[0] / counts[held], sums[1] / counts[held], error)
 
 

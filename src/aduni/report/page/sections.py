@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from aduni.metrics.bootstrap import RESAMPLES
 from aduni.metrics.names import METRICS
+from aduni.metrics.samples import RESAMPLES
 from aduni.report.inputs import States
 from aduni.report.page.html import Column, PageCell, PageProblem, PageTable
 from aduni.report.statistics.batch_composition import (

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.metrics.bootstrap import Counts, class_f1
-from aduni.metrics.classification import evaluate
+from aduni.metrics.classification.macro_f1 import macro_f1
+from aduni.metrics.evaluate import evaluate
+from aduni.metrics.samples import Counts
 from aduni.report.tables.table import Runs, Table, TableRow, cell_over, with_best
 from aduni.results.finished_runs import Run
 from aduni.results.predictions_csv import labels_and_probabilities, probability_column
@@ -138,7 +139,7 @@ def _moved(probabilities: Floats, prior: Floats, tau: float) -> Floats:
 
 
 def _best_tau(labels: NDArray[np.int64], probabilities: Floats, prior: Floats) -> float:
-    """Of the highest macro F1, as in `aduni.metrics.classification`.
+    """Return the tau of the highest macro F1.
 
     Args:
         labels: (n,) classes.
@@ -151,6 +152,6 @@ def _best_tau(labels: NDArray[np.int64], probabilities: Floats, prior: Floats) -
         for each in ([labels[labels == d] for d in decided], [labels] * len(TAUS), decided)
     )
     counts = Counts(hits, true, predicted, true.sum(axis=1))
-    f1 = class_f1(counts).mean(axis=1).round(DIGITS)
+    f1 = macro_f1(counts).round(DIGITS)
     best = TAUS[f1 == f1.max()].tolist()
     return float(min(best, key=lambda tau: (abs(tau), tau)))

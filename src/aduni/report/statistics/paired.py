@@ -119,7 +119,7 @@ def _pairs(table: Table, dataset: str, metric: str) -> Iterator[tuple[str, str]]
     for block in dict.fromkeys(row.block for row in table.rows):
         ranks = []
         for row in rivals(table.rows, block):
-            cell = next(c for c in row.cells if (c.dataset, c.metric.name) == (dataset, metric))
+            cell = next(c for c in row.cells if (c.dataset, c.metric.key) == (dataset, metric))
             if cell.mean is not None and not cell.lacking:
                 ranks.append((cell.mean, row.label))
         ranks.sort(key=lambda rank: -rank[0])  # stable: the upper of two equal rows comes first

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.metrics.bootstrap import RESAMPLES, class_f1
+from aduni.metrics.samples import RESAMPLES, class_f1
 from aduni.report.figures.loss_by_class import losses_by_class
 from aduni.report.figures.pooled import class_order
 from aduni.report.page.html import Column, PageCell, PageTable

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from aduni.metrics.bootstrap import Counts, class_counts, scores
+from aduni.metrics.classification.accuracy import accuracy
+from aduni.metrics.classification.macro_f1 import macro_f1
+from aduni.metrics.samples import Counts, Floats, count_classes, group_draws
 from aduni.report.tables.table import Unit
 from aduni.results.finished_runs import Run
 
-Floats = NDArray[np.float64]
 Units = dict[Unit, Run]
 
 
@@ -64,29 +64,43 @@ def bootstrap(outcomes: pd.DataFrame, classes: int) -> tuple[Floats, Floats]:
     return differences[0], differences[1:]
 
 
+def scores(counts: Counts) -> Floats:
+    """Return (S, 2) accuracy and macro F1 of S samples."""
+    return np.stack([accuracy(counts), macro_f1(counts)], axis=1)
+
+
 def mean_of_seeds(
     outcomes: pd.DataFrame,
     column: str,
     classes: int,
-    figures: Callable[[Counts], Floats],
+    metrics: Callable[[Counts], Floats],
     resamples: int | None = None,
 ) -> Floats:
-    """(1 + resamples, ...) figures of each seed's predictions, averaged by its share of images.
+    """Return (1 + resamples, ...) metrics of each seed's predictions, weighted by its images.
 
     The F1 of the sum of two seeds' confusion counts is not the mean of theirs, and can be outside
     of both.
 
     Args:
         outcomes: see `pooled_outcomes`.
-        column: as of `class_counts`.
+        column: has the predicted class numbers.
         classes: C.
-        figures: (n, ...) of counts in n samples.
-        resamples: as of `class_counts`.
+        metrics: maps the counts of S samples to (S, ...).
+        resamples: how many, 0 for the sample alone; all of them if None.
     """
     whole = outcomes.astype({"group": "category"})  # a group has the same draws in every seed
     total, images = np.zeros(1), np.zeros(1)
     for _, each in whole.groupby("seed"):  # one at a time: many classes take much memory
-        counts = class_counts(each, column, classes, resamples)
+        groups = each["group"].cat
+        counts = count_classes(
+            each["label"].to_numpy(),
+            each[column].to_numpy(),
+            each["weight"].to_numpy(),
+            groups.codes.to_numpy().astype(np.int64),
+            group_draws(len(groups.categories))[:resamples],
+            classes,
+            with_whole=True,
+        )
         share = counts.images[:, None]
-        total, images = total + share * figures(counts), images + share
+        total, images = total + share * metrics(counts), images + share
     return np.asarray(total / images)

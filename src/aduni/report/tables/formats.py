@@ -14,7 +14,7 @@ def value_text(cell: Cell) -> str:
     if cell.mean is None:
         return cell.state
     digits, unit, scale = 3, "", 1
-    if cell.metric.name == "train_seconds":
+    if cell.metric.key == "train_seconds":
         digits, unit, scale = (1, " h", 3600) if cell.mean >= 3600 else (1, " min", 60)
     text = f"{cell.mean / scale:.{digits}f}"
     if cell.deviation is not None:
@@ -118,7 +118,7 @@ def csv_frame(tables: Sequence[Table]) -> pd.DataFrame:
             "dataset": cell.dataset,
             "block": row.block,
             "row": row.name,
-            "figure": cell.metric.name,
+            "figure": cell.metric.key,
             "mean": cell.mean,
             "deviation": cell.deviation,
             "folds": cell.folds,

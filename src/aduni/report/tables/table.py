@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from statistics import fmean, stdev
 
-from aduni.metrics.names import ALWAYS, METRICS, Metric, check_columns
+from aduni.metrics.metric import Metric
+from aduni.metrics.names import ALWAYS, METRICS, check_columns
 from aduni.report.inputs import States
 from aduni.report.tables.definitions import Definition, PaperFigure
 from aduni.report.tables.matched_runs import members
@@ -129,7 +130,7 @@ def build_table(
         for dataset, metric in product(planned, metrics):
             units = chosen.get((row.label, dataset), {})
             state = _state(plan, states or {}, (name, row.label), dataset)
-            paper = row.paper.get(dataset, {}).get(metric.name)
+            paper = row.paper.get(dataset, {}).get(metric.key)
             cells.append(cell_over(dataset, metric, units, planned[dataset], paper, state))
         rows.append(TableRow(row.name, row.block, row.label, tuple(cells)))
     return Table(
@@ -206,7 +207,7 @@ def cell_over(
     """A row's cell over its runs on a data set; `state` is why there are none."""
     seeds = defaultdict(list)
     for (fold, _), run in sorted(runs.items()):
-        value = (run.metrics if metric.name == "train_seconds" else run.test)[metric.name]
+        value = (run.test if metric.function else run.metrics)[metric.key]
         if value is not None:
             seeds[fold].append(float(value))
     folds = [fmean(values) for values in seeds.values()]
@@ -229,7 +230,7 @@ def cell_over(
 
 def _undefined(metric: Metric, runs: Iterable[Run]) -> str:
     """Why runs have no value."""
-    if metric.name == "quadratic_kappa" and not any(run.ordinal for run in runs):
+    if metric.ordinal and not any(run.ordinal for run in runs):
         return "classes without order"
     return "undefined"
 

@@ -137,7 +137,7 @@ def _interval_words(content: Content) -> str:
 
 
 def _figures(content: Content) -> str:
-    test, ends = content.metrics["test"], content.intervals.figures
+    test, ends = content.metrics["test"], content.intervals.metrics
     rows = [[METRICS[key].title, _with_ends(test[key], *ends[key])] for key in ends]
     return table(["figure", "test"], rows)
 

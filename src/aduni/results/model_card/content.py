@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aduni.metrics.classification import expected_calibration_error
-from aduni.metrics.intervals import Floats, Intervals, Ints, intervals
+from aduni.metrics.classification import calibration_error
+from aduni.metrics.intervals import Intervals, intervals
+from aduni.metrics.samples import Floats, Ints, Samples
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import probability_column, read_predictions
 from aduni.results.run_folder import RunFolder
@@ -74,7 +75,8 @@ class Content:
             return None
         logits = np.log(np.maximum(self.probabilities, np.finfo(np.float64).tiny)) / temperature
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return expected_calibration_error(self.labels, powers / powers.sum(axis=1, keepdims=True))
+        calibrated = powers / powers.sum(axis=1, keepdims=True)
+        return calibration_error.METRIC.value(Samples.single(self.labels, calibrated))
 
     @cached_property
     def counts(self) -> pd.DataFrame:

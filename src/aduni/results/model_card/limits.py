@@ -19,7 +19,7 @@ def limits_of(content: Content) -> list[str]:
 
 def _uncertainty(content: Content) -> list[str]:
     metrics, ends = content.metrics, content.intervals
-    low, high = ends.figures["macro_f1"]
+    low, high = ends.metrics["macro_f1"]
     lines = [
         f"One training (seed {metrics['seed']}) on one fold ({metrics['fold']} of "
         f"{content.settings['protocol']['folds']}, counted from 0). The intervals are of these "

@@ -1,0 +1,37 @@
+"""The description of a metric, from which every output takes its name and its value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from aduni.metrics.samples import Floats, Samples
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that says how good predictions are.
+
+    Attributes:
+        key: name in metrics.json and on the command line.
+        title: name in tables and on the screen.
+        function: maps S samples of predictions to (S,) values, NaN where it is undefined; None for
+            a number that is not computed from predictions.
+        best: whether high or low values are better; None if neither is.
+        position: place among the metrics, from left to right.
+        ordinal: whether it needs classes in an order.
+        max_resamples: bootstrap samples of its interval, for a slow function; None for all.
+    """
+
+    key: str
+    title: str
+    function: Callable[[Samples], Floats] | None
+    best: Literal["highest", "lowest"] | None = "highest"
+    position: int = 100
+    ordinal: bool = False
+    max_resamples: int | None = None
+
+    def value(self, samples: Samples) -> float | None:
+        """Return the metric of the first sample; None where it is undefined."""
+        assert self.function is not None
+        value = float(self.function(samples)[0])
+        return None if value != value else value  # NaN
