@@ -18,7 +18,7 @@ from aduni.report.figures import embedding, style
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion, row_shares
 from aduni.report.figures.curves import draw_curves, mean_history
-from aduni.report.figures.draw import KINDS, draw
+from aduni.report.figures.draw import all_figures, draw
 from aduni.report.figures.embedding import draw_embedding, embed, has_spread, tsne
 from aduni.report.figures.f1_by_class import draw_f1_by_class, f1_table
 from aduni.report.figures.loss_by_class import draw_loss_by_class, losses_by_class
@@ -284,7 +284,7 @@ def figures(request) -> dict[str, Figure]:
     return _figures(*SETTINGS[request.param])
 
 
-@pytest.mark.parametrize("name", [kind.name for kind in KINDS])
+@pytest.mark.parametrize("name", [kind.name for kind in all_figures()])
 def test_text_is_legible(figures, name, monkeypatch):
     figure = figures[name]
     texts = _drawn_texts(figure, monkeypatch)
@@ -335,7 +335,7 @@ def test_all_that_there_are_data_for(run, tmp_path):
     features = np.random.default_rng(0).normal(size=(21, 8)).astype(np.float16)
     np.savez(rows["AdUni"][0].folder.features, images=labels, labels=labels, features=features)
     drawn = draw(rows, "toy", tmp_path / "one")
-    assert [d.name for d in drawn] == [f"toy_{kind.name}" for kind in KINDS]
+    assert [d.name for d in drawn] == [f"toy_{kind.name}" for kind in all_figures()]
     again = draw(rows, "toy", tmp_path / "two")
     for first, second in zip(drawn, again, strict=True):
         assert first.png.read_bytes() == second.png.read_bytes()
@@ -350,7 +350,7 @@ def test_what_is_missing_is_skipped(run, tmp_path):
     made.folder.history.unlink()
     names = [d.name for d in draw({"LDAM": [read_run(made.folder)]}, "toy", tmp_path / "out")]
     skipped = {"loss_by_class", "embedding", "curves"}
-    assert names == [f"toy_{kind.name}" for kind in KINDS if kind.name not in skipped]
+    assert names == [f"toy_{kind.name}" for kind in all_figures() if kind.name not in skipped]
     assert draw({"LDAM": []}, "toy", tmp_path / "none") == []
     assert not (tmp_path / "none").exists()
 

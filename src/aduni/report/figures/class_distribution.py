@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
+from aduni.report.figures.figure import ReportFigure, Rows
+from aduni.report.figures.pooled import class_counts
 from aduni.report.figures.style import (
     BLUE,
     COLUMN,
@@ -40,3 +42,16 @@ def draw_class_distribution(counts: Mapping[str, int], dataset: str) -> Figure:
     small_ticks(axes)
     axes.tick_params(axis="y", length=0)
     return figure
+
+
+def _draw(rows: Rows, dataset: str) -> Figure:
+    return draw_class_distribution(class_counts(next(iter(rows.values()))[0]), dataset)
+
+
+FIGURE = ReportFigure(
+    "class_distribution",
+    "Images of each class",
+    "Training, validation and test parts together. The paper's figure 1.",
+    _draw,
+    position=1,
+)

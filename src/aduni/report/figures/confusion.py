@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from aduni.report.figures.f1_by_class import clear_frame, write_cells
+from aduni.report.figures.figure import ReportFigure, Rows
 from aduni.report.figures.panels import grid
-from aduni.report.figures.pooled import pooled_test
+from aduni.report.figures.pooled import class_order, pooled_test
 from aduni.report.figures.style import MOST_NAMED, PAGE, SEQUENTIAL, small_ticks, styled, wrapped
 from aduni.results.finished_runs import Run
 
@@ -69,3 +70,18 @@ def _name_classes(axes: Axes, names: list[str], left: bool, bottom: bool) -> Non
     axes.set_xticks(places, names if bottom and places else [], rotation=90)
     axes.set_yticks(places, names if left and places else [])
     clear_frame(axes)
+
+
+def _draw(rows: Rows, dataset: str) -> Figure:
+    order = class_order(rows)
+    matrices = {label: pooled_confusion(runs, order) for label, runs in rows.items()}
+    return draw_confusion(matrices, order, dataset)
+
+
+FIGURE = ReportFigure(
+    "confusion",
+    "Confusion",
+    "Test images of all folds by true and predicted class; colours are shares of the true class.",
+    _draw,
+    position=7,
+)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
+from aduni.report.figures.figure import ReportFigure, Rows
 from aduni.report.figures.style import (
     COLUMN,
     Look,
@@ -124,3 +125,20 @@ def _scale(axes: Axes, column: str) -> None:
         axes.yaxis.set_minor_formatter("")
     elif low >= 0:
         axes.set_ylim(0, 1.05 * high or 1)
+
+
+def _draw(rows: Rows, dataset: str) -> Figure | None:
+    histories = {label: mean_history(runs) for label, runs in rows.items()}
+    trained = {label: history for label, history in histories.items() if len(history)}
+    return draw_curves(trained, dataset) if trained else None
+
+
+FIGURE = ReportFigure(
+    "curves",
+    "Training",
+    "Mean over folds. Stages follow one another, with a gap between them; the epochs of a "
+    "first stage that another run trained are left empty. Losses of different methods are "
+    "different quantities: compare their course, not their height.",
+    _draw,
+    position=5,
+)

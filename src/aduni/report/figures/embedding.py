@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
+from aduni.report.figures.figure import ReportFigure, Rows
+from aduni.report.figures.pooled import class_order
 from aduni.report.figures.style import (
     MARKERS,
     MOST_NAMED,
@@ -26,7 +28,10 @@ from aduni.report.statistics.separability import (
     separability,
     stratified_sample,
 )
+from aduni.results.finished_runs import Run
 
+EMBEDDED = ("CICL", "PaCo", "AdUni")
+"""Rows of the paper's figure 4."""
 POINTS = 1500
 SEED = 0
 COMPONENTS = 50
@@ -143,3 +148,33 @@ def _summary(measured: Separability) -> str:
         f"silhouette {first}\n{measured.neighbours}-NN accuracy "
         f"{measured.knn_accuracy:.2f} (macro {measured.macro_knn_accuracy:.2f})"
     )
+
+
+def _draw(rows: Rows, dataset: str) -> Figure | None:
+    panels = {}
+    for label in EMBEDDED:
+        embedding = _first_embedding(rows.get(label, ()))
+        if embedding is not None:
+            panels[label] = embedding
+    names = next(iter(rows.values()))[0].class_names
+    return draw_embedding(panels, names, class_order(rows), dataset) if panels else None
+
+
+def _first_embedding(runs: Sequence[Run]) -> Embedding | None:
+    for run in runs:
+        kept = run.features
+        if kept is not None and has_spread(kept["labels"], kept["features"]):
+            return embed(kept["labels"], kept["features"])
+    return None
+
+
+FIGURE = ReportFigure(
+    "embedding",
+    "Training features",
+    "t-SNE of training features of one run each, at most 1500 images. The figures below are "
+    "measured in feature space, by cosine: silhouette of the images shown, and leave-one-out "
+    "accuracy of the nearest neighbours among all training images; macro is the mean over "
+    "classes. The paper's figure 4.",
+    _draw,
+    position=3,
+)

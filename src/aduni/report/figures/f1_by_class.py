@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aduni.report.figures.pooled import Rows
+from aduni.report.figures.figure import ReportFigure, Rows
+from aduni.report.figures.pooled import class_order
 from aduni.report.figures.style import (
     COLUMN,
     MOST_NAMED,
@@ -95,3 +96,17 @@ def clear_frame(axes: Axes) -> None:
     small_ticks(axes)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+
+
+def _draw(rows: Rows, dataset: str) -> Figure:
+    order = class_order(rows)
+    return draw_f1_by_class(f1_table(rows, order), list(rows), order, dataset)
+
+
+FIGURE = ReportFigure(
+    "f1_by_class",
+    "F1 of each class",
+    "F1 of each class in the test part, mean over folds. The paper's figure 5.",
+    _draw,
+    position=4,
+)

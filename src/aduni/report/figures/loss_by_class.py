@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aduni.report.figures.pooled import pooled_test
+from aduni.report.figures.figure import ReportFigure, Rows
+from aduni.report.figures.pooled import class_order, pooled_test
 from aduni.report.figures.style import (
     COLUMN,
     MOST_NAMED,
@@ -19,6 +20,8 @@ from aduni.report.figures.style import (
 )
 from aduni.results.finished_runs import Run
 
+COMPARED = ("CE", "AdUni")
+"""Rows of the paper's figure 2."""
 SMALLEST = 1e-12
 """Of a probability: the loss of a rounded zero is finite."""
 INNER, OUTER = (25, 75), (5, 95)
@@ -90,3 +93,19 @@ def _draw_row(axes: Axes, losses: Losses, look: Look, shift: float, label: str) 
         markersize=5,
         label=label,
     )
+
+
+def _draw(rows: Rows, dataset: str) -> Figure | None:
+    order = class_order(rows)
+    losses = {label: losses_by_class(rows[label], order) for label in COMPARED if label in rows}
+    return draw_loss_by_class(losses, dataset) if losses else None
+
+
+FIGURE = ReportFigure(
+    "loss_by_class",
+    "Loss by class",
+    "Loss of the test images by true class, folds pooled, the largest class on top: mean "
+    "(marker), middle half (thick line) and middle 90 % (thin line). The paper's figure 2.",
+    _draw,
+    position=2,
+)

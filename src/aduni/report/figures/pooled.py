@@ -1,14 +1,12 @@
 """What several figures need of runs: the classes' order, the predictions of all folds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aduni.report.figures.figure import Rows
 from aduni.results.finished_runs import Run
-
-Rows = Mapping[str, Sequence[Run]]
-"""Runs of one data set by the label of their row, in the table's order."""
 
 
 def class_counts(run: Run) -> dict[str, int]:

@@ -14,6 +14,7 @@ from aduni.metrics.classification.calibration_error import (
     expected_calibration_error,
 )
 from aduni.metrics.samples import Samples
+from aduni.report.figures.figure import ReportFigure, Rows
 from aduni.report.figures.panels import grid
 from aduni.report.figures.pooled import pooled_test
 from aduni.report.figures.style import BLUE, COLUMN, PALE, small_ticks, styled, wrapped
@@ -84,3 +85,17 @@ def _draw_bins(axes: Axes, shown: Reliability) -> None:
     dots = axes.scatter(shown.confidence, shown.accuracy, areas, color=BLUE, linewidths=0, zorder=3)
     dots.set_clip_on(False)  # one on the edge is as large as its share
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+
+
+def _draw(rows: Rows, dataset: str) -> Figure:
+    return draw_reliability({label: reliability(runs) for label, runs in rows.items()}, dataset)
+
+
+FIGURE = ReportFigure(
+    "reliability",
+    "Reliability",
+    "Accuracy over confidence in 15 bins, test parts of all folds pooled; ECE is the expected "
+    "calibration error. Dots below the diagonal are over-confident.",
+    _draw,
+    position=6,
+)
