@@ -17,7 +17,7 @@ from aduni.config.untrusted import read_stored
 from aduni.errors import UserError
 from aduni.evaluation.trained_model import data_of, load_trained
 from aduni.metrics.calibration import SHARPEST
-from aduni.results.predictions_csv import read_history
+from aduni.results.history_csv import read_history
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_yaml, write_yaml
 from aduni.training.callbacks import AtomicCheckpointIO

@@ -15,16 +15,16 @@ def metrics_of(classes, ordinal=False):
     return {
         **what,
         **{"fold": 0, "seed": 0, "caveat": None, "selected_epoch": 1, "selected_on": "validation"},
-        **{"ordinal": ordinal, "validation": None, "test": test},
+        **{"task": "ordinal" if ordinal else "multiclass", "validation": None, "test": test},
         "training_counts": dict.fromkeys(names, 5),
     }
 
 
 def test_kappa_is_shown_of_grades_alone(tmp_path, capsys):
     print_summary(metrics_of(3), RunFolder(tmp_path))
-    assert "quadratic kappa" not in capsys.readouterr().out
+    assert "Quadratic kappa" not in capsys.readouterr().out
     print_summary(metrics_of(3, ordinal=True), RunFolder(tmp_path))
-    assert "quadratic kappa" in capsys.readouterr().out
+    assert "Quadratic kappa" in capsys.readouterr().out
 
 
 def test_of_many_classes_the_lowest_are_shown_and_the_others_counted(tmp_path, capsys):

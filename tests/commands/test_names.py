@@ -84,7 +84,7 @@ def test_a_declared_order_of_numbers_gives_a_kappa(train, tmp_path):
     assert finished.status == 0, finished.err
     metrics = json.loads((run / "metrics.json").read_text())
     assert list(metrics["test"]["support"]) == ["2", "1", "0"]
-    assert metrics["ordinal"]
+    assert metrics["task"] == "ordinal"
     assert isinstance(metrics["test"]["quadratic_kappa"], float)
     assert "quadratic kappa" in finished.out
     assert "Quadratic kappa" in (run / "model_card.md").read_text()

@@ -144,7 +144,7 @@ def make_content(part):
             **{"selected_on": selected_on, "split_hash": "abc", "temperature": temperature},
             "stages": [{"name": "train", "epochs": 7, "handed_over": "best", "epoch": 3}],
             "training_counts": dict(zip(names, [36, 16, 8], strict=True)),
-            "ordinal": ordinal,
+            "task": "ordinal" if ordinal else "multiclass",
             "test": evaluate(labels, probabilities, names, ordinal=ordinal),
             **{"train_seconds": 42.0, "git_commit": None, "versions": {"python": "3.11"}},
             "hardware": {"processor": "x86_64", "threads": 1, "gpus": []},

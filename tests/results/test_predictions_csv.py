@@ -8,13 +8,9 @@ from aduni.data.image_table import ImageTable
 from aduni.data.splits.split_csv import read_split, split_frame, split_hash
 from aduni.inference.explain.confident_errors import read_test_part
 from aduni.results.finished_runs import read_run
+from aduni.results.history_csv import read_history, training_speed
 from aduni.results.model_card.content import read_content
-from aduni.results.predictions_csv import (
-    evaluate_predictions,
-    read_history,
-    read_predictions,
-    training_speed,
-)
+from aduni.results.predictions_csv import evaluate_predictions, read_predictions
 from aduni.results.validation import read_split as read_run_split
 from aduni.system.atomic_files import read_json, write_csv
 from aduni.system.csv_escape import read_saved

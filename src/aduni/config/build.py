@@ -1,15 +1,39 @@
 """From settings to the data and the method that they describe."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
+from aduni.data.cache.changed_images import check_unchanged
 from aduni.data.cache.image_cache import usable_cpus
 from aduni.data.loader_settings import LoaderSettings
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.module import ImageDataModule
 from aduni.methods.base import DataInfo, Method
+from aduni.metrics.metric import Task
+
+
+def build_data_and_method(
+    settings: Settings, sources: Path | None = None
+) -> tuple[ImageDataModule, Method]:
+    """Build the data set, with its cache and split, and the method that learns from it.
+
+    Args:
+        settings: of the run.
+        sources: sources.csv of a run that is continued, whose pictures must be the same.
+
+    Raises:
+        UserError: if the data set is not complete, the split cannot be made, or the pictures of a
+            continued run have changed.
+    """
+    data = build_data(settings)
+    if sources is not None:
+        check_unchanged(sources, data)
+    data.prepare_data()
+    return data, build_method(settings, data.training_counts, data.table.task)
 
 
 def build_data(settings: Settings) -> ImageDataModule:
@@ -28,12 +52,13 @@ def build_data(settings: Settings) -> ImageDataModule:
     return data
 
 
-def build_method(settings: Settings, counts: Ints) -> Method:
+def build_method(settings: Settings, counts: Ints, task: Task = "multiclass") -> Method:
     """The method, and what it may know of the data.
 
     Args:
         settings: of the run.
         counts: (C,) images of each class in the training part.
+        task: whether the classes have an order.
     """
     sampler: Sampler = build(settings.sampler)
     epochs = settings.epochs
@@ -42,6 +67,7 @@ def build_method(settings: Settings, counts: Ints) -> Method:
         class_counts=torch.from_numpy(counts).float(),
         sampled_frequencies=torch.from_numpy(np.stack(frequencies)).float(),
         epochs=epochs,
+        task=task,
     )
     method: Method = build(settings.method, encoder=build(settings.encoder), info=info)
     return method

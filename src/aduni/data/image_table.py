@@ -12,6 +12,7 @@ from aduni.data.class_names import grow
 from aduni.data.csv_text import check_separator, csv_lines
 from aduni.data.loading.samplers import Ints
 from aduni.errors import UserError, did_you_mean
+from aduni.metrics.metric import Task
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp")
 """Of image files, in either case."""
@@ -54,6 +55,11 @@ class ImageTable:
     def is_ordinal(self) -> bool:
         """Whether the classes are grades: figures that go by their order have a meaning."""
         return grow(self.class_names) if self.ordinal is None else self.ordinal
+
+    @property
+    def task(self) -> Task:
+        """What the labels are."""
+        return "ordinal" if self.is_ordinal else "multiclass"
 
     @property
     def class_counts(self) -> Ints:

@@ -25,7 +25,7 @@ def describe(
         "selected_on": data.protocol.selected_on,
         "caveat": data.protocol.caveat,
         "split_hash": data.split_hash,
-        "ordinal": data.table.is_ordinal,
+        "task": data.table.task,
         "training_counts": dict(zip(names, data.training_counts.tolist(), strict=True)),
     }
 

@@ -13,9 +13,8 @@ from aduni.errors import UserError
 from aduni.evaluation.describe import describe
 from aduni.evaluation.predict import predict_parts
 from aduni.evaluation.trained_model import DataPlace, data_of, load_trained
-from aduni.results.predictions_csv import evaluate_predictions
+from aduni.results.run_files import write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
-from aduni.system.atomic_files import write_csv, write_json
 from aduni.system.out_of_memory import memory_explained
 from aduni.system.provenance import provenance
 
@@ -77,14 +76,13 @@ def evaluate_checkpoint(
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     with memory_explained(FREE_MEMORY):
         predictions = predict_parts(trained.method, data, data.protocol.reported, device)
-    write_csv(predictions, folder.predictions)
-    table = data.table
+    names, ordinal = data.table.class_names, data.table.is_ordinal
     metrics = {
         **describe(trained.settings, data, trained.epoch if selected else None),
         "checkpoint": str(path),
         "epoch": trained.epoch,
-        **evaluate_predictions(folder.predictions, table.class_names, ordinal=table.is_ordinal),
+        **write_predictions(folder, predictions, names, ordinal=ordinal),
         **provenance(),
     }
-    write_json(metrics, folder.metrics)
+    write_metrics(folder, metrics)
     return metrics, folder

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from aduni.batch import Batch
+from aduni.metrics.metric import Task
 
 Part = Literal["train", "validation"]
 
@@ -27,11 +28,13 @@ class DataInfo:
         sampled_frequencies: (T, C) share of each class among the images that the run's sampler
             draws, a row an epoch.
         epochs: T, length of the run.
+        task: whether the classes have an order.
     """
 
     class_counts: Tensor
     sampled_frequencies: Tensor
     epochs: int
+    task: Task = "multiclass"
 
     @property
     def classes(self) -> int:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.metrics.samples import Floats, Ints, Samples, class_f1, class_recall
@@ -27,7 +26,8 @@ def evaluate(
     samples = Samples.single(labels, probabilities)
     f1, recall = class_f1(samples.counts)[0], np.nan_to_num(class_recall(samples.counts)[0])
     support = samples.counts.true[0].astype(int)
-    numbers = np.arange(len(class_names))
+    classes = len(class_names)
+    cells = labels * classes + samples.predicted
     return {
         **{
             key: metric.value(samples) if ordinal or not metric.ordinal else None
@@ -36,5 +36,5 @@ def evaluate(
         "per_class_f1": dict(zip(class_names, f1.tolist(), strict=True)),
         "per_class_recall": dict(zip(class_names, recall.tolist(), strict=True)),
         "support": dict(zip(class_names, support.tolist(), strict=True)),
-        "confusion_matrix": confusion_matrix(labels, samples.predicted, labels=numbers).tolist(),
+        "confusion_matrix": np.bincount(cells, minlength=classes**2).reshape(classes, -1).tolist(),
     }

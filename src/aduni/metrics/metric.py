@@ -6,6 +6,9 @@ from typing import Literal
 
 from aduni.metrics.samples import Floats, Samples
 
+Task = Literal["multiclass", "ordinal"]
+"""Whether the classes have an order. Several labels an image (multilabel) are not supported."""
+
 
 @dataclass(frozen=True)
 class Metric:

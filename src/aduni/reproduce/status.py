@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aduni.errors import UserError
+from aduni.results.history_csv import read_history
 from aduni.results.plan import Plan, PlannedRun, State, failure_of, run_folder, state_of
-from aduni.results.predictions_csv import read_history
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json, read_yaml
 

@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from aduni.errors import UserError
 from aduni.metrics.names import ORDINAL
+from aduni.results.history_csv import read_history
 from aduni.results.metrics_json import is_ordinal
-from aduni.results.predictions_csv import probability_column, read_history, read_predictions
+from aduni.results.predictions_csv import probability_column, read_predictions
 from aduni.results.recompute import check_figures
+from aduni.results.run_files import read_config, read_metrics
 from aduni.results.run_folder import RunFolder
 from aduni.results.validation import (
     check_config,
-    check_metrics,
     check_packed,
     check_predictions,
     check_split,
     read_split,
 )
 from aduni.shortage import raise_shortage
-from aduni.system.atomic_files import read_json, read_yaml, readable
 from aduni.system.npz import read_array
 
 Features = dict[str, NDArray[Any]]
@@ -151,15 +151,12 @@ def read_run(folder: RunFolder) -> Run:
     Raises:
         UserError: a file is missing, cut, of another version, or does not agree with another.
     """
-    with readable(folder.metrics):
-        metrics = read_json(folder.metrics)
-    check_metrics(metrics, folder.metrics)
+    metrics = read_metrics(folder)
     split_file = folder.stored_split(metrics["split_hash"])
     for file in (folder.config, folder.stored_predictions, split_file):
         if not file.is_file():
             raise UserError(f"{file} is missing; train the run again.")
-    with readable(folder.config):
-        config = read_yaml(folder.config)
+    config = read_config(folder)
     check_config(metrics, config, folder)
     names = list(metrics["training_counts"])
     split = read_split(split_file)

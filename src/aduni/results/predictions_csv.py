@@ -1,4 +1,4 @@
-"""What a run's history and predictions say, computed from the files alone."""
+"""Read predictions.csv and compute the metrics of its rows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,44 +17,6 @@ TEXTS = ("image", "part", "label", "predicted")
 """Columns of predictions.csv beside the probabilities."""
 NAMED = 10
 """Classes at most in a sentence."""
-
-
-def training_speed(history: Path) -> dict[str, float | None]:
-    """train_seconds, validation passes included, and training images_per_second (not views).
-
-    Without a history nothing was trained: 0 and None.
-    """
-    frame = read_history(history)
-    if frame.empty:
-        return {"train_seconds": 0.0, "images_per_second": None}
-    seconds = float(frame["seconds"].sum())
-    return {
-        "train_seconds": round(seconds, 3),
-        "images_per_second": round(float(frame["images"].sum()) / seconds, 2),
-    }
-
-
-def read_history(path: Path) -> pd.DataFrame:
-    """Read history.csv: a row an epoch, as `callbacks.History` writes them.
-
-    Returns:
-        stage, epoch, loss, images, seconds, further numbers; empty where nothing was trained.
-
-    Raises:
-        UserError: they are not there; the seconds of the epochs before are then lost.
-    """
-    if not path.exists():
-        return pd.DataFrame()
-    remedy = "restore it from a copy of the run, or start a new run"
-    with readable(path, remedy):
-        frame = read_saved(path, ("stage",))
-        numbers = frame.drop(columns="stage", errors="ignore").astype(np.float64)
-    counted = numbers.reindex(columns=["epoch", "images", "seconds"])
-    whole = np.isfinite(counted).all(axis=None) and (counted["epoch"] % 1 == 0).all()
-    there = {"stage", "loss"} <= set(frame.columns)
-    if frame.empty or not there or not whole or np.isinf(numbers).any(axis=None):
-        raise UserError(f"{path} is cut or was changed; {remedy}.")
-    return frame
 
 
 def evaluate_predictions(

@@ -1,4 +1,4 @@
-"""The run folder: what is in it, and who trains it."""
+"""The folder of a run: the names of its files, and who trains it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

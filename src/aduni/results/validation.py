@@ -3,19 +3,10 @@
 import gzip
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import (
-    BaseModel,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
 
 from aduni.data.splits.split_csv import read_split_file, split_hash
 from aduni.errors import UserError
@@ -40,50 +31,6 @@ CONFIG_KEYS = {
 """Keys of metrics.json, and where config.yaml has the same value."""
 
 
-class Hardware(BaseModel, strict=True):
-    """What a run was trained on."""
-
-    processor: str
-    threads: int
-    gpus: list[str]
-
-
-class Stage(BaseModel, strict=True):
-    """A stage of a training."""
-
-    name: str
-    handed_over: str
-
-
-class Metrics(BaseModel, strict=True, allow_inf_nan=False):
-    """Keys of metrics.json that the report reads; others may stand beside them."""
-
-    method: str
-    dataset: str
-    sampler: str
-    alpha: str | None
-    protocol: str
-    encoder: str
-    fold: NonNegativeInt
-    seed: NonNegativeInt
-    epochs: PositiveInt
-    batch_size: PositiveInt
-    lr: PositiveFloat
-    image_size: PositiveInt
-    split_hash: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-    training_counts: Annotated[dict[str, NonNegativeInt], Field(min_length=2)]
-    validation: dict[str, Any] | None
-    test: dict[str, Any]
-    versions: dict[str, str]
-    git_commit: str | None
-    hardware: Hardware
-    train_seconds: NonNegativeFloat
-    caveat: str | None
-    selected_on: Literal["validation", "test"]
-    selected_epoch: int | None
-    stages: list[Stage] = []
-
-
 def read_split(file: Path) -> pd.DataFrame:
     """Read a run's split.csv: image, label, group (a number), part.
 
@@ -93,22 +40,6 @@ def read_split(file: Path) -> pd.DataFrame:
     frame = read_split_file(file, "train the run again")
     with readable(file):
         return frame.astype({"group": np.int64})
-
-
-def check_metrics(metrics: Mapping[str, Any], file: Path) -> None:
-    """Raise UserError where metrics.json lacks a key, or a value is not of its type."""
-    try:
-        Metrics.model_validate(metrics)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        if first["type"] == "missing":
-            raise UserError(
-                f"{file} lacks {key}: another version of this project wrote it; evaluate or train "
-                "the run again."
-            ) from error
-        wanted = first["msg"].removeprefix("Input ")
-        raise UserError(f"{file} has a {key} that {wanted}; train the run again.") from error
 
 
 def check_config(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: RunFolder) -> None:

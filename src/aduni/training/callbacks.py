@@ -24,7 +24,7 @@ from rich.progress import (
 
 from aduni.distributed.collectives import mean_over_ranks, world_size
 from aduni.errors import UserError
-from aduni.results.predictions_csv import read_history
+from aduni.results.history_csv import read_history
 from aduni.system.atomic_files import atomic_write, hard_link, write_csv
 from aduni.system.signals import install_signal_handlers
 

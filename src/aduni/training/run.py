@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 from pytorch_lightning import seed_everything
 
-from aduni.config.build import build_data, build_method
+from aduni.config.build import build_data_and_method
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.config.untrusted import check_storable
-from aduni.data.cache.changed_images import check_unchanged, source_table
-from aduni.data.module import ImageDataModule
+from aduni.data.cache.changed_images import source_table
 from aduni.distributed.rank_zero import is_first_process
 from aduni.distributed.strategy import end_all_processes
 from aduni.errors import UserError
@@ -20,16 +19,13 @@ from aduni.evaluation.describe import describe
 from aduni.evaluation.predict import predict_parts, training_features
 from aduni.methods.base import Method
 from aduni.metrics.calibration import Calibration, fit_calibration
+from aduni.results.history_csv import training_speed
 from aduni.results.model_card.card import write_card
-from aduni.results.predictions_csv import (
-    evaluate_predictions,
-    labels_and_probabilities,
-    training_speed,
-)
+from aduni.results.predictions_csv import labels_and_probabilities
 from aduni.results.recompute import check_figures
+from aduni.results.run_files import read_metrics, write_inputs, write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
-from aduni.results.validation import check_metrics
-from aduni.system.atomic_files import read_json, write_csv, write_json, write_npz, write_yaml
+from aduni.system.atomic_files import write_npz
 from aduni.system.out_of_memory import memory_explained, smaller_batch
 from aduni.system.provenance import provenance
 from aduni.training.machine import check_machine
@@ -54,8 +50,7 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     """
     with folder.locked() if is_first_process() else nullcontext():
         if settings.resume and folder.metrics.exists():
-            metrics = read_json(folder.metrics)
-            check_metrics(metrics, folder.metrics)
+            metrics = read_metrics(folder)
             # An earlier version of this project may have written fewer figures.
             complete = folder.predictions.is_file()
             return {**metrics, **check_figures(metrics, folder)} if complete else metrics
@@ -75,15 +70,13 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
         check_machine(settings)
         check_storable(settings)
     seed_everything(settings.seed, workers=False, verbose=False)
-    data = build_data(settings)
-    if settings.resume:
-        check_unchanged(folder.sources, data)
-    data.prepare_data()
-    method = build_method(settings, data.training_counts)
+    data, method = build_data_and_method(settings, folder.sources if settings.resume else None)
     _check_features(settings, method)
     training = Training(settings, folder, data, method, _dashboard(settings, folder))
     if is_first_process() and not settings.resume:
-        _write_inputs(settings, folder, data)
+        sources = source_table(data) if data.sources.files else None
+        write_inputs(folder, settings.model_dump(), data.split, sources)
+        log.info("split: %s", data.split_hash)
     if is_first_process():
         print_start_banner(settings, data, method)
     try:
@@ -110,23 +103,15 @@ def _dashboard(settings: Settings, folder: RunFolder) -> Any:
     return build(settings.logger, folder=folder.path, config=settings.model_dump())
 
 
-def _write_inputs(settings: Settings, folder: RunFolder, data: ImageDataModule) -> None:
-    """What the run is made of, before it starts."""
-    write_csv(data.split, folder.split)
-    if data.sources.files:
-        write_csv(source_table(data), folder.sources)
-    write_yaml(settings.model_dump(), folder.config)  # last: it makes the folder resumable
-    log.info("split: %s", data.split_hash)
-
-
 def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
     """Predict, compute the figures from the stored predictions, write both."""
     folder, data = training.folder, training.data
     predictions = predict_parts(training.method, data, data.protocol.reported, training.device)
-    write_csv(predictions, folder.predictions)
+    names, ordinal = data.table.class_names, data.table.is_ordinal
+    tested = write_predictions(folder, predictions, names, ordinal=ordinal)
     if training.settings.save_features:
         write_npz(training_features(training.method, data, training.device), folder.features)
-    calibration = _calibration(predictions, data.table.class_names)
+    calibration = _calibration(predictions, names)
     if calibration:
         training.keep_calibration(calibration)
     metrics = {
@@ -134,16 +119,14 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
         "temperature": calibration.temperature if calibration else None,
         "stages": training.stages,
         "found": training.found,
-        **evaluate_predictions(
-            folder.predictions, data.table.class_names, ordinal=data.table.is_ordinal
-        ),
+        **tested,
         **training_speed(folder.history),
         **origin,
     }
     if training.logger:
         training.logger.report(metrics, predictions)
     write_card(metrics, folder)
-    write_json(metrics, folder.metrics)  # last: a resumed run stops at it
+    write_metrics(folder, metrics)
     return metrics
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from aduni.results.predictions_csv import read_history
+from aduni.results.history_csv import read_history
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import atomic_write
 from aduni.system.csv_escape import read_saved
