@@ -75,5 +75,5 @@ def test_small_images_are_adjusted_by_what_the_sampler_draws():
 )
 def test_decouples_classifier_is_on_the_released_sampler(words, sampler, length):
     node = composed("method=decouple", *words).method.classifier_sampler
-    expected = {"_target_": f"aduni.data.loading.samplers.{sampler}", "epoch_length": length}
+    expected = {"_target_": f"aduni.data.{sampler}", "epoch_length": length}
     assert node == expected

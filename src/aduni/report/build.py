@@ -23,10 +23,11 @@ from aduni.report.statistics.batch_composition import (
 )
 from aduni.report.statistics.paired import compare, comparison_frame
 from aduni.report.statistics.per_class import class_frame, class_tables
+from aduni.report.tables.build_table import build_table
 from aduni.report.tables.comparability import warnings_about
 from aduni.report.tables.definitions import Definition
 from aduni.report.tables.formats import csv_frame, latex, markdown
-from aduni.report.tables.table import Table, build_table, title_of
+from aduni.report.tables.table import Table, title_of
 from aduni.results.finished_runs import Problem, Run, read_runs
 from aduni.results.kept_runs import read_found_plan
 from aduni.results.plan import Plan, run_folder

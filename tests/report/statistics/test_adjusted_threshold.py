@@ -10,9 +10,10 @@ from sklearn.metrics import f1_score
 
 from aduni.report.statistics.adjusted_threshold import moved, moved_frame, moved_table
 from aduni.report.statistics.paired import compare
+from aduni.report.tables.build_table import build_table
 from aduni.report.tables.definitions import Definition, Row
 from aduni.report.tables.formats import csv_frame, footnote
-from aduni.report.tables.table import Cell, Table, build_table
+from aduni.report.tables.table import Cell, Table
 from aduni.results.finished_runs import Run, read_run
 from aduni.results.predictions_csv import labels_and_probabilities
 from aduni.results.validation import check_predictions

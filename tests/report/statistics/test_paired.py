@@ -18,8 +18,8 @@ from aduni.report.statistics.paired import (
     power_note,
 )
 from aduni.report.statistics.row_bootstrap import bootstrap
+from aduni.report.tables.build_table import build_table
 from aduni.report.tables.definitions import Definition, Row
-from aduni.report.tables.table import build_table
 from aduni.results.finished_runs import read_run
 from hand_made import make_run
 

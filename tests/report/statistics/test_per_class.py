@@ -11,8 +11,9 @@ from sklearn.metrics import f1_score
 from aduni.metrics.samples import group_draws
 from aduni.report.page.html import Page, PageTable, render
 from aduni.report.statistics.per_class import COLUMNS, class_frame, class_tables
+from aduni.report.tables.build_table import build_table
 from aduni.report.tables.definitions import Definition, Row
-from aduni.report.tables.table import Table, build_table
+from aduni.report.tables.table import Table
 from aduni.results.finished_runs import Run, read_run
 from hand_made import make_run
 

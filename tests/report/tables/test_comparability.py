@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from aduni.report.tables.build_table import build_table
 from aduni.report.tables.comparability import warnings_about
 from aduni.report.tables.definitions import Definition, Row
-from aduni.report.tables.table import build_table
 from aduni.results.finished_runs import read_run
 from hand_made import make_run
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from aduni.metrics.names import METRICS
+from aduni.report.tables.build_table import build_table
 from aduni.report.tables.definitions import Definition, Row
 from aduni.report.tables.formats import (
     csv_frame,
@@ -18,7 +19,7 @@ from aduni.report.tables.formats import (
     note_text,
     value_text,
 )
-from aduni.report.tables.table import Cell, build_table
+from aduni.report.tables.table import Cell
 from aduni.results.finished_runs import read_run
 from aduni.results.plan import Plan, PlannedRun
 from hand_made import make_run

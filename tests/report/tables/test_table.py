@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from aduni.report.tables.build_table import build_table
 from aduni.report.tables.definitions import Definition, Row
-from aduni.report.tables.table import Cell, Table, build_table
+from aduni.report.tables.table import Cell, Table
 from aduni.results.finished_runs import Run, read_run
 from aduni.results.plan import Plan, PlannedRun
 from hand_made import make_run

@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.special import stdtr
 
 from aduni.report.statistics.row_bootstrap import bootstrap, pooled_outcomes
-from aduni.report.tables.table import Table, Unit, rivals
+from aduni.report.tables.best import rivals
+from aduni.report.tables.table import Table, Unit
 from aduni.results.finished_runs import Run
 
 Units = dict[Unit, Run]

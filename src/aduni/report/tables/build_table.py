@@ -1,0 +1,149 @@
+"""Build a table from finished runs: a cell for each row, data set and metric."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import product
+from statistics import fmean, stdev
+
+from aduni.metrics.metric import Metric
+from aduni.metrics.names import ALWAYS, METRICS, check_columns
+from aduni.report.inputs import States
+from aduni.report.tables.best import with_best
+from aduni.report.tables.definitions import Definition, PaperFigure
+from aduni.report.tables.matched_runs import members
+from aduni.report.tables.table import TITLES, Cell, Runs, Table, TableRow, Unit, title_of
+from aduni.results.finished_runs import Run
+from aduni.results.plan import Plan
+
+
+def build_table(
+    name: str,
+    definition: Definition,
+    runs: Sequence[Run],
+    *,
+    plan: Plan | None = None,
+    states: States | None = None,
+    columns: Sequence[str] = (),
+) -> Table:
+    """Build a table from finished runs.
+
+    Args:
+        name: of the definition's file; planned runs refer to it.
+        definition: rows and the paper's values.
+        runs: any; those of no row are passed over.
+        plan: what is to be there; without one, every fold and seed that some row has.
+        states: of the planned runs.
+        columns: metrics beside accuracy and macro F1.
+
+    Raises:
+        UserError: if a column is no metric.
+    """
+    check_columns(columns)
+    metrics = tuple(METRICS[column] for column in dict.fromkeys((*ALWAYS, *columns)))
+    found = members(name, definition, runs, plan)
+    planned = _planned(name, found, plan)
+    chosen, warnings = _newest(found, planned)
+    rows = []
+    for row in definition.rows:
+        cells = []
+        for dataset, metric in product(planned, metrics):
+            units = chosen.get((row.label, dataset), {})
+            state = _state(plan, states or {}, (name, row.label), dataset)
+            paper = row.paper.get(dataset, {}).get(metric.key)
+            cells.append(cell_over(dataset, metric, units, planned[dataset], paper, state))
+        rows.append(TableRow(row.name, row.block, row.label, tuple(cells)))
+    return Table(
+        name,
+        definition.title,
+        datasets=tuple(planned),
+        metrics=metrics,
+        rows=tuple(with_best(rows)),
+        warnings=tuple(warnings),
+        pairs=definition.pairs,
+        runs=chosen,
+        planned=planned,
+    )
+
+
+def _planned(name: str, found: list[tuple[str, Run]], plan: Plan | None) -> dict[str, set[Unit]]:
+    """Return the folds and seeds that each data set of the table should have, in column order."""
+    ours = [run for run in plan.runs if name in dict(run.rows)] if plan else []
+    folds = plan.folds if plan else ()
+    planned = {(run.dataset, fold, run.seed) for run in ours for fold in folds}
+    others = {(run.dataset, run.fold, run.seed) for _, run in found}
+    names = {dataset for dataset, *_ in planned | others}
+    units = {}
+    for dataset in (*(n for n in TITLES if n in names), *sorted(names - TITLES.keys())):
+        members = [u for u in planned if u[0] == dataset] or [u for u in others if u[0] == dataset]
+        units[dataset] = set(product({fold for _, fold, _ in members}, {s for *_, s in members}))
+    return units
+
+
+def _newest(found: list[tuple[str, Run]], planned: dict[str, set[Unit]]) -> tuple[Runs, list[str]]:
+    """Choose one run for each row, data set, fold and seed; return sentences on the others."""
+    chosen: Runs = defaultdict(dict)
+    twice, outside = [], []
+    for label, run in sorted(found, key=lambda pair: pair[1].folder.metrics.stat().st_mtime_ns):
+        unit, path = (run.fold, run.seed), run.folder.path
+        which = f"({label}, {title_of(run.dataset)}, fold {run.fold}, seed {run.seed})"
+        if unit not in planned[run.dataset]:
+            outside.append(f"{path} {which}")
+            continue
+        units = chosen[label, run.dataset]
+        if unit in units:
+            twice.append(f"{path}, not {units[unit].folder.path} {which}")
+        units[unit] = run
+    kinds = {
+        "Of several runs of one kind the newest counts": twice,
+        "Left out, since the plan has no such fold or seed": outside,
+    }
+    return dict(chosen), [f"{text}: {'; '.join(runs)}." for text, runs in kinds.items() if runs]
+
+
+def _state(plan: Plan | None, states: States, row: tuple[str, str], dataset: str) -> str:
+    """Say why a row has no run on a data set."""
+    ours = [r for r in plan.runs if row in r.rows and r.dataset == dataset] if plan else []
+    reasons = dict(states[run.id] for run in reversed(ours) if run.id in states)
+    if "running" not in reasons and "failed" in reasons:
+        return f"failed: {reasons['failed']}"
+    words = {"running": "running", "stopped": "stopped", "done": "left out"}
+    return next((text for state, text in words.items() if state in reasons), "not run")
+
+
+def cell_over(
+    dataset: str,
+    metric: Metric,
+    runs: dict[Unit, Run],
+    planned: set[Unit],
+    paper: PaperFigure | None,
+    state: str,
+) -> Cell:
+    """Summarise a row's runs on a data set; `state` says why there are none."""
+    seeds = defaultdict(list)
+    for (fold, _), run in sorted(runs.items()):
+        value = (run.test if metric.function else run.metrics)[metric.key]
+        if value is not None:
+            seeds[fold].append(float(value))
+    folds = [fmean(values) for values in seeds.values()]
+    planned_folds, number = len({fold for fold, _ in planned}), sum(map(len, seeds.values()))
+    lacking = "" if number == len(planned) else f"{number} of {len(planned)} runs"
+    if len(folds) < planned_folds:
+        lacking = f"{len(folds)} of {planned_folds} folds"
+    return Cell(
+        dataset,
+        metric,
+        mean=fmean(folds) if folds else None,
+        deviation=stdev(folds) if len(folds) > 1 else None,
+        folds=len(folds),
+        planned_folds=planned_folds,
+        lacking=lacking,
+        paper=paper,
+        state="" if folds else _undefined(metric, runs.values()) if runs else state,
+    )
+
+
+def _undefined(metric: Metric, runs: Iterable[Run]) -> str:
+    """Say why runs have no value."""
+    if metric.ordinal and not any(run.ordinal for run in runs):
+        return "classes without order"
+    return "undefined"
