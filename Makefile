@@ -50,8 +50,8 @@ test-slow: setup ## run the slow tests; ARGS="..." go to pytest
 	$(PYTEST) -m slow $(ARGS) || test $$? -eq 5
 
 lint: setup ## check style and formatting
-	$(PY) -m ruff check src tests scripts examples
-	$(PY) -m ruff format --check src tests scripts examples
+	$(PY) -m ruff check src benchmarks tests scripts examples
+	$(PY) -m ruff format --check src benchmarks tests scripts examples
 
 types: setup ## check types
 	$(PY) -m mypy

@@ -1,15 +1,20 @@
 """How fast each part is, against its floor: python src/benchmark.py (conf/benchmark.yaml)."""
 
+import sys
+from pathlib import Path
+
 from aduni.cli import quick_imports
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # benchmarks/ is not installed
 
 with quick_imports():
     import hydra
     from omegaconf import DictConfig
 
-    from aduni.benchmark.call import benchmark
-    from aduni.benchmark.effort import effort_of
-    from aduni.benchmark.settings import read_benchmark
     from aduni.cli.app import run_command, task
+    from benchmarks.call import benchmark
+    from benchmarks.effort import effort_of
+    from benchmarks.settings import read_benchmark
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="benchmark")

@@ -14,7 +14,7 @@ results checkpoints
 config report cli
 evaluation audit
 training inference
-reproduce benchmark
+reproduce
 """
 """Packages of one line do not see each other; the commands, src/*.py, see all."""
 NEVER = {

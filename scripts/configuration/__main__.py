@@ -24,7 +24,7 @@ COMMANDS = {
     "export": "aduni.inference.export.export_settings.ExportSettings",
     "report": "aduni.reproduce.settings._Report",
     "reproduce": "aduni.reproduce.settings.Reproduction",
-    "benchmark": "aduni.benchmark.settings.BenchmarkSettings",
+    "benchmark": "benchmarks.settings.BenchmarkSettings",
 }
 MODELS = {"profile": "aduni.reproduce.settings.Profile"}
 

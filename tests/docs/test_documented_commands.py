@@ -20,7 +20,6 @@ from omegaconf import DictConfig
 
 import aduni.cli.app
 from aduni.audit.report import read_prepare_settings
-from aduni.benchmark.settings import read_benchmark
 from aduni.cli.arguments import hydra_arguments
 from aduni.cli.mistyped.command_line import Line
 from aduni.cli.mistyped.overrides import fault_of
@@ -30,6 +29,7 @@ from aduni.inference.explain.explain_settings import read_explain_settings
 from aduni.inference.export.export_settings import read_export_settings
 from aduni.inference.predict.predict_settings import read_predict_settings
 from aduni.reproduce.settings import read_reproduction, read_sources
+from benchmarks.settings import read_benchmark
 from composing import CONF
 
 Check = Callable[[DictConfig, list[str]], Any]

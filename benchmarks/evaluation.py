@@ -6,15 +6,15 @@ from typing import Any, cast
 
 import torch
 
-from aduni.benchmark.bare import bare_forward
-from aduni.benchmark.composing import settings_of, synthetic
-from aduni.benchmark.measure import WALL, in_turns, rate, ratio
-from aduni.benchmark.section import Bench, Row, Section, devices
 from aduni.config.build import build_data, build_method
 from aduni.data.module import ImageDataModule
 from aduni.evaluation.predict import predict_parts
 from aduni.methods.aduni import AdUni
 from aduni.models.encoder import Encoder
+from benchmarks.bare import bare_forward
+from benchmarks.composing import settings_of, synthetic
+from benchmarks.measure import WALL, in_turns, rate, ratio
+from benchmarks.section import Bench, Row, Section, devices
 
 
 def measure_evaluation(bench: Bench) -> Section:

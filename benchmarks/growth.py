@@ -5,15 +5,15 @@ from pathlib import Path
 
 import torch
 
-from aduni.benchmark.composing import TRAIN, settings_of, synthetic
-from aduni.benchmark.data_path import drain
-from aduni.benchmark.evaluation import evaluated
-from aduni.benchmark.measure import CPU, Spread, in_turns, one_thread, rate, ratio, spread
-from aduni.benchmark.memory import MIB, ProcessPeak, peak_of_child
-from aduni.benchmark.section import Bench, Row, Section
-from aduni.benchmark.step import alternated, efficiency
 from aduni.config.build import build_data
 from aduni.config.instantiate import build
+from benchmarks.composing import TRAIN, settings_of, synthetic
+from benchmarks.data_path import drain
+from benchmarks.evaluation import evaluated
+from benchmarks.measure import CPU, Spread, in_turns, one_thread, rate, ratio, spread
+from benchmarks.memory import MIB, ProcessPeak, peak_of_child
+from benchmarks.section import Bench, Row, Section
+from benchmarks.step import alternated, efficiency
 
 MULTIPLES = (1, 4, 16)
 HELD_OUT = 8

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from aduni.benchmark.composing import settings_of, synthetic
-from aduni.benchmark.measure import WALL, in_turns, rate
-from aduni.benchmark.section import Bench, Row
 from aduni.config.build import build_data
 from aduni.config.instantiate import build
 from aduni.data.module import ImageDataModule
+from benchmarks.composing import settings_of, synthetic
+from benchmarks.measure import WALL, in_turns, rate
+from benchmarks.section import Bench, Row
 
 CHOICES = {"images kept there": "auto", "images sent": "false"}
 """Of data_on_gpu."""

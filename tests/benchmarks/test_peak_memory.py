@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from aduni.benchmark.memory import _peak, peak_bytes, peak_of_child
+from benchmarks.memory import _peak, peak_bytes, peak_of_child
 
 CPU = torch.device("cpu")
 SIDE = 500

@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from aduni.benchmark.measure import Spread
-from aduni.benchmark.section import Cell, Row, Section
 from aduni.data.cache.image_cache import usable_cpus
 from aduni.system.atomic_files import atomic_write, write_json
 from aduni.system.provenance import provenance
+from benchmarks.measure import Spread
+from benchmarks.section import Cell, Row, Section
 
 
 def write_results(

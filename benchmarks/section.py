@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from aduni.benchmark.effort import Effort
-from aduni.benchmark.measure import Spread
+from benchmarks.effort import Effort
+from benchmarks.measure import Spread
 
 Cell = str | int | float | Spread | None
 Row = dict[str, Cell]

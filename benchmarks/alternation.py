@@ -9,9 +9,9 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from aduni.batch import Batch
-from aduni.benchmark.bare import BareTraining
-from aduni.benchmark.measure import CPU, WALL, wait_for
 from aduni.methods.aduni import AdUni
+from benchmarks.bare import BareTraining
+from benchmarks.measure import CPU, WALL, wait_for
 
 
 @dataclass(frozen=True)

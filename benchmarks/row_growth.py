@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aduni.benchmark.composing import settings_of
-from aduni.benchmark.measure import CPU, spread, timed
-from aduni.benchmark.section import Bench, Row, Section
 from aduni.config.build import build_data
 from aduni.data.module import ImageDataModule
 from aduni.data.splits.protocol import group_rows
 from aduni.data.splits.split_csv import read_split
 from aduni.system.atomic_files import write_csv
+from benchmarks.composing import settings_of
+from benchmarks.measure import CPU, spread, timed
+from benchmarks.section import Bench, Row, Section
 
 FOLDERS = 3
 PATIENT = 3

@@ -10,10 +10,10 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from aduni.benchmark.composing import TRAIN
-from aduni.benchmark.first_step import MARK
-from aduni.benchmark.measure import ratio, spread
-from aduni.benchmark.section import Bench, Row, Section
+from benchmarks.composing import TRAIN
+from benchmarks.first_step import MARK
+from benchmarks.measure import ratio, spread
+from benchmarks.section import Bench, Row, Section
 
 IMPORTS = f"""
 import torch, torchvision, pytorch_lightning, albumentations
@@ -51,7 +51,7 @@ def _train(scratch: Path, turn: int) -> list[float]:
         f"dataset={DATASET}",
         f"dataset.cache_dir={scratch / 'cache'}",
         f"hydra.run.dir={scratch / f'run{turn}'}",
-        "+trainer.profiler._target_=aduni.benchmark.first_step.FirstStep",
+        "+trainer.profiler._target_=benchmarks.first_step.FirstStep",
     ]
     return seconds_to_mark([sys.executable, str(TRAIN), *words], scratch / "mark")
 

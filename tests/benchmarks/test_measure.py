@@ -4,9 +4,9 @@ import cv2
 import pytest
 import torch
 
-from aduni.benchmark import measure
-from aduni.benchmark.measure import CPU, WALL, Spread, clock_for, in_turns, one_thread, rate, ratio
-from aduni.benchmark.measure import spread as spread_of
+from benchmarks import measure
+from benchmarks.measure import CPU, WALL, Spread, clock_for, in_turns, one_thread, rate, ratio
+from benchmarks.measure import spread as spread_of
 
 
 def test_median_and_quartiles():

@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 
-from aduni.benchmark.call import MEASURES, benchmark
-from aduni.benchmark.effort import Effort, effort_of
-from aduni.benchmark.section import Section
-from aduni.benchmark.settings import PARTS
+from benchmarks.call import MEASURES, benchmark
+from benchmarks.effort import Effort, effort_of
+from benchmarks.section import Section
+from benchmarks.settings import PARTS
 
 
 def test_all_parts_by_default_and_some_in_their_own_order(settings):

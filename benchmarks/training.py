@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pytorch_lightning import Callback, seed_everything
 
-from aduni.benchmark.composing import settings_of
-from aduni.benchmark.synthetic import Synthetic
 from aduni.config.build import build_data, build_method
 from aduni.results.run_folder import RunFolder
 from aduni.training.stages import Training
+from benchmarks.composing import settings_of
+from benchmarks.synthetic import Synthetic
 
 
 def watched_training(

@@ -8,9 +8,9 @@ from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import Callback
 
-from aduni.benchmark.pictures import smooth_picture
 from aduni.data.image_table import ImageTable
 from aduni.data.module import ImageDataModule
+from benchmarks.pictures import smooth_picture
 
 CLASSES = 7
 VARIETY = 64

@@ -7,7 +7,7 @@ from omegaconf import open_dict
 
 from aduni.config.schema import Settings, read_settings
 
-TRAIN = Path(__file__).resolve().parents[2] / "train.py"
+TRAIN = Path(__file__).resolve().parents[1] / "src" / "train.py"
 
 
 def synthetic(
@@ -24,7 +24,7 @@ def synthetic(
     """
     return [
         "dataset=isic2018",
-        "dataset._target_=aduni.benchmark.synthetic.Synthetic",
+        "dataset._target_=benchmarks.synthetic.Synthetic",
         f"+dataset.images={images}",
         f"+dataset.held_out={held_out}",
         f"dataset.cache_dir={cache}",

@@ -8,17 +8,17 @@ import pytest
 import torch
 from PIL import Image
 
-from aduni.benchmark.cache_building import measure_cache
-from aduni.benchmark.data_path import measure_data_path
-from aduni.benchmark.evaluation import measure_evaluation
-from aduni.benchmark.growth import measure_growth
-from aduni.benchmark.on_gpu import gpu_rows
-from aduni.benchmark.pictures import noisy_picture, write_jpegs
-from aduni.benchmark.profiling import measure_profile
-from aduni.benchmark.released_loader import released_loader
-from aduni.benchmark.row_growth import measure_rows
-from aduni.benchmark.start_up import _train, measure_start_up, seconds_to_mark
-from aduni.benchmark.step import measure_step
+from benchmarks.cache_building import measure_cache
+from benchmarks.data_path import measure_data_path
+from benchmarks.evaluation import measure_evaluation
+from benchmarks.growth import measure_growth
+from benchmarks.on_gpu import gpu_rows
+from benchmarks.pictures import noisy_picture, write_jpegs
+from benchmarks.profiling import measure_profile
+from benchmarks.released_loader import released_loader
+from benchmarks.row_growth import measure_rows
+from benchmarks.start_up import _train, measure_start_up, seconds_to_mark
+from benchmarks.step import measure_step
 
 
 def test_pictures_are_repeatable_and_differ(tmp_path):

@@ -8,21 +8,21 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from aduni.benchmark.cache_building import measure_cache
-from aduni.benchmark.data_path import measure_data_path
-from aduni.benchmark.effort import Effort
-from aduni.benchmark.evaluation import measure_evaluation
-from aduni.benchmark.growth import measure_growth
-from aduni.benchmark.loss import measure_loss
-from aduni.benchmark.measure import WALL
-from aduni.benchmark.profiling import measure_profile
-from aduni.benchmark.results import measured_on, print_results, write_results
-from aduni.benchmark.row_growth import measure_rows
-from aduni.benchmark.section import Bench, Section
-from aduni.benchmark.settings import BenchmarkSettings
-from aduni.benchmark.start_up import measure_start_up
-from aduni.benchmark.step import measure_step
-from aduni.benchmark.targets import target_rows
+from benchmarks.cache_building import measure_cache
+from benchmarks.data_path import measure_data_path
+from benchmarks.effort import Effort
+from benchmarks.evaluation import measure_evaluation
+from benchmarks.growth import measure_growth
+from benchmarks.loss import measure_loss
+from benchmarks.measure import WALL
+from benchmarks.profiling import measure_profile
+from benchmarks.results import measured_on, print_results, write_results
+from benchmarks.row_growth import measure_rows
+from benchmarks.section import Bench, Section
+from benchmarks.settings import BenchmarkSettings
+from benchmarks.start_up import measure_start_up
+from benchmarks.step import measure_step
+from benchmarks.targets import target_rows
 
 MEASURES: dict[str, Callable[[Bench], Section]] = {
     "data_path": measure_data_path,

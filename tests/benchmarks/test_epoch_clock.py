@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from aduni.benchmark import alternation
-from aduni.benchmark.alternation import Alternation, Passed, neighbours
-from aduni.benchmark.bare import BareTraining, bare_forward
-from aduni.benchmark.composing import settings_of, synthetic
-from aduni.benchmark.profiling import shares
-from aduni.benchmark.step import efficiency, extrapolated
 from aduni.config.build import build_data, build_method
+from benchmarks import alternation
+from benchmarks.alternation import Alternation, Passed, neighbours
+from benchmarks.bare import BareTraining, bare_forward
+from benchmarks.composing import settings_of, synthetic
+from benchmarks.profiling import shares
+from benchmarks.step import efficiency, extrapolated
 
 
 @pytest.fixture

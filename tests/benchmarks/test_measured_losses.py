@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from aduni.benchmark.loss import (
+from benchmarks.loss import (
     ALPHA,
     FORMS,
     QUEUE,

@@ -7,10 +7,10 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.profilers import SimpleProfiler
 from torch.profiler import ProfilerActivity
 
-from aduni.benchmark.composing import synthetic
-from aduni.benchmark.section import Bench, Row, Section
-from aduni.benchmark.training import watched_training
 from aduni.system.atomic_files import atomic_write
+from benchmarks.composing import synthetic
+from benchmarks.section import Bench, Row, Section
+from benchmarks.training import watched_training
 
 TOP = 25
 """Operations in the text."""

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from aduni.benchmark.measure import Spread
-from aduni.benchmark.results import measured_on, number, print_results, shown, table, write_results
-from aduni.benchmark.section import Section
-from aduni.benchmark.targets import TARGETS, Target, target_rows, verdict
+from benchmarks.measure import Spread
+from benchmarks.results import measured_on, number, print_results, shown, table, write_results
+from benchmarks.section import Section
+from benchmarks.targets import TARGETS, Target, target_rows, verdict
 
 AT_LEAST = Target("speed", "speed", 5, "at least")
 AT_MOST = Target("time", "time", 1.5, "at most", gpu=True)

@@ -9,17 +9,17 @@ import numpy as np
 from PIL import Image
 from pytorch_lightning import LightningDataModule
 
-from aduni.benchmark.composing import settings_of, synthetic
-from aduni.benchmark.measure import CPU, in_turns, one_thread, rate, ratio
-from aduni.benchmark.on_gpu import gpu_rows
-from aduni.benchmark.pictures import write_jpegs
-from aduni.benchmark.released_loader import released_loader
-from aduni.benchmark.section import Bench, Row, Section, devices
 from aduni.config.build import build_data
 from aduni.config.instantiate import build
 from aduni.data.cache.image_cache import open_rgb
 from aduni.data.module import ImageDataModule
 from aduni.models.encoder import Encoder
+from benchmarks.composing import settings_of, synthetic
+from benchmarks.measure import CPU, in_turns, one_thread, rate, ratio
+from benchmarks.on_gpu import gpu_rows
+from benchmarks.pictures import write_jpegs
+from benchmarks.released_loader import released_loader
+from benchmarks.section import Bench, Row, Section, devices
 
 WARP = slice(None, -1)
 """The last transform of ISIC 2018's recipe changes colours, those before it move pixels."""

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from aduni.benchmark.effort import Effort
-from aduni.benchmark.section import Bench
-from aduni.benchmark.settings import BenchmarkSettings, read_benchmark
+from benchmarks.effort import Effort
+from benchmarks.section import Bench
+from benchmarks.settings import BenchmarkSettings, read_benchmark
 from composing import CONF
 
 TINY = Effort(

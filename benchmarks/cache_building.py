@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from aduni.benchmark.measure import WALL, in_turns, rate
-from aduni.benchmark.pictures import write_jpegs
-from aduni.benchmark.section import Bench, Row, Section
 from aduni.data.cache.image_cache import build_cache, open_rgb, usable_cpus
+from benchmarks.measure import WALL, in_turns, rate
+from benchmarks.pictures import write_jpegs
+from benchmarks.section import Bench, Row, Section
 
 
 class _Building:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from aduni.benchmark.measure import Spread
-from aduni.benchmark.section import Row
+from benchmarks.measure import Spread
+from benchmarks.section import Row
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from aduni.benchmark.measure import Spread, clock_for, in_turns, one_thread, ratio, spread
-from aduni.benchmark.memory import MIB, peak_bytes
-from aduni.benchmark.released_loss import released_loss
-from aduni.benchmark.section import Bench, Row, Section, devices
 from aduni.losses.contrastive import Contrasts, aduc
+from benchmarks.measure import Spread, clock_for, in_turns, one_thread, ratio, spread
+from benchmarks.memory import MIB, peak_bytes
+from benchmarks.released_loss import released_loss
+from benchmarks.section import Bench, Row, Section, devices
 
 CLASSES, EMBEDDING, QUEUE = 7, 128, 1024
 ALPHA, TEMPERATURE = 0.05, 0.1

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from aduni.benchmark.alternation import Alternation, Passed, neighbours
-from aduni.benchmark.composing import synthetic
-from aduni.benchmark.measure import Spread, one_thread, ratio, spread
-from aduni.benchmark.section import Bench, Row, Section
-from aduni.benchmark.training import watched_training
 from aduni.data.cache.image_cache import usable_cpus
+from benchmarks.alternation import Alternation, Passed, neighbours
+from benchmarks.composing import synthetic
+from benchmarks.measure import Spread, one_thread, ratio, spread
+from benchmarks.section import Bench, Row, Section
+from benchmarks.training import watched_training
 
 PAPER_EPOCHS = 400
 
