@@ -1,6 +1,6 @@
 """What a run says at its end."""
 
-from aduni.cli.end_summary import LOWEST, print_summary
+from aduni.cli.end_summary import LOWEST_CLASSES, print_summary
 from aduni.results.run_folder import RunFolder
 
 
@@ -30,7 +30,7 @@ def test_kappa_is_shown_of_grades_alone(tmp_path, capsys):
 def test_of_many_classes_the_lowest_are_shown_and_the_others_counted(tmp_path, capsys):
     print_summary(metrics_of(1000), RunFolder(tmp_path))
     text = capsys.readouterr().out
-    assert f"the {LOWEST} of 1000 with the lowest F1" in " ".join(text.split())
-    assert text.count("class 0") == LOWEST
+    assert f"the {LOWEST_CLASSES} of 1000 with the lowest F1" in " ".join(text.split())
+    assert text.count("class 0") == LOWEST_CLASSES
     print_summary(metrics_of(60), RunFolder(tmp_path))
     assert capsys.readouterr().out.count("class 0") == 60

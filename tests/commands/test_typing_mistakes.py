@@ -10,8 +10,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from aduni.cli.before_imports import CONF
-from aduni.cli.mistyped.command_line import Line
-from aduni.cli.mistyped.overrides import fault_of
+from aduni.cli.mistyped.command_line import CommandLine
+from aduni.cli.mistyped.overrides import find_mistake
 
 WITHOUT_TORCH = """
 import runpy, sys
@@ -219,8 +219,8 @@ def faults():
         command, *words = shlex.split(text)
         multirun = "-m" in words
         words = [word for word in words if word != "-m"]
-        line = Line(CONF, command, words, multirun)
-        return [fault for number in range(len(words)) if (fault := fault_of(line, number))]
+        line = CommandLine(CONF, command, words, multirun)
+        return [fault for number in range(len(words)) if (fault := find_mistake(line, number))]
 
     return call
 
@@ -249,7 +249,7 @@ def test_a_path_that_can_be_read_is_taken_as_it_is(faults, path):
 @pytest.mark.parametrize("path", PATHS)
 def test_the_word_for_any_path_can_be_copied_into_a_shell(key, path):
     command, key = key.split()
-    fault = fault_of(Line(CONF, command, [f"{key}={path}"]), 0)
+    fault = find_mistake(CommandLine(CONF, command, [f"{key}={path}"]), 0)
 
     assert fault is not None
     copied = fault.partition("; write ")[2].removesuffix(" for one text")

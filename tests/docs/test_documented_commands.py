@@ -21,8 +21,8 @@ from omegaconf import DictConfig
 import aduni.cli.app
 from aduni.audit.report import read_prepare_settings
 from aduni.cli.arguments import hydra_arguments
-from aduni.cli.mistyped.command_line import Line
-from aduni.cli.mistyped.overrides import fault_of
+from aduni.cli.mistyped.command_line import CommandLine
+from aduni.cli.mistyped.overrides import find_mistake
 from aduni.config.schema import read_settings
 from aduni.evaluation.evaluate_checkpoint import read_evaluate_settings
 from aduni.inference.explain.explain_settings import read_explain_settings
@@ -130,8 +130,8 @@ def test_words_of_commands_pass_the_check_of_their_form(page):
     for command, words in commands_of(page.read_text()):
         given = get_args_parser().parse_args(words)
         typed = [word for word in given.overrides if word != "..."]
-        line = Line(CONF, command, typed, given.multirun)
-        assert [fault_of(line, number) for number in range(len(typed))] == [None] * len(typed)
+        line = CommandLine(CONF, command, typed, given.multirun)
+        assert [find_mistake(line, number) for number in range(len(typed))] == [None] * len(typed)
 
 
 def test_targets_of_make_exist(root, page):

@@ -1,4 +1,4 @@
-"""What a command does before torch and its like are imported, which takes seconds."""
+"""Command-line interface of the scripts in src/, which answers mistakes before slow imports."""
 
 from aduni.cli.imports import quick_imports
 

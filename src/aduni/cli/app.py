@@ -1,4 +1,4 @@
-"""What all commands share: errors as one sentence, and the exit status."""
+"""Run a script's Hydra main: errors become one sentence, signals an exit status."""
 
 import functools
 import logging
@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from aduni.cli.error_messages import sentence_of
+from aduni.cli.error_messages import describe_error
 from aduni.data.datasets.titles import own_title
 from aduni.distributed.rank_zero import is_first_process
 from aduni.errors import UserError
@@ -35,73 +35,72 @@ OmegaConf.register_new_resolver("if_small", if_small, replace=True)
 
 
 def run_command(main: Callable[[], Any]) -> None:
-    """Call a Hydra main; a mistake of the user becomes one sentence and exit status 1.
+    """Call a Hydra main; print a user's mistake as one sentence and exit with status 1.
 
-    Anything else is a fault of this program and keeps its traceback. `verbose=true` on the
-    command line shows the traceback of mistakes too. Where a signal stops the command, its exit
-    status is 128 and the signal's number.
+    Other errors are bugs and keep their traceback; `verbose=true` on the command line shows it for
+    mistakes too. A command that a signal stops exits with 128 plus the signal's number.
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print its own story and exit
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints its own message and exits
     try:
-        _check_place(sys.argv[1:])
+        _check_resume(sys.argv[1:])
         main()
-        sys.stdout.flush()  # a full disk has its say here, and not when Python ends
+        sys.stdout.flush()  # a full disk should raise here rather than in Python's shutdown
     except KeyboardInterrupt:
-        _print("interrupted before it began; start it again.")
+        _print_error("interrupted before it began; start it again.")
         sys.exit(130)
     except Exception as error:
         if isinstance(error, ValueError) and isinstance(error.__cause__, OSError):
-            _exit(error.__cause__)  # of a log that cannot be opened
+            _exit(error.__cause__)  # `logging` could not open the log file
         if not _is_mistake(error):
             raise
         _exit(error)
 
 
-def _check_place(words: Sequence[str]) -> None:
-    """Before Hydra makes the folder that a run is not to be continued in."""
-    values = dict(word.lstrip("+").split("=", 1) for word in words if "=" in word)
+def _check_resume(args: Sequence[str]) -> None:
+    """Reject a `resume=` that cannot work before Hydra creates a folder for it."""
+    values = dict(arg.lstrip("+").split("=", 1) for arg in args if "=" in arg)
     resume = values.get("resume", AUTO)
     if resume in (AUTO, "null", ""):
         return
     run_dir(resume, "")
-    folder = values.get("hydra.run.dir", resume).strip("\"'")
-    several = {"-m", "--multirun"} & set(words)
-    check_continued(resume, None if several else Path(folder))
+    folder = Path(values.get("hydra.run.dir", resume).strip("\"'"))
+    check_continued(resume, None if {"-m", "--multirun"} & set(args) else folder)
 
 
 def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
-    """A Hydra job whose command line and failure stand in its own log file."""
+    """Decorate a Hydra job so that its log has the command line and the reason of a failure."""
 
     @functools.wraps(job)
     def wrapped(config: DictConfig) -> Any:
         logging.captureWarnings(True)
-        logging.raiseExceptions = False  # a full disk takes no log, and has its own sentence
+        logging.raiseExceptions = False  # a full disk fails the log too, but is reported once
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         log.info("command: %s", shlex.join(["python", *sys.argv]))
-        say_stopped = functools.partial(_say_stopped, run_folder() if "resume" in config else None)
-        with interruptible(say_stopped):
+        folder = run_folder() if "resume" in config else None
+        report_stop = functools.partial(_report_stop, folder)
+        with interruptible(report_stop):
             try:
                 return job(config)
             except BaseException as error:
-                stop = _stop_of(error)
-                if stop is None:
-                    _note(error)
+                number = _signal_behind(error)
+                if number is None:
+                    _log_failure(error)
                     raise
-                say_stopped(stop)
-                sys.exit(128 + stop)
+                report_stop(number)
+                sys.exit(128 + number)
 
     return wrapped
 
 
 def _is_mistake(error: BaseException) -> bool:
-    """Whether somebody else than this program is to mend it."""
+    """Tell whether the user or the machine, rather than this program, is at fault."""
     return isinstance(error, MISTAKES) or shortage(error) is not None
 
 
-def _note(error: BaseException) -> None:
-    """In the log; a mistake ends the command, unless Hydra is to go on with other jobs."""
+def _log_failure(error: BaseException) -> None:
+    """Log an error; exit if it is a mistake, unless Hydra has further jobs to run."""
     if _is_mistake(error):
-        log.error("%s", sentence_of(error))
+        log.error("%s", describe_error(error))
         if HydraConfig.get().mode is not RunMode.MULTIRUN:
             _exit(error)
     elif isinstance(error, Exception):
@@ -109,32 +108,25 @@ def _note(error: BaseException) -> None:
 
 
 def _exit(error: BaseException) -> NoReturn:
-    if _verbose():
+    # Read from the command line, since the configuration itself may be at fault.
+    verbose = [arg.removeprefix("verbose=") for arg in sys.argv if arg.startswith("verbose=")]
+    if verbose and verbose[-1].lower() in ("true", "1", "yes", "on"):
         raise error
-    _print(sentence_of(error))
-    if sys.unraisablehook is sys.__unraisablehook__:  # what is half-built fails as it is collected
-        sys.unraisablehook = _passed_over
+    _print_error(describe_error(error))
+    if sys.unraisablehook is sys.__unraisablehook__:
+        # Half-built objects may fail in their finalizers, which is no news.
+        sys.unraisablehook = lambda unraisable: None
     sys.exit(1)
 
 
-def _passed_over(what: object) -> None:
-    pass
-
-
-def _verbose() -> bool:
-    """From the command line: the configuration may be what is at fault."""
-    given = [word.removeprefix("verbose=") for word in sys.argv if word.startswith("verbose=")]
-    return bool(given) and given[-1].lower() in ("true", "1", "yes", "on")
-
-
-def _stop_of(error: BaseException) -> int | None:
-    """The signal that an error comes from; Lightning's trainer exits where it is interrupted."""
+def _signal_behind(error: BaseException) -> int | None:
+    """Return the signal that caused an error; Lightning's trainer exits when interrupted."""
     interrupted = KeyboardInterrupt in (type(error), type(error.__context__))
     return received_signal() or (signal.SIGINT if interrupted else None)
 
 
-def _say_stopped(folder: RunFolder | None, number: int) -> None:
-    """The folder is None for a command that cannot be resumed."""
+def _report_stop(folder: RunFolder | None, number: int) -> None:
+    """Print and log the signal, and how to resume the run in `folder` if there is one."""
     if not is_first_process():
         return
     name = signal.Signals(number).name
@@ -143,19 +135,19 @@ def _say_stopped(folder: RunFolder | None, number: int) -> None:
     if folder is not None and folder.config.is_file():
         sentence = f"{how}; resume={folder.path} continues the run."
     log.error("%s", sentence)
-    _print(sentence)
+    _print_error(sentence)
 
 
-def _print(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     print(f"error: {sentence}", file=sys.stderr)
 
 
 def run_folder() -> RunFolder:
-    """Of the Hydra job that is running."""
+    """Return the output folder of the running Hydra job."""
     return RunFolder(Path(HydraConfig.get().runtime.output_dir))
 
 
 def sweep_folder() -> Path | None:
-    """Of the multirun that the Hydra job is part of."""
+    """Return the folder of the multirun that the running Hydra job belongs to, if any."""
     hydra = HydraConfig.get()
     return Path(hydra.sweep.dir) if hydra.mode is RunMode.MULTIRUN else None

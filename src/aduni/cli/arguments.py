@@ -1,35 +1,34 @@
-"""The short forms of reproduce.py's command line."""
+"""Short forms on the command lines of report.py and reproduce.py."""
 
 import re
 from collections.abc import Sequence
 
-LISTS = ("tables", "datasets", "columns", "gpus")
-WORDS = {"status": "action=status"}
-KEYS = {"launcher": "hydra/launcher", "dataset": "datasets"}
-"""Hydra keeps `dataset` for the group of that name."""
+LIST_KEYS = ("tables", "datasets", "columns", "gpus")
+ALIASES = {"status": "action=status"}
+KEY_ALIASES = {"launcher": "hydra/launcher", "dataset": "datasets"}
+"""Hydra reserves `dataset` for the group of that name."""
 
 
-def hydra_arguments(words: Sequence[str]) -> list[str]:
-    """Words as Hydra has them, for `status`, `launcher=NAME`, plain lists and a data set's keys.
+def hydra_arguments(args: Sequence[str]) -> list[str]:
+    """Translate `status`, `launcher=NAME`, plain lists and `dataset.KEY=VALUE` for Hydra.
 
-    Hydra takes gpus=0,1 for a sweep over two values, and knows the keys of a data set in train.py
-    alone: here they are a list of overrides.
+    Hydra would read gpus=0,1 as a sweep over two values, and only train.py has keys of a data set:
+    here these become the list of overrides `data`.
     """
-    own = [word for word in words if word.startswith("dataset.")]
-    hydra = [_hydra_word(WORDS.get(word, word)) for word in words if word not in own]
-    return [*hydra, f"data=[{','.join(map(_quoted, own))}]"] if own else hydra
+    data = [arg for arg in args if arg.startswith("dataset.")]
+    hydra = [_hydra_argument(ALIASES.get(arg, arg)) for arg in args if arg not in data]
+    return [*hydra, f"data=[{','.join(map(_list_element, data))}]"] if data else hydra
 
 
-def _quoted(word: str) -> str:
-    """As an element of a list in Hydra's grammar."""
-    escaped = re.sub(r"(\\*)'", r"\1\1\'", word)
+def _list_element(text: str) -> str:
+    escaped = re.sub(r"(\\*)'", r"\1\1\'", text)
     return f"'{escaped}'"
 
 
-def _hydra_word(word: str) -> str:
-    key, is_override, value = word.partition("=")
+def _hydra_argument(arg: str) -> str:
+    key, is_override, value = arg.partition("=")
     if not is_override:
-        return word
-    key = KEYS.get(key, key)
-    listed = key in LISTS and value not in ("", "null") and not value.startswith("[")
-    return f"{key}=[{value}]" if listed else f"{key}={value}"
+        return arg
+    key = KEY_ALIASES.get(key, key)
+    is_list = key in LIST_KEYS and value not in ("", "null") and not value.startswith("[")
+    return f"{key}=[{value}]" if is_list else f"{key}={value}"

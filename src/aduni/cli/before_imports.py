@@ -1,4 +1,4 @@
-"""What is answered before anything is imported: --help, and mistakes in the form of a word."""
+"""Answer --help and typing mistakes before the slow imports."""
 
 import os
 import sys
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from aduni.cli.help import help_text
-from aduni.cli.mistyped.command_line import Line
-from aduni.cli.mistyped.flags import has_flags, read_flags
-from aduni.cli.mistyped.overrides import fault_of
+from aduni.cli.mistyped.command_line import CommandLine
+from aduni.cli.mistyped.flags import DASHES, read_flags
+from aduni.cli.mistyped.overrides import find_mistake
 from aduni.errors import is_utf8
 
 SRC = Path(__file__).resolve().parents[2]
@@ -16,40 +16,41 @@ CONF = SRC.parent / "conf"
 
 
 def answer_first() -> None:
-    """End this process where its command line asks for help or cannot be read.
+    """Print the help and exit, or exit with a sentence if the command line has a mistake.
 
-    Only the commands of this project are concerned: `src/NAME.py` with a `conf/NAME.yaml`.
+    Does nothing outside this project's commands, which are `src/NAME.py` with a `conf/NAME.yaml`.
     """
-    script, words = Path(sys.argv[0]), sys.argv[1:]
+    script, args = Path(sys.argv[0]), sys.argv[1:]
     if script.resolve().parent != SRC or not (CONF / f"{script.stem}.yaml").is_file():
         return
-    if {"-h", "--help"} & set(words):
+    if {"-h", "--help"} & set(args):
         try:
-            print(help_text(CONF, script.stem, words), end="", flush=True)
-        except OSError as error:  # of a full disk
+            print(help_text(CONF, script.stem, args), end="", flush=True)
+        except OSError as error:  # the disk is full
             sys.exit(f"error: {error.filename}: {error.strerror}; free space there.")
         sys.exit(0)
-    for word in words:
-        if not is_utf8(word):  # which no configuration, log or table could hold
-            name = os.fsencode(word).decode(errors="backslashreplace")
+    for arg in args:
+        if not is_utf8(arg):  # no configuration, log or table could contain it
+            name = os.fsencode(arg).decode(errors="backslashreplace")
             remedy = "give the file or folder another name, or name the folder above it"
             _refuse(f"{name} is not UTF-8; {remedy}", 1)
-    line = Line(CONF, script.stem, words)
-    if has_flags(words):
-        given = read_flags(line)
-        if isinstance(given, str):
-            _refuse(given, 2)
-        if given.shell_completion:
+    line = CommandLine(CONF, script.stem, args)
+    if any(arg.startswith(DASHES) for arg in args):
+        flags = read_flags(line)
+        if isinstance(flags, str):
+            _refuse(flags, 2)
+        if flags.shell_completion:
             return
-        placed = any(word.startswith("job=") for word in given.overrides)  # by reproduce.py itself
-        if given.multirun and line.command == "reproduce" and not placed:
+        # reproduce.py starts its jobs as a multirun of itself.
+        is_job = any(arg.startswith("job=") for arg in flags.overrides)
+        if flags.multirun and line.command == "reproduce" and not is_job:
             _refuse("reproduce.py takes no -m, for it starts its runs itself; leave -m out", 2)
-        line = Line(CONF, script.stem, given.overrides, given.multirun)
-    for number in range(len(line.words)):
-        if fault := fault_of(line, number):
-            _refuse(fault, 1)
+        line = CommandLine(CONF, script.stem, flags.overrides, flags.multirun)
+    for index in range(len(line.args)):
+        if mistake := find_mistake(line, index):
+            _refuse(mistake, 1)
 
 
-def _refuse(fault: str, status: int) -> NoReturn:
-    print(f"error: {fault}.", file=sys.stderr)
+def _refuse(mistake: str, status: int) -> NoReturn:
+    print(f"error: {mistake}.", file=sys.stderr)
     sys.exit(status)

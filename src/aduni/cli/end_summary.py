@@ -1,8 +1,6 @@
-"""What a run says on the screen and in its log, and what it says at its end."""
+"""Print to the screen and the log, and summarise a finished run."""
 
 import logging
-import re
-import shlex
 import sys
 from io import StringIO
 from pathlib import Path
@@ -11,100 +9,81 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from aduni.cli.mistyped.quoting import to_argument
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-PLAIN = re.compile(r"[\w./-]+")
-"""A path that Hydra takes as it is."""
-
-MOST_CLASSES, LOWEST = 60, 20
-"""With more classes the table has the lowest alone; metrics.json and the card have all."""
+MAX_CLASSES, LOWEST_CLASSES = 60, 20
+"""The table of more classes is cut to those of lowest F1; metrics.json and the card have all."""
 
 
 def is_unicode() -> bool:
-    """Whether the screen has more letters than ASCII."""
+    """Tell whether the screen can show more characters than ASCII."""
     return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
-def tell(heading: str, *parts: RenderableType) -> None:
-    """Print texts and tables, and write them into the log, there without colours.
+def print_and_log(heading: str, *parts: RenderableType) -> None:
+    """Print texts and tables, and log them without colours.
 
     Args:
-        heading: in the log, above the parts.
-        parts: one below the other; texts keep their line, so that they can be copied.
+        heading: line above the parts in the log.
+        parts: texts and tables from top to bottom; texts are not wrapped, so that they can be
+            copied.
     """
     screen = Console(markup=False, emoji=False, highlight=False)
+    text = StringIO()
+    plain = Console(file=text, width=screen.width, markup=False, highlight=False)
     with screen.capture() as capture:
-        _print(screen, parts)
+        for part in parts:
+            for console in (screen, plain):
+                console.print(part, soft_wrap=isinstance(part, str))
     encoding = sys.stdout.encoding or "utf-8"
     print(capture.get().encode(encoding, "replace").decode(encoding), end="", flush=True)
-    plain = StringIO()
-    _print(Console(file=plain, width=screen.width, markup=False, highlight=False), parts)
-    log.info("%s\n%s", heading, plain.getvalue())
-
-
-def _print(console: Console, parts: tuple[RenderableType, ...]) -> None:
-    for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str))
+    log.info("%s\n%s", heading, text.getvalue())
 
 
 def print_summary(metrics: dict[str, Any], folder: RunFolder, sweep: Path | None = None) -> None:
-    """Tables of a run's figures, its files, and commands that use them.
+    """Print tables of a run's metrics, its files, and commands that use them.
 
     Args:
-        metrics: what metrics.json holds; nothing is printed where it is empty.
-        folder: of the run.
-        sweep: folder of the multirun that the run is part of; None for a run of its own.
+        metrics: content of metrics.json; nothing is printed if it is empty.
+        folder: folder of the run.
+        sweep: folder of the multirun that the run belongs to; None for a single run.
     """
     if not metrics:
         return
-    parts: list[RenderableType] = [_figures(metrics), _classes(metrics)]
+    parts: list[RenderableType] = [_metrics_table(metrics), _class_table(metrics)]
     if metrics["caveat"]:
         parts.append(f"Caveat: {metrics['caveat']}.")
-    parts += [_origin(metrics), f"Results: {folder.path}", *_files(metrics, folder)]
-    tell("finished", *parts, *_next(metrics, folder, sweep))
-
-
-def _tested(metrics: dict[str, Any], folder: RunFolder) -> Path:
-    """The checkpoint that the figures are of, which has the calibration; evaluate.py has none."""
-    handed_over = [stage["handed_over"] for stage in metrics.get("stages", ())][-1:]
-    last = folder.checkpoint("last")
-    return last if handed_over == ["last"] and last.exists() else folder.checkpoint("best")
-
-
-def _files(metrics: dict[str, Any], folder: RunFolder) -> list[str]:
-    files = (_tested(metrics, folder), folder.predictions, folder.metrics, folder.card)
-    return [f"  {file.relative_to(folder.path)}" for file in files if file.exists()]
-
-
-def _next(metrics: dict[str, Any], folder: RunFolder, sweep: Path | None) -> list[str]:
-    """What to do with a run; of a multirun one thing to do with them all."""
+    ckpt = _tested_checkpoint(metrics, folder)
+    files = (ckpt, folder.predictions, folder.metrics, folder.card)
+    parts += [_selection(metrics), f"Results: {folder.path}"]
+    parts += [f"  {file.relative_to(folder.path)}" for file in files if file.exists()]
     if sweep is not None:
-        return [f"Next: python src/report.py {_override('runs', sweep)}"]
-    ckpt = _tested(metrics, folder)
-    if not ckpt.exists():
-        return []
-    given = _override("ckpt", ckpt)
-    return [
-        "Next:",
-        f"  python src/predict.py {given} images=DIR output=predictions.csv",
-        f"  python src/explain.py {given} images=DIR",
-    ]
+        parts.append(f"Next: python src/report.py {to_argument('runs', str(sweep))}")
+    elif ckpt.exists():
+        argument = to_argument("ckpt", str(ckpt))
+        parts += [
+            "Next:",
+            f"  python src/predict.py {argument} images=DIR output=predictions.csv",
+            f"  python src/explain.py {argument} images=DIR",
+        ]
+    print_and_log("finished", *parts)
 
 
-def _override(key: str, path: Path) -> str:
-    """key=PATH as a shell and Hydra take it; Hydra's grammar reads = and brackets in values."""
-    text = str(path)
-    if not PLAIN.fullmatch(text):
-        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-        text = f'"{escaped}"'
-    return shlex.quote(f"{key}={text}")
+def _tested_checkpoint(metrics: dict[str, Any], folder: RunFolder) -> Path:
+    """Return the checkpoint that was tested and calibrated."""
+    stages = metrics.get("stages", ())  # evaluate.py has none
+    last = folder.checkpoint("last")
+    if stages and stages[-1]["handed_over"] == "last" and last.exists():
+        return last
+    return folder.checkpoint("best")
 
 
-def _figures(metrics: dict[str, Any]) -> Table:
+def _metrics_table(metrics: dict[str, Any]) -> Table:
     title = " ".join(str(metrics[key]) for key in ("dataset", "method", "sampler", "protocol"))
     table = Table("", title=f"{title}, fold {metrics['fold']}, seed {metrics['seed']}")
     parts = [part for part in ("test", "validation") if metrics[part]]
@@ -116,23 +95,23 @@ def _figures(metrics: dict[str, Any]) -> Table:
     return table
 
 
-def _classes(metrics: dict[str, Any]) -> Table:
-    """Of many classes those of the lowest F1."""
-    test, count = metrics["test"], len(metrics["test"]["support"])
-    chosen = sorted(test["per_class_f1"], key=test["per_class_f1"].__getitem__)[:LOWEST]
-    shown = list(test["support"]) if count <= MOST_CLASSES else chosen
-    rest = f": the {len(shown)} of {count} with the lowest F1" if len(shown) < count else ""
-    table = Table("class", title=f"test part by class{rest}")
+def _class_table(metrics: dict[str, Any]) -> Table:
+    test = metrics["test"]
+    classes, f1 = list(test["support"]), test["per_class_f1"]
+    title = "test part by class"
+    if len(classes) > MAX_CLASSES:
+        title += f": the {LOWEST_CLASSES} of {len(classes)} with the lowest F1"
+        classes = sorted(f1, key=f1.__getitem__)[:LOWEST_CLASSES]
+    table = Table("class", title=title)
     for column in ("trained on", "tested on", "F1", "recall"):
         table.add_column(column, justify="right")
-    for name in shown:
-        trained = str(metrics["training_counts"][name])
-        f1, recall = test["per_class_f1"][name], test["per_class_recall"][name]
-        table.add_row(name, trained, str(test["support"][name]), _number(f1), _number(recall))
+    for name in classes:
+        counts = str(metrics["training_counts"][name]), str(test["support"][name])
+        table.add_row(name, *counts, _number(f1[name]), _number(test["per_class_recall"][name]))
     return table
 
 
-def _origin(metrics: dict[str, Any]) -> str:
+def _selection(metrics: dict[str, Any]) -> str:
     if metrics["selected_epoch"] is None:
         return f"Epoch {metrics['epoch']}, which nothing selected: {metrics['checkpoint']}"
     return f"Selected epoch {metrics['selected_epoch']} on the {metrics['selected_on']} part."

@@ -1,4 +1,4 @@
-"""Sentences for errors that the user can fix, whoever raised them."""
+"""Describe errors that the user can fix in one sentence, whichever library raised them."""
 
 import errno
 import re
@@ -12,13 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue
 
 from aduni.cli.before_imports import CONF
-from aduni.cli.mistyped.catalogue import catalogue_of, leaf_keys
+from aduni.cli.mistyped.catalogue import catalogue_of
+from aduni.cli.yaml_docs import read_leaf
 from aduni.errors import UnknownOptionError, UserError, did_you_mean
 from aduni.shortage import shortage
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-HYDRA_SAYS = {
+HYDRA_MESSAGES = {
     r"Could not override '(.+?)'. No match in the defaults list": (
         "{0} is no group of this command; --help lists its groups and keys."
     ),
@@ -39,54 +40,49 @@ HYDRA_SAYS = {
         "${{{0}}} names no key; write the value itself, or \\${{{0}}} for these very characters."
     ),
 }
-"""Beginnings of Hydra's and OmegaConf's messages, and what to say instead."""
+"""Pattern of a message of Hydra or OmegaConf -> what is printed instead."""
 
 
-def sentence_of(error: BaseException) -> str:
-    """What is wrong and what to do, for an error that its author can mend."""
-    cause = error.__cause__
-    mistake = _user_error(error)
-    if isinstance(mistake, UnknownOptionError):
-        return _unknown_option(mistake)
-    if mistake is not None:
-        return str(mistake)
+def describe_error(error: BaseException) -> str:
+    """Return what is wrong and what to do about it."""
+    # Hydra and OmegaConf wrap the errors of resolvers.
+    origin: BaseException | None = error
+    while origin is not None and not isinstance(origin, UserError):
+        origin = origin.__cause__ or origin.__context__
+    if origin is not None:
+        return _unknown_option(origin) if isinstance(origin, UnknownOptionError) else str(origin)
     if isinstance(error, MissingConfigException):
         return _missing_option(error)
     if (short := shortage(error)) is not None:
         return short
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        remedy = "free space there" if error.errno in FULL else "check the path and its permissions"
-        return f"{place}{error.strerror or error}; {remedy}."
+        file = f"{error.filename}: " if error.filename else ""
+        remedy = (
+            "free space there" if error.errno in DISK_FULL else "check the path and its permissions"
+        )
+        return f"{file}{error.strerror or error}; {remedy}."
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is missing; give it on the command line."
-    if isinstance(cause, ConfigKeyError | ConfigAttributeError):
-        return _unknown_key(cause)
+    if isinstance(error.__cause__, ConfigKeyError | ConfigAttributeError):
+        return _unknown_key(error.__cause__)
     text = " ".join(str(error).split())
-    for pattern, sentence in HYDRA_SAYS.items():
-        if found := re.match(pattern, text):
-            return sentence.format(*found.groups())
+    for pattern, sentence in HYDRA_MESSAGES.items():
+        if match := re.match(pattern, text):
+            return sentence.format(*match.groups())
     return text
 
 
-def _user_error(error: BaseException | None) -> UserError | None:
-    """The error or what it came from: Hydra and OmegaConf wrap what a resolver raises."""
-    while error is not None and not isinstance(error, UserError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
 def _unknown_option(error: UnknownOptionError) -> str:
-    """Who typed no such key has it from an experiment that is for another method."""
+    """Blame the experiment for an option that it sets and the chosen method does not have."""
     if not HydraConfig.initialized():
         return str(error)
     hydra = HydraConfig.get()
     choices = hydra.runtime.choices
     experiment = choices.get("experiment")
-    typed = [word.lstrip("+").partition("=")[0] for word in hydra.overrides.task]
-    by_hand = any(f"{key}.".startswith(f"{error.key}.") for key in typed)
+    typed = [override.lstrip("+").partition("=")[0] for override in hydra.overrides.task]
+    is_typed = any(f"{key}.".startswith(f"{error.key}.") for key in typed)
     group = error.key.partition(".")[0]
-    if not experiment or by_hand or group not in typed:
+    if not experiment or is_typed or group not in typed:
         return str(error)
     return (
         f"experiment={experiment} sets {error.key}, which {error.problem}; remove "
@@ -99,17 +95,13 @@ def _missing_option(error: MissingConfigException) -> str:
     options = error.options or []
     if not group:
         return f"There is no configuration {option}; leave --config-name out."
-    if group == "encoder" and (near := _backbones_like(option)):
-        return f"encoder={option} does not exist; write encoder.name={near[0]}."
+    if group == "encoder":
+        from aduni.models.encoder import backbones  # imports torch
+
+        if near := get_close_matches(option.lower(), backbones(), n=1):
+            return f"encoder={option} does not exist; write encoder.name={near[0]}."
     hint = did_you_mean(option, options)
     return f"{group}={option} does not exist{hint}; choose one of {', '.join(options)}."
-
-
-def _backbones_like(name: str) -> list[str]:
-    """At most one; the encoders take torch, which reports and plans do without."""
-    from aduni.models.encoder import backbones
-
-    return get_close_matches(name.lower(), backbones(), n=1)
 
 
 def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
@@ -118,16 +110,16 @@ def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     siblings = parent if isinstance(parent, DictConfig) else DictConfig({})
     known = [str(key) for key in siblings if key not in ("hydra", "_target_", "_partial_")]
     near = did_you_mean(full.rpartition(".")[2], known)
-    hint = _deeper(full, siblings) or _other_name(full, near) or near
+    hint = _hint_deeper_key(full, siblings) or _hint_other_key(full, near) or near
     return f"{full} is no known key{hint}; the keys there are {', '.join(known)}."
 
 
-def _other_name(key: str, near: str) -> str:
-    """A hint at a key that this one is another name of, or at the option that has it.
+def _hint_other_key(key: str, near: str) -> str:
+    """Hint at the option that has an unknown key, or at the key that it is another name of.
 
     Args:
-        key: that is not known.
-        near: hint at what is spelled most like it.
+        key: the unknown key.
+        near: hint at the known key with the most similar spelling.
     """
     command = Path(sys.argv[0]).stem
     if not (CONF / f"{command}.yaml").is_file():
@@ -135,21 +127,27 @@ def _other_name(key: str, near: str) -> str:
     catalogue = catalogue_of(CONF, command)
     group, dot, _ = key.partition(".")
     if group in catalogue.groups and dot:
-        having = [o for o in catalogue.groups[group] if key in leaf_keys(CONF, group, o)]
+        having = [
+            o
+            for o in catalogue.groups[group]
+            if key in read_leaf(CONF / group / f"{o}.yaml").values
+        ]
         return f" ({group}={having[0]} has it)" if having else ""
-    words = [word.lstrip("+").partition("=") for word in sys.argv[1:]]
-    value = next((value for typed, _, value in words if typed == key), "")
-    with_value = catalogue.group_with(value)
-    if with_value and f" {with_value}?" not in near:
-        return f" (did you mean {with_value}={value}?)"
-    meant = catalogue.meant(key)
-    return f" (did you mean {meant}?)" if meant and meant != key else ""
+    args = [arg.lstrip("+").partition("=") for arg in sys.argv[1:]]
+    value = next((value for typed, _, value in args if typed == key), "")
+    other_group = catalogue.group_with(value)
+    if other_group and f" {other_group}?" not in near:
+        return f" (did you mean {other_group}={value}?)"
+    resolved = catalogue.resolve(key)
+    return f" (did you mean {resolved}?)" if resolved and resolved != key else ""
 
 
-def _deeper(key: str, groups: DictConfig) -> str:
-    """A hint at a group's key that was given without its group; copies of others' do not count."""
+def _hint_deeper_key(key: str, groups: DictConfig) -> str:
+    """Hint at a key of a group that was given without the group, interpolated copies left out."""
     entries = groups.items_ex(resolve=False)  # a key that must be given may be missing
     nodes = {str(name): node for name, node in entries if isinstance(node, DictConfig)}
     nodes.pop("hydra", None)
-    found = [n for n in nodes if key in nodes[n] and not OmegaConf.is_interpolation(nodes[n], key)]
-    return f" (did you mean {found[0]}.{key}?)" if found else ""
+    for name, node in nodes.items():
+        if key in node and not OmegaConf.is_interpolation(node, key):
+            return f" (did you mean {name}.{key}?)"
+    return ""

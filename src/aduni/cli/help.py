@@ -1,4 +1,4 @@
-"""What --help prints: a command's groups and keys, from the files and comments in conf/."""
+"""Compose the text of --help from the files and comments in conf/."""
 
 import re
 import shutil
@@ -11,63 +11,68 @@ import yaml
 
 from aduni.cli.yaml_docs import Leaf, comments_of, flattened, heading_of, read_leaf
 
-WIDEST = 100  # columns
+MAX_WIDTH = 100  # columns
+MAX_NAME_WIDTH = 28  # columns
 Rows = Iterable[tuple[str, str]]
 
 
-def help_text(conf: Path, name: str, words: Sequence[str] = ()) -> str:
-    """The help of a command.
+def help_text(conf: Path, name: str, args: Sequence[str] = ()) -> str:
+    """Return the help of a command.
 
     Args:
-        conf: folder of the configuration.
-        name: of the command, whose keys `conf/NAME.yaml` has.
-        words: of the command line; the keys of the options that they choose are listed too.
+        conf: configuration folder.
+        name: command, whose keys are those of `conf/NAME.yaml`.
+        args: command line; the keys of the options that it chooses are listed too.
     """
     path = conf / f"{name}.yaml"
     content = yaml.safe_load(path.read_text())
     groups = groups_of(path)
     rows = [(group, _options(conf, group, option)) for group, option in groups.items()]
     parts = [
-        _wrapped(heading_of(path), ""),
+        _wrap(heading_of(path), ""),
         f"Usage: python src/{name}.py [GROUP=OPTION] [KEY=VALUE] [FLAG] ...",
         *_section("Groups, with their defaults in brackets", rows),
-        *_section("Keys", _keys(content, comments_of(path), _of_dataset(conf, groups))),
+        *_section("Keys", _command_keys(content, comments_of(path), _dataset_keys(conf, groups))),
     ]
-    for group, option in _chosen(words, groups):
-        leaf = conf / _folder(group) / f"{option}.yaml"
-        if leaf.is_file():
-            parts += _section(f"Keys of {group}={option}", _leaf_rows(read_leaf(leaf), group))
-    if groups and len(parts) == 4:
+    chosen: list[str] = []
+    for group, _, option in (arg.partition("=") for arg in args):
+        file = conf / group.partition("@")[0] / f"{option}.yaml"
+        if group in groups and file.is_file():
+            chosen += _section(f"Keys of {group}={option}", _option_keys(read_leaf(file), group))
+    parts += chosen
+    if groups and not chosen:
         parts.append(f"{next(iter(groups))}=OPTION --help lists the keys of an option.")
-    parts += _section("Flags", _flags(name))
+    flags = [
+        ("-m", "a job for each of several values: KEY=A,B,C"),
+        ("--cfg job", "print all keys with their values; nothing else is done"),
+        (f'eval "$(python src/{name}.py -sc install=bash)"', "completion in bash"),
+        ("--hydra-help", "what else Hydra offers"),
+    ]
+    parts += _section("Flags", flags)
     examples = content.get("hydra", {}).get("help", {}).get("footer", "")
     return "\n\n".join(filter(None, [*parts, examples.rstrip()])) + "\n"
 
 
 def groups_of(path: Path) -> dict[str, str | None]:
-    """Groups that a command's defaults list opens, and the option of each.
+    """Return the groups in a command's defaults list with their default options.
 
-    Those that the file calls unused are left out.
+    Groups that a comment in the file marks as unused are left out.
     """
     lines = [line.strip("- ").split("#") for line in path.read_text().splitlines()]
-    unused = {words[0].split(":")[0] for words in lines if words[-1].startswith(" unused")}
-    found: dict[str, str | None] = {}
+    unused = {parts[0].split(":")[0] for parts in lines if parts[-1].startswith(" unused")}
+    groups: dict[str, str | None] = {}
     for entry in yaml.safe_load(path.read_text()).get("defaults", []):
         for group, option in entry.items() if isinstance(entry, dict) else ():
             if not group.startswith("override ") and group not in unused:
-                found[group] = option
-    # Hydra composes what chooses for others last: it matters most.
-    chosen = [group for group in reversed(found) if found[group] is not None]
-    return {group: found[group] for group in (*chosen, *(g for g in found if g not in chosen))}
+                groups[group] = option
+    # Hydra composes groups that choose options of others last: these matter most.
+    chosen = [group for group in reversed(groups) if groups[group] is not None]
+    return {group: groups[group] for group in (*chosen, *groups)}
 
 
 def options_of(conf: Path, group: str) -> list[str]:
-    """Names of a group's options; of `table@methods`, those of `table`."""
-    return sorted(file.stem for file in (conf / _folder(group)).glob("*.yaml"))
-
-
-def _folder(group: str) -> str:
-    return group.partition("@")[0]
+    """Return the names of a group's options; `table@methods` has those of `table`."""
+    return sorted(file.stem for file in (conf / group.partition("@")[0]).glob("*.yaml"))
 
 
 def _options(conf: Path, group: str, default: str | None) -> str:
@@ -75,87 +80,71 @@ def _options(conf: Path, group: str, default: str | None) -> str:
     return ", ".join(f"[{name}]" if name == default else name for name in names)
 
 
-def _keys(content: Mapping[str, Any], comments: Mapping[str, str], of_dataset: set[str]) -> Rows:
-    """A command's own keys: not those that Hydra computes."""
+def _command_keys(
+    content: Mapping[str, Any], comments: Mapping[str, str], dataset_keys: set[str]
+) -> Rows:
+    """Yield a command's own keys, without those that Hydra computes."""
     for key, value in flattened(content):
         first = key.partition(".")[0]
-        computed = isinstance(value, dict) or "${hydra:" in str(content[first])
-        if first in ("defaults", "hydra") or computed:
+        is_computed = isinstance(value, dict) or "${hydra:" in str(content[first])
+        if first in ("defaults", "hydra") or is_computed:
             continue
-        shown = "(must be given)" if value == "???" else _value(value)
-        if key in of_dataset:
-            shown = "(the data set's)"
-        yield f"{key}={shown}", comments.get(key, "")
+        text = "(must be given)" if value == "???" else _format(value)
+        if key in dataset_keys:
+            text = "(the data set's)"
+        yield f"{key}={text}", comments.get(key, "")
 
 
-def _of_dataset(conf: Path, groups: Mapping[str, str | None]) -> set[str]:
-    """Keys that every data set brings along."""
+def _dataset_keys(conf: Path, groups: Mapping[str, str | None]) -> set[str]:
     if "dataset" not in groups:
         return set()
     return set(yaml.safe_load((conf / "dataset" / f"{groups['dataset']}.yaml").read_text()))
 
 
-def _leaf_rows(leaf: Leaf, group: str) -> Rows:
-    place = group.partition("@")[2]
+def _option_keys(leaf: Leaf, group: str) -> Rows:
+    folder, _, package = group.partition("@")
     for key, value in leaf.values.items():
-        plain = not isinstance(value, dict | list) or value == []
-        if plain and not key.endswith("_target_"):
-            name = key.replace(f"{_folder(group)}.", f"{place}.", 1) if place else key
-            yield f"{name}={_value(value)}", leaf.comments.get(key, "")
+        is_plain = not isinstance(value, dict | list) or value == []
+        if is_plain and not key.endswith("_target_"):
+            name = key.replace(f"{folder}.", f"{package}.", 1) if package else key
+            yield f"{name}={_format(value)}", leaf.comments.get(key, "")
 
 
-def _chosen(words: Sequence[str], groups: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
-    for word in words:
-        group, _, option = word.partition("=")
-        if group in groups:
-            yield group, option
-
-
-def _value(value: Any) -> str:
-    """As the command line takes it."""
+def _format(value: Any) -> str:
+    """Format a value as the command line accepts it."""
     if isinstance(value, list):
-        return f"[{','.join(map(_value, value))}]"
+        return f"[{','.join(map(_format, value))}]"
     if environment := re.fullmatch(r"\$\{oc\.env:(\w+),(.*)\}", str(value)):
         return f"{environment[2]} (${environment[1]})"
     if "${" in str(value):
         return "(computed)"
-    words = {None: "null", True: "true", False: "false"}
-    return words[value] if value is None or isinstance(value, bool) else str(value)
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _flags(name: str) -> Rows:
-    return [
-        ("-m", "a job for each of several values: KEY=A,B,C"),
-        ("--cfg job", "print all keys with their values; nothing else is done"),
-        (f'eval "$(python src/{name}.py -sc install=bash)"', "completion in bash"),
-        ("--hydra-help", "what else Hydra offers"),
-    ]
-
-
-def _section(title: str, rows: Rows) -> list[str]:
-    """A title and a line for each row; nothing where there are none."""
+def _section(title: str, rows: Rows) -> Iterator[str]:
+    """Yield a title with a line for each row, or nothing if there are no rows."""
     entries = list(rows)
-    if not entries:
-        return []
-    column = max([0, *(len(name) for name, _ in entries if len(name) <= 28)]) + 4
-    lines = [_entry(name, words, column) for name, words in entries]
-    return ["\n".join([f"{title}:", *lines])]
+    if entries:
+        widths = [len(name) for name, _ in entries if len(name) <= MAX_NAME_WIDTH]
+        column = max(widths, default=0) + 4
+        yield "\n".join([f"{title}:", *(_entry(*entry, column) for entry in entries)])
 
 
-def _entry(name: str, words: str, column: int) -> str:
-    """Words stand in a column of their own, below a name that reaches into it."""
+def _entry(name: str, comment: str, column: int) -> str:
+    """Format a row; the comment begins below a name that is wider than its column."""
     first = f"  {name}"
-    if not words:
+    if not comment:
         return first
-    text = _wrapped(words, " " * column)
+    text = _wrap(comment, " " * column)
     return f"{first}\n{text}" if len(first) >= column else first.ljust(column) + text[column:]
 
 
-def _wrapped(words: str, indent: str) -> str:
-    width = min(shutil.get_terminal_size().columns, WIDEST)
+def _wrap(text: str, indent: str) -> str:
     return textwrap.fill(
-        words,
-        width,
+        text,
+        min(shutil.get_terminal_size().columns, MAX_WIDTH),
         initial_indent=indent,
         subsequent_indent=indent,
         break_on_hyphens=False,

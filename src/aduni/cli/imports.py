@@ -1,4 +1,4 @@
-"""A quick start: imports that the garbage collector does not slow down."""
+"""Speed up the start of a command, whose imports take seconds."""
 
 import atexit
 import gc
@@ -10,24 +10,24 @@ from contextlib import contextmanager
 from types import FrameType
 
 from aduni.cli.before_imports import answer_first
-from aduni.cli.streams import keep_streams
+from aduni.cli.streams import protect_streams
 from aduni.shortage import shortage
 
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Hold the garbage collector off while torch and its like make their million objects.
+    """Answer mistakes first, then disable the garbage collector while a script's imports run.
 
-    None of these is garbage: looking through them took a quarter of the start. They are left out
-    of later collections as well, and given back at the end, when extension modules expect to be
-    cleaned up. What needs no such import is answered before them (see `answer_first`). Ctrl-C ends
-    the process: extension modules make other errors of an interruption.
-    A machine without memory or file handles for the imports is told in one sentence.
+    The imports create a million objects, none of which is garbage: collecting them took a quarter
+    of the start. They are frozen, so later collections skip them too, and unfrozen at exit, where
+    extension modules expect to be cleaned up. Ctrl-C ends the process at once, since extension
+    modules turn an interrupted import into other errors. If memory or file handles run out, the
+    process exits with one sentence.
     """
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # not where a shell has it ignored
-        signal.signal(signal.SIGINT, _leave)
-    keep_streams()
+    if before is signal.default_int_handler:  # a shell may have SIGINT ignored
+        signal.signal(signal.SIGINT, _exit_at_once)
+    protect_streams()
     gc.disable()
     try:
         answer_first()
@@ -45,6 +45,6 @@ def quick_imports() -> Iterator[None]:
         atexit.register(gc.unfreeze)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _exit_at_once(number: int, frame: FrameType | None) -> None:
     print("error: interrupted before it began; start it again.", file=sys.stderr, flush=True)
     os._exit(128 + number)

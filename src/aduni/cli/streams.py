@@ -1,4 +1,4 @@
-"""Standard streams that are closed, or whose reader has gone: the work is not lost with them."""
+"""Keep a command running if its standard streams are closed or their reader has gone."""
 
 import contextlib
 import errno
@@ -7,69 +7,64 @@ import os
 import sys
 from typing import IO, Any, BinaryIO, cast
 
-ERROR = 2  # descriptor of standard error
-ESCAPED = "backslashreplace"
-GONE = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO)
-"""Nobody reads any more: a pager or `head` has ended, the terminal has been closed."""
+STDERR = 2
+NO_READER = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO)
+"""Errors after a pager or `head` has ended, or the terminal has been closed."""
 
 
-def keep_streams() -> None:
-    """Let a command go on where standard output or error cannot be written to any more.
+def protect_streams() -> None:
+    """Replace the standard streams by ones that drop their output if nobody can read it.
 
-    What it prints is then dropped: its results are files. A closed stream becomes the null device;
-    the next file that is opened would take its number, and what is printed. Texts that the
-    stream's encoding does not have are written with escapes.
+    The results of a command are files, so its output is not worth failing for. A closed stream
+    is opened on the null device; otherwise the next file that is opened would get its descriptor,
+    and receive the output. Characters outside a stream's encoding are escaped.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
     if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as we run
-    sys.stdout = _kept(sys.stdout, sys.__stdout__, 1)
-    sys.stderr = _kept(sys.stderr, sys.__stderr__, 2)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  # until exit
+    sys.stdout = _protected(sys.stdout, sys.__stdout__, 1)
+    sys.stderr = _protected(sys.stderr, sys.__stderr__, STDERR)
 
 
-class _Stream(io.FileIO):
-    """A descriptor that takes everything once its reader has gone."""
+class _DroppingFile(io.FileIO):
+    """File that accepts and drops everything once its reader has gone."""
 
     def write(self, data: Any) -> int:
-        """Write as a file does, or drop what nobody reads."""
+        """Write to the descriptor, or redirect it to the null device if that fails."""
         try:
             return super().write(data)
         except OSError as error:
-            with contextlib.suppress(OSError):  # what is printed from now on goes nowhere
+            with contextlib.suppress(OSError):
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, self.fileno())
                 os.close(null)
-            if error.errno in GONE or self.fileno() == ERROR:
+            if error.errno in NO_READER or self.fileno() == STDERR:
                 return memoryview(data).nbytes
-            error.filename = "standard output"  # of a full disk
+            error.filename = "standard output"  # the disk is full
             raise
 
 
-def _kept(stream: IO[str] | None, original: IO[str] | None, number: int) -> IO[str]:
-    """The stream on such a descriptor, unless somebody has put another one in its place."""
-    raw = _Stream(number, "w", closefd=False)
+def _protected(stream: IO[str] | None, original: IO[str] | None, number: int) -> IO[str]:
+    """Return a protected stream on the descriptor, or `stream` if it is a replacement."""
+    raw = _DroppingFile(number, "w", closefd=False)
     if stream is None:
         buffer = io.BufferedWriter(raw)
-        return io.TextIOWrapper(buffer, "utf-8", ESCAPED, line_buffering=number == ERROR)
-    plain = isinstance(stream, io.TextIOWrapper) and stream is original  # no notebook, no test
-    if not plain or not isinstance(_raw(stream), io.FileIO):  # a console of Windows
+        is_stderr = number == STDERR
+        return io.TextIOWrapper(buffer, "utf-8", "backslashreplace", line_buffering=is_stderr)
+    if not isinstance(stream, io.TextIOWrapper) or stream is not original:  # a notebook, a test
         return stream
-    assert isinstance(stream, io.TextIOWrapper)
+    # The buffer of an unbuffered stream writes to the descriptor itself.
+    if not isinstance(getattr(stream.buffer, "raw", stream.buffer), io.FileIO):  # Windows' console
+        return stream
     is_buffered = isinstance(stream.buffer, io.BufferedWriter)
     return io.TextIOWrapper(
         io.BufferedWriter(raw) if is_buffered else cast(BinaryIO, raw),
         stream.encoding,
-        ESCAPED if stream.errors == "strict" else stream.errors,
+        "backslashreplace" if stream.errors == "strict" else stream.errors,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
-
-
-def _raw(stream: IO[str]) -> object:
-    """What writes to the descriptor; of an unbuffered stream that is its buffer."""
-    buffer = getattr(stream, "buffer", None)
-    return getattr(buffer, "raw", buffer)

@@ -1,4 +1,4 @@
-"""What the YAML files of conf/ hold: keys, defaults, comments, and the parts that they name."""
+"""Read keys, defaults and comments from the YAML files of conf/."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,19 +21,19 @@ GROUPS = (
     "hparams_search",
     "profile",
 )
-HYDRA = ("hydra", "sweeper")
+HYDRA_KEYS = ("hydra", "sweeper")
 
 
 @dataclass
 class Leaf:
-    """A YAML file of a group, its parents' keys included.
+    """An option of a group, with the keys that it inherits from other options.
 
     Attributes:
-        heading: the comment above its first key.
-        target: its constructor, if it names one.
+        heading: comment above its first key.
+        target: constructor, if it names one.
         sets: `group=option` choices that it makes for other groups.
         values: full key -> value.
-        comments: full key -> the words behind it.
+        comments: full key -> comment after the value.
     """
 
     heading: str = ""
@@ -44,10 +44,10 @@ class Leaf:
 
 
 def read_leaf(path: Path) -> Leaf:
-    """A group's option, with what its defaults list brings from the same group."""
+    """Read `conf/GROUP/OPTION.yaml` and the options of the group in its defaults list."""
     group, content = path.parent.name, yaml.safe_load(path.read_text()) or {}
     leaf = Leaf(heading=heading_of(path))
-    content.pop("names", None)  # for folders and reports; nobody sets it
+    content.pop("names", None)  # titles for folders and reports, which no user sets
     inner = []
     for entry in content.pop("defaults", []):
         if isinstance(entry, str) and entry != "_self_":
@@ -63,62 +63,58 @@ def read_leaf(path: Path) -> Leaf:
             else:
                 inner.append(name.partition("@")[2])
                 leaf.values[f"{group}.{inner[-1]}"] = {"sampler": option}
-    prefix = "" if _is_global(path) else f"{group}."
+    is_global = path.read_text().startswith("# @package _global_")
+    prefix = "" if is_global else f"{group}."
     leaf.values |= {prefix + key: value for key, value in flattened(content, opened=inner)}
-    leaf.comments |= {prefix + key: words for key, words in comments_of(path).items()}
+    leaf.comments |= {prefix + key: text for key, text in comments_of(path).items()}
     leaf.target = leaf.values.pop(f"{group}._target_", leaf.target)
     return leaf
-
-
-def _is_global(path: Path) -> bool:
-    return path.read_text().startswith("# @package _global_")
 
 
 def flattened(
     content: Mapping[str, Any], prefix: str = "", opened: Sequence[str] = ()
 ) -> Iterator[tuple[str, Any]]:
-    """(full key, value) of a YAML file; mappings with a `_target_` or of a group are opened.
+    """Yield (full key, value) of a YAML file, at any depth inside groups and `_target_` mappings.
 
     Args:
-        content: of the file.
-        prefix: of its keys.
-        opened: further mappings to open, such as those that a defaults list fills from a group.
+        content: content of the file.
+        prefix: prefix of its keys.
+        opened: keys of further mappings to descend into, such as those that a defaults list fills.
     """
     for key, value in content.items():
-        group = key in (*GROUPS, *opened, "params")
-        if (isinstance(value, dict) and (group or "_target_" in value)) or key in HYDRA:
+        is_group = key in (*GROUPS, *opened, "params")
+        if (isinstance(value, dict) and (is_group or "_target_" in value)) or key in HYDRA_KEYS:
             yield from flattened(value, f"{prefix}{key}.")
         elif key != "_partial_":
             yield f"{prefix}{key}", value
 
 
 def comments_of(path: Path) -> dict[str, str]:
-    """Full key -> the comment behind its value, with the comment lines that go on below it."""
+    """Return full key -> comment after its value, with the lines that continue the comment."""
     text = path.read_text()
     lines = text.splitlines()
-    found: dict[str, str] = {}
+    comments: dict[str, str] = {}
 
     def visit(node: yaml.Node, prefix: str) -> None:
         if not isinstance(node, yaml.MappingNode) or node.flow_style:
             return
         for key, value in node.value:
             name = f"{prefix}{key.value}"
-            inside = value.start_mark.line > key.end_mark.line
-            mark = key.end_mark if inside else value.end_mark
-            behind = re.match(r":?\s*#\s*(.*)", lines[mark.line][mark.column :])
-            if behind:
-                words = [behind[1], *_going_on(lines, mark.line)]
-                found[name] = " ".join(words)
+            is_below = value.start_mark.line > key.end_mark.line
+            mark = key.end_mark if is_below else value.end_mark
+            comment = re.match(r":?\s*#\s*(.*)", lines[mark.line][mark.column :])
+            if comment:
+                comments[name] = " ".join([comment[1], *_continuation(lines, mark.line)])
             visit(value, f"{name}.")
 
     root = yaml.compose(text)
     if root is not None:
         visit(root, "")
-    return found
+    return comments
 
 
-def _going_on(lines: Sequence[str], start: int) -> Iterator[str]:
-    """Comment lines that are indented as the comment of the line above them."""
+def _continuation(lines: Sequence[str], start: int) -> Iterator[str]:
+    """Yield the comment lines after `start` that are aligned with the comment of that line."""
     column = lines[start].rindex("# ")
     for line in lines[start + 1 :]:
         if not line.strip().startswith("#") or line.index("#") != column:
@@ -127,7 +123,7 @@ def _going_on(lines: Sequence[str], start: int) -> Iterator[str]:
 
 
 def heading_of(path: Path) -> str:
-    """The comment lines at the top of a file."""
+    """Return the comment lines at the top of a file as one text."""
     lines = []
     for line in path.read_text().splitlines():
         if not line.startswith("#"):

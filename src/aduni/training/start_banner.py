@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aduni.audit.warnings import warnings_of
-from aduni.cli.end_summary import is_unicode, tell
+from aduni.cli.end_summary import is_unicode, print_and_log
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.cache.decode import ALL_BITS
@@ -48,7 +48,7 @@ def print_start_banner(settings: Settings, data: ImageDataModule, method: Method
     names = settings.names
     doing = "Continuing" if settings.resume else "Training"
     title = f"{doing} {names.method} on {names.dataset}, fold {settings.fold}, seed {settings.seed}"
-    tell("begins", title, lines)
+    print_and_log("begins", title, lines)
 
 
 def _lines(

@@ -1,8 +1,8 @@
-"""What a command takes, as conf/ has it, and what a mistyped name may have meant."""
+"""Keys and groups of a command, and what a mistyped name probably stands for."""
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -29,17 +29,17 @@ SYNONYMS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("bs", "batch"), ("batch_size",)),
     **dict.fromkeys(("wd", "decay", "l2"), ("weight_decay",)),
 }
-"""Names of other programs, and those of these commands that mean the same."""
+"""Names of other programs, and the keys here that may have the same meaning."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Groups with their options, keys with their defaults.
+    """Groups with their options, and keys with their defaults.
 
     Attributes:
-        groups: options of each.
-        keys: in full, of the command and of every option; those without a default have None.
-        lists: keys whose comment offers several values.
+        groups: group -> names of its options.
+        keys: full key of the command or of any option -> default, None if it has none.
+        lists: keys whose comment says that they take several values.
     """
 
     groups: dict[str, list[str]]
@@ -50,31 +50,31 @@ class Catalogue:
         return name in self.groups or name in self.keys
 
     def group_with(self, option: str) -> str | None:
-        """The first group that has an option of this name."""
+        """Return the first group that has an option of this name."""
         return next((name for name, options in self.groups.items() if option in options), None)
 
-    def meant(self, word: str) -> str | None:
-        """The key or group that a name stands for: of other capitals or signs, or a synonym."""
-        if word in self:
-            return word
-        plain = _plain(word)
-        for name in self._names:
-            if plain in (_plain(name), _plain(name.rpartition(".")[2])):
-                return name
-        synonyms = SYNONYMS.get(word.lower().replace("-", "_"), ())
-        return next((name for name in synonyms if name in self), None)
+    def resolve(self, name: str) -> str | None:
+        """Return the key or group of this name, whatever its capitals and signs, or a synonym."""
+        if name in self:
+            return name
+        plain = _plain(name)
+        for known in self._names:
+            if plain in (_plain(known), _plain(known.rpartition(".")[2])):
+                return known
+        synonyms = SYNONYMS.get(name.lower().replace("-", "_"), ())
+        return next((known for known in synonyms if known in self), None)
 
-    def near(self, word: str) -> str | None:
-        """What a name stands for, or the one that is spelled most like it."""
-        if found := self.meant(word):
-            return found
-        last = {name.rpartition(".")[2]: name for name in reversed(self._names)}
-        close = difflib.get_close_matches(word.lower().replace("-", "_"), last, n=1)
-        return last[close[0]] if close else None
+    def closest(self, name: str) -> str | None:
+        """Return what `resolve` finds, or else the key or group with the most similar spelling."""
+        if resolved := self.resolve(name):
+            return resolved
+        by_last_part = {known.rpartition(".")[2]: known for known in reversed(self._names)}
+        close = difflib.get_close_matches(name.lower().replace("-", "_"), by_last_part, n=1)
+        return by_last_part[close[0]] if close else None
 
-    def begins(self, word: str) -> str | None:
-        """The longest name that a word begins with."""
-        names = [name for name in self._names if word.lower().startswith(name)]
+    def longest_prefix(self, text: str) -> str | None:
+        """Return the longest key or group that a text begins with."""
+        names = [name for name in self._names if text.lower().startswith(name)]
         return max(names, key=len, default=None)
 
     @cached_property
@@ -84,42 +84,26 @@ class Catalogue:
 
 @cache
 def catalogue_of(conf: Path, command: str) -> Catalogue:
-    """Of a command's file and the options of its groups."""
+    """Read the keys of `conf/COMMAND.yaml` and of all options of its groups."""
     path = conf / f"{command}.yaml"
-    content = yaml.safe_load(path.read_text())
-    groups = {group: options_of(conf, group) for group in groups_of(path)}
-    keys: dict[str, Any] = {}
-    for key, value in _values(content):
-        keys[key] = value
-    for group, option in groups_of(path).items():
-        if "@" in group:  # a table's options have the same keys
+    defaults = groups_of(path)
+    groups = {group: options_of(conf, group) for group in defaults}
+    keys: dict[str, Any] = {
+        key: None if value == "???" else value
+        for key, value in flattened(yaml.safe_load(path.read_text()))
+        if key.partition(".")[0] not in ("defaults", "hydra", "names")
+    }
+    for group, default in defaults.items():
+        if "@" in group:  # its options have the keys of the group before the @
             continue
-        names = [option, *sorted({*groups[group]} - {option})]
-        for name in filter(None, names):
-            for key, value in _leaf(conf, group, name).items():
+        for option in filter(None, (default, *groups[group])):
+            for key, value in read_leaf(conf / group / f"{option}.yaml").values.items():
                 if keys.get(key) is None and not key.endswith("_target_"):
                     keys[key] = value
+    several = r"\[several\]|\ba list of\b|{}=\["
     comments = comments_of(path).items()
-    lists = {
-        key for key, words in comments if re.search(rf"\[several\]|\ba list of\b|{key}=\[", words)
-    }
+    lists = {key for key, comment in comments if re.search(several.format(key), comment)}
     return Catalogue(groups, keys, lists)
-
-
-def leaf_keys(conf: Path, group: str, option: str) -> list[str]:
-    """Of a group's option, in full."""
-    return list(_leaf(conf, group, option))
-
-
-def _leaf(conf: Path, group: str, option: str) -> dict[str, Any]:
-    return read_leaf(conf / group / f"{option}.yaml").values
-
-
-def _values(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Of the command itself; inside of a mapping that no group has, too."""
-    for key, value in flattened(content):
-        if key.partition(".")[0] not in ("defaults", "hydra", "names"):
-            yield key, None if value == "???" else value
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The command line that is checked, word by word."""
+"""Command line under examination, and what its command accepts."""
 
 import re
 from collections.abc import Sequence
@@ -8,68 +8,71 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from aduni.cli.arguments import LISTS
+from aduni.cli.arguments import LIST_KEYS
 from aduni.cli.mistyped.catalogue import Catalogue, catalogue_of
+from aduni.cli.mistyped.quoting import quote_for_shell
 
-OWN_FORMS = ("report", "reproduce")
-"""Commands with the short forms of `arguments.py`."""
+SHORT_FORM_COMMANDS = ("report", "reproduce")
+"""Commands whose arguments `hydra_arguments` translates."""
+
+NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?")
 
 
 @dataclass(frozen=True)
-class Line:
-    """A command and its words.
+class CommandLine:
+    """A command and its arguments.
 
     Attributes:
-        conf: folder of the configuration.
-        command: the script's name.
-        words: without flags.
+        conf: configuration folder.
+        command: name of the script.
+        args: arguments, without flags once these have been read.
         multirun: whether -m was given.
     """
 
     conf: Path
     command: str
-    words: Sequence[str]
+    args: Sequence[str]
     multirun: bool = False
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """Read only where a word is not plainly right."""
+        """Groups and keys of the command, read from conf/ when first needed."""
         return catalogue_of(self.conf, self.command)
 
-    def following(self, number: int) -> list[str]:
-        """Words without `=` behind a word, which may be the rest of its value."""
-        return list(takewhile(self._is_rest, self.words[number + 1 :]))
+    def rest_of_value(self, index: int) -> list[str]:
+        """Return the arguments after this one that may belong to its value."""
+        return list(takewhile(self._may_continue, self.args[index + 1 :]))
 
-    def _is_rest(self, word: str) -> bool:
-        if not word.strip() or "=" in word or re.match(r"~\w", word):
+    def _may_continue(self, arg: str) -> bool:
+        if not arg.strip() or "=" in arg or re.match(r"~\w", arg):
             return False
-        return word.rstrip(":") not in self.catalogue
+        return arg.rstrip(":") not in self.catalogue
 
     def default(self, key: str) -> Any:
-        """Of a key; None for a group, or where there is none."""
+        """Return a key's default, or None for a group or a key without one."""
         return self.catalogue.keys.get(key)
 
-    def takes_list(self, key: str) -> bool:
-        """Whether several values of a key are one setting."""
-        own = self.command in OWN_FORMS and key in (*LISTS, "dataset")
-        return own or isinstance(self.default(key), list) or key in self.catalogue.lists
+    def _is_plain_list(self, key: str) -> bool:
+        return self.command in SHORT_FORM_COMMANDS and key in (*LIST_KEYS, "dataset")
 
-    def as_list(self, key: str, values: Sequence[str]) -> str:
-        """The value of such a key."""
-        own = self.command in OWN_FORMS and key in (*LISTS, "dataset")
-        return ",".join(values) if own else f"[{','.join(values)}]"
+    def takes_list(self, key: str) -> bool:
+        """Tell whether several values of a key form one setting."""
+        is_list = isinstance(self.default(key), list) or key in self.catalogue.lists
+        return self._is_plain_list(key) or is_list
+
+    def list_argument(self, key: str, values: Sequence[str]) -> str:
+        """Return the shell word that sets such a key to these values."""
+        joined = ",".join(values)
+        return quote_for_shell(f"{key}={joined if self._is_plain_list(key) else f'[{joined}]'}")
 
     def are_options(self, key: str, values: Sequence[str]) -> bool:
-        """Whether all are options of a group."""
+        """Tell whether all values are options of the group `key`."""
         return bool(values) and set(values) <= set(self.catalogue.groups.get(key, ()))
 
     def are_values(self, key: str, values: Sequence[str]) -> bool:
-        """Whether each could be a value of its own: options, or numbers where one is wanted."""
-        number = isinstance(self.default(key), int | float) or key in ("fold", "seed")
-        plain = number or (self.takes_list(key) and key not in self.catalogue.lists)
-        numbers = plain and bool(values) and all(map(_is_number, values))
-        return self.are_options(key, values) or numbers
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", text) is not None
+        """Tell whether each value is complete: an option, or a number where one is expected."""
+        is_number = isinstance(self.default(key), int | float) or key in ("fold", "seed")
+        is_number = is_number or (self.takes_list(key) and key not in self.catalogue.lists)
+        if is_number and values and all(map(NUMBER.fullmatch, values)):
+            return True
+        return self.are_options(key, values)

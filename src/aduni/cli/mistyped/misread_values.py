@@ -1,4 +1,4 @@
-"""Words of a command line that Hydra can read, but not as they were meant."""
+"""Arguments that Hydra can read, but not as their author meant them."""
 
 import os
 import re
@@ -6,132 +6,127 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aduni.cli.mistyped.command_line import Line
-from aduni.cli.mistyped.quoting import in_shell, quoted, written
+from aduni.cli.mistyped.command_line import CommandLine
+from aduni.cli.mistyped.quoting import quote_for_shell, to_argument, to_quoted_argument
 
 RANGE = re.compile(r"\[?\s*(\d+)\s*(?:-|\.{2,3}|:|to)\s*(\d+)\s*\]?")
 THOUSANDS = re.compile(r"[1-9]\d{0,2}([.,]\d{3})+")
-WINDOWS = re.compile(r"[A-Za-z]:[\\/](?!/)|[A-Z]:[A-Za-z]|\\\\")
-"""A drive or a share; a shell takes backslashes away: C:dataisic."""
+WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/](?!/)|[A-Z]:[A-Za-z]|\\\\")
+"""A drive or a share. C:dataisic is what a POSIX shell leaves of C:\\data\\isic."""
 
-MAX_RUNS = 100
-"""Runs that a range is written out for."""
+MAX_RANGE = 100
+"""Numbers that a range is written out for."""
 
 
-def fault_of_reading(line: Line, override: Any, word: str) -> str | None:
-    """What is wrong with a word and what to write instead; None for one that is right."""
-    key, _, value = word.lstrip("+~").partition("=")
+def check_value(line: CommandLine, override: Any, arg: str) -> str | None:
+    """Return what is wrong with an argument that Hydra reads as `override`, or None."""
+    key, _, value = arg.lstrip("+~").partition("=")
     if override.is_delete():
-        return _deleted(line, key, word)
-    if override.is_sweep_override():
-        return None if line.multirun else _sweep(line, key, value, word)
-    if _names_group(line, override.key_or_group):
-        return _option(line, key, value, override.value(), word)
-    rules = (_range, _thousands, _windows)
-    return next(filter(None, (rule(line, key, value, word) for rule in rules)), None)
+        needed = _is_group(line, key) or ("." not in key and key in line.catalogue)
+        fault = "takes away what the command needs, or does not have; leave it out" * needed
+    elif override.is_sweep_override():
+        fault = "" if line.multirun else _check_sweep(line, key, value)
+    elif _is_group(line, override.key_or_group):
+        parsed = override.value()
+        if isinstance(parsed, str) and re.fullmatch(r"\w+", value):
+            return None  # a name; Hydra tells whether the option exists
+        if key not in line.catalogue.groups and (line.conf / key).is_dir():
+            near = line.catalogue.closest(f"{key}s") or line.catalogue.closest(key)
+            return f"{key} is no key of {line.command}.py; write {near or 'KEY'}={value}"
+        fault = _check_option(line, key, value, parsed)
+    else:
+        rules = (_check_range, _check_thousands, _check_windows_path)
+        fault = next(filter(None, (rule(line, key, value) for rule in rules)), "")
+    return f"{arg} {fault}" if fault else None
 
 
-def several(line: Line, key: str, values: Sequence[str]) -> str:
-    """What to write for several values of a key."""
+def suggest_several(line: CommandLine, key: str, values: Sequence[str]) -> str:
+    """Suggest what to write for several values of a key."""
     if line.takes_list(key):
-        return in_shell(f"{key}={line.as_list(key, values)}")
+        return line.list_argument(key, values)
     if line.command != "train":
         return f"{key}={values[0]}, since {line.command}.py takes one"
-    word = f"{key}={','.join(values)}"
-    return word if line.multirun else f"{word} and add -m for a run with each"
+    sweep = f"{key}={','.join(values)}"
+    return sweep if line.multirun else f"{sweep} and add -m for a run with each"
 
 
-def _deleted(line: Line, key: str, word: str) -> str | None:
-    if _names_group(line, key) or ("." not in key and key in line.catalogue):
-        return f"{word} takes away what the command needs, or does not have; leave it out"
-    return None
-
-
-def _sweep(line: Line, key: str, value: str, word: str) -> str | None:
-    """Several values without -m."""
+def _check_sweep(line: CommandLine, key: str, value: str) -> str:
+    """Handle several values without -m."""
     values = value.split(",")
     if len(set(values)) == 1:
-        return f"{word} has one value {len(values)} times; write {key}={values[0]}"
+        return f"has one value {len(values)} times; write {key}={values[0]}"
     if all(re.fullmatch(r"[^:]+:\s*[\d.]+", part) for part in values):
-        return f"{word} is read as several values; write {in_shell(f'{key}={{{value}}}')}"
+        return f"is read as several values; write {quote_for_shell(f'{key}={{{value}}}')}"
+    one_text = to_quoted_argument(key, value)
     if line.takes_list(key):
-        as_list = in_shell(f"{key}={line.as_list(key, values)}")
-        one = f", or {quoted(key, value)} for one" if key in line.catalogue.lists else ""
-        return f"{word} has several values; write {as_list}{one}"
+        one = f", or {one_text} for one" if key in line.catalogue.lists else ""
+        return f"has several values; write {line.list_argument(key, values)}{one}"
     if re.search(r"[/\\]", value):
-        return f"{word} has a comma, which separates values; write {quoted(key, value)}"
-    each, default = "add -m for a run with each", line.default(key)
+        return f"has a comma, which separates values; write {one_text}"
+    add_m, default = "add -m for a run with each", line.default(key)
     if isinstance(default, float) and re.fullmatch(r"-?\d+,\d+", value):
-        return f"{word} has a comma; write {key}={value.replace(',', '.')}, or {each}"
+        return f"has a comma; write {key}={value.replace(',', '.')}, or {add_m}"
     if isinstance(default, int) and THOUSANDS.fullmatch(value):
-        return f"{word} has a comma; write {key}={value.replace(',', '')}, or {each}"
+        return f"has a comma; write {key}={value.replace(',', '')}, or {add_m}"
     if line.command != "train":
-        return f"{word} has several values and {line.command}.py takes one; write {key}={values[0]}"
-    known = key in line.catalogue.groups or default is not None or "(" in value
-    one = "" if known else f", or write {quoted(key, value)} for one text"
-    return f"{word} has several values; {each}{one}"
+        return f"has several values and {line.command}.py takes one; write {key}={values[0]}"
+    is_known = key in line.catalogue.groups or default is not None or "(" in value
+    one = "" if is_known else f", or write {one_text} for one text"
+    return f"has several values; {add_m}{one}"
 
 
-def _names_group(line: Line, key: str) -> bool:
-    """Whether Hydra takes a key, without its short form, for a group."""
+def _is_group(line: CommandLine, key: str) -> bool:
+    """Tell whether Hydra takes a key for a group."""
     return "." not in key and ("/" in key or key == "hydra" or (line.conf / key).is_dir())
 
 
-def _option(line: Line, key: str, value: str, read: Any, word: str) -> str | None:
-    """A group takes the name of one of its options; whether it exists, Hydra says."""
-    if isinstance(read, str) and re.fullmatch(r"\w+", value):
-        return None
+def _check_option(line: CommandLine, key: str, value: str, parsed: Any) -> str:
+    """Handle values of a group that are not the plain name of an option."""
     options = line.catalogue.groups.get(key)
-    if options is None and not (line.conf / key).is_dir():
-        named = isinstance(read, str) and value
-        return None if named else f"{word} names no option; leave it out, or name one"
+    is_text = isinstance(parsed, str) and value
     if options is None:
-        near = line.catalogue.near(f"{key}s") or line.catalogue.near(key)
-        return f"{key} is no key of {line.command}.py; write {near or 'KEY'}={value}"
+        return "" if is_text else "names no option; leave it out, or name one"
     text = value.strip("\"'[]() ")
-    pieces = [piece for piece in re.split(r"[\s,;|+&]+", text) if piece]
-    if len(pieces) > 1 and line.are_options(key, pieces):
-        return f"{word} is not one option; write {several(line, key, pieces)}"
+    parts = [part for part in re.split(r"[\s,;|+&]+", text) if part]
+    if len(parts) > 1 and line.are_options(key, parts):
+        return f"is not one option; write {suggest_several(line, key, parts)}"
     name = Path(text).name.removesuffix(".yaml")
     if name in options:
-        right = read == name
-        return None if right else f"{word} is no name of an option; write {key}={name}"
-    one_of = f"choose one of {', '.join(options)}"
+        return "" if parsed == name else f"is no name of an option; write {key}={name}"
+    choose = f"choose one of {', '.join(options)}"
     if key == "dataset" and re.search(r"[/\\]", text):
-        path = written("dataset.root", text)
-        return f"{word} is no kind of data set but a path; write dataset=folder {path}, or {one_of}"
-    if not isinstance(read, str) or not value:
-        return f"{word} names no option; {one_of}, or leave {key}= out"
-    return None
+        path = to_argument("dataset.root", text)
+        return f"is no kind of data set but a path; write dataset=folder {path}, or {choose}"
+    return "" if is_text else f"names no option; {choose}, or leave {key}= out"
 
 
-def _range(line: Line, key: str, value: str, word: str) -> str | None:
-    """`fold=0-4`, and `seed=1 2 3` in quotes."""
+def _check_range(line: CommandLine, key: str, value: str) -> str:
+    """Handle `image_size=64x64`, `fold=0-4`, and `seed=1 2 3` in quotes."""
     text = value.strip("\"'")
     if square := re.fullmatch(r"(\d+)\s*[x*]\s*\1", text):
-        return f"{word} is not one number; write {key}={square[1]}"
+        return f"is not one number; write {key}={square[1]}"
     numbers = text.split()
     if ends := RANGE.fullmatch(text):
         first, last = int(ends[1]), int(ends[2])
-        numbers = [str(number) for number in range(first, min(last, first + MAX_RUNS) + 1)]
+        numbers = [str(number) for number in range(first, min(last, first + MAX_RANGE) + 1)]
     if len(numbers) < 2 or not line.are_values(key, numbers):
-        return None
-    return f"{word} is not one number; write {several(line, key, numbers)}"
+        return ""
+    return f"is not one number; write {suggest_several(line, key, numbers)}"
 
 
-def _thousands(line: Line, key: str, value: str, word: str) -> str | None:
-    """`epochs=1.000` would be one epoch."""
+def _check_thousands(line: CommandLine, key: str, value: str) -> str:
+    """Handle `epochs=1.000`, which would be one epoch."""
     if not THOUSANDS.fullmatch(value) or not isinstance(line.default(key), int):
-        return None
-    whole, few = value.replace(".", ""), value.split(".")[0]
-    return f"{word} may be {few} or {whole}; write {key}={few} or {key}={whole}"
+        return ""
+    large, small = value.replace(".", ""), value.split(".")[0]
+    return f"may be {small} or {large}; write {key}={small} or {key}={large}"
 
 
-def _windows(line: Line, key: str, value: str, word: str) -> str | None:
+def _check_windows_path(line: CommandLine, key: str, value: str) -> str:
     path = value.strip("\"'")
-    if os.name == "nt" or not WINDOWS.match(path) or Path(path).exists():
-        return None
+    if os.name == "nt" or not WINDOWS_PATH.match(path) or Path(path).exists():
+        return ""
     drive, _, rest = path.replace("\\", "/").partition(":")
-    mounted = f"/mnt/{drive.lower()}{rest}"
-    example = f", in WSL {written(key, mounted)}" if rest[:1] == "/" else ""
-    return f"{word} is a path of Windows; write the path that it has on this system{example}"
+    mounted = to_argument(key, f"/mnt/{drive.lower()}{rest}")
+    example = f", in WSL {mounted}" if rest.startswith("/") else ""
+    return f"is a path of Windows; write the path that it has on this system{example}"

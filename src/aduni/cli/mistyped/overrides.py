@@ -1,4 +1,4 @@
-"""Words `KEY=VALUE` of a command line that Hydra cannot read: what is to be written instead."""
+"""Arguments KEY=VALUE: what is wrong with one, and what to write instead."""
 
 import os
 import re
@@ -6,81 +6,86 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from aduni.cli.arguments import hydra_arguments
-from aduni.cli.mistyped.bare_words import fault_of_bare, value_for
-from aduni.cli.mistyped.command_line import OWN_FORMS, Line
-from aduni.cli.mistyped.misread_values import fault_of_reading, several
-from aduni.cli.mistyped.quoting import QUOTES, in_shell, override_of, written
+from aduni.cli.mistyped.bare_words import check_bare_word
+from aduni.cli.mistyped.command_line import SHORT_FORM_COMMANDS, CommandLine
+from aduni.cli.mistyped.misread_values import check_value, suggest_several
+from aduni.cli.mistyped.quoting import (
+    QUOTES,
+    parse_override,
+    quote_for_shell,
+    strip_to_argument,
+    to_argument,
+)
 
-CLOSING = {"[": "]", "{": "}", "(": ")"}
-DASHES = {ord(dash): "-" for dash in "–—−"}  # noqa: RUF001
-WIDE = {ord("，"): ",", ord("；"): ";", ord("、"): ","}  # noqa: RUF001
+BRACKETS = {"[": "]", "{": "}", "(": ")"}
+ASCII = QUOTES | str.maketrans("–—−，；、", "---,;,")  # noqa: RUF001
+"""Characters of word processors and input methods, and what they stand for."""
 
 
-def fault_of(line: Line, number: int) -> str | None:
-    """What is wrong with a word and what to write instead; None for one that is right."""
-    word = line.words[number]
-    if "=" not in word and not re.match(r"~\w", word):
-        return fault_of_bare(line, number)
-    if word.startswith("="):
-        return f"{word} has no key; write KEY=VALUE without blanks"
-    key, _, value = word.partition("=")
-    if (rest := line.following(number)) and (remedy := _torn(line, key, value, rest)):
-        return f"{' '.join([word, *rest])} cannot be read as one KEY=VALUE; write {remedy}"
-    override = override_of(hydra_arguments([word])[0] if line.command in OWN_FORMS else word)
+def find_mistake(line: CommandLine, index: int) -> str | None:
+    """Return what is wrong with an argument and what to write instead, or None if it is right."""
+    arg = line.args[index]
+    key, equals, value = arg.partition("=")
+    if not equals and not re.match(r"~\w", arg):
+        return check_bare_word(line, index)
+    if not key:
+        return f"{arg} has no key; write KEY=VALUE without blanks"
+    if (rest := line.rest_of_value(index)) and (remedy := _join(line, key, value, rest)):
+        return f"{' '.join([arg, *rest])} cannot be read as one KEY=VALUE; write {remedy}"
+    has_short_forms = line.command in SHORT_FORM_COMMANDS
+    override = parse_override(hydra_arguments([arg])[0] if has_short_forms else arg)
     if override is None:
-        return f"{word} cannot be read as KEY=VALUE; write {_readable(line, key, value)}"
-    return fault_of_reading(line, override, word)
+        return f"{arg} cannot be read as KEY=VALUE; write {_repair(line, key, value)}"
+    return check_value(line, override, arg)
 
 
-def _torn(line: Line, key: str, value: str, rest: Sequence[str]) -> str | None:
-    """The word that was meant with the words behind it; None where they are no part of it."""
+def _join(line: CommandLine, key: str, value: str, rest: Sequence[str]) -> str | None:
+    """Suggest one argument for a value and the arguments after it; None if they are unrelated."""
     joined = " ".join([value, *rest])
-    pieces = [piece for piece in re.split(r"[\s,;]+", joined) if piece]
+    parts = [part for part in re.split(r"[\s,;]+", joined) if part]
     if value == "" and len(rest) == 1:
-        return value_for(line, key, rest[0])
-    if value[:1] in CLOSING and override_of(f"{key}={joined}"):
-        return in_shell(f"{key}={joined}")
-    if line.are_values(key, pieces):
-        return several(line, key, pieces)
-    whole = Path(value).suffix and not any(re.search(r"[./\\]", word) for word in rest)
-    if whole or key in line.catalogue.groups or isinstance(line.default(key), int | float):
+        return strip_to_argument(key, rest[0])
+    if value[:1] in BRACKETS and parse_override(f"{key}={joined}"):
+        return quote_for_shell(f"{key}={joined}")
+    if line.are_values(key, parts):
+        return suggest_several(line, key, parts)
+    is_complete = Path(value).suffix and not any(re.search(r"[./\\]", arg) for arg in rest)
+    if is_complete or key in line.catalogue.groups or isinstance(line.default(key), int | float):
         return None
-    if line.takes_list(key):
-        as_list = in_shell(f"{key}={line.as_list(key, pieces)}")
-        return f"{written(key, joined)}, or {as_list} for several"
-    return written(key, joined)
+    several = f", or {line.list_argument(key, parts)} for several" if line.takes_list(key) else ""
+    return f"{to_argument(key, joined)}{several}"
 
 
-def _readable(line: Line, key: str, value: str) -> str:
-    """What to write for a word that Hydra cannot read."""
+def _repair(line: CommandLine, key: str, value: str) -> str:
+    """Suggest what to write for an argument that Hydra cannot read."""
     key, text = key.strip(), value.strip()
     if key.rstrip(":") in line.catalogue:
         key, text = key.rstrip(":"), text.lstrip("=>:").strip()  # method==ce, method:=ce
     elif re.search(r"[^\w.@/+~-]", key):  # dataset:root=x
-        key = line.catalogue.meant(key) or key
+        key = line.catalogue.resolve(key) or key
     if text[:1] == "~":
-        return written(key, os.path.expanduser(text))
-    pieces = [piece for piece in re.split(r"[\s,;|+，；、]+", text) if piece]  # noqa: RUF001
-    if len(pieces) > 1 and line.are_values(key, pieces):
-        return several(line, key, pieces)
-    plain = text.translate(QUOTES)
-    if plain != text and plain[:1] == plain[-1:] and plain[0] in "'\"":
-        return written(key, plain[1:-1])
-    for reading in filter(None, _readings(text)):
-        override = override_of(f"{key}={reading}")
+        return to_argument(key, os.path.expanduser(text))
+    parts = [part for part in re.split(r"[\s,;|+，；、]+", text) if part]  # noqa: RUF001
+    if len(parts) > 1 and line.are_values(key, parts):
+        return suggest_several(line, key, parts)
+    straight = text.translate(QUOTES)
+    if straight != text and straight[:1] == straight[-1:] and straight[0] in "'\"":
+        return to_argument(key, straight[1:-1])
+    for candidate in filter(None, _candidates(text)):
+        override = parse_override(f"{key}={candidate}")
         if override is not None and not override.is_sweep_override():
-            return in_shell(f"{key}={reading}")
-    return written(key, text)
+            return quote_for_shell(f"{key}={candidate}")
+    return to_argument(key, text)
 
 
-def _readings(text: str) -> Iterator[str]:
-    """What a value may have been meant to be, the likeliest first."""
+def _candidates(text: str) -> Iterator[str]:
+    """Yield values that may be meant by a malformed one, the likeliest first."""
     yield text
     yield text.rstrip(",;")
-    if text[:1] in CLOSING:
-        yield text + CLOSING[text[0]]
+    if text[:1] in BRACKETS:
+        yield text + BRACKETS[text[0]]
         yield re.sub(r"(\w)\s*=\s*", r"\1: ", text)
     if re.fullmatch(r"\([^()]*,[^()]*\)", text):
         yield f"[{text[1:-1]}]"
-    if not re.search(r"[/\\]", text):  # a path's name may have such signs
-        yield text.translate(QUOTES | DASHES | WIDE)
+    if not re.search(r"[/\\]", text):  # the name of a path may contain such characters
+        yield text.translate(ASCII)
