@@ -9,7 +9,7 @@ with quick_imports():
 
     from aduni.cli.app import run_command, run_folder, sweep_folder, task
     from aduni.cli.end_summary import print_summary
-    from aduni.config.resume import continued
+    from aduni.config.resume import resume_settings
     from aduni.config.schema import read_settings
     from aduni.training.run import run
 
@@ -20,7 +20,7 @@ def main(config: DictConfig) -> None:
     """Train one method on one fold."""
     folder = run_folder()
     overrides = HydraConfig.get().overrides.task
-    settings = continued(read_settings(config), overrides, folder)
+    settings = resume_settings(read_settings(config), overrides, folder)
     print_summary(run(settings, folder), folder, sweep_folder())
 
 

@@ -1,4 +1,4 @@
-"""What a run says at its end."""
+"""The summary that a run prints at its end."""
 
 from aduni.cli.end_summary import LOWEST_CLASSES, print_summary
 from aduni.results.run_folder import RunFolder

@@ -1,4 +1,4 @@
-"""The start: the garbage collector waits for the imports, and only for them."""
+"""`quick_imports` holds the garbage collector off during the imports, and only then."""
 
 import gc
 import os
@@ -39,7 +39,7 @@ def test_collector_works_again_after_an_import_that_fails():
     "module", ["aduni.cli.app", "aduni.report.build", "aduni.reproduce.reproduce"]
 )
 def test_reports_and_plans_import_no_torch(module):
-    """A neighbour's import counts, too: these commands would wait for it at each call."""
+    """An indirect import counts too: these commands would wait for it at each call."""
     script = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     path = {**os.environ, "PYTHONPATH": str(SRC)}
     assert subprocess.run([sys.executable, "-c", script], env=path, check=False).returncode == 0

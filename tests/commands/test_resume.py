@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from aduni.config.resume import continued
+from aduni.config.resume import resume_settings
 from aduni.errors import UserError
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import write_yaml
@@ -65,7 +65,7 @@ def test_two_epochs_and_two_more_are_four(train, command, killed, metrics):
 
 @pytest.fixture
 def stored(tmp_path):
-    """Writes a run's configuration; returns a call of `continued` with a command line."""
+    """Writes a run's configuration; returns a call of `resume_settings` with a command line."""
     folder = RunFolder(tmp_path)
 
     def store(*overrides: str):
@@ -73,7 +73,7 @@ def stored(tmp_path):
         folder.history.write_text("stage,epoch,loss\ntrain,0,1.0\n")
 
         def go_on(*given: str):
-            return continued(settings_of(*given), given, folder)
+            return resume_settings(settings_of(*given), given, folder)
 
         return go_on
 
@@ -135,7 +135,7 @@ def test_a_run_from_before_an_option_has_its_neutral_value(tmp_path, refusal, bi
 
     for resume in ("auto", str(tmp_path)):
         given = (*own, *bits, f"resume={resume}")
-        call = partial(continued, settings_of(*given), given, folder)
+        call = partial(resume_settings, settings_of(*given), given, folder)
         if bits == ("dataset.bits=auto",):
             refusal(call, "dataset.bits cannot be changed", "started with dataset.bits=16")
         else:
@@ -160,13 +160,13 @@ def test_a_run_from_before_the_order_of_shear_keeps_its_views(earlier, tmp_path,
     order, key = "dataset.augment.0.order", "dataset.augment.0.order cannot be changed"
     for resume, given in (("auto", (f"{order}=shear_last",)), (str(tmp_path), ())):
         words = (*APTOS[:1] * (resume == "auto"), "trainer=cpu", *given, f"resume={resume}")
-        settings = continued(settings_of(*APTOS, *given, f"resume={resume}"), words, earlier)
+        settings = resume_settings(settings_of(*APTOS, *given, f"resume={resume}"), words, earlier)
         assert settings.dataset["augment"][0].get("order", "shear_last") == "shear_last"
         assert settings.lr_schedule == "cosine"
 
     for resume, given in (("auto", ()), (str(tmp_path), (f"{order}=shear_first",))):
         words = (*given, f"resume={resume}")
-        call = partial(continued, settings_of(*APTOS, *words), words, earlier)
+        call = partial(resume_settings, settings_of(*APTOS, *words), words, earlier)
         refusal(call, key, f"{order}=shear_last")
 
 
@@ -488,7 +488,7 @@ def test_flags_amid_the_keys_are_a_sentence(command):
 @pytest.mark.parametrize("trainer", ["cpu", "gpu", "auto"])
 def test_several_processes_are_those_of_ddp(refusal, tmp_path, trainer, several):
     def fresh(*given: str):
-        return continued(settings_of(*given), given, RunFolder(tmp_path))
+        return resume_settings(settings_of(*given), given, RunFolder(tmp_path))
 
     overrides = (f"trainer={trainer}", f"trainer.{several}")
 
@@ -498,7 +498,7 @@ def test_several_processes_are_those_of_ddp(refusal, tmp_path, trainer, several)
 
 @pytest.mark.parametrize("one", ["trainer.devices=[1]", "trainer.devices=1"])
 def test_one_device_may_be_chosen(tmp_path, one):
-    assert continued(settings_of("trainer=auto", one), [one], RunFolder(tmp_path))
+    assert resume_settings(settings_of("trainer=auto", one), [one], RunFolder(tmp_path))
 
 
 def test_a_resume_takes_the_number_of_processes_alone(stored, tmp_path, refusal):

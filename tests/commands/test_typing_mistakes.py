@@ -1,4 +1,4 @@
-"""What is typed as nobody meant it: each mistake has its sentence, with what to write instead."""
+"""Typing mistakes on the command line: each is answered by what to write instead."""
 
 import os
 import re
@@ -53,7 +53,7 @@ TAKEN = [
     "/a  b",
     "x/y z",
 ]
-"""Values that it takes as they are."""
+"""Values that Hydra's grammar takes as they are."""
 
 SENTENCES = {
     # Words that belong together.
@@ -213,7 +213,7 @@ UNTOUCHED = [
 
 @pytest.fixture
 def faults():
-    """What is said about each word of a line without flags."""
+    """Return a function that lists the mistakes in a command line without flags."""
 
     def call(text: str) -> list[str]:
         command, *words = shlex.split(text)

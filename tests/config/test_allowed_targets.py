@@ -1,4 +1,4 @@
-"""What a stored configuration may build, and what it may not even import."""
+"""Targets that a stored configuration may name, and those that are not even imported."""
 
 import sys
 
@@ -50,13 +50,13 @@ FOREIGN = (
 
 @pytest.fixture
 def content() -> dict:
-    """Plain values, as a run folder holds them."""
+    """Return plain values as a run folder holds them."""
     return settings_of("dataset=aptos").model_dump()
 
 
 @pytest.fixture
 def own_method(tmp_path, monkeypatch):
-    """A method that lies outside the package."""
+    """Write a method outside the package."""
     (tmp_path / "own_method.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "own_method", raising=False)  # another test's

@@ -1,4 +1,4 @@
-"""What the paper set stays one word away; small images have defaults of their own."""
+"""The experiments of the paper, and the defaults for small images."""
 
 import pytest
 from omegaconf import DictConfig, OmegaConf

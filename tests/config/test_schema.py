@@ -1,4 +1,4 @@
-"""Every combination of options composes, is checked, and builds what it names."""
+"""Every combination of options composes, passes the checks and builds its objects."""
 
 import itertools
 import warnings
@@ -28,7 +28,7 @@ SOME = [
 
 
 class FewFeatures(nn.Module):
-    """Stands for an encoder where none is run."""
+    """Stand-in for an encoder that is never run."""
 
     features = 8
 

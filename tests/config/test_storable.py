@@ -1,4 +1,4 @@
-"""What a run could not read back is refused before its first step; what it can is not."""
+"""Settings that a run could not read back are refused before its first step."""
 
 import math
 import sys
@@ -94,7 +94,7 @@ BAD = {
 
 @pytest.fixture(autouse=True)
 def own(tmp_path, monkeypatch):
-    """A module that lies outside of the package."""
+    """Write a module outside the package."""
     (tmp_path / "storable.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "storable", raising=False)
@@ -163,7 +163,7 @@ def test_the_refusal_comes_before_anything_is_trained_or_written(
 
 @pytest.fixture
 def content(settings):
-    """What a checkpoint of a run would hold."""
+    """Return what a checkpoint of a run would hold."""
     method = build_method(settings, torch.tensor([5, 6, 7]).numpy())
     stored = {
         "config": settings.model_dump(),

@@ -19,7 +19,7 @@ CALLS = {
 
 
 def faults(source: str) -> Iterator[str]:
-    """Whatever could execute what a file holds."""
+    """Yield the calls and imports that could execute the content of a file."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names if a.name.split(".")[0] in {"pickle", *MODULES})

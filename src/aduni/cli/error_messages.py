@@ -17,8 +17,6 @@ from aduni.cli.yaml_docs import read_leaf
 from aduni.errors import UnknownOptionError, UserError, did_you_mean
 from aduni.shortage import shortage
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
 HYDRA_MESSAGES = {
     r"Could not override '(.+?)'. No match in the defaults list": (
         "{0} is no group of this command; --help lists its groups and keys."
@@ -57,9 +55,8 @@ def describe_error(error: BaseException) -> str:
         return short
     if isinstance(error, OSError):
         file = f"{error.filename}: " if error.filename else ""
-        remedy = (
-            "free space there" if error.errno in DISK_FULL else "check the path and its permissions"
-        )
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "free space there" if is_full else "check the path and its permissions"
         return f"{file}{error.strerror or error}; {remedy}."
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is missing; give it on the command line."

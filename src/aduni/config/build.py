@@ -1,4 +1,4 @@
-"""From settings to the data and the method that they describe."""
+"""Build the data module and the method that settings describe."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def build_data_and_method(
 
 
 def build_data(settings: Settings) -> ImageDataModule:
-    """The data set under its protocol."""
+    """Return the data module of the data set and its protocol."""
     workers = settings.num_workers
     loading = LoaderSettings(
         batch_size=settings.batch_size,
@@ -53,11 +53,11 @@ def build_data(settings: Settings) -> ImageDataModule:
 
 
 def build_method(settings: Settings, counts: Ints, task: Task = "multiclass") -> Method:
-    """The method, and what it may know of the data.
+    """Return the method with its encoder and the statistics of the training data.
 
     Args:
-        settings: of the run.
-        counts: (C,) images of each class in the training part.
+        settings: settings of the run.
+        counts: (C,) number of images of each class in the training part.
         task: whether the classes have an order.
     """
     sampler: Sampler = build(settings.sampler)

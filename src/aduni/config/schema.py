@@ -1,7 +1,7 @@
 """Check a composed configuration and return it as settings.
 
-Every YAML leaf names its constructor (`_target_`), so a value's type and range stand where it is
-used: in the constructor's annotations. They are checked here before anything is built.
+Each YAML node names its constructor (`_target_`), whose annotations give the types and ranges of
+the values. They are checked here, before anything is built.
 """
 
 from collections.abc import Iterable
@@ -27,10 +27,8 @@ from aduni.schedules import RateSchedule
 
 Model = TypeVar("Model", bound=BaseModel)
 
-
-# The method comes last: its YAML repeats parts of the others.
+# The method is checked last, since its YAML repeats parts of the other groups.
 GROUPS = ("dataset", "sampler", "alpha", "protocol", "encoder", "trainer", "logger", "method")
-
 
 ACCELERATORS = {
     "gpu": (CUDAAccelerator, MPSAccelerator),
@@ -38,11 +36,11 @@ ACCELERATORS = {
     "mps": (MPSAccelerator,),
     "tpu": (XLAAccelerator,),
 }
-"""Lightning's names of what not every machine has."""
+"""Lightning's names of accelerators that a machine may lack."""
 
 
 class Names(BaseModel, extra="forbid"):
-    """Which option of each group was chosen."""
+    """Names of the options that were chosen, by group."""
 
     method: str
     dataset: str
@@ -53,7 +51,7 @@ class Names(BaseModel, extra="forbid"):
 
 
 class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
-    """All top-level keys of conf/train.yaml."""
+    """Values of all top-level keys of conf/train.yaml."""
 
     names: Names
     method: Node
@@ -67,7 +65,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     fold: NonNegativeInt
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     epochs: PositiveInt
-    batch_size: Annotated[int, Field(ge=2)]  # batch norm takes no single image
+    batch_size: Annotated[int, Field(ge=2)]  # batch norm cannot train on one image
     lr: PositiveFloat
     lr_min: NonNegativeFloat
     warmup_epochs: NonNegativeInt
@@ -80,7 +78,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     data_on_gpu: Literal["auto", True, False]
     save_features: bool
     resume: str | None
-    # Of this call alone: a file must not say whom to trust.
+    # Not stored: a file must not be able to say what to trust.
     trust: list[str] = Field(default=[], exclude=True)
     verbose: bool
 
@@ -94,19 +92,18 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
 
 
 def read_settings(config: DictConfig) -> Settings:
-    """Checked settings of a training, interpolations resolved.
+    """Return the checked settings of a training, with interpolations resolved.
 
     Raises:
-        UserError: unknown key, wrong type or value out of range, at any depth.
+        UserError: if a key is unknown or a value of the wrong type or out of range, at any depth.
     """
     return read(config, Settings, GROUPS)
 
 
 def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model:
-    """Settings of any command, checked; raises as `read_settings`."""
-    plain = OmegaConf.to_container(config, resolve=True)
+    """Return the checked settings of any command; raises as `read_settings` does."""
     try:
-        settings = model.model_validate(plain)
+        settings = model.model_validate(OmegaConf.to_container(config, resolve=True))
     except ValidationError as error:
         raise UserError(complaint(error, model.model_fields)) from error
     for group in groups:
@@ -115,15 +112,16 @@ def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model
 
 
 def check_trainer(trainer: Node) -> None:
-    """Check that the machine has what a trainer asks for, and that its processes are ours to end.
+    """Check that the trainer's accelerator exists and that several processes use trainer=ddp.
+
+    Without it, Lightning starts the processes in its own way, which may leave some running.
 
     Raises:
-        UserError: there is no such accelerator here, or Lightning would begin processes its own
-            way, and not end them all.
+        UserError: if one of these is not so.
     """
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
-    one = devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1)
-    if not isinstance(trainer.get("strategy"), dict) and not (one and nodes == 1):
+    is_one = devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1)
+    if not isinstance(trainer.get("strategy"), dict) and not (is_one and nodes == 1):
         raise UserError(
             f"trainer.devices={devices} with trainer.num_nodes={nodes} needs several processes; "
             "add trainer=ddp."
