@@ -22,11 +22,11 @@ def build_data_and_method(
     """Build the data set, with its cache and split, and the method that learns from it.
 
     Args:
-        settings: of the run.
-        sources: sources.csv of a run that is continued, whose pictures must be the same.
+        settings: settings of the run.
+        sources: sources.csv of the run to continue, whose images must be unchanged.
 
     Raises:
-        UserError: if the data set is not complete, the split cannot be made, or the pictures of a
+        UserError: if the data set is incomplete, the split cannot be made, or the images of a
             continued run have changed.
     """
     data = build_data(settings)
