@@ -1,5 +1,6 @@
 """Write docs/configuration.md from the YAML in conf/ and the constructors' annotations."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from annotations import of_constructor, of_model, shown, summary_of, values_of
 from aduni.cli.yaml_docs import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
 CONF = ROOT / "conf"
 PAGE = ROOT / "docs" / "configuration.md"
 

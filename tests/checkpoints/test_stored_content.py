@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from aduni.checkpoints.load import load_checkpoint, method_state
+from aduni.checkpoints.save import AtomicCheckpointIO
 from aduni.config.build import build_method
 from aduni.config.untrusted import read_stored
 from aduni.errors import UserError
@@ -20,7 +21,6 @@ from aduni.metrics.calibration import SHARPEST
 from aduni.results.history_csv import read_history
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_yaml, write_yaml
-from aduni.training.callbacks import AtomicCheckpointIO
 from aduni.training.run import run
 from composing import options, settings_of
 

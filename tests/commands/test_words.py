@@ -107,7 +107,7 @@ def test_two_stages_are_told_apart(train):
 
 
 def test_the_time_that_is_left_is_said_once(train, monkeypatch):
-    monkeypatch.setattr("aduni.training.callbacks.LEAST_LEFT", 0.0)
+    monkeypatch.setattr("aduni.training.callbacks.progress.MIN_ESTIMATE_SECONDS", 0.0)
     finished, run = train("method=ce", "epochs=3")
 
     assert finished.status == 0, finished.err

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from aduni.checkpoints.save import AtomicCheckpointIO
 from aduni.results.run_folder import RunFolder
-from aduni.training.callbacks import AtomicCheckpointIO
 
 COPY = {"state_dict": {"method.x": torch.zeros(2)}, "epoch": 3, "aduni": {"origin": {}}}
 TRAINED = {**COPY, "optimizer_states": [{"state": {}}], "loops": {}}

@@ -12,9 +12,12 @@ from pytorch_lightning.callbacks.progress.rich_progress import MetricsTextColumn
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
+from aduni.checkpoints.save import AtomicCheckpointIO
 from aduni.system.atomic_files import atomic_write
 from aduni.system.temporary import temporary_name
-from aduni.training.callbacks import AtomicCheckpointIO, Checkpoints, History, Progress
+from aduni.training.callbacks.checkpoints import Checkpoints
+from aduni.training.callbacks.history import History
+from aduni.training.callbacks.progress import Progress
 
 
 class Trainer:

@@ -13,8 +13,8 @@ from torch.optim import SGD
 from torch.utils import _pytree as pytree
 
 from aduni.checkpoints.load import load_checkpoint
+from aduni.checkpoints.save import AtomicCheckpointIO
 from aduni.errors import UserError
-from aduni.training.callbacks import AtomicCheckpointIO
 from aduni.training.latest_checkpoint import newest_epoch
 
 

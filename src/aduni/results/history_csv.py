@@ -26,7 +26,7 @@ def training_speed(history: Path) -> dict[str, float | None]:
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """Read history.csv: a row an epoch, as `callbacks.History` writes them.
+    """Read history.csv: a row an epoch, as `aduni.training.callbacks.history` writes them.
 
     Returns:
         stage, epoch, loss, images, seconds, further numbers; empty where nothing was trained.

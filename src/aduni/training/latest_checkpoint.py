@@ -15,7 +15,7 @@ from aduni.checkpoints.schema import Checked, fault
 from aduni.distributed.rank_zero import is_first_process
 from aduni.errors import UserError
 from aduni.system.atomic_files import atomic_write, hard_link
-from aduni.training.callbacks import Checkpoints
+from aduni.training.callbacks.checkpoints import Checkpoints
 
 KEY = "resume"
 

@@ -15,6 +15,7 @@ from aduni.checkpoints.load import (
     load_weights,
     method_state,
 )
+from aduni.checkpoints.save import AtomicCheckpointIO
 from aduni.checkpoints.stage_reuse import kept_stage, reuse_stage
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
@@ -25,14 +26,10 @@ from aduni.evaluation.predict import EVALUATION_PRECISION
 from aduni.methods.base import Method, Part, ReadPart, Stage
 from aduni.metrics.calibration import Calibration
 from aduni.results.run_folder import RunFolder
-from aduni.training.callbacks import (
-    AtomicCheckpointIO,
-    Checkpoints,
-    History,
-    InstallSignalHandlers,
-    Progress,
-    TimeLeft,
-)
+from aduni.training.callbacks.checkpoints import Checkpoints
+from aduni.training.callbacks.history import History
+from aduni.training.callbacks.progress import Progress, TimeLeft
+from aduni.training.callbacks.signals import InstallSignalHandlers
 from aduni.training.latest_checkpoint import newest_epoch
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 

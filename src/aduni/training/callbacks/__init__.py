@@ -1,0 +1,1 @@
+"""Lightning callbacks: history.csv, checkpoints, progress bar, signal handlers."""

@@ -1,0 +1,73 @@
+"""Keep the last, the previous and the best checkpoint of a stage."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from aduni.system.atomic_files import atomic_write, hard_link
+
+log = logging.getLogger(__name__)
+
+
+class Checkpoints(Callback):
+    """Callback that writes last.ckpt every epoch, and best.ckpt if the epoch beats all before it.
+
+    The former last.ckpt is kept as previous.ckpt. Lightning's ModelCheckpoint has no rule of two
+    scores, and renews last.ckpt only together with the best.
+
+    Args:
+        folder: where the files are written.
+        rule: `macro_f1`, or `accuracy_and_macro_f1`: an epoch is better only if both beat the best
+            epoch's (the authors' code). Of equal epochs the earlier one stays. None: no best one.
+    """
+
+    def __init__(
+        self, folder: Path, rule: Literal["macro_f1", "accuracy_and_macro_f1"] | None
+    ) -> None:
+        self._folder, self._rule = folder, rule
+        self._deciding = ("macro_f1",) if rule == "macro_f1" else ("accuracy", "macro_f1")
+        self._best = {"accuracy": -1.0, "macro_f1": -1.0}
+        self._epoch = -1
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the checkpoints; the best comes first, so that the newest is whole at any moment."""
+        best, last = self._folder / "best.ckpt", self._folder / "last.ckpt"
+        better = self._rule is not None and self._beats(trainer.callback_metrics)
+        if better:
+            self._epoch = trainer.current_epoch
+        with self._previous_kept(last) if trainer.is_global_zero else nullcontext():
+            trainer.save_checkpoint(best if better else last, weights_only=False)
+            if better and trainer.is_global_zero:
+                with atomic_write(last) as temporary:
+                    hard_link(best, temporary)
+        trainer.strategy.barrier("checkpoints")  # other ranks read them after the last epoch
+
+    @contextmanager
+    def _previous_kept(self, last: Path) -> Iterator[None]:
+        """Rename last.ckpt to previous.ckpt as soon as another one has taken its place."""
+        if not last.exists():
+            yield
+            return
+        with atomic_write(self._folder / "previous.ckpt") as former:
+            hard_link(last, former)
+            yield
+
+    def _beats(self, metrics: Mapping[str, Any]) -> bool:
+        """Return whether the epoch is the best so far, and remember it if so."""
+        now = {score: float(metrics[f"validation_{score}"]) for score in self._best}
+        better = all(now[score] > self._best[score] for score in self._deciding)
+        if better:
+            self._best = now
+        return better
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best epoch's scores and its number, -1 before there is one."""
+        return {"scores": self._best, "epoch": self._epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the best epoch's scores and number."""
+        self._best, self._epoch = dict(state_dict["scores"]), int(state_dict["epoch"])
