@@ -34,7 +34,7 @@ class Checkpoints(Callback):
         self._epoch = -1
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the checkpoints; the best comes first, so that the newest is whole at any moment."""
+        """Write the checkpoints, the best first, so that the newest is whole at any moment."""
         best, last = self._folder / "best.ckpt", self._folder / "last.ckpt"
         better = self._rule is not None and self._beats(trainer.callback_metrics)
         if better:

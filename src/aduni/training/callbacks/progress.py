@@ -30,7 +30,7 @@ class Progress(RichProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Refresh a few times a second and at the epoch's end, since reading values waits for the device."""
+        """Refresh a few times a second only, since reading values waits for the device."""
         now = time.perf_counter()
         if trainer.is_last_batch or now - self._refreshed >= REFRESH_SECONDS:
             self._refreshed = now
@@ -46,7 +46,7 @@ class Progress(RichProgressBar):
         ]
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """Return the loss, alpha if the method has one, and validation macro F1 once it is known."""
+        """Return the loss, alpha if there is one, and validation macro F1 once it is known."""
         values = trainer.callback_metrics | trainer.progress_bar_metrics
         labels = {"loss": "loss", "alpha": "alpha", "validation_macro_f1": "F1"}
         return {label: round(float(values[k]), 4) for k, label in labels.items() if k in values}
