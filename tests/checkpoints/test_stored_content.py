@@ -17,7 +17,7 @@ from aduni.config.build import build_method
 from aduni.config.untrusted import read_stored
 from aduni.errors import UserError
 from aduni.evaluation.trained_model import data_of, load_trained
-from aduni.metrics.calibration import SHARPEST
+from aduni.metrics.calibration import MAX_INVERSE_TEMPERATURE
 from aduni.results.history_csv import read_history
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_yaml, write_yaml
@@ -162,7 +162,7 @@ def test_temperatures_beyond_the_fit_are_refused(key, value, written, refusal):
     refusal(lambda: load_trained(path), path, f"calibration.{key}")
 
 
-@pytest.mark.parametrize("sharpness", [1 / SHARPEST, 1.0, SHARPEST])
+@pytest.mark.parametrize("sharpness", [1 / MAX_INVERSE_TEMPERATURE, 1.0, MAX_INVERSE_TEMPERATURE])
 def test_temperatures_at_the_limits_of_the_fit_are_taken(sharpness, written):
     calibration = load_trained(
         written(_put("aduni.calibration.temperature", 1 / sharpness))

@@ -13,7 +13,7 @@ from pydantic import (
 )
 from torch import Tensor
 
-from aduni.metrics.calibration import LARGEST_BIAS, SHARPEST
+from aduni.metrics.calibration import MAX_BIAS, MAX_INVERSE_TEMPERATURE
 
 ROUNDING = 1e-6  # of shares
 LONGEST = 300  # letters of a fault: a key may be of any length
@@ -55,14 +55,16 @@ class _Config(Checked):
     lr: float
 
 
-Temperature = Annotated[float, Field(ge=0.99 / SHARPEST, le=1.01 * SHARPEST)]
+Temperature = Annotated[
+    float, Field(ge=0.99 / MAX_INVERSE_TEMPERATURE, le=1.01 * MAX_INVERSE_TEMPERATURE)
+]
 """Within the limits of the fit, rounded: beyond them probabilities overflow."""
 
 
 class _Calibration(Checked):
     temperature: Temperature
     bias_temperature: Temperature
-    bias: list[Annotated[float, Field(ge=-LARGEST_BIAS, le=LARGEST_BIAS)]]
+    bias: list[Annotated[float, Field(ge=-MAX_BIAS, le=MAX_BIAS)]]
     frequency: list[NonNegativeFloat]
 
     @field_validator("frequency")

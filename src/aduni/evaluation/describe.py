@@ -10,7 +10,13 @@ from aduni.evaluation.predict import EVALUATION_PRECISION
 def describe(
     settings: Settings, data: ImageDataModule, selected_epoch: int | None
 ) -> dict[str, Any]:
-    """What was run, for metrics.json."""
+    """Return the settings of a run that metrics.json repeats.
+
+    Args:
+        settings: settings of the run.
+        data: data set, with its split.
+        selected_epoch: epoch whose weights are tested; None if nothing selected it.
+    """
     names = data.table.class_names
     return {
         **settings.names.model_dump(),
@@ -31,7 +37,7 @@ def describe(
 
 
 def _alpha(settings: Settings) -> dict[str, Any]:
-    """The schedule and its values; nothing where the method has no alpha."""
+    """Return the schedule of alpha and its values, None if the method has no alpha."""
     if "alpha" not in settings.method:
         return {"alpha": None, "alpha_settings": None}
     values = {key: value for key, value in settings.alpha.items() if not key.startswith("_")}

@@ -1,4 +1,4 @@
-"""A stored checkpoint tested again on its own data."""
+"""Test a stored checkpoint again on its own data."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +51,7 @@ def evaluate_checkpoint(
     output: Path | None,
     trust: Sequence[str] = (),
 ) -> tuple[Any, RunFolder]:
-    """Predict the validation and test parts with a checkpoint and write figures and predictions.
+    """Predict the validation and test parts with a checkpoint, and write metrics and predictions.
 
     Args:
         path: a checkpoint of a run.

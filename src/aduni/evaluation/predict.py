@@ -1,4 +1,4 @@
-"""Class probabilities of whole parts, and the table they are stored in."""
+"""Predict whole parts of a data set, as the table that predictions.csv holds."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,13 +18,13 @@ from aduni.methods.base import Method
 from aduni.results.predictions_csv import probability_column
 
 EVALUATION_PRECISION = "32-true"
-"""Of all predictions, and of the scores that select an epoch, whatever a run is trained in."""
+"""Precision of all predictions and of the scores that select an epoch, also in mixed training."""
 
 
 def predict_parts(
     method: nn.Module, data: ImageDataModule, parts: tuple[str, ...], device: torch.device
 ) -> pd.DataFrame:
-    """Predictions of several parts, one after another.
+    """Predict several parts, one after another.
 
     Args:
         method: images -> logits.
@@ -50,7 +50,7 @@ def predict_parts(
 def training_features(
     method: Method, data: ImageDataModule, device: torch.device
 ) -> dict[str, NDArray[Any]]:
-    """Pooled features of the training images as they are, for pictures of the feature space.
+    """Compute pooled features of the training images without augmentation, for the t-SNE figure.
 
     Returns:
         images (n,), labels (n,) class numbers, features (n, D) float16.
@@ -70,8 +70,8 @@ def training_features(
 
 @torch.inference_mode()
 def _probabilities(method: nn.Module, batches: Iterable[Batch]) -> tuple[Ints, NDArray[np.float64]]:
-    """(n,) rows and (n, C) probabilities, in the batches' order."""
-    # Read in the end: the host would wait for a GPU after every batch.
+    """Return (n,) rows and (n, C) probabilities, in the order of the batches."""
+    # Read at the end: otherwise the host would wait for a GPU after every batch.
     pairs = [(batch.indices, method(batch.views[0])) for batch in batches]
     rows, logits = (torch.cat(parts).cpu() for parts in zip(*pairs, strict=True))
     if not torch.isfinite(logits).all():

@@ -1,4 +1,4 @@
-"""A trained model from its checkpoint alone, and the data that it learned from."""
+"""Load a trained model from its checkpoint alone, and the data set that it learned from."""
 
 import logging
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class DataPlace(BaseModel, extra="forbid"):
-    """Keys of a command for the data set that a model learned from.
+    """Command-line keys that say where the data set of a model lies.
 
     Attributes:
         root: where it lies now; None for where it was.
@@ -39,7 +39,7 @@ class DataPlace(BaseModel, extra="forbid"):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What a checkpoint of a run holds.
+    """A model with what its checkpoint says about it.
 
     Attributes:
         path: of the checkpoint.
@@ -68,19 +68,19 @@ class TrainedModel:
 
     @property
     def input_format(self) -> InputFormat:
-        """What is made of an image before the model sees it."""
+        """Return how an image is prepared for the model."""
         return InputFormat(self.image_size, int(self.settings.dataset.get("bits", ALL_BITS)))
 
     @property
     def run(self) -> RunFolder:
-        """That the checkpoint lies in; where it was moved out of one, the folder it is in now."""
+        """Return the run folder of the checkpoint, or the folder it was moved to."""
         place = self.path.resolve().parent
         run = RunFolder(place.parent)
         return run if run.config.is_file() else RunFolder(place)
 
 
 def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> TrainedModel:
-    """The model of a checkpoint; no image is needed.
+    """Load the model of a checkpoint; no image is needed.
 
     Args:
         path: of the checkpoint.
@@ -111,7 +111,7 @@ def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Tr
 
 
 def data_of(trained: TrainedModel, root: str | None, cache_dir: str) -> ImageDataModule:
-    """The data set that a model learned from, divided as it was.
+    """Build the data set that a model learned from, with the same split.
 
     Pictures that were changed since are said on standard error: other versions of the same images
     may be what the model is to be tested on.

@@ -1,4 +1,4 @@
-"""Probabilities that hold: a temperature, and class frequencies other than the data's."""
+"""Calibrate probabilities: temperature scaling, and correction for other class frequencies."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,16 @@ from scipy.special import log_softmax, softmax
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SMALLEST = np.finfo(np.float64).tiny  # a probability of 0 has no logarithm
-SHARPEST = 20.0  # 1 / T
-LARGEST_BIAS = 1e6  # far beyond any fit: log p is -708 at least, and T at least 1 / SHARPEST
+MIN_PROBABILITY = np.finfo(np.float64).tiny  # a probability of 0 has no logarithm
+MAX_INVERSE_TEMPERATURE = 20.0
+MAX_BIAS = (
+    1e6  # far beyond any fit: log p is -708 at least, and T at least 1 / MAX_INVERSE_TEMPERATURE
+)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns a model's probabilities p into calibrated ones, fitted on the validation part.
+    """Calibration of a model's probabilities p, fitted on the validation part.
 
     Temperature scaling (Guo et al. 2017, arXiv 1706.04599), softmax(log p / T); and for class
     frequencies other than the data's, bias-corrected temperature scaling (Alexandari et al. 2020,
@@ -37,11 +39,11 @@ class Calibration:
     frequency: list[float]
 
     def probabilities(self, probabilities: Floats) -> Floats:
-        """(n, C) probabilities at the temperature; the predicted classes stay."""
+        """Return (n, C) probabilities at the temperature; the predicted classes stay the same."""
         return _softmax(_logs(probabilities) / self.temperature)
 
     def under(self, probabilities: Floats, frequency: Floats) -> Floats:
-        """(n, C) probabilities where the classes are as frequent as given.
+        """Return (n, C) probabilities for data with other class frequencies.
 
         Args:
             probabilities: (n, C), of the model.
@@ -55,7 +57,7 @@ class Calibration:
 
 
 def fit_calibration(labels: Ints, probabilities: Floats) -> Calibration:
-    """The least log loss, by the temperature alone, and by temperature and bias.
+    """Fit the least log loss, with the temperature alone and with temperature and bias.
 
     The labels count as Platt's (1999) targets: of n images, each is of its class with probability
     (n + 1) / (n + 2). Without this, a part without mistakes would make all predictions certain.
@@ -77,7 +79,7 @@ def fit_calibration(labels: Ints, probabilities: Floats) -> Calibration:
 
 
 def _fit(labels: Ints, logs: Floats, *, biased: bool) -> tuple[float, Floats]:
-    """1 / T and b; the loss is convex in both."""
+    """Fit 1 / T and b; the loss is convex in both."""
     rows, classes = np.arange(len(labels)), logs.shape[1]
     count = len(labels)
     truth = np.full(logs.shape, 1 / ((count + 2) * max(classes - 1, 1)))
@@ -90,7 +92,7 @@ def _fit(labels: Ints, logs: Floats, *, biased: bool) -> tuple[float, Floats]:
         mean = -(truth * log_softmax(logits, axis=1)).sum() / count
         return float(mean), np.r_[(slope * logs).sum(), slope.sum(axis=0) if biased else 0 * bias]
 
-    limits = [(1 / SHARPEST, SHARPEST), *[(None, None)] * classes]
+    limits = [(1 / MAX_INVERSE_TEMPERATURE, MAX_INVERSE_TEMPERATURE), *[(None, None)] * classes]
     start = np.r_[1.0, np.zeros(classes)]
     options = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options=options).x
@@ -102,4 +104,4 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _logs(probabilities: Floats) -> Floats:
-    return np.log(np.maximum(probabilities, SMALLEST))
+    return np.log(np.maximum(probabilities, MIN_PROBABILITY))

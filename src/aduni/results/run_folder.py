@@ -133,7 +133,7 @@ class RunFolder:
             ) from error
 
     @property
-    def dashboard_id(self) -> Path:
+    def wandb_id(self) -> Path:
         """Names the run to the dashboard, so that a resumed job continues it there."""
         return self.path / "wandb_id.txt"
 
@@ -151,7 +151,7 @@ class RunFolder:
             raise UserError(
                 f"{self.path} already holds a run; give another hydra.run.dir, or {remedy}."
             )
-        results = (self.predictions, self.features, self.card, self.dashboard_id)
+        results = (self.predictions, self.features, self.card, self.wandb_id)
         # The configuration goes last: while it is there, a killed start is cleared again.
         for file in (*self._checkpoints(), *results, self.config):
             file.unlink(missing_ok=True)

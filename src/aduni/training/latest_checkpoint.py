@@ -1,4 +1,4 @@
-"""Where a stopped stage goes on, whatever a kill or a damaged file has left of its checkpoints."""
+"""Find the checkpoint to resume a stage from, even if the newest one is damaged or missing."""
 
 import logging
 import sys
@@ -52,11 +52,11 @@ class _Optimiser(Checked):
     param_groups: Annotated[list[_ParameterGroup], Field(min_length=1, max_length=1)]
 
     def is_empty(self) -> bool:
-        """Whether it lacks the momentum that it is to have."""
+        """Return whether the momentum is missing."""
         return self.param_groups[0].momentum > 0 and not self.state
 
     def fits(self, parameters: list[nn.Parameter]) -> bool:
-        """Whether it is of these parameters."""
+        """Return whether the state belongs to these parameters."""
         (group,) = self.param_groups
         if group.params != list(range(len(parameters))):
             return False
@@ -72,7 +72,7 @@ class _Loops(Checked):
 
 
 class _Training(Checked):
-    """What Lightning restores, beside the weights."""
+    """The parts of a checkpoint that Lightning restores, beside the weights."""
 
     version: str = Field(alias="pytorch-lightning_version")
     global_step: NonNegativeInt
@@ -82,21 +82,21 @@ class _Training(Checked):
     loops: _Loops
 
 
-def newest_epoch(folder: Path, learner: LightningModule, trainer: Trainer) -> int | None:
-    """The epoch that a stage goes on from, which last.ckpt then holds; None where it starts anew.
+def newest_epoch(folder: Path, module: LightningModule, trainer: Trainer) -> int | None:
+    """Return the epoch that a stage resumes from, or None if it starts anew; last.ckpt then holds it.
 
-    A damaged last.ckpt gives way to the newest of the others. So does a whole one to best.ckpt
-    where the run was killed between the two. Damaged is also what would not restore all of the
-    training: Lightning takes an absent optimiser or progress for a new one.
+    If last.ckpt is damaged, the newest of the other checkpoints replaces it; so does best.ckpt if
+    the run was killed between writing the two. A checkpoint that would not restore all of the
+    training counts as damaged: Lightning takes an absent optimiser or progress for a new one.
 
     Args:
-        folder: of the stage's checkpoints.
-        learner: of the stage, with its parameters frozen.
-        trainer: that is to go on.
+        folder: folder of the stage's checkpoints.
+        module: module of the stage, with its parameters frozen.
+        trainer: trainer that is going to resume.
 
     Raises:
-        UserError: the best epoch's weights are lost, or whole checkpoints are there but none of
-            this training, which would be overwritten.
+        UserError: if the best epoch's weights are lost, or if there are whole checkpoints but none
+            of this training, which would be overwritten.
     """
     found: dict[str, dict[str, Any]] = {}
     damaged: list[str] = []
@@ -108,7 +108,7 @@ def newest_epoch(folder: Path, learner: LightningModule, trainer: Trainer) -> in
         except UserError:
             damaged.append(str(file))
             continue
-        problem = content and _misfit(content, learner, trainer)
+        problem = content and _misfit(content, module, trainer)
         if problem:
             damaged.append(str(file))
             unfit = unfit or UserError(
@@ -121,29 +121,29 @@ def newest_epoch(folder: Path, learner: LightningModule, trainer: Trainer) -> in
     if unfit and newest is None:
         raise unfit
     if damaged and is_first_process():
-        _tell(" and ".join(damaged), newest)
+        _warn(" and ".join(damaged), newest)
     if newest is None:
         return None
     epoch = int(found[newest]["epoch"])
-    _place(folder, found, "last", epoch)
+    _restore(folder, found, "last", epoch)
     best = int(found[newest]["callbacks"][Checkpoints.__qualname__]["epoch"])
     if best >= 0:
-        _place(folder, found, "best", best)
+        _restore(folder, found, "best", best)
     return epoch
 
 
-def _misfit(content: dict[str, Any], learner: LightningModule, trainer: Trainer) -> str | None:
-    """What of a training a checkpoint could not restore."""
+def _misfit(content: dict[str, Any], module: LightningModule, trainer: Trainer) -> str | None:
+    """Say what of a training a checkpoint could not restore; None if it restores everything."""
     try:
         state = _Training.model_validate(content)
     except ValidationError as error:
         return fault(error)
-    found, own = content["state_dict"], learner.state_dict()
+    found, own = content["state_dict"], module.state_dict()
     if shapes(found) != shapes(own) or not _alike(found, dict(own)):
         return "weights of another model"
-    learning = [values for values in learner.parameters() if values.requires_grad]
+    learning = [values for values in module.parameters() if values.requires_grad]
     (optimiser,) = state.optimizer_states
-    # Half precision may have skipped every step so far.
+    # With 16-mixed precision every step so far may have been skipped.
     if optimiser.is_empty() and MixedPrecision.__qualname__ not in content:
         return "an optimiser without its momentum"
     if not optimiser.fits(learning):
@@ -156,14 +156,14 @@ def _misfit(content: dict[str, Any], learner: LightningModule, trainer: Trainer)
 
 
 def _alike(found: Any, sample: Any) -> bool:
-    """Whether all keys are there, at any depth, with values of the same type."""
+    """Return whether `found` has all keys of `sample`, at any depth, with values of the same type."""
     if isinstance(sample, dict) and isinstance(found, dict):
         return all(key in found and _alike(found[key], value) for key, value in sample.items())
     return type(found) is type(sample)
 
 
-def _place(folder: Path, found: dict[str, dict[str, Any]], name: str, epoch: int) -> None:
-    """See to it that a file is of the epoch that it is to be of."""
+def _restore(folder: Path, found: dict[str, dict[str, Any]], name: str, epoch: int) -> None:
+    """Make a checkpoint file hold an epoch, by linking the checkpoint that does."""
     holders = [other for other, content in found.items() if int(content["epoch"]) == epoch]
     file = folder / f"{name}.ckpt"
     if not holders:
@@ -175,8 +175,8 @@ def _place(folder: Path, found: dict[str, dict[str, Any]], name: str, epoch: int
             hard_link(folder / f"{holders[0]}.ckpt", temporary)
 
 
-def _tell(damaged: str, newest: str | None) -> None:
-    """On the screen and in the log."""
+def _warn(damaged: str, newest: str | None) -> None:
+    """Warn on the screen and in the log."""
     remedy = f"goes on from {newest}.ckpt" if newest else "starts this stage again"
     sentence = f"{damaged} is damaged; the run {remedy}."
     log.warning("%s", sentence)

@@ -1,4 +1,4 @@
-"""The only LightningModule: it steps, schedules and logs one stage of any method."""
+"""The LightningModule that trains, schedules and logs one stage of any method."""
 
 import logging
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class Optimisation:
-    """SGD and its schedule; epochs of warm-up are those of a 400-epoch run."""
+    """Settings of SGD and of its schedule; warm-up epochs are those of a 400-epoch run."""
 
     lr: float
     lr_min: float
@@ -37,7 +37,7 @@ class Optimisation:
 
 
 class StageModule(LightningModule):
-    """Trains one stage.
+    """LightningModule that trains one stage of a method.
 
     Args:
         method: the model and its losses; shared by the learners of all its stages.
@@ -72,23 +72,23 @@ class StageModule(LightningModule):
                 "validation_macro_f1": MulticlassF1Score(average="macro", **options),
             }
         )
-        self._bad_step = torch.tensor(-1)  # first step with a loss that is not finite
-        self._bad_outputs = torch.tensor(0)  # of a validation pass
-        self._rows: list[Tensor] = []  # of the image table, a step's each, of this epoch
+        self._bad_step = torch.tensor(-1)  # first step whose loss is not finite; -1 if none
+        self._bad_outputs = torch.tensor(0)  # outputs of a validation pass that are not finite
+        self._rows: list[Tensor] = []  # rows of the image table, by step of this epoch
 
     def train(self, mode: bool = True) -> "StageModule":
-        """Frozen modules stay in eval mode: their batch-norm statistics must not move."""
+        """Set the mode; frozen modules stay in eval mode, or their batch-norm statistics would change."""
         super().train(mode)
         for module in self._frozen:
             module.eval()
         return self
 
     def on_train_start(self) -> None:
-        """Lightning leaves every module in the mode that it finds."""
+        """Set train mode, since Lightning leaves every module in the mode that it finds."""
         self.train()
 
     def configure_optimizers(self) -> SGD:
-        """SGD over what learns."""
+        """Return SGD over the parameters that are trained."""
         settings = self._optimisation
         return SGD(
             [parameter for parameter in self.parameters() if parameter.requires_grad],
@@ -99,7 +99,7 @@ class StageModule(LightningModule):
         )
 
     def on_train_epoch_start(self) -> None:
-        """Random numbers and learning rate follow from the epoch alone, resumed or not."""
+        """Set random numbers and learning rate, which depend on the epoch alone, resumed or not."""
         seed_torch(*self._entropy, self.current_epoch)
         self._rows.clear()
         settings = self._optimisation
@@ -116,26 +116,26 @@ class StageModule(LightningModule):
         self.log("lr", lr)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The stage's loss; its terms are averaged over the epoch's batches."""
+        """Return the stage's loss, and log its terms, averaged over the epoch's batches."""
         terms = self._stage.loss(batch, self.current_epoch)
         values = {name: value.detach() for name, value in terms.items()}
         size = len(batch.labels)
-        # Not reduced over ranks: the progress bar asks for the values on the first one alone, which
-        # would wait for the others for ever.
+        # Not reduced over ranks: the progress bar reads the values on rank 0 alone, which would
+        # wait for the others for ever.
         self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
         self._rows.append(batch.indices)
         self._note_bad_step(terms["loss"], batch_idx)
         return terms["loss"]
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Elsewhere than on a CPU the check waits for the device: only at the end of the epoch."""
+        """Check the loss; on a GPU only at the end of the epoch, since the check waits for it."""
         if self.device.type == "cpu" or self.trainer.is_last_batch:
             self._stop_if_bad()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Live curves; published figures are computed from predictions.csv.
+        """Update the scores that select the epoch; metrics.json is computed from predictions.csv.
 
-        They select the epoch, so they are computed as the test is: without mixed precision.
+        They are computed as in the test: without mixed precision.
         """
         with torch.autocast(self.device.type, enabled=False):
             logits = self.method(batch.views[0])
@@ -144,7 +144,7 @@ class StageModule(LightningModule):
         self.scores.update(logits, batch.labels)
 
     def on_validation_epoch_end(self) -> None:
-        """Scores of the part that selects the checkpoint, which is written afterwards."""
+        """Log the scores of the part that selects the checkpoint, which is written afterwards."""
         if self._bad_outputs:  # the last step can spoil the weights without a loss to show it
             step = len(self._rows) - 1
             self._log_images(step)
@@ -156,7 +156,7 @@ class StageModule(LightningModule):
         self.scores.reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Plain values only: checkpoints are loaded with weights_only=True."""
+        """Add plain values; checkpoints are loaded with weights_only=True."""
         stage = {"stage": self._stage.name, "objective": dict(self._stage.loss_id)}
         checkpoint["aduni"] = {**self._stored, **stage}
 
@@ -176,21 +176,21 @@ class StageModule(LightningModule):
             )
 
     def _log_images(self, step: int) -> None:
-        """One of them may be the cause."""
+        """Log the images of a step, one of which may be the cause."""
         images = self.trainer.datamodule.table.images  # type: ignore[attr-defined]  # by the trainer
         names = ", ".join(repr(images[row]) for row in self._rows[step].tolist())
         log.error("Images of epoch %d, step %d: %s", self.current_epoch, step, names)
 
 
 def learnable(method: Method) -> frozenset[str]:
-    """Names of the parameters that a new method leaves to be learned: no momentum copy's."""
+    """Return the names of the parameters that may be trained: those of no momentum copy."""
     return frozenset(name for name, values in method.named_parameters() if values.requires_grad)
 
 
 def _freeze(
     method: Method, trainable: tuple[str, ...], free: frozenset[str]
 ) -> list[torch.nn.Module]:
-    """Leave gradients only to the named modules; returns the others.
+    """Freeze all modules but the named ones, and return the frozen ones.
 
     Raises:
         ValueError: the method has no such module.

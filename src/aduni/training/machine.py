@@ -1,4 +1,4 @@
-"""What the machine makes of a run's settings, seen before anything is read or written."""
+"""Check that a run can train on this machine as its settings say, before anything is read."""
 
 import warnings
 from typing import Any
@@ -15,7 +15,7 @@ QUIET: dict[str, Any] = dict.fromkeys(
 
 
 def trainer_of(settings: Settings) -> Trainer:
-    """A trainer that says what the run's own ones will be; nothing is trained with it.
+    """Return a trainer that shows what those of the run will be; nothing is trained with it.
 
     Raises:
         UserError: the machine lacks the device.
@@ -27,7 +27,7 @@ def trainer_of(settings: Settings) -> Trainer:
 
 
 def check_machine(settings: Settings) -> None:
-    """Check that a run is trained where and as its settings say.
+    """Check that a run trains on the device and in the precision that its settings name.
 
     Raises:
         UserError: the machine lacks the device, or would compute in another precision than the one

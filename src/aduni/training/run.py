@@ -1,4 +1,4 @@
-"""One run: data, stages, one look at the test part, results."""
+"""Run: build data and method, train the stages, test once, write the results."""
 
 import logging
 from contextlib import nullcontext
@@ -40,18 +40,18 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
 
     Args:
         settings: checked; with `resume` set, those stored in the folder.
-        folder: the run's own.
+        folder: folder of the run.
 
     Returns:
         What metrics.json holds; empty on all processes but the first.
 
     Raises:
-        UserError: whatever the user can mend.
+        UserError: for every fault that the user can fix.
     """
     with folder.locked() if is_first_process() else nullcontext():
         if settings.resume and folder.metrics.exists():
             metrics = read_metrics(folder)
-            # An earlier version of this project may have written fewer figures.
+            # An earlier version of this project may have written fewer metrics.
             complete = folder.predictions.is_file()
             return {**metrics, **check_figures(metrics, folder)} if complete else metrics
         if settings.resume and not folder.split.is_file():
@@ -65,14 +65,14 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
 
 
 def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
-    origin = provenance()  # of the code that starts, whatever is checked out in the meantime
+    origin = provenance()  # of the code that starts, whatever is checked out while it trains
     if is_first_process():
         check_machine(settings)
         check_storable(settings)
     seed_everything(settings.seed, workers=False, verbose=False)
     data, method = build_data_and_method(settings, folder.sources if settings.resume else None)
     _check_features(settings, method)
-    training = Training(settings, folder, data, method, _dashboard(settings, folder))
+    training = Training(settings, folder, data, method, _logger(settings, folder))
     if is_first_process() and not settings.resume:
         sources = source_table(data) if data.sources.files else None
         write_inputs(folder, settings.model_dump(), data.split, sources)
@@ -88,7 +88,7 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
 
 
 def _check_features(settings: Settings, method: Method) -> None:
-    """Raise UserError where `save_features` would find nothing to save them with."""
+    """Raise UserError if `save_features` is set and the method has no encoder."""
     if settings.save_features and not hasattr(method, "encoder"):
         raise UserError(
             f"save_features=true needs {settings.method['_target_']}.encoder, which is missing; "
@@ -96,15 +96,15 @@ def _check_features(settings: Settings, method: Method) -> None:
         )
 
 
-def _dashboard(settings: Settings, folder: RunFolder) -> Any:
-    """None where none is configured."""
+def _logger(settings: Settings, folder: RunFolder) -> Any:
+    """Build the W&B logger; None if none is configured."""
     if not settings.logger:
         return None
     return build(settings.logger, folder=folder.path, config=settings.model_dump())
 
 
 def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
-    """Predict, compute the figures from the stored predictions, write both."""
+    """Predict, compute the metrics from the stored predictions, and write both."""
     folder, data = training.folder, training.data
     predictions = predict_parts(training.method, data, data.protocol.reported, training.device)
     names, ordinal = data.table.class_names, data.table.is_ordinal
@@ -131,6 +131,6 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
 
 
 def _calibration(predictions: pd.DataFrame, class_names: list[str]) -> Calibration | None:
-    """From the validation part; without one None, since the test part decides nothing."""
+    """Fit on the validation part; None without one, since the test part decides nothing."""
     rows = predictions[predictions["part"] == "validation"]
     return fit_calibration(*labels_and_probabilities(rows, class_names)) if len(rows) else None

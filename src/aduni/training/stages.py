@@ -1,4 +1,4 @@
-"""A method's stages, one after another, each with a learner and a trainer of its own."""
+"""Train the stages of a method one after another, each with its own StageModule and trainer."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -36,18 +36,18 @@ from aduni.training.lightning_module import Optimisation, StageModule, learnable
 
 @dataclass
 class Training:
-    """Trains a method and leaves in it the weights that the test is to use.
+    """The training of a method; afterwards the method has the weights that are tested.
 
     Attributes:
-        settings: of the run.
-        folder: of the run.
-        data: its images.
-        method: what learns.
-        logger: dashboard, or None.
-        device: where the last stage ran.
-        stages: for metrics.json: what each stage handed over.
-        found: for metrics.json: what stages found without steps.
-        tested: checkpoint of the weights that the last stage has left in the method.
+        settings: settings of the run.
+        folder: folder of the run.
+        data: data set.
+        method: model and losses.
+        logger: W&B logger, or None.
+        device: device of the last stage.
+        stages: name, epochs and chosen epoch of each stage, for metrics.json.
+        found: what stages without steps return, for metrics.json.
+        tested: checkpoint of the weights that the last stage leaves in the method.
     """
 
     settings: Settings
@@ -66,10 +66,10 @@ class Training:
             check_readable(self._content(stage, 0))
 
     def run(self) -> None:
-        """All stages; those that a resumed run has behind it are not repeated."""
+        """Train all stages; a resumed run does not repeat those that are complete."""
         for number, stage in enumerate(self.method.stages):
             if stage.epochs and not stage.init_from:
-                self._draw(number, stage)  # a later stage's mistakes end the run before the first
+                self._draw(number, stage)  # find mistakes of a later stage before the first begins
         for number, stage in enumerate(self.method.stages):
             if stage.init_from:
                 self.stages.append(self._reuse(number, stage))
@@ -79,14 +79,14 @@ class Training:
             self.stages.append({"name": stage.name, **done})
 
     def keep_calibration(self, calibration: Calibration) -> None:
-        """Write it into the tested checkpoint."""
+        """Write the calibration into the tested checkpoint."""
         checkpoint = load_checkpoint(self.tested, "resume")
         checkpoint["aduni"]["calibration"] = asdict(calibration)
         AtomicCheckpointIO().save_checkpoint(checkpoint, self.tested)
 
     def _reuse(self, number: int, stage: Stage) -> dict[str, Any]:
-        """A stage of another run; a copy stays in this one, for the case that it is resumed."""
-        kept = self.folder.checkpoint("best", self._place(number))
+        """Load a stage of another run, and keep a copy so that this run can be resumed."""
+        kept = self.folder.checkpoint("best", self._stage_folder(number))
         if kept.exists():
             origin = kept_stage(self.method, kept)
         else:
@@ -96,9 +96,9 @@ class Training:
         return {"name": stage.name, "epochs": 0, "handed_over": stage.init_from, **origin}
 
     def _train(self, number: int, stage: Stage) -> int:
-        """One stage; returns the epoch whose weights it leaves in the method."""
-        place = self._place(number)
-        last = self.folder.checkpoint("last", place)
+        """Train one stage and return the epoch whose weights it leaves in the method."""
+        name = self._stage_folder(number)
+        last = self.folder.checkpoint("last", name)
         trainer = self._trainer(number, stage)
         self.device = trainer.strategy.root_device
         if stage.on_start is not None:
@@ -106,24 +106,24 @@ class Training:
             self.found |= stage.on_start(self._reader())
         if stage.epochs == 0:
             epoch = int(self.stages[-1]["epoch"])
-            self.tested = self.folder.checkpoint("best", place)
+            self.tested = self.folder.checkpoint("best", name)
             self._keep(stage, self.tested, epoch)
             return epoch
-        learner = self._learner(number, stage)
-        reached = newest_epoch(last.parent, learner, trainer)
+        module = self._module(number, stage)
+        reached = newest_epoch(last.parent, module, trainer)
         if reached is not None and reached + 1 == stage.epochs:
             if self.logger:
                 self.logger.finalize("success")  # counts the stages, of which this is one
         else:
             self._draw(number, stage, first_epoch=0 if reached is None else reached + 1)
-            self.method.train()  # the learner freezes what the stage does not train
+            self.method.train()  # StageModule freezes what the stage does not train
             trainer.fit(
-                learner,
+                module,
                 datamodule=self.data,
                 ckpt_path=None if reached is None else last,
                 weights_only=True,
             )
-        self.tested = self.folder.checkpoint(_chosen(stage), place)
+        self.tested = self.folder.checkpoint(_chosen(stage), name)
         chosen = load_checkpoint(self.tested, "resume")
         load_weights(self.method, chosen, self.tested)
         return int(chosen["epoch"])
@@ -148,25 +148,25 @@ class Training:
         return read
 
     def _keep(self, stage: Stage, path: Path, epoch: int, **further: Any) -> None:
-        """The checkpoint of a stage that takes no steps."""
+        """Write the checkpoint of a stage that takes no steps."""
         if not is_first_process():
             return
         content = self._content(stage, epoch, **{"objective": {}, **further})
         AtomicCheckpointIO().save_checkpoint(content, path)
 
     def _content(self, stage: Stage, epoch: int, **further: Any) -> dict[str, Any]:
-        """A checkpoint's, without what a trainer needs to go on."""
+        """Return the content of a checkpoint, without what a trainer needs to go on."""
         named = {"stage": stage.name, "objective": dict(stage.loss_id)}
         stored = {**self._stored(), **named, **further}
         return {"state_dict": method_state(self.method), "epoch": epoch, "aduni": stored}
 
-    def _place(self, number: int) -> str:
-        """Earlier stages keep their checkpoints in folders of their own."""
+    def _stage_folder(self, number: int) -> str:
+        """Return the folder of a stage's checkpoints; that of the last stage has no name."""
         stages = self.method.stages
         return "" if number == len(stages) - 1 else stages[number].name
 
     def _stored(self) -> dict[str, Any]:
-        """Plain values that go into every checkpoint."""
+        """Return plain values that go into every checkpoint."""
         config = self.settings.model_dump()
         if "bits" in config["dataset"]:
             config["dataset"]["bits"] = self.data.bits  # auto looks at images that a model has not
@@ -178,7 +178,7 @@ class Training:
             "split_hash": self.data.split_hash,
         }
 
-    def _learner(self, number: int, stage: Stage) -> StageModule:
+    def _module(self, number: int, stage: Stage) -> StageModule:
         settings = self.settings
         optimisation = Optimisation(
             lr=settings.lr,
@@ -205,7 +205,9 @@ class Training:
                 InstallSignalHandlers(),
                 Progress(),
                 History(self.folder.history, stage.name),
-                Checkpoints(self.folder.checkpoint("last", self._place(number)).parent, select),
+                Checkpoints(
+                    self.folder.checkpoint("last", self._stage_folder(number)).parent, select
+                ),
                 TimeLeft(sum(each.epochs for each in later)),
             ],
             plugins=[AtomicCheckpointIO()],

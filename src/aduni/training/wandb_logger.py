@@ -1,4 +1,4 @@
-"""Weights & Biases: a run of its own for every job. Imported only with logger=wandb."""
+"""Weights & Biases logger: one W&B run for every job. Imported only with logger=wandb."""
 
 import logging
 import os
@@ -20,14 +20,14 @@ from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import atomic_write
 from aduni.system.csv_escape import read_saved
 
-MOST_CLASSES = 60
-"""Of a confusion matrix: W&B takes its cells as rows of a table."""
-OF_THE_RUN = ("selected_epoch", "train_seconds", "images_per_second")
-TEXTS = (
+MAX_CONFUSION_CLASSES = 60
+"""W&B takes the cells of a confusion matrix as rows of a table."""
+RUN_METRICS = ("selected_epoch", "train_seconds", "images_per_second")
+TEXT_COLUMNS = (
     *("table", "dataset", "block", "row", "baseline", "figure", "class", "sampler"),
     *("state", "note"),
 )
-"""Columns of a report's tables that are no numbers."""
+"""Columns of a report's tables that hold text."""
 
 _Mode = Literal["online", "offline", "disabled"]
 
@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class WandbRunLogger(WandbLogger):
-    """Settings, curves and final figures of a job, sent by its first process only.
+    """Logger that sends settings, curves and final metrics of a job to W&B, from rank 0 only.
 
-    A failure of W&B is a line in the job's log and no more: history.csv, metrics.json and
-    predictions.csv hold all that it would have shown.
+    A failure of W&B is only a line in the job's log: history.csv, metrics.json and
+    predictions.csv hold everything that it would have shown.
 
     Args:
         folder: of the job; keeps the id, so that a resumed job continues its W&B run.
@@ -65,12 +65,12 @@ class WandbRunLogger(WandbLogger):
         self._options: dict[str, Any] = {"group": group, "tags": tags, "config": config}
         self._folder, self._wanted = RunFolder(folder), offline
         self._stages = self._epochs_before = 0
-        self._forgiven = _Forgiving()
+        self._warn_once = _WarnOnce()
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The W&B run; it begins here: offline where W&B cannot be reached, else not at all."""
+        """Start the W&B run at first use: offline if W&B cannot be reached, disabled if that fails."""
         if self._experiment is None:
             try:
                 self._experiment = self._begin(_mode(self._wanted))
@@ -78,12 +78,12 @@ class WandbRunLogger(WandbLogger):
                 log.warning("W&B: %s; the run is kept offline, and `wandb sync` sends it.", error)
         for mode in ("offline", "disabled"):
             if self._experiment is None:
-                with self._forgiven():
+                with self._warn_once():
                     self._experiment = self._begin(mode)
         return self._experiment
 
     def _begin(self, mode: _Mode | None) -> wandb.Run:
-        stored = self._folder.dashboard_id
+        stored = self._folder.wandb_id
         run = wandb.init(
             **self._options,
             project=self._project,
@@ -103,50 +103,50 @@ class WandbRunLogger(WandbLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add to the curves; epochs are counted through all stages, and steps not used."""
-        with self._forgiven():
+        """Add to the curves; epochs are counted through all stages, and steps are not used."""
+        with self._warn_once():
             epoch = metrics["epoch"] + self._epochs_before
             self.experiment.log({**metrics, "epoch": epoch})
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """A stage is over: the next one's epochs follow those in history.csv."""
+        """Count the epochs of a finished stage, which the next stage's follow."""
         self._stages += 1
         if self._folder.history.exists():
             stages = read_history(self._folder.history)["stage"]
             self._epochs_before = int(stages.isin(stages.unique()[: self._stages]).sum())
 
     def report(self, metrics: dict[str, Any], predictions: pd.DataFrame) -> None:
-        """Final figures, and the test part's classes and confusion matrix.
+        """Send the final metrics, and the test part's classes and confusion matrix.
 
         Args:
             metrics: what metrics.json holds.
             predictions: what predictions.csv holds; only counts of its rows are sent.
         """
-        test, figures = metrics["test"], _figures(metrics)
+        test, figures = metrics["test"], _metrics(metrics)
         classes = {
             "trained on": metrics["training_counts"],
             "tested on": test["support"],
             "F1": test["per_class_f1"],
             "recall": test["per_class_recall"],
         }
-        with self._forgiven():
+        with self._warn_once():
             for part, values in figures.items():
                 self.experiment.summary.update({f"{part}/{k}": v for k, v in values.items()})
-            self.experiment.summary.update({key: metrics[key] for key in OF_THE_RUN})
+            self.experiment.summary.update({key: metrics[key] for key in RUN_METRICS})
             final = {
                 "figures": _table(figures, "figure"),
                 "test/classes": _table(classes, "class"),
             }
-            if len(test["support"]) <= MOST_CLASSES:
+            if len(test["support"]) <= MAX_CONFUSION_CLASSES:
                 final["test/confusion_matrix"] = _confusion(predictions, list(test["support"]))
             self.experiment.log(final)
 
     def close(self) -> None:
-        """End the run, as failed while an exception is on its way; harmless where none began."""
+        """End the W&B run, as failed if an exception is being handled; does nothing if none began."""
         failed = sys.exc_info()[0] is not None
         if self._experiment is not None:
-            with self._forgiven():
+            with self._warn_once():
                 self._experiment.finish(exit_code=int(failed))
             self._experiment = None
 
@@ -154,9 +154,9 @@ class WandbRunLogger(WandbLogger):
 def send_report(
     folder: Path, name: str, *, project: str, group: str | None, offline: Literal["auto"] | bool
 ) -> None:
-    """Tables and figures of a report as a W&B run of its own; a later report continues it.
+    """Send tables and figures of a report as one W&B run, which a later report continues.
 
-    A failure of W&B is a warning and no more.
+    A failure of W&B is only a warning.
 
     Args:
         folder: with tables/ and figures/; keeps the run's id.
@@ -166,7 +166,7 @@ def send_report(
         offline: as for `WandbRunLogger`.
     """
     stored = folder / "wandb_id.txt"
-    with _Forgiving()():
+    with _WarnOnce()():
         run = wandb.init(
             project=project,
             group=group,
@@ -178,7 +178,7 @@ def send_report(
             mode=_mode(offline),
         )
         tables = {
-            f"tables/{file.stem}": read_saved(file, TEXTS)
+            f"tables/{file.stem}": read_saved(file, TEXT_COLUMNS)
             for file in sorted(folder.glob("tables/*.csv"))
         }
         pictures = sorted(folder.glob("figures/*.png"))
@@ -190,7 +190,7 @@ def send_report(
 
 
 def _mode(offline: Literal["auto"] | bool) -> Literal["online", "offline"] | None:
-    """None leaves it to WANDB_MODE. Asks for no key, and nothing of the network."""
+    """Return the mode, None to leave it to WANDB_MODE; asks for no key and uses no network."""
     if os.environ.get("WANDB_MODE"):
         return None
     if offline == "auto":
@@ -198,8 +198,8 @@ def _mode(offline: Literal["auto"] | bool) -> Literal["online", "offline"] | Non
     return "offline" if offline else "online"
 
 
-def _figures(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """By part and name."""
+def _metrics(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return metrics by part and key."""
     return {
         part: {name: value for name, value in metrics[part].items() if isinstance(value, float)}
         for part in ("test", "validation")
@@ -219,17 +219,17 @@ def _confusion(predictions: pd.DataFrame, names: list[str]) -> Any:
     )
 
 
-class _Forgiving:
-    """What fails inside is a warning, the first time, and no more."""
+class _WarnOnce:
+    """Context that turns the first failure inside into a warning, and ignores later ones."""
 
     def __init__(self) -> None:
-        self._said = False
+        self._has_warned = False
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            if not self._said:
+            if not self._has_warned:
                 log.warning("W&B failed (%s); nothing else depends on it.", error)
-            self._said = True
+            self._has_warned = True
