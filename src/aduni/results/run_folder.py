@@ -134,7 +134,7 @@ class RunFolder:
 
     @property
     def wandb_id(self) -> Path:
-        """Names the run to the dashboard, so that a resumed job continues it there."""
+        """Id of the W&B run, so that a resumed job continues it."""
         return self.path / "wandb_id.txt"
 
     def begin_anew(self) -> None:

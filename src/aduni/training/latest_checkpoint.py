@@ -83,7 +83,7 @@ class _Training(Checked):
 
 
 def newest_epoch(folder: Path, module: LightningModule, trainer: Trainer) -> int | None:
-    """Return the epoch that a stage resumes from, or None if it starts anew; last.ckpt then holds it.
+    """Return the epoch that a stage resumes from, then in last.ckpt; None if it starts anew.
 
     If last.ckpt is damaged, the newest of the other checkpoints replaces it; so does best.ckpt if
     the run was killed between writing the two. A checkpoint that would not restore all of the
@@ -156,7 +156,7 @@ def _misfit(content: dict[str, Any], module: LightningModule, trainer: Trainer) 
 
 
 def _alike(found: Any, sample: Any) -> bool:
-    """Return whether `found` has all keys of `sample`, at any depth, with values of the same type."""
+    """Return whether `found` has all keys of `sample`, at any depth, with values of its types."""
     if isinstance(sample, dict) and isinstance(found, dict):
         return all(key in found and _alike(found[key], value) for key, value in sample.items())
     return type(found) is type(sample)

@@ -77,7 +77,7 @@ class StageModule(LightningModule):
         self._rows: list[Tensor] = []  # rows of the image table, by step of this epoch
 
     def train(self, mode: bool = True) -> "StageModule":
-        """Set the mode; frozen modules stay in eval mode, or their batch-norm statistics would change."""
+        """Set the mode; frozen modules stay in eval mode, to keep their batch-norm statistics."""
         super().train(mode)
         for module in self._frozen:
             module.eval()

@@ -197,6 +197,7 @@ class Training:
     def _trainer(self, number: int, stage: Stage) -> Trainer:
         select = self.data.protocol.select if stage.validate else None
         later = self.method.stages[number + 1 :]
+        last = self.folder.checkpoint("last", self._stage_folder(number))
         trainer: Trainer = build(
             self.settings.trainer,
             max_epochs=stage.epochs,
@@ -205,9 +206,7 @@ class Training:
                 InstallSignalHandlers(),
                 Progress(),
                 History(self.folder.history, stage.name),
-                Checkpoints(
-                    self.folder.checkpoint("last", self._stage_folder(number)).parent, select
-                ),
+                Checkpoints(last.parent, select),
                 TimeLeft(sum(each.epochs for each in later)),
             ],
             plugins=[AtomicCheckpointIO()],

@@ -70,7 +70,7 @@ class WandbRunLogger(WandbLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """Start the W&B run at first use: offline if W&B cannot be reached, disabled if that fails."""
+        """The W&B run, started at first use: offline if W&B cannot be reached, else disabled."""
         if self._experiment is None:
             try:
                 self._experiment = self._begin(_mode(self._wanted))
@@ -143,7 +143,7 @@ class WandbRunLogger(WandbLogger):
             self.experiment.log(final)
 
     def close(self) -> None:
-        """End the W&B run, as failed if an exception is being handled; does nothing if none began."""
+        """End the W&B run if one began, as failed if an exception is being handled."""
         failed = sys.exc_info()[0] is not None
         if self._experiment is not None:
             with self._warn_once():
