@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from annotations import of_constructor, of_model, shown, summary_of, values_of
+from annotations import format_value, of_constructor, of_model, summary_of, values_of
 
 from aduni.cli.yaml_docs import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
 
@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
 CONF = ROOT / "conf"
 PAGE = ROOT / "docs" / "configuration.md"
 
-# What checks a command's keys. Those of train.py come first, as the others have few of their own.
+# Pydantic models of the commands' keys, in the order of the page: train.py has the most.
 COMMANDS = {
     "train": "aduni.config.schema.Settings",
     "prepare": "aduni.audit.report.PrepareSettings",
@@ -32,7 +32,7 @@ MODELS = {"profile": "aduni.reproduce.settings.Profile"}
 
 HEAD = """# Configuration
 
-`make docs` makes this page from the files in `conf/` and from what checks them.
+`make docs` generates this page from the files in `conf/` and from the annotations that check them.
 A file `conf/GROUP/OPTION.yaml` is chosen by `GROUP=OPTION`, and each of its keys is changed by
 `GROUP.KEY=VALUE`:
 
@@ -40,35 +40,34 @@ A file `conf/GROUP/OPTION.yaml` is chosen by `GROUP=OPTION`, and each of its key
     python src/train.py --cfg job         # the whole configuration, nothing is trained
     python src/train.py -m seed=0,1,2     # a training for each value
 
-`null` is "none". Values are checked before anything is read, and a mistyped key gets a hint.
+`null` means none. Values are checked before anything is read, and the error for a mistyped key
+suggests the nearest one.
 """
 
 
-class Words(str):
-    """Stands where a value would, and is no value."""
+class NoDefault(str):
+    """Text shown in place of a default value."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A key.
+    """Line of a table: one configuration key.
 
     Attributes:
-        key: in full.
-        default: of the YAML.
-        values: that it takes.
-        meaning: from the docstring of what is built.
-        note: the comment in the YAML, often the value's source.
+        key: full name of the key.
+        default: value in the YAML.
+        values: type and range that the key takes.
+        meaning: comment in the YAML, or else the key's entry in its constructor's docstring.
     """
 
     key: str
     default: Any
     values: str
     meaning: str
-    note: str
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the text of docs/configuration.md."""
     parts = [HEAD, "## Commands\n", *(_command(name) for name in COMMANDS)]
     for group in GROUPS:
         parts += [f"## {group}\n", *_group(group)]
@@ -85,8 +84,7 @@ def _command(name: str) -> str:
             key,
             _required(key) if value == "???" else value,
             values_of(hints.get(key)),
-            words.get(key, ""),
-            comments.get(key, ""),
+            comments.get(key) or words.get(key, ""),
         )
         for key, value in flattened(content)
         if key.partition(".")[0] not in ("defaults", "hydra", "names")
@@ -96,14 +94,14 @@ def _command(name: str) -> str:
     return "\n\n".join(filter(None, paragraphs))
 
 
-def _required(key: str) -> Words:
-    """Why a key has no default: every data set has its own, or the user must say it."""
+def _required(key: str) -> NoDefault:
+    """Say why a key has no default: each data set sets its own, or the user must give it."""
     of_dataset = key in yaml.safe_load((CONF / "dataset" / "digits.yaml").read_text())
-    return Words("the data set's" if of_dataset else "must be given")
+    return NoDefault("the data set's" if of_dataset else "must be given")
 
 
 def _group_of(entry: Any) -> Iterator[str]:
-    """The group of an entry of a command's defaults list."""
+    """Yield the group that an entry of a defaults list opens, if it opens one."""
     if isinstance(entry, dict):
         (name,) = entry
         if not name.startswith("override "):
@@ -111,7 +109,7 @@ def _group_of(entry: Any) -> Iterator[str]:
 
 
 def _group(group: str) -> Iterator[str]:
-    """A section for each option; options with the same keys share a table."""
+    """Yield the sections of a group's options; options with the same keys share a table."""
     sections: dict[str, list[str]] = {}
     for path in sorted((CONF / group).glob("*.yaml")):
         leaf = read_leaf(path)
@@ -125,29 +123,31 @@ def _group(group: str) -> Iterator[str]:
 
 
 def rows_of(leaf: Leaf, group: str) -> Iterator[Row]:
-    """The keys of an option, with the annotations and words of their constructors."""
+    """Yield the keys of an option, with the annotations and docstrings of their constructors."""
     model = MODELS.get(group)
     for key, value in leaf.values.items():
         owner, _, name = key.rpartition(".")
         target = leaf.target if owner == group else leaf.values.get(f"{owner}._target_", "")
         hints, words = of_model(model) if model else of_constructor(target)
         if owner == "":
-            hints, words = of_model(COMMANDS["train"])
-        meaning, note = words.get(name, ""), leaf.comments.get(key, "")
+            hints, words = of_model(COMMANDS["train"])[0], comments_of(CONF / "train.yaml")
+        meaning = leaf.comments.get(key) or words.get(name, "")
         if name == "_target_":
-            key, meaning = owner, summary_of(value)
-        yield Row(key, value, values_of(hints.get(name)), meaning, note)
+            key, meaning = owner, meaning or summary_of(value)
+        yield Row(key, value, values_of(hints.get(name)), meaning)
 
 
 def table(rows: Sequence[Row]) -> str:
-    """In Markdown; empty for no rows."""
+    """Return rows as a Markdown table, or an empty text without rows."""
     if not rows:
         return ""
     lines = ["| key | default | values | meaning |", "|---|---|---|---|"]
     for row in rows:
-        default = row.default if isinstance(row.default, Words) else f"`{shown(row.default)}`"
-        about = dict.fromkeys(filter(None, (row.meaning.rstrip("."), row.note)))
-        cells = (f"`{row.key}`", default, row.values, "; ".join(about))
+        default = (
+            row.default if isinstance(row.default, NoDefault) else f"`{format_value(row.default)}`"
+        )
+        meaning = row.meaning[:1].upper() + row.meaning[1:].rstrip(".")
+        cells = (f"`{row.key}`", default, row.values, meaning)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

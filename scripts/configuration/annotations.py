@@ -1,4 +1,4 @@
-"""Annotations, docstrings and values in words."""
+"""Turn annotations, docstrings and values into the text of docs/configuration.md."""
 
 import inspect
 import re
@@ -11,13 +11,13 @@ import yaml
 from hydra.utils import get_object
 from pydantic import BaseModel
 
-LONGEST = 70
+MAX_VALUE_LENGTH = 70
 
 KINDS = {int: "whole number", float: "number", bool: "`true` or `false`", str: "text", Path: "path"}
 
 
 def of_model(name: str | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Annotations and words of a checked model's fields."""
+    """Return the annotations and descriptions of a pydantic model's fields."""
     if name is None:
         return {}, {}
     model: type[BaseModel] = get_object(name)
@@ -27,7 +27,7 @@ def of_model(name: str | None) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def of_constructor(target: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Annotations and words of a function's or a class's arguments, its bases' included."""
+    """Return the annotations and descriptions of constructor arguments, base classes included."""
     if not target.startswith("aduni."):
         return {}, {}
     constructor = get_object(target)
@@ -44,7 +44,7 @@ def of_constructor(target: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _described(owner: Any) -> dict[str, str]:
-    """Argument -> its words in the docstring's Args or Attributes."""
+    """Return the entries of a docstring's Args or Attributes section."""
     text = inspect.cleandoc(owner.__doc__ or "")
     section = re.search(r"^(?:Args|Attributes):\n((?:    .*\n?|\n)+)", text, re.MULTILINE)
     entries = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section[1] if section else "", re.M)
@@ -52,19 +52,19 @@ def _described(owner: Any) -> dict[str, str]:
 
 
 def summary_of(target: str) -> str:
-    """The first sentence of a constructor's docstring."""
+    """Return the first line of a constructor's docstring."""
     if not target.startswith("aduni."):
-        return f"arguments of `{target}`" if target else ""
+        return f"Arguments of `{target}`" if target else ""
     return inspect.cleandoc(get_object(target).__doc__ or "").splitlines()[0]
 
 
 def values_of(hint: Any) -> str:
-    """An annotation in words: PositiveInt | None is "whole number > 0, or `null`"."""
+    """Describe an annotation: PositiveInt | None is "whole number > 0, or `null`"."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint in KINDS:
         return KINDS[hint]
     if origin is Literal:
-        return ", ".join(f"`{shown(value)}`" for value in inner)
+        return ", ".join(f"`{format_value(value)}`" for value in inner)
     if origin in (Union, UnionType):
         kinds = [values_of(each) for each in inner if each is not NoneType]
         return " or ".join(filter(None, kinds)) + (", or `null`" if NoneType in inner else "")
@@ -80,7 +80,6 @@ def values_of(hint: Any) -> str:
 
 
 def _list_of(kind: str) -> str:
-    """A list of whole numbers > 0."""
     if not kind:
         return "list"
     plural = re.sub("number|text", lambda word: f"{word[0]}s", kind, count=1)
@@ -90,8 +89,8 @@ def _list_of(kind: str) -> str:
 def _limited(kind: str, metadata: Sequence[Any]) -> str:
     limits = [limit for each in metadata for limit in getattr(each, "metadata", [each])]
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-    found = [(sign, getattr(m, name, None)) for m in limits for name, sign in signs.items()]
-    bounds = ", ".join(f"{sign} {bound}" for sign, bound in found if bound is not None)
+    limited = [(sign, getattr(m, name, None)) for m in limits for name, sign in signs.items()]
+    bounds = ", ".join(f"{sign} {bound}" for sign, bound in limited if bound is not None)
     least = next((m.min_length for m in limits if hasattr(m, "min_length")), None)
     if least is not None and kind.startswith("list of"):
         exact = any(hasattr(m, "max_length") for m in limits)
@@ -99,12 +98,12 @@ def _limited(kind: str, metadata: Sequence[Any]) -> str:
     return f"{kind} {bounds}" if bounds else kind
 
 
-def shown(value: Any) -> str:
-    """A value as the command line takes it; transforms and rows by their names."""
+def format_value(value: Any) -> str:
+    """Format a value as on the command line, and transforms by their class names."""
     if isinstance(value, dict) and set(value) == {"sampler"}:
         return f"sampler={value['sampler']}"
     if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
         return ", ".join(str(each["_target_"]).rpartition(".")[2] for each in value)
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
     text = text.removesuffix("\n").removesuffix("\n...")
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]} ..."

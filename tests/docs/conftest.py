@@ -1,4 +1,4 @@
-"""The repository's Markdown pages, and what is read from them."""
+"""Fixtures that find and read the repository's Markdown pages."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ PAGES = sorted(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes a `page` runs on every one."""
+    """Run each test that takes a `page` on every page."""
     if "page" in metafunc.fixturenames:
         names = [str(page.relative_to(ROOT)) for page in PAGES]
         metafunc.parametrize("page", PAGES, ids=names)
@@ -22,13 +22,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def root() -> Path:
-    """Of the repository."""
+    """Return the root of the repository."""
     return ROOT
 
 
 @pytest.fixture
 def prose() -> Callable[[Path], str]:
-    """A page without its code blocks, fenced or indented."""
+    """Return a function that reads a page without its fenced and indented code blocks."""
 
     def read(page: Path) -> str:
         text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)

@@ -1,4 +1,4 @@
-"""docs/configuration.md says what Hydra composes and the code checks."""
+"""Check docs/configuration.md against what Hydra composes and the code accepts."""
 
 import re
 import runpy
@@ -34,7 +34,7 @@ def test_every_command_and_option_is_on_the_page(root, generator):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_keys_and_defaults_are_those_that_hydra_composes(group, generator):
-    read_leaf, shown = generator["read_leaf"], generator["shown"]
+    read_leaf, format_value = generator["read_leaf"], generator["format_value"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for option in options(group):
             config = OmegaConf.to_container(compose("train", [f"{group}={option}"]))
@@ -45,7 +45,7 @@ def test_keys_and_defaults_are_those_that_hydra_composes(group, generator):
                     composed = composed[part]
                 if isinstance(value, dict) and set(value) == {"sampler"}:
                     composed = {"sampler": _sampler_of(composed)}
-                assert shown(composed) == shown(value), f"{group}={option}: {key}"
+                assert format_value(composed) == format_value(value), f"{group}={option}: {key}"
             top = {key.split(".")[1] for key in listed if key.startswith(f"{group}.")}
             assert set(config[group]) - {"_target_", "_partial_"} == top
 
