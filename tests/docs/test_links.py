@@ -1,4 +1,4 @@
-"""Every link of the documentation leads somewhere."""
+"""Check that every link of the documentation leads to a file, a heading or code that exists."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ LINK = r"\[([^\]\[]*)\]\(([^()\s]+)\)"
 
 
 def anchors(page: Path) -> set[str]:
-    """Headings as GitHub turns them into anchors."""
+    """Return the anchors that GitHub makes from a page's headings."""
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     found: set[str] = set()
     for heading in re.findall(r"^#+ +(.+?)\s*$", text, re.MULTILINE):
@@ -22,7 +22,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def names_in(file: Path) -> set[str]:
-    """Functions, classes, methods and constants of a Python file."""
+    """Return the functions, classes, methods and constants of a Python file."""
 
     def collect(body: list[ast.stmt], prefix: str) -> set[str]:
         found: set[str] = set()
@@ -31,15 +31,16 @@ def names_in(file: Path) -> set[str]:
                 found.add(prefix + node.name)
             if isinstance(node, ast.ClassDef):
                 found |= collect(node.body, f"{prefix}{node.name}.")
-            if isinstance(node, ast.Assign):
-                found |= {prefix + t.id for t in node.targets if isinstance(t, ast.Name)}
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                found |= {prefix + t.id for t in targets if isinstance(t, ast.Name)}
         return found
 
     return collect(ast.parse(file.read_text()).body, "")
 
 
 def complaints(page: Path, text: str) -> list[str]:
-    """What is wrong with the links of a page."""
+    """Return a sentence for each wrong link of a page."""
     wrong = []
     for words, target in re.findall(LINK, text):
         place, _, anchor = target.partition("#")
