@@ -1,28 +1,28 @@
-# `make help` lists the targets. Everything runs in .venv, which `make setup` builds
-# from requirements.lock.
+# `make help` lists the targets. All commands run in .venv, which `make setup` builds from
+# requirements.lock.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train reproduce benchmark test test-slow lint types docs lock audit clean
 
-# uv, found or installed, with a suitable Python.
+# Find or install uv; it selects a suitable Python.
 UV := sh scripts/uv.sh
 PY := .venv/bin/python
 READY := .venv/.ready
 
-# A worker for each core, with one torch thread each (tests/conftest.py); a module's tests share one
-# worker, since they share its fixtures.
+# One worker for each core, with one torch thread each (tests/conftest.py). The tests of a module run
+# in one worker, since they share fixtures.
 PYTEST := $(PY) -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadscope
 
-# albumentations would ask the package index for its newest version on each import.
+# Without this, albumentations asks the package index for its newest version on each import.
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
-setup: $(READY) ## make .venv with the locked packages; PYTHON=... names the interpreter
+setup: $(READY) ## build .venv with the locked packages; PYTHON=... names the interpreter
 
-# The last command marks .venv as complete. Where the mark is missing, because a set-up
-# was interrupted, or where its Python no longer works, .venv is made anew.
+# The last command marks .venv as complete. If the mark is missing, because a set-up was interrupted,
+# or if its Python no longer works, .venv is rebuilt.
 $(READY): requirements.lock pyproject.toml scripts/uv.sh
 	@$(UV) --version
 	@test -f $@ \
@@ -36,16 +36,16 @@ $(READY): requirements.lock pyproject.toml scripts/uv.sh
 train: setup ## train a model; ARGS="..." are the configuration's overrides
 	$(PY) src/train.py $(ARGS)
 
-reproduce: setup ## the paper's tables and figures; PROFILE=smoke, small, study or paper
+reproduce: setup ## make the paper's tables and figures; PROFILE=smoke, small, study or paper
 	$(PY) src/reproduce.py profile=$(or $(PROFILE),smoke) $(ARGS)
 
-benchmark: setup ## how fast each part is; ARGS="parts=[loss]", "full=true"
+benchmark: setup ## measure the speed of each part; ARGS="parts=[loss]", "full=true"
 	$(PY) src/benchmark.py $(ARGS)
 
 test: setup ## run the fast tests; ARGS="..." go to pytest
 	$(PYTEST) -m "not slow" $(ARGS)
 
-# pytest's status 5 says that no test was selected.
+# Status 5 of pytest means that no test was selected.
 test-slow: setup ## run the slow tests; ARGS="..." go to pytest
 	$(PYTEST) -m slow $(ARGS) || test $$? -eq 5
 
@@ -64,7 +64,7 @@ lock: ## write requirements.lock from pyproject.toml; ARGS=--upgrade takes newer
 		--extra dev --extra sweep --extra export --extra medmnist --python-version 3.11 --custom-compile-command "make lock" \
 		--output-file requirements.lock $(ARGS) pyproject.toml
 
-audit: ## known vulnerabilities of the locked packages, from PyPI's service
+audit: ## check the locked packages for known vulnerabilities, with PyPI's service
 	@$(UV) tool run pip-audit --strict --disable-pip --requirement requirements.lock
 
 clean: ## remove the environment and the tools' caches, but no data and no results

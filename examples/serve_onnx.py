@@ -1,4 +1,4 @@
-"""Class probabilities without torch: python serve_onnx.py MODEL.onnx IMAGE [IMAGE ...]"""
+"""Print class probabilities without torch: python serve_onnx.py MODEL.onnx IMAGE [IMAGE ...]"""
 
 import json
 import sys
