@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from aduni.results import identity
 from aduni.results.addresses import FORMER
-from aduni.results.identity import NEUTRAL, OF_NO_ACCOUNT
+from aduni.results.identity import NEUTRAL, WITHOUT_IDENTITY
 from composing import settings_of
 
 Config = dict[str, Any]
@@ -77,7 +77,7 @@ def test_the_split_and_the_first_stage_change_it(config):
     assert _of(config, first=None) != _of(config)
 
 
-@pytest.mark.parametrize("key", sorted(OF_NO_ACCOUNT - {"logger"}))
+@pytest.mark.parametrize("key", sorted(WITHOUT_IDENTITY - {"logger"}))
 def test_what_no_figure_depends_on_does_not(config, key):
     assert _of(_changed(config, _set(key, "elsewhere"))) == _of(config)
 

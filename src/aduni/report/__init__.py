@@ -1,1 +1,1 @@
-"""From run folders to tables, statistics, figures and a page. Nothing is trained, and no torch."""
+"""Make tables, statistics, figures and a page of finished runs, without torch."""

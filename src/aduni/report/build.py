@@ -1,4 +1,4 @@
-"""The whole report from a folder of runs: tables, figures, page."""
+"""Build the whole report of a folder of runs: tables, figures and page."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -81,18 +81,18 @@ def build_report(sources: Sources, stamp: str) -> Path:
 
 
 def _with_moved(tables: Iterable[Table]) -> dict[str, Table]:
-    """Each table and the one of its moved decisions, by name."""
+    """Return each table and the one with tuned logit adjustment, by name."""
     pairs = ((table, moved_table(table)) for table in tables)
     return {table.name: table for pair in pairs for table in pair}
 
 
 def _planned_folders(root: Path, plan: Plan | None) -> set[Path]:
-    """Where the plan's runs lie; runs elsewhere are of earlier settings."""
+    """Return the folders of the plan's runs; other folders are of earlier settings."""
     return {run_folder(root, run).path.resolve() for run in plan.runs} if plan else set()
 
 
 def _planned_rows(name: str, definition: Definition, plan: Plan | None) -> Definition:
-    """A table with the rows of the plan, where there is one."""
+    """Return a table with the rows of the plan, if there is one."""
     if plan is None:
         return definition
     labels = {label for run in plan.runs for table, label in run.rows if table == name}
@@ -100,7 +100,7 @@ def _planned_rows(name: str, definition: Definition, plan: Plan | None) -> Defin
 
 
 def _fault_of_features(run: Run) -> str:
-    """Why the features that a run has kept are not shown, or nothing."""
+    """Return why the features of a run are not shown, or nothing."""
     file, kept = run.folder.features, run.features
     if kept is None:
         return f"{file} is damaged or too large, and not shown; remove it." if file.exists() else ""
@@ -114,7 +114,7 @@ def _fault_of_features(run: Run) -> str:
 
 @dataclass(frozen=True)
 class _Report:
-    """One report that is being written into a folder."""
+    """A report that is being written into a folder."""
 
     sources: Sources
     plan: Plan | None
@@ -126,7 +126,7 @@ class _Report:
     folder: Path
 
     def page(self) -> Page:
-        """Write tables and figures, and say what the page shows."""
+        """Write tables and figures, and return what the page shows."""
         output, methods = self.sources.output, self.tables["methods"]
         comparisons = [found for table in self.tables.values() for found in compare(table)]
         batches = self._batches(methods)
@@ -144,7 +144,7 @@ class _Report:
             title=f"AdUni: {self.plan.profile if self.plan else self.sources.root.name}",
             summary=summarise(self.runs, self.plan),
             warnings=self._warnings(),
-            tables=[*map(sections.figures_table, self.tables.values()), *class_tables(classes)],
+            tables=[*map(sections.metrics_table, self.tables.values()), *class_tables(classes)],
             comparisons=sections.comparisons_table(comparisons),
             batches=sections.batches_table(batches),
             figures=[self._drawn(methods, dataset) for dataset in methods.datasets],
@@ -173,7 +173,7 @@ class _Report:
 
     @cached_property
     def missing(self) -> list[str]:
-        """Letters in the figures' names that no font has."""
+        """Letters of names in the figures that no font has."""
         methods = self.tables["methods"]
         texts = [texts_in(self._rows(methods, name), name) for name in methods.datasets]
         return letters_without_glyph(text for found in texts for text in found)
@@ -189,7 +189,7 @@ class _Report:
             write_csv(frame, folder / f"{name}.csv")
 
     def _batches(self, table: Table) -> dict[str, pd.DataFrame]:
-        """Of each data set's first run, at its batch size and at the paper's."""
+        """Return the batch composition of each data set's first run, also at the paper's size."""
         statistics = {}
         for dataset in table.datasets:
             run = next((run for run in self.runs if run.dataset == dataset), None)
@@ -212,13 +212,13 @@ class _Report:
         return FigureGroup(title_of(dataset), figures)
 
     def _rows(self, table: Table, dataset: str) -> dict[str, list[Run]]:
-        """The runs of one data set by their row."""
+        """Return the runs of one data set by row."""
         return {
             row.label: list(table.runs.get((row.label, dataset), {}).values()) for row in table.rows
         }
 
     def _rows_of_runs(self) -> dict[Path, str]:
-        """Labels of the rows that a run is part of."""
+        """Return the labels of the rows that a run is part of."""
         labels: dict[Path, dict[str, None]] = {run.folder.path: {} for run in self.runs}
         for table in self.tables.values():
             for (label, _), units in table.runs.items():

@@ -1,4 +1,4 @@
-"""The report, made only if something that it shows has changed.
+"""Make the report only if something that it shows has changed.
 
 This module looks at files alone: what draws and computes is imported when it is needed.
 """
@@ -19,7 +19,7 @@ INPUTS = ("config", "metrics", "stored_predictions", "split", "history", "log", 
 
 
 def cached_report(sources: Sources) -> Path:
-    """The page, made anew unless the one that is there was made from the same sources.
+    """Return the page, made anew unless the existing one was made from the same sources.
 
     Raises:
         UserError: no run, or an unknown column.
@@ -36,7 +36,7 @@ def cached_report(sources: Sources) -> Path:
 
 
 def _digest(sources: Sources, plan: Plan | None) -> str:
-    """Hash all that the report shows, and the code that makes it."""
+    """Hash everything that the report shows, and the code that makes it."""
     states = sorted(states_of(sources.root, plan).items())
     digest = hashlib.sha256(repr((plan, states, sources)).encode())
     for metrics in sorted(sources.root.rglob("metrics.json")):

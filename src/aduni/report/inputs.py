@@ -1,4 +1,4 @@
-"""What a report is made from."""
+"""The inputs of a report: runs, plan, and what to show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from aduni.report.tables.definitions import Definition
 from aduni.results.plan import Plan, State, failure_of, run_folder, state_of
 
 States = Mapping[str, tuple[State, str]]
-"""How far each planned run has come, and why it failed, by its id."""
+"""State of each planned run, and why it failed, by its id."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report is made from.
+    """The inputs of a report.
 
     Attributes:
         root: folder with run folders at any depth, and a plan.json if there is a plan.
@@ -29,7 +29,7 @@ class Sources:
 
 
 def states_of(root: Path, plan: Plan | None) -> States:
-    """States of all planned runs."""
+    """Return the states of all planned runs."""
     states = {}
     for run in plan.runs if plan else ():
         folder = run_folder(root, run)

@@ -15,7 +15,7 @@ from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.splits import SplitHashes
 from aduni.results.identity import identity
 from aduni.results.kept_runs import folders_of, identities
-from aduni.results.plan import BEYOND, Plan, PlannedRun, read_plan
+from aduni.results.plan import SWITCHES, Plan, PlannedRun, read_plan
 from aduni.system.atomic_files import write_json
 
 KEEPS_FEATURES = "save_features=true"
@@ -104,7 +104,7 @@ def _wanted(settings: Reproduction, dataset: str) -> Iterator[_Wanted]:
     profile = settings.profile
     methods = {row.name: row for row in settings.methods.rows}
     for table, definition in settings.planned(dataset).items():
-        beyond = table == BEYOND
+        beyond = table == SWITCHES
         seeds = profile.switch_seeds if beyond else profile.seeds
         overrides = profile.switch_overrides if beyond else ()
         for row in definition.rows:

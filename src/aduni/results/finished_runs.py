@@ -1,4 +1,4 @@
-"""Finished runs, each checked against its own files before anybody quotes it."""
+"""Read finished runs, each checked against its own files before it is reported."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from aduni.metrics.names import ORDINAL
 from aduni.results.history_csv import read_history
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import probability_column, read_predictions
-from aduni.results.recompute import check_figures
+from aduni.results.recompute import check_metrics_by_predictions
 from aduni.results.run_files import read_config, read_metrics
 from aduni.results.run_folder import RunFolder
 from aduni.results.validation import (
@@ -28,12 +28,12 @@ from aduni.shortage import raise_shortage
 from aduni.system.npz import read_array
 
 Features = dict[str, NDArray[Any]]
-"""labels (n,) class numbers, features (n, D)."""
+"""`labels`, (n,) class numbers, and `features`, (n, D)."""
 
-LONGEST_FEATURES = 32_768
-"""Bytes of an image: 8,192 numbers in fp32, of a ResNet-50 2,048 in fp16."""
-LARGEST_FEATURE = 1e15
-"""Sums of squares of larger ones are not finite."""
+MAX_FEATURE_BYTES = 32_768
+"""Bytes of an image's features: 8,192 numbers in fp32; a ResNet-50 has 2,048."""
+MAX_FEATURE = 1e15
+"""Sums of squares of larger features are not finite."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Run:
     """A finished run whose files agree with each other.
 
     Attributes:
-        folder: where it lies.
-        config: what config.yaml holds.
-        metrics: what metrics.json holds.
-        predictions: rows of predictions.csv, plain or compressed, all parts.
-        split: what split.csv holds: image, label, group, part.
-        history: what history.csv holds; empty where nothing was trained.
+        folder: its folder.
+        config: content of config.yaml.
+        metrics: content of metrics.json.
+        predictions: rows of predictions.csv, plain or compressed, of all parts.
+        split: content of split.csv: image, label, group, part.
+        history: content of history.csv; empty if nothing was trained.
     """
 
     folder: RunFolder
@@ -63,12 +63,12 @@ class Run:
 
     @property
     def fold(self) -> int:
-        """Which fold was the test part."""
+        """Fold that was the test part."""
         return int(self.metrics["fold"])
 
     @property
     def seed(self) -> int:
-        """Of the training."""
+        """Seed of the training."""
         return int(self.metrics["seed"])
 
     @property
@@ -78,7 +78,7 @@ class Run:
 
     @property
     def test(self) -> dict[str, Any]:
-        """Figures of the test part."""
+        """Metrics of the test part."""
         return dict(self.metrics["test"])
 
     @property
@@ -88,17 +88,17 @@ class Run:
 
     @property
     def features(self) -> Features | None:
-        """Features of the training images; None where they were not kept, or are damaged."""
+        """Features of the training images; None if they were not kept, or are damaged."""
         counts = list(self.metrics["training_counts"].values())
         return _read_features(self.folder.features, counts)
 
     @property
     def features_damaged(self) -> bool:
-        """Whether there is a file of features that is of no use."""
+        """Whether there is a file of features that cannot be used."""
         return self.folder.features.exists() and self.features is None
 
     def test_predictions(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
-        """(n) images, (n,) classes and (n, C) probabilities of the test part, sorted by image."""
+        """Return images, (n,) classes and (n, C) probabilities of the test part, sorted by image."""
         rows = self.predictions[self.predictions["part"] == "test"].sort_values("image")
         codes = pd.Categorical(rows["label"], categories=self.class_names).codes.astype(np.int64)
         columns = [probability_column(name) for name in self.class_names]
@@ -106,7 +106,7 @@ class Run:
 
     @property
     def command(self) -> str:
-        """As it was typed; empty where the log is gone."""
+        """The command line as it was typed; empty if the log is missing."""
         log = self.folder.log
         if not log.is_file():
             return ""
@@ -116,14 +116,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Problem:
-    """A run that the report leaves out, and why."""
+    """A run that the report leaves out, and the reason."""
 
     folder: Path
     reason: str
 
 
 def find_runs(root: Path) -> Iterator[RunFolder]:
-    """Folders of finished runs at any depth, sorted; `evaluation` folders are no runs.
+    """Find the folders of finished runs at any depth, sorted; `evaluation` folders are no runs.
 
     Raises:
         UserError: no such folder, or no finished run in it.
@@ -135,7 +135,7 @@ def find_runs(root: Path) -> Iterator[RunFolder]:
 
 
 def read_runs(root: Path) -> tuple[list[Run], list[Problem]]:
-    """All finished runs below a folder: those that hold together, and those that do not."""
+    """Read all finished runs below a folder: the sound ones, and the others with a reason."""
     runs, problems = [], []
     for folder in find_runs(root):
         try:
@@ -146,7 +146,7 @@ def read_runs(root: Path) -> tuple[list[Run], list[Problem]]:
 
 
 def read_run(folder: RunFolder) -> Run:
-    """One finished run, checked.
+    """Read one finished run and check it.
 
     Raises:
         UserError: a file is missing, cut, of another version, or does not agree with another.
@@ -164,7 +164,7 @@ def read_run(folder: RunFolder) -> Run:
     if folder.stored_predictions == folder.packed_predictions:
         check_packed(folder.packed_predictions, split_file, len(split), names)
     predictions = _read_predictions(folder, split, names)
-    metrics |= check_figures(metrics, folder)
+    metrics |= check_metrics_by_predictions(metrics, folder)
     if not is_ordinal(metrics):
         metrics |= {part: _without_order(metrics[part]) for part in ("validation", "test")}
     return Run(folder, config, metrics, predictions, split, read_history(folder.history))
@@ -185,17 +185,17 @@ def _read_predictions(folder: RunFolder, split: pd.DataFrame, names: list[str]) 
 
 
 def _read_features(file: Path, counts: list[int]) -> Features | None:
-    """None unless they are numbers of as many images of each class as the training part has."""
+    """Read features.npz; None unless it has as many images of each class as the training part."""
     images = sum(counts)
     try:
         labels = read_array(file, "labels", images * 8)
-        features = read_array(file, "features", images * LONGEST_FEATURES)
-        # Signed or not: a label is a class, and so below the number of them.
+        features = read_array(file, "features", images * MAX_FEATURE_BYTES)
+        # Signed or unsigned: labels are below the number of classes.
         whole = labels.dtype.kind in "iu" and features.dtype.kind == "f" and features.ndim == 2
         fits = whole and np.bincount(labels, minlength=len(counts)).tolist() == counts
-        usable = fits and features.size and float(np.abs(features).max()) < LARGEST_FEATURE
-    except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
+        usable = fits and features.size and float(np.abs(features).max()) < MAX_FEATURE
+    except Exception as error:  # zipfile, zlib and numpy raise many kinds of errors
         raise_shortage(error)
         return None
-    of_use = usable and len(features) == images
-    return {"labels": labels.astype(np.int64), "features": features} if of_use else None
+    complete = usable and len(features) == images
+    return {"labels": labels.astype(np.int64), "features": features} if complete else None

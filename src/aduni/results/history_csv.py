@@ -11,7 +11,7 @@ from aduni.system.csv_escape import read_saved
 
 
 def training_speed(history: Path) -> dict[str, float | None]:
-    """train_seconds, validation passes included, and training images_per_second (not views).
+    """Return train_seconds, with validation, and images_per_second of the training (not views).
 
     Without a history nothing was trained: 0 and None.
     """
@@ -26,7 +26,7 @@ def training_speed(history: Path) -> dict[str, float | None]:
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """Read history.csv: a row an epoch, as `aduni.training.callbacks.history` writes them.
+    """Read history.csv, a row for each epoch, as `aduni.training.callbacks.history` writes them.
 
     Returns:
         stage, epoch, loss, images, seconds, further numbers; empty where nothing was trained.

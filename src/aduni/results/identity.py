@@ -1,4 +1,4 @@
-"""What makes two runs the same: all resolved values, the split and the first stage.
+"""The identity of a run: a hash of all resolved values, the split and the first stage.
 
 The identity of a run goes by the content of its config.yaml. It stays the same when a class moves
 and when an option is added whose value changes nothing; a changed default makes another one.
@@ -17,7 +17,7 @@ NEUTRAL: dict[str, Any] = {
     "lr_schedule": "cosine",
     "aduni.data.FlippedAffine.order": "shear_last",
 }
-"""Values at which options change nothing that were added after runs had been kept.
+"""Values at which options that were added later change nothing.
 
 A key is the option's place in the configuration (`dataset.bits`), or the package-level name of the
 class that takes it and its own (`aduni.data.FlippedAffine.order`), wherever that stands. An option
@@ -25,21 +25,21 @@ with its neutral value is left out of the identity, as it is in configurations f
 Declared once, a value stays: another one would rename runs.
 """
 
-OF_NO_ACCOUNT = frozenset(
+WITHOUT_IDENTITY = frozenset(
     [
         *(*WITHOUT_EFFECT, "save_features", "logger", "trust", "trainer.accelerator"),
-        # These two go by what they lead to, see `identity`.
+        # `identity` uses what these two lead to.
         *("protocol.split_file", "method.stage1_ckpt"),
     ]
 )
-"""Keys that may differ between two runs that are the same: no figure depends on them."""
+"""Keys that may differ between runs of one identity: no metric depends on them."""
 
-SPELLED = {"True": True, "False": False, "null": None}
-"""How names are stored that YAML took for something else."""
+YAML_WORDS = {"True": True, "False": False, "null": None}
+"""Names that YAML reads as values, and those values."""
 
 
 def identity(config: Mapping[str, Any], split: str, first_stage: str | None) -> str:
-    """12 hexadecimal digits that two runs share if, and only if, they compute the same.
+    """Return 12 hexadecimal digits that two runs share if, and only if, they compute the same.
 
     Args:
         config: resolved, as composed or as config.yaml holds it.
@@ -51,15 +51,15 @@ def identity(config: Mapping[str, Any], split: str, first_stage: str | None) -> 
 
 
 def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with package-level names and each number in one form.
+    """Return a configuration with package-level names and each number in one form.
 
-    Keys of no account are left out, and options with their neutral value.
+    Keys that no metric depends on are left out, and options at their neutral value.
     """
     return dict(_entries(config, ""))
 
 
 def filled(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy in which the later options that a configuration is too old to have are neutral."""
+    """Copy a configuration, and add later options that it lacks at their neutral values."""
     content: dict[str, Any] = _filled(config)
     for option, neutral in NEUTRAL.items():
         *groups, name = option.split(".")
@@ -97,7 +97,7 @@ def _entries(node: Mapping[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
     target = package_level_name(str(node.get("_target_")))
     for key, value in node.items():
         full = f"{place}.{key}" if place else str(key)
-        if full in OF_NO_ACCOUNT:
+        if full in WITHOUT_IDENTITY:
             continue
         plain = target if key == "_target_" else _plain(value, full)
         options = (full, f"{target}.{key}")
@@ -108,14 +108,14 @@ def _entries(node: Mapping[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
 
 
 def _scalar(value: Any) -> Any:
-    """2 for 2.0 and "2": checked settings have an option's type, composed ones what is typed."""
+    """Return 2 for 2.0 and "2", since checked settings are typed and composed ones are not."""
     if isinstance(value, str):
         return _read(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _read(text: str) -> Any:
-    """The value that a text is the spelling of, or the text."""
+    """Return the value that a text spells, or the text."""
     for kind in (int, float):
         try:
             number = kind(text)
@@ -123,4 +123,4 @@ def _read(text: str) -> Any:
             continue
         if str(number) == text:
             return _scalar(number)
-    return SPELLED.get(text, text)
+    return YAML_WORDS.get(text, text)

@@ -1,4 +1,4 @@
-"""Kept runs, found by what they computed and not by what their folders are called."""
+"""Find kept runs by their identity, whatever their folders are called."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from aduni.system.atomic_files import read_json, read_yaml
 
 
 def read_found_plan(root: Path) -> Plan | None:
-    """The plan in a folder, each run in the folder that holds it, whatever that is called.
+    """Read the plan in a folder, with each run in the folder that holds it, whatever its name.
 
     Raises:
         UserError: as `read_plan`.
@@ -33,7 +33,7 @@ def read_found_plan(root: Path) -> Plan | None:
 
 
 def identities(root: Path, beside: Collection[str] = ()) -> dict[str, str | None]:
-    """The identity of every run of a reproduction, by the name of its folder.
+    """Return the identity of every run of a reproduction, by the name of its folder.
 
     Finished runs come first; where nothing was trained there is no run. None stands for one whose
     identity cannot be told: its files are damaged, or its first stage is gone.
@@ -49,12 +49,12 @@ def identities(root: Path, beside: Collection[str] = ()) -> dict[str, str | None
 
 
 def folders_of(found: Mapping[str, str | None]) -> dict[str, str]:
-    """Names of folders by what they hold; of two runs that are the same the first one's."""
+    """Return the names of folders by identity; the first one of equal runs."""
     return {held: name for name, held in reversed([*found.items()]) if held}
 
 
 def identity_of(run: RunFolder, *, two_stages: bool = True) -> str | None:
-    """The identity of a run by its own files; None where it cannot be told.
+    """Return the identity of a run from its own files; None if it cannot be found out.
 
     Args:
         run: finished or not.
@@ -63,7 +63,7 @@ def identity_of(run: RunFolder, *, two_stages: bool = True) -> str | None:
     try:
         config, split = read_yaml(run.config), _split_of(run)
     except (UserError, OSError):
-        return None  # whoever reads the run will say what is wrong with it
+        return None  # reading the run says what is wrong with it
     method = config.get("method")
     checkpoint = method.get("stage1_ckpt") if isinstance(method, dict) else None
     if not checkpoint:
@@ -73,23 +73,23 @@ def identity_of(run: RunFolder, *, two_stages: bool = True) -> str | None:
 
 
 def _first_stage(run: RunFolder, checkpoint: Path) -> str | None:
-    """Of the run that a checkpoint is of; it may have moved together with the second one."""
+    """Return the identity of a checkpoint's run, which may have moved together with the second."""
     origin = checkpoint.parent.parent
     for place in (run.path.parent / origin.name, origin):
         first = RunFolder(place)
         if first.config.is_file():
-            # A plan names the best checkpoint alone: the last one is another first stage.
+            # A plan uses best checkpoints only: the last one is another first stage.
             is_best = first.checkpoint("best").parts[-2:] == checkpoint.parts[-2:]
             return identity_of(first, two_stages=False) if is_best else None
     return None
 
 
 def _split_of(run: RunFolder) -> str:
-    """Hash of a run's split: a finished run says it, of another one split.csv is read."""
+    """Return the hash of a run's split, from metrics.json, or from split.csv if not finished."""
     stored = read_json(run.metrics).get("split_hash") if run.metrics.is_file() else None
     if stored:
         return str(stored)
-    # They take scikit-learn, which a call that trains and draws nothing does without.
+    # They import pandas, which a call that trains and draws nothing does without.
     from aduni.data.splits.split_csv import split_hash
     from aduni.results.validation import read_split
 

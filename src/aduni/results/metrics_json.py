@@ -33,7 +33,7 @@ def is_ordinal(metrics: Mapping[str, Any]) -> bool:
 
 
 class Hardware(BaseModel, strict=True):
-    """What a run was trained on."""
+    """The machine that a run was trained on."""
 
     processor: str
     threads: int
@@ -78,7 +78,7 @@ class Metrics(BaseModel, strict=True, allow_inf_nan=False):
 
 
 def check_metrics(metrics: Mapping[str, Any], file: Path) -> None:
-    """Raise UserError where metrics.json lacks a key, or a value is not of its type."""
+    """Raise UserError if metrics.json lacks a key, or a value is not of its type."""
     try:
         Metrics.model_validate(metrics)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""plan.json: the runs that a reproduction consists of, and how far each has come."""
+"""plan.json: the runs of a reproduction, and the state of each."""
 
 import re
 from pathlib import Path
@@ -11,29 +11,29 @@ from aduni.errors import UserError
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json
 
-BEYOND = "switches"
-"""The table that the paper does not have."""
+SWITCHES = "switches"
+"""Name of the table that the paper does not have."""
 
-LONGEST = 100
+MAX_QUOTED = 100
 """Letters of a stored text that an error quotes."""
 
 State = Literal["done", "running", "failed", "stopped", "missing"]
-"""`stopped` has begun and goes on from its last checkpoint at the next call."""
+"""A `stopped` run resumes from its last checkpoint at the next call."""
 
 
 def _a_name(text: str) -> str:
-    """Refuse what would lead out of the folder that it names a part of: it may be a file's word."""
+    """Refuse a name that would lead out of its folder, since plan.json may come from others."""
     if not re.fullmatch(r"\w[\w.+=-]*", text):
-        raise ValueError(f"names a run or a folder {text[:LONGEST]!r}, which is no plain name")
+        raise ValueError(f"names a run or a folder {text[:MAX_QUOTED]!r}, which is no plain name")
     return text
 
 
 def _an_override(text: str) -> str:
-    """Refuse words for Hydra itself, which decide where train.py writes."""
+    """Refuse overrides of Hydra itself, which decide where train.py writes."""
     key = text.partition("=")[0].lstrip("+~")
     foreign = re.match(r"hydra\b", key) and key != "hydra.searchpath"
     if text.startswith("-") or foreign or key == "resume":
-        raise ValueError(f"has the override {text[:LONGEST]!r}, which no plan gives to train.py")
+        raise ValueError(f"has the override {text[:MAX_QUOTED]!r}, which no plan gives to train.py")
     return text
 
 
@@ -66,8 +66,8 @@ class PlannedRun(BaseModel, extra="forbid", frozen=True):
 
     @property
     def turn(self) -> tuple[bool, int, int, str]:
-        """Runs of one turn come before those of a later one; rows beyond the paper come last."""
-        beyond = bool(self.rows) and all(table == BEYOND for table, _ in self.rows)
+        """Sort key: runs of one round come before later ones; rows beyond the paper come last."""
+        beyond = bool(self.rows) and all(table == SWITCHES for table, _ in self.rows)
         return beyond, self.seed, self.fold, self.dataset
 
 
@@ -96,7 +96,7 @@ class Plan(BaseModel, extra="forbid", frozen=True):
 
 
 def read_plan(root: Path) -> Plan | None:
-    """The plan in a folder; None where there is none.
+    """Read the plan in a folder; None if there is none.
 
     Raises:
         UserError: it is unreadable or of another version, or leads out of its folder.
@@ -119,7 +119,7 @@ def read_plan(root: Path) -> Plan | None:
 
 
 def run_folder(root: Path, run: PlannedRun) -> RunFolder:
-    """Where a planned run lies.
+    """Return the folder of a planned run.
 
     Raises:
         UserError: a link leads out of the reproduction, where nothing is to be read or written.
@@ -135,7 +135,7 @@ def run_folder(root: Path, run: PlannedRun) -> RunFolder:
 
 
 def state_of(folder: RunFolder) -> State:
-    """How far a run has come, by its files and its lock."""
+    """Return the state of a run, from its files and its lock."""
     if folder.metrics.exists():
         return "done" if damage_of(folder) is None else "failed"
     if is_running(folder):
@@ -146,12 +146,12 @@ def state_of(folder: RunFolder) -> State:
 
 
 def is_running(folder: RunFolder) -> bool:
-    """Whether some process trains it now, or is about to."""
+    """Return whether a process trains the run now, or is about to."""
     return is_locked(folder.lock) or is_locked(folder.job_lock)
 
 
 def is_locked(lock: Path) -> bool:
-    """Whether some process holds it."""
+    """Return whether a process holds the lock."""
     if not lock.exists():
         return False
     try:
@@ -162,7 +162,7 @@ def is_locked(lock: Path) -> bool:
 
 
 def failure_of(folder: RunFolder) -> str:
-    """Why a run failed, as one sentence."""
+    """Return the reason why a run failed, as one sentence."""
     damage = damage_of(folder) if folder.metrics.exists() else None
     if damage:
         return damage
@@ -173,7 +173,7 @@ def failure_of(folder: RunFolder) -> str:
 
 
 def damage_of(folder: RunFolder) -> str | None:
-    """What is wrong with a finished run's metrics.json; None where nothing is."""
+    """Return what is wrong with a finished run's metrics.json; None if nothing is."""
     try:
         read_json(folder.metrics)
     except UserError as error:

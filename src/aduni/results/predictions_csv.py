@@ -13,16 +13,16 @@ from aduni.metrics.evaluate import evaluate
 from aduni.system.atomic_files import readable
 from aduni.system.csv_escape import read_saved
 
-TEXTS = ("image", "part", "label", "predicted")
+TEXT_COLUMNS = ("image", "part", "label", "predicted")
 """Columns of predictions.csv beside the probabilities."""
-NAMED = 10
-"""Classes at most in a sentence."""
+MAX_NAMED_CLASSES = 10
+"""Classes that an error names."""
 
 
 def evaluate_predictions(
     path: Path, class_names: list[str], *, ordinal: bool = False
 ) -> dict[str, dict[str, Any] | None]:
-    """Figures of the validation and test rows of a predictions.csv, None for an absent part.
+    """Compute the metrics of the validation and test rows; None for an absent part.
 
     Args:
         path: written by a run.
@@ -60,10 +60,15 @@ def read_predictions(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
     remedy = "evaluate or train the run again"
     columns = [probability_column(name) for name in class_names]
     with readable(path):
-        frame = read_saved(path, TEXTS)
-    missing = [column for column in (*TEXTS, *columns) if column not in frame.columns]
+        frame = read_saved(path, TEXT_COLUMNS)
+    missing = [column for column in (*TEXT_COLUMNS, *columns) if column not in frame.columns]
     if missing:
-        names = ", ".join([*class_names[:NAMED], *(["..."] if len(class_names) > NAMED else [])])
+        names = ", ".join(
+            [
+                *class_names[:MAX_NAMED_CLASSES],
+                *(["..."] if len(class_names) > MAX_NAMED_CLASSES else []),
+            ]
+        )
         raise UserError(
             f"{path} lacks the column {missing[0]}: it is cut, or holds predictions of other "
             f"classes than {names}; {remedy}."
@@ -83,12 +88,12 @@ def read_predictions(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
 def labels_and_probabilities(
     rows: pd.DataFrame, class_names: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(n,) class numbers and (n, C) probabilities of n rows of predictions."""
+    """Return (n,) class numbers and (n, C) probabilities of n rows of predictions."""
     labels = pd.Categorical(rows["label"], categories=class_names).codes.astype(np.int64)
     columns = [probability_column(name) for name in class_names]
     return labels, rows[columns].to_numpy(dtype=np.float64)
 
 
 def probability_column(class_name: str) -> str:
-    """Header of a class's probabilities in predictions.csv."""
+    """Return the name of the column with a class's probabilities."""
     return f"p_{class_name}"

@@ -1,4 +1,4 @@
-"""Figures of metrics.json against those that the predictions give."""
+"""Check the metrics in metrics.json against those that the predictions give."""
 
 import math
 from collections.abc import Mapping
@@ -13,41 +13,41 @@ from aduni.results.validation import TOLERANCE
 from aduni.system.atomic_files import readable
 
 
-def check_figures(metrics: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
-    """The figures of both parts, checked against those that the predictions give.
+def check_metrics_by_predictions(metrics: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """Return the metrics of both parts, checked against those that the predictions give.
 
-    What metrics.json lacks, a later version of this project has added: it is taken from the
-    predictions. What this version does not know is left out, since nothing vouches for it.
+    Metrics that metrics.json lacks were added by a later version: they are computed from the
+    predictions. Metrics that this version does not know cannot be checked and are left out.
 
     Raises:
-        UserError: metrics.json has another figure than the predictions give.
+        UserError: if metrics.json has another value than the predictions give.
     """
     predictions, parts = folder.stored_predictions, ("validation", "test")
-    # A stored kappa is checked even where it is not shown (see `is_ordinal`).
+    # A stored kappa is checked even if it is not shown (see `is_ordinal`).
     stored = [(metrics[part] or {}).get(key) for part in parts for key in ORDINAL]
     ordinal = is_ordinal(metrics) or any(value is not None for value in stored)
     names = list(metrics["training_counts"])
     with readable(predictions):
         recomputed = evaluate_predictions(predictions, names, ordinal=ordinal)
-    figures: dict[str, Any] = {}
+    metrics_of: dict[str, Any] = {}
     for part in parts:
         new, old = recomputed[part], metrics[part]
         if new and old:
             known = {key: new[key] for key in new if None not in (new[key], old.get(key))}
             kept = {key: old[key] for key in known}
-            figures[part], difference = {**new, **kept}, _first_difference(known, kept, part)
+            metrics_of[part], difference = {**new, **kept}, _first_difference(known, kept, part)
         else:
-            figures[part], difference = new, _first_difference(new, old, part)
+            metrics_of[part], difference = new, _first_difference(new, old, part)
         if difference:
             raise UserError(
                 f"{folder.metrics} says {difference}, which {predictions.name} does not "
                 "give: one of the two was changed; evaluate or train the run again."
             )
-    return figures
+    return metrics_of
 
 
 def _first_difference(new: Any, old: Any, name: str) -> str:
-    """Name and stored value of the first figure that disagrees, or nothing."""
+    """Return the name and the stored value of the first metric that differs, or nothing."""
     if isinstance(new, Mapping) and isinstance(old, Mapping):
         if new.keys() != old.keys():
             return f"{name} = {', '.join(old)}"

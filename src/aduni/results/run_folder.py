@@ -11,50 +11,50 @@ from filelock import FileLock, Timeout
 from aduni.errors import UserError
 
 AUTO = "auto"
-"""In place of a run to continue: the one in the job's folder, if there is one."""
+"""Value of `resume` that continues the run in the job's folder, if there is one."""
 
 WITHOUT_EFFECT = (
     *("resume", "verbose", "num_workers", "data_on_gpu"),
     *("dataset.root", "dataset.csv", "dataset.cache_dir"),
 )
-"""Keys of config.yaml that no figure depends on."""
+"""Keys of config.yaml that no metric depends on."""
 
-OF_A_TRAINING = b"optimizer_states"
-"""A key that Lightning's checkpoints have, and copies of earlier runs' stages lack."""
+TRAINING_KEY = b"optimizer_states"
+"""A key of Lightning's checkpoints that copies of earlier runs' stages lack."""
 
-PATIENCE = 5
-"""Seconds to wait for a lock: whoever asks whether a run is running holds it for a moment."""
+LOCK_SECONDS = 5
+"""How long to wait for a lock, which a check of a run's state holds for a moment."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Names inside a run's folder."""
+    """The folder of a run and the files in it."""
 
     path: Path
 
     @property
     def config(self) -> Path:
-        """Resolved configuration."""
+        """The resolved configuration."""
         return self.path / "config.yaml"
 
     @property
     def split(self) -> Path:
-        """Part of every image."""
+        """The part of every image."""
         return self.path / "split.csv"
 
     @property
     def sources(self) -> Path:
-        """Digest of every source file; none where the pixels come with a library."""
+        """The digest of every source file; absent if the pixels come with a library."""
         return self.path / "sources.csv"
 
     def stored_split(self, split_hash: str) -> Path:
-        """The run's own split.csv, or in kept results the one that stands once for many runs."""
+        """Return the run's own split.csv, or in kept results the one that many runs share."""
         shared = self.path.parent.parent / "splits" / f"{split_hash}.csv"
         return shared if shared.exists() and not self.split.exists() else self.split
 
     @property
     def history(self) -> Path:
-        """A row an epoch."""
+        """A row for each epoch."""
         return self.path / "history.csv"
 
     @property
@@ -64,23 +64,23 @@ class RunFolder:
 
     @property
     def packed_predictions(self) -> Path:
-        """The same, compressed: what kept results have in its place."""
+        """The same, compressed, as kept results have it."""
         return self.path / "predictions.csv.gz"
 
     @property
     def stored_predictions(self) -> Path:
-        """Whichever of the two is there; the plain one where both are, or none is."""
+        """The one of the two that exists; the plain one if both exist, or none."""
         packed = self.packed_predictions
         return packed if packed.exists() and not self.predictions.exists() else self.predictions
 
     @property
     def metrics(self) -> Path:
-        """Figures of a finished run; its presence means that the run is finished."""
+        """The metrics of a run; it exists if, and only if, the run is finished."""
         return self.path / "metrics.json"
 
     @property
     def card(self) -> Path:
-        """The model in words, for whoever is to use or judge it."""
+        """The model card, for those who use or judge the model."""
         return self.path / "model_card.md"
 
     @property
@@ -95,7 +95,7 @@ class RunFolder:
 
     @property
     def log(self) -> Path:
-        """The command, warnings, the summary."""
+        """The log: command, warnings, summary."""
         return self.path / "train.log"
 
     @property
@@ -110,11 +110,11 @@ class RunFolder:
 
     @property
     def features(self) -> Path:
-        """Pooled features of the training images, where `save_features` asks for them."""
+        """Pooled features of the training images, if `save_features` is set."""
         return self.path / "features.npz"
 
     def checkpoint(self, name: str, stage: str = "") -> Path:
-        """The `best` or `last` checkpoint of the final stage, or of an earlier one by its name."""
+        """Return the `best` or `last` checkpoint of the final stage, or of the named earlier one."""
         return self.path / (stage or "checkpoints") / f"{name}.ckpt"
 
     @contextmanager
@@ -125,7 +125,7 @@ class RunFolder:
             UserError: another process holds it.
         """
         try:
-            with FileLock(self.lock, timeout=PATIENCE):
+            with FileLock(self.lock, timeout=LOCK_SECONDS):
                 yield
         except Timeout as error:
             raise UserError(
@@ -138,7 +138,7 @@ class RunFolder:
         return self.path / "wandb_id.txt"
 
     def begin_anew(self) -> None:
-        """Remove what a start has left that trained nothing.
+        """Remove what a start that trained nothing has left.
 
         Raises:
             UserError: something was trained here.
@@ -152,51 +152,50 @@ class RunFolder:
                 f"{self.path} already holds a run; give another hydra.run.dir, or {remedy}."
             )
         results = (self.predictions, self.features, self.card, self.wandb_id)
-        # The configuration goes last: while it is there, a killed start is cleared again.
+        # The configuration goes last: while it exists, a killed start is cleared again.
         for file in (*self._checkpoints(), *results, self.config):
             file.unlink(missing_ok=True)
 
     def can_continue(self) -> bool:
-        """Whether a run was begun here that is more than a start."""
+        """Return whether the folder holds a run of at least one epoch."""
         return self.config.is_file() and self.holds_training()
 
     def holds_training(self) -> bool:
-        """Whether an epoch was trained here, or a run came to its end."""
+        """Return whether an epoch was trained here, or a run was finished."""
         if self.history.exists() or self.metrics.exists():
             return True
         return not all(_is_copy(file) for file in self._checkpoints())
 
     def _checkpoints(self) -> list[Path]:
-        """Of all stages."""
         names = ("best", "last", "previous")
         return [file for name in names for file in self.path.glob(f"*/{name}.ckpt")]
 
 
 def _is_copy(checkpoint: Path) -> bool:
-    """Whether a file holds weights alone, as a stage without steps leaves them."""
+    """Return whether a file holds weights only, as a stage without steps leaves them."""
     try:
         with ZipFile(checkpoint) as archive:
             (keys,) = (e for e in archive.infolist() if e.filename.endswith("/data.pkl"))
-            return keys.compress_type == ZIP_STORED and OF_A_TRAINING not in archive.read(keys)
-    except Exception:  # zipfile raises errors of many kinds: nothing is removed then
+            return keys.compress_type == ZIP_STORED and TRAINING_KEY not in archive.read(keys)
+    except Exception:  # zipfile raises many kinds of errors: remove nothing then
         return False
 
 
-def run_dir(resume: str | None, fresh: str) -> str:
-    """Folder for a new run, or of the run to continue.
+def run_dir(resume: str | None, new: str) -> str:
+    """Return the folder for a new run, or of the run to continue.
 
     Raises:
         UserError: there is no run to continue.
     """
     if not resume or resume == AUTO:
-        return fresh
+        return new
     if not RunFolder(Path(resume)).config.is_file():
         raise UserError(f"resume={resume} holds no run: config.yaml is missing there.")
     return resume
 
 
 def check_continued(resume: str, folder: Path | None) -> None:
-    """Raise UserError where a run would be continued in another folder, or in several (None)."""
+    """Raise UserError if a run would be continued in another folder, or in several (None)."""
     if folder is None or folder.resolve() != Path(resume).resolve():
         raise UserError(
             "resume=FOLDER continues one run in its own folder; leave out -m and hydra.run.dir, or "

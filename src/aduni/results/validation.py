@@ -1,4 +1,4 @@
-"""Whether a run folder holds together: each file by itself, and each against the others."""
+"""Check the files of a run against each other."""
 
 import gzip
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import readable
 
 TOLERANCE = 1e-9
-"""Of a recomputed figure: predictions.csv holds all digits, sums may run in another order."""
+"""Tolerance of a recomputed metric: predictions.csv has all digits, but sums vary in order."""
 SUM_TOLERANCE = 1e-6
-"""Of a row of probabilities."""
-NUMBER = 32
-"""Bytes that a probability takes at most in predictions.csv, with some to spare."""
+"""Tolerance of the sum of a row of probabilities."""
+NUMBER_BYTES = 32
+"""Upper bound of the bytes of a probability in predictions.csv."""
 
 CONFIG_KEYS = {
     **{key: f"names.{key}" for key in ("method", "dataset", "sampler", "alpha", "protocol")},
@@ -28,7 +28,7 @@ CONFIG_KEYS = {
     "image_size": "dataset.image_size",
     "caveat": "protocol.caveat",
 }
-"""Keys of metrics.json, and where config.yaml has the same value."""
+"""Keys of metrics.json, and the key of config.yaml with the same value."""
 
 
 def read_split(file: Path) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def read_split(file: Path) -> pd.DataFrame:
 
 
 def check_config(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: RunFolder) -> None:
-    """Raise UserError where metrics.json and config.yaml are not of one training."""
+    """Raise UserError if metrics.json and config.yaml are not of one training."""
     takes_alpha = _value(config, "method.alpha") is not None
     for key, place in CONFIG_KEYS.items():
         stored, configured = metrics[key], _value(config, place)
@@ -57,14 +57,14 @@ def check_config(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: 
 
 
 def _value(config: Any, place: str) -> Any:
-    """At a dotted key; None where there is none."""
+    """Return the value at a dotted key; None if there is none."""
     for part in place.split("."):
         config = config.get(part) if isinstance(config, Mapping) else None
     return config
 
 
 def check_split(split: pd.DataFrame, metrics: Mapping[str, Any], folder: RunFolder) -> None:
-    """Raise UserError where split.csv is not the one that the run was trained on."""
+    """Raise UserError if split.csv is not the one that the run was trained on."""
     found, name = split_hash(split), folder.stored_split(metrics["split_hash"]).name
     if found != metrics["split_hash"]:
         raise UserError(
@@ -81,9 +81,7 @@ def check_split(split: pd.DataFrame, metrics: Mapping[str, Any], folder: RunFold
 
 
 def check_packed(file: Path, split: Path, images: int, names: list[str]) -> None:
-    """Raise UserError where compressed predictions are damaged, or would swell.
-
-    A few kilobytes can become gigabytes, of which pandas would make many more.
+    """Raise UserError if compressed predictions are damaged, or would unpack to far too much.
 
     Args:
         file: predictions.csv.gz.
@@ -92,15 +90,15 @@ def check_packed(file: Path, split: Path, images: int, names: list[str]) -> None
         names: of the C classes.
     """
     with readable(file), gzip.open(file) as opened:
-        line = NUMBER * (len(names) + 1) + 2 * max(len(name.encode()) for name in names)
-        # Image, label and part stand in split.csv too; a header has C names.
+        line = NUMBER_BYTES * (len(names) + 1) + 2 * max(len(name.encode()) for name in names)
+        # split.csv has the image, label and part too; a header has C names.
         most = 2 * split.stat().st_size + line * (images + 1 + len(names))
         if len(opened.read(most + 1)) > most:
             raise ValueError
 
 
 def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]) -> str:
-    """What is wrong with the rows of predictions.csv, or nothing.
+    """Return what is wrong with the rows of predictions.csv, or nothing.
 
     Args:
         frame: of predictions.csv.

@@ -22,7 +22,7 @@ from aduni.metrics.calibration import Calibration, fit_calibration
 from aduni.results.history_csv import training_speed
 from aduni.results.model_card.card import write_card
 from aduni.results.predictions_csv import labels_and_probabilities
-from aduni.results.recompute import check_figures
+from aduni.results.recompute import check_metrics_by_predictions
 from aduni.results.run_files import read_metrics, write_inputs, write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import write_npz
@@ -53,7 +53,11 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
             metrics = read_metrics(folder)
             # An earlier version of this project may have written fewer metrics.
             complete = folder.predictions.is_file()
-            return {**metrics, **check_figures(metrics, folder)} if complete else metrics
+            return (
+                {**metrics, **check_metrics_by_predictions(metrics, folder)}
+                if complete
+                else metrics
+            )
         if settings.resume and not folder.split.is_file():
             raise UserError(
                 f"{folder.split} is missing; restore it from a copy of the run, or start a new run."

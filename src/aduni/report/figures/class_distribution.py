@@ -1,4 +1,4 @@
-"""The paper's figure 1: how unequal the classes are."""
+"""Figure: images of each class (figure 1 of the paper)."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from aduni.report.figures.pooled import class_counts
 from aduni.report.figures.style import (
     BLUE,
     COLUMN,
-    MOST_NAMED,
+    MAX_NAMED,
     SMALL,
     new_figure,
     small_ticks,
@@ -19,16 +19,16 @@ from aduni.report.figures.style import (
 
 @styled
 def draw_class_distribution(counts: Mapping[str, int], dataset: str) -> Figure:
-    """Images of each class as bars, with their numbers; of many classes the bars alone.
+    """Draw the images of each class as bars with numbers; without numbers for many classes.
 
     Args:
-        counts: by class, from top to bottom.
-        dataset: its name.
+        counts: images by class, from top to bottom.
+        dataset: title of the data set.
     """
-    figure = new_figure(COLUMN, 0.65 + 0.2 * min(len(counts), MOST_NAMED))
+    figure = new_figure(COLUMN, 0.65 + 0.2 * min(len(counts), MAX_NAMED))
     axes = figure.subplots()
     images = list(counts.values())
-    if len(counts) <= MOST_NAMED:
+    if len(counts) <= MAX_NAMED:
         bars = axes.barh(list(counts), images, height=0.7, color=BLUE)
         axes.bar_label(bars, fmt="{:.0f}", padding=2, fontsize=SMALL)
     else:

@@ -1,4 +1,4 @@
-"""Which classes are taken for which, row by row of the table."""
+"""Figure: confusion matrix of each row of the table."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,14 @@ from aduni.report.figures.f1_by_class import clear_frame, write_cells
 from aduni.report.figures.figure import ReportFigure, Rows
 from aduni.report.figures.panels import grid
 from aduni.report.figures.pooled import class_order, pooled_test
-from aduni.report.figures.style import MOST_NAMED, PAGE, SEQUENTIAL, small_ticks, styled, wrapped
+from aduni.report.figures.style import MAX_NAMED, PAGE, SEQUENTIAL, small_ticks, styled, wrapped
 from aduni.results.finished_runs import Run
 
 PER_LINE = 3
 
 
 def pooled_confusion(runs: Sequence[Run], class_names: Sequence[str]) -> NDArray[np.int64]:
-    """(C, C) images by true (first) and predicted class, test parts of all runs."""
+    """Return (C, C) counts by true (first) and predicted class in the test parts of all runs."""
     labels, probabilities = pooled_test(runs, class_names)
     predicted = probabilities.argmax(axis=1)
     counts: NDArray[np.int64] = confusion_matrix(labels, predicted, labels=range(len(class_names)))
@@ -27,7 +27,7 @@ def pooled_confusion(runs: Sequence[Run], class_names: Sequence[str]) -> NDArray
 
 
 def row_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(C, C) shares of the true class; NaN for a class without images."""
+    """Return (C, C) shares of the true class; NaN for a class without images."""
     sums = counts.sum(axis=1, keepdims=True).astype(float)
     shares: NDArray[np.float64] = counts / np.where(sums > 0, sums, np.nan)
     return shares
@@ -37,9 +37,9 @@ def row_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 def draw_confusion(
     matrices: Mapping[str, NDArray[np.int64]], class_names: list[str], dataset: str
 ) -> Figure:
-    """A matrix for each row, of page width: colours are shares of the true class, numbers images.
+    """Draw a matrix for each row: colours are shares of the true class, numbers are images.
 
-    Of many classes the colours alone.
+    Without numbers for many classes.
 
     Args:
         matrices: (C, C) by the row's label, true classes first.
@@ -50,7 +50,7 @@ def draw_confusion(
     for panel, (label, counts) in zip(panels, matrices.items(), strict=True):
         shares = row_shares(counts)
         image = panel.axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
-        if len(class_names) <= MOST_NAMED:
+        if len(class_names) <= MAX_NAMED:
             texts = [[f"{count}" for count in row] for row in counts]
             write_cells(panel.axes, shares, texts)
         panel.axes.set_title(wrapped(label, 36))
@@ -66,7 +66,7 @@ def draw_confusion(
 
 
 def _name_classes(axes: Axes, names: list[str], left: bool, bottom: bool) -> None:
-    places = range(len(names)) if len(names) <= MOST_NAMED else []
+    places = range(len(names)) if len(names) <= MAX_NAMED else []
     axes.set_xticks(places, names if bottom and places else [], rotation=90)
     axes.set_yticks(places, names if left and places else [])
     clear_frame(axes)

@@ -1,4 +1,4 @@
-"""Alpha, training loss and validation macro F1 over the epochs."""
+"""Figure: alpha, training loss and validation macro F1 over the epochs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -20,20 +20,19 @@ from aduni.report.figures.style import (
 )
 from aduni.results.finished_runs import Run
 
-SHOWN = {
+AXIS_LABELS = {
     "alpha": "Alpha",
     "loss": "Training loss",
     "validation_macro_f1": "Validation macro F1",
 }
 """Columns of history.csv, and the labels of their axes."""
-MARKED = 5
-"""Markers on a line."""
-FAR = 10
-"""Ratio of values from which their axis is logarithmic."""
+MARKERS_PER_LINE = 5
+LOG_RATIO = 10
+"""Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
 
 def mean_history(runs: Sequence[Run]) -> pd.DataFrame:
-    """Columns stage, epoch and those of SHOWN that there are; mean over runs.
+    """Average the histories of runs: stage, epoch and the columns of AXIS_LABELS that exist.
 
     Epochs count from 1 and go on through the stages. A first stage that another run trained has
     no rows, but its epochs count. Empty where no run trained anything.
@@ -42,7 +41,7 @@ def mean_history(runs: Sequence[Run]) -> pd.DataFrame:
     if not parts:
         return pd.DataFrame()
     frame = pd.concat(parts)
-    columns = [column for column in SHOWN if column in frame]
+    columns = [column for column in AXIS_LABELS if column in frame]
     means: pd.DataFrame = frame.groupby(["stage", "epoch"], sort=False)[columns].mean()
     return means.reset_index().sort_values("epoch", ignore_index=True)
 
@@ -63,14 +62,16 @@ def _counted_on(run: Run) -> pd.DataFrame:
 
 @styled
 def draw_curves(histories: Mapping[str, pd.DataFrame], dataset: str) -> Figure:
-    """A panel for each of SHOWN that any row has, one above another.
+    """Draw a panel for each column of AXIS_LABELS that any row has, one above another.
 
     Args:
         histories: by the row's label, none of them empty.
         dataset: its name.
     """
     looks = looks_of(histories)
-    columns = [c for c in SHOWN if any(c in h and h[c].notna().any() for h in histories.values())]
+    columns = [
+        c for c in AXIS_LABELS if any(c in h and h[c].notna().any() for h in histories.values())
+    ]
     beside = _beside(histories)
     lines = -(-len(histories) // beside)
     figure = new_figure(COLUMN, 0.55 + 1.25 * len(columns) + 0.13 * lines)
@@ -80,7 +81,7 @@ def draw_curves(histories: Mapping[str, pd.DataFrame], dataset: str) -> Figure:
             if column in history:
                 _draw_line(axes, history.dropna(subset=[column]), column, looks[label], place)
         _scale(axes, column)
-        axes.set_ylabel(SHOWN[column])
+        axes.set_ylabel(AXIS_LABELS[column])
         small_ticks(axes)
     panels[-1].set_xlabel("Epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -94,15 +95,15 @@ def draw_curves(histories: Mapping[str, pd.DataFrame], dataset: str) -> Figure:
 
 
 def _beside(labels: Iterable[str]) -> int:
-    """Columns of the legend."""
+    """Return the number of columns of the legend."""
     widest = max(written_width(label) for label in labels) + 0.3  # the line before the label
     return min(max(int(COLUMN / widest), 1), 3)
 
 
 def _draw_line(axes: Axes, history: pd.DataFrame, column: str, look: Look, place: int) -> None:
-    """Interrupted between stages: their losses are not the same."""
+    """Draw a line for each stage, since losses of stages differ."""
     for _, part in history.groupby("stage", sort=False):
-        step = max(len(part) // MARKED, 1)
+        step = max(len(part) // MARKERS_PER_LINE, 1)
         axes.plot(
             part["epoch"],
             part[column],
@@ -115,10 +116,10 @@ def _draw_line(axes: Axes, history: pd.DataFrame, column: str, look: Look, place
 
 
 def _scale(axes: Axes, column: str) -> None:
-    """Logarithmic where losses or alphas lie far apart, otherwise from 0."""
+    """Make the axis logarithmic if losses or alphas vary much, else start it at 0."""
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
     low, high = values.min(), values.max()
-    if column != "validation_macro_f1" and 0 < FAR * low < high:
+    if column != "validation_macro_f1" and 0 < LOG_RATIO * low < high:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

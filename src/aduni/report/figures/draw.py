@@ -12,8 +12,8 @@ from aduni.report.figures.style import save
 from aduni.report.tables.table import title_of
 from aduni.system.fonts import letters_without_glyph
 
-LONGEST = 100
-"""Letters of a data set's name in the names of its figures."""
+MAX_NAME = 100
+"""Letters of a data set's name in the file names of its figures."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Drawn:
 
 
 def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
-    """Draw and write what can be drawn.
+    """Draw and write the figures that have data.
 
     Args:
         rows: runs of one data set by row; rows without runs are left out.
@@ -56,14 +56,14 @@ def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
 
 
 def texts_in(rows: Rows, dataset: str) -> list[str]:
-    """What figures write of names: of the data set, rows and classes."""
+    """Return the names that figures show: of the data set, rows and classes."""
     classes = {name for runs in rows.values() for run in runs for name in run.class_names}
     return [title_of(dataset), *rows, *classes]
 
 
 def _file_name(dataset: str) -> str:
-    """A part of a file's name: metrics.json may be somebody else's, and say ../../mine."""
-    return re.sub(r"[/\\\0]", "_", dataset)[:LONGEST]
+    """Return a name for files; metrics.json may come from others and say ../../mine."""
+    return re.sub(r"[/\\\0]", "_", dataset)[:MAX_NAME]
 
 
 def all_figures() -> list[ReportFigure]:

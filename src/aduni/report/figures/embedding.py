@@ -1,4 +1,4 @@
-"""The paper's figure 4: t-SNE of training features, and how separable these are."""
+"""Figure: t-SNE of training features, and how separable they are (figure 4 of the paper)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from aduni.report.figures.figure import ReportFigure, Rows
 from aduni.report.figures.pooled import class_order
 from aduni.report.figures.style import (
     MARKERS,
-    MOST_NAMED,
+    MAX_NAMED,
     PAGE,
     PALETTE,
     SMALL,
@@ -35,15 +35,15 @@ EMBEDDED = ("CICL", "PaCo", "AdUni")
 POINTS = 1500
 SEED = 0
 COMPONENTS = 50
-"""Of the features that t-SNE sees."""
+"""Principal components that t-SNE is given."""
 PERPLEXITY = 30.0
-LEAST_SPREAD = 1e-5
-"""Of a coordinate of unit vectors in fp32, which are rounded to 6e-8."""
+MIN_SPREAD = 1e-5
+"""Range of a coordinate of unit vectors; rounding in fp32 alone gives 6e-8."""
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """Some of a run's training images.
+    """Two-dimensional coordinates of some training images of a run.
 
     Attributes:
         labels: (n,) classes.
@@ -57,7 +57,7 @@ class Embedding:
 
 
 def has_spread(labels: NDArray[np.int64], features: NDArray[np.floating]) -> bool:
-    """Whether the images that `embed` shows lie in different directions.
+    """Return whether the images that `embed` shows have different directions.
 
     t-SNE divides by the spread of its points: without any it crashes.
 
@@ -66,18 +66,18 @@ def has_spread(labels: NDArray[np.int64], features: NDArray[np.floating]) -> boo
         features: (N, D).
     """
     unit = normalised(features[stratified_sample(labels, POINTS, SEED)])
-    return bool(np.ptp(unit, axis=0).max() > LEAST_SPREAD)
+    return bool(np.ptp(unit, axis=0).max() > MIN_SPREAD)
 
 
 def embed(labels: NDArray[np.int64], features: NDArray[np.floating]) -> Embedding:
-    """At most POINTS of (N,) classes and (N, D) features that have a spread."""
+    """Embed at most POINTS images of (N,) classes and (N, D) features."""
     chosen = stratified_sample(labels, POINTS, SEED)
     measured = separability(labels, features, chosen)
     return Embedding(labels[chosen], tsne(features[chosen]), measured)
 
 
 def tsne(features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(n, 2) coordinates of (n, D) features, L2-normalised, by their first principal components.
+    """Return (n, 2) t-SNE coordinates of (n, D) features, from their principal components.
 
     Source: van der Maaten and Hinton 2008; always the same for the same features.
     """
@@ -95,7 +95,7 @@ def tsne(features: NDArray[np.floating]) -> NDArray[np.float64]:
 def draw_embedding(
     panels: dict[str, Embedding], class_names: list[str], order: Sequence[str], dataset: str
 ) -> Figure:
-    """Up to three embeddings beside each other, of page width.
+    """Draw up to three embeddings beside each other.
 
     Args:
         panels: by the row's label.
@@ -114,7 +114,7 @@ def draw_embedding(
         Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=name)
         for name, (colour, marker) in zip(order, _class_looks(len(order)), strict=True)
     ]
-    if len(order) <= MOST_NAMED:
+    if len(order) <= MAX_NAMED:
         figure.legend(handles=handles, loc="outside lower center", ncols=7, handletextpad=0.1)
     figure.suptitle(f"{dataset}: t-SNE of training features")
     return figure

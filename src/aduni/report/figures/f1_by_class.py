@@ -1,4 +1,4 @@
-"""The paper's figure 5: F1 of every class under every method."""
+"""Figure: F1 of each class in every row (figure 5 of the paper)."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -10,7 +10,7 @@ from aduni.report.figures.figure import ReportFigure, Rows
 from aduni.report.figures.pooled import class_order
 from aduni.report.figures.style import (
     COLUMN,
-    MOST_NAMED,
+    MAX_NAMED,
     SEQUENTIAL,
     SMALL,
     new_figure,
@@ -22,7 +22,7 @@ from aduni.report.figures.style import (
 
 
 def f1_table(rows: Rows, class_names: list[str]) -> NDArray[np.float64]:
-    """(rows, C) F1 in the test part, mean over the folds whose test part has the class.
+    """Return (rows, C) F1 in the test part, averaged over the folds that have the class.
 
     NaN where no fold has it.
     """
@@ -40,7 +40,7 @@ def f1_table(rows: Rows, class_names: list[str]) -> NDArray[np.float64]:
 def draw_f1_by_class(
     table: NDArray[np.float64], labels: list[str], class_names: list[str], dataset: str
 ) -> Figure:
-    """A heat map with its numbers; of many classes the colours alone.
+    """Draw a heat map with numbers; without numbers for many classes.
 
     Args:
         table: (rows, C); NaN is shown as a dash.
@@ -50,7 +50,7 @@ def draw_f1_by_class(
     """
     names = [wrapped(label) for label in labels]
     lines = sum(name.count("\n") + 1 for name in names)
-    few = len(class_names) <= MOST_NAMED
+    few = len(class_names) <= MAX_NAMED
     turned = few and max(map(written_width, class_names)) > 2.3 / len(class_names)
     figure = new_figure(COLUMN, 0.75 + 0.17 * max(lines, 2) + 0.35 * turned)
     axes = figure.subplots()
@@ -76,7 +76,7 @@ def _text(value: float) -> str:
 
 
 def write_cells(axes: Axes, shares: NDArray[np.float64], texts: list[list[str]]) -> None:
-    """Light on dark cells, dark on light ones.
+    """Write texts into the cells, in a colour that can be read on each.
 
     Args:
         axes: hold an image of `shares`.
@@ -92,7 +92,7 @@ def write_cells(axes: Axes, shares: NDArray[np.float64], texts: list[list[str]])
 
 
 def clear_frame(axes: Axes) -> None:
-    """A heat map is its own frame."""
+    """Remove ticks and spines, which a heat map does not need."""
     small_ticks(axes)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

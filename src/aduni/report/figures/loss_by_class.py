@@ -1,4 +1,4 @@
-"""The paper's figure 2: which classes a model finds hard, one model beside another."""
+"""Figure: loss of the test images by class (figure 2 of the paper)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from aduni.report.figures.figure import ReportFigure, Rows
 from aduni.report.figures.pooled import class_order, pooled_test
 from aduni.report.figures.style import (
     COLUMN,
-    MOST_NAMED,
+    MAX_NAMED,
     Look,
     looks_of,
     new_figure,
@@ -22,8 +22,8 @@ from aduni.results.finished_runs import Run
 
 COMPARED = ("CE", "AdUni")
 """Rows of the paper's figure 2."""
-SMALLEST = 1e-12
-"""Of a probability: the loss of a rounded zero is finite."""
+MIN_PROBABILITY = 1e-12
+"""Keeps the loss of a rounded zero finite."""
 INNER, OUTER = (25, 75), (5, 95)
 """Percentiles of the spread."""
 
@@ -31,34 +31,34 @@ Losses = dict[str, NDArray[np.float64]]
 
 
 def losses_by_class(runs: Sequence[Run], class_names: Sequence[str]) -> Losses:
-    """-log p_y in nats of each test image, all folds pooled, by true class.
+    """Return -log p_y in nats of each test image, all folds pooled, by true class.
 
     Args:
         runs: of one row.
         class_names: the order of the result.
     """
     labels, probabilities = pooled_test(runs, class_names)
-    true = np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST)
+    true = np.maximum(probabilities[np.arange(len(labels)), labels], MIN_PROBABILITY)
     losses = -np.log(true)
     return {name: losses[labels == c] for c, name in enumerate(class_names)}
 
 
 @styled
 def draw_loss_by_class(rows: Mapping[str, Losses], dataset: str) -> Figure:
-    """Mean, quartiles and the middle 90 % of each class's losses, the rows beside each other.
+    """Draw mean, quartiles and the middle 90 % of each class's losses, by row.
 
     Args:
         rows: losses by row and class; all rows have the same classes. Those of a class may be none.
         dataset: its name.
     """
     classes = list(next(iter(rows.values())))
-    figure = new_figure(COLUMN, 0.95 + 0.28 * min(len(classes), MOST_NAMED))
+    figure = new_figure(COLUMN, 0.95 + 0.28 * min(len(classes), MAX_NAMED))
     axes = figure.subplots()
     apart = 0.7 / len(rows)
     for place, (label, look) in enumerate(looks_of(rows).items()):
         shift = (place - (len(rows) - 1) / 2) * apart
         _draw_row(axes, rows[label], look, shift, label)
-    if len(classes) <= MOST_NAMED:
+    if len(classes) <= MAX_NAMED:
         axes.set_yticks(range(len(classes)), classes)
         for edge in range(1, len(classes)):
             axes.axhline(edge - 0.5, color="0.9", linewidth=0.5, zorder=0)
@@ -76,7 +76,7 @@ def draw_loss_by_class(rows: Mapping[str, Losses], dataset: str) -> Figure:
 
 
 def _draw_row(axes: Axes, losses: Losses, look: Look, shift: float, label: str) -> None:
-    """Thin line: the middle 90 %; thick line: the middle half; marker: the mean."""
+    """Draw the middle 90 % as thin line, the middle half as thick line, the mean as marker."""
     held = [(place, values) for place, values in enumerate(losses.values()) if len(values)]
     places = [place + shift for place, _ in held]
     for (low, high), width in ((OUTER, 0.8), (INNER, 3.5)):

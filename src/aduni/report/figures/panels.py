@@ -1,4 +1,4 @@
-"""Small multiples."""
+"""Lay out panels of equal size in a figure."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from aduni.report.figures.style import COLUMN, new_figure
 
 
 class Panel(NamedTuple):
-    """One of the axes, and whether it is the one that carries the labels of its line or column."""
+    """Axes of a panel, and whether it is the leftmost or lowest, which carries the labels."""
 
     axes: Axes
     left: bool

@@ -1,4 +1,4 @@
-"""What several figures need of runs: the classes' order, the predictions of all folds."""
+"""Class order and pooled predictions of runs, for several figures."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from aduni.results.finished_runs import Run
 
 
 def class_counts(run: Run) -> dict[str, int]:
-    """Images of each class in all parts that are used, the largest class first."""
+    """Count the images of each class in all used parts, the largest class first."""
     used = run.split[run.split["part"] != "unused"]
     found = used.drop_duplicates("image")["label"].value_counts()
     counts = {name: int(found.get(name, 0)) for name in run.class_names}
@@ -18,14 +18,14 @@ def class_counts(run: Run) -> dict[str, int]:
 
 
 def class_order(rows: Rows) -> list[str]:
-    """Class names, the largest class first."""
+    """Return the class names, the largest class first."""
     return list(class_counts(next(iter(rows.values()))[0]))
 
 
 def pooled_test(
     runs: Sequence[Run], class_names: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(n,) classes and (n, C) probabilities of all runs' test parts, one run after another.
+    """Return (n,) classes and (n, C) probabilities of the test parts, one run after another.
 
     Args:
         runs: at least one.

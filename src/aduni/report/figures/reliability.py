@@ -1,4 +1,4 @@
-"""Whether confidences can be taken at their word."""
+"""Figure: accuracy over confidence (reliability diagram)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from aduni.results.finished_runs import Run
 
 PER_LINE = 3
 HEIGHT, HEIGHTS = 1.3, {1: 3.1, 2: 1.8}
-"""Of a panel, in inches; one or two panels have the whole column's width."""
-LARGEST = 60
-"""Area of a dot that stands for all images, in square points."""
+"""Height of a panel in inches, by the number of panels."""
+MAX_DOT_AREA = 60
+"""Area in square points of a dot that stands for all images."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Bins of confidence that hold images.
+    """The bins of confidence that hold images.
 
     Attributes:
         counts: (b,) images.
@@ -59,7 +59,7 @@ def reliability(runs: Sequence[Run], bins: int = BINS) -> Reliability:
 
 @styled
 def draw_reliability(rows: Mapping[str, Reliability], dataset: str) -> Figure:
-    """Accuracy over confidence, a panel for each row; a dot's area is its share of the images.
+    """Draw a panel for each row; the area of a dot is its share of the images.
 
     Args:
         rows: by the row's label.
@@ -79,7 +79,7 @@ def draw_reliability(rows: Mapping[str, Reliability], dataset: str) -> Figure:
 
 
 def _draw_bins(axes: Axes, shown: Reliability) -> None:
-    areas = np.maximum(LARGEST * shown.counts / shown.counts.sum(), 2)
+    areas = np.maximum(MAX_DOT_AREA * shown.counts / shown.counts.sum(), 2)
     axes.plot([0, 1], [0, 1], color=PALE, linewidth=0.8, linestyle="--", zorder=1)
     axes.plot(shown.confidence, shown.accuracy, color=BLUE, linewidth=0.8, zorder=2)
     dots = axes.scatter(shown.confidence, shown.accuracy, areas, color=BLUE, linewidths=0, zorder=3)

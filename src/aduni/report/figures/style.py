@@ -1,4 +1,4 @@
-"""What all figures share: size, type, colours that colour-blind readers can tell apart, saving."""
+"""Sizes, fonts, colour-blind safe colours, and saving of figures."""
 
 import functools
 import textwrap
@@ -34,8 +34,8 @@ PALETTE = (SKY, ORANGE, BLUE, VERMILLION, GREEN, PURPLE, INK)
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "<", ">", "p", "h", "d")
 LINES = ("-", "--", ":")
 SEQUENTIAL = "cividis"
-MOST_NAMED = 60
-"""Classes with a name and a number each: more have no room, and their texts take minutes."""
+MAX_NAMED = 60
+"""Classes that are named: more have no room, and drawing their texts takes minutes."""
 
 STYLE: dict[Any, float] = {
     "font.size": NORMAL,
@@ -58,11 +58,11 @@ STYLE: dict[Any, float] = {
     "figure.constrained_layout.w_pad": 0.03,
 }
 WITHOUT_GLYPH = r"Glyph \d+|Matplotlib currently does not support"
-"""Of matplotlib's warnings: who draws says once which letters no font has."""
+"""Warnings of matplotlib that are replaced by one warning for the whole report."""
 
 
 def styled(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a function that draws or saves: sizes, and the fonts that are there by now."""
+    """Decorate a function that draws or saves: set sizes and the installed fonts."""
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -75,7 +75,7 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
 
 @dataclass(frozen=True)
 class Look:
-    """Tells a row from the others in colour, and without it."""
+    """Colour, marker and line of a row, which also differ in black and white."""
 
     colour: str
     marker: str
@@ -93,49 +93,49 @@ LOOKS = {
     "AdUni w/o AduC": Look(VERMILLION, ">", "--"),
     "AdUni": Look(VERMILLION, "X", "-"),
 }
-"""Of the rows of Table 1: related methods share a colour."""
+"""Looks of the rows of table 1: related methods share a colour."""
 
 
 def looks_of(labels: Iterable[str]) -> dict[str, Look]:
-    """By row: its own look, or one that its position gives."""
+    """Return the look of each row: its own, or one by its position."""
     return {label: LOOKS.get(label) or _look(place) for place, label in enumerate(labels)}
 
 
 def _look(place: int) -> Look:
-    """Another for each of many places: the three lists have different lengths."""
+    """Return a look by position; the three lists have different lengths, so looks repeat late."""
     line = LINES[place // len(PALETTE) % len(LINES)]
     return Look(PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)], line)
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure that makes room for all labels; inches."""
+    """Return an empty figure, sizes in inches, that makes room for all labels."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def small_ticks(axes: Axes) -> None:
-    """Also of ticks that are made only when the figure is drawn."""
+    """Set small tick labels, also for ticks that are made when the figure is drawn."""
     axes.tick_params(labelsize=SMALL, length=2, width=0.6, pad=1.5)
 
 
 def wrapped(label: str, width: int = 18) -> str:
-    """In lines of so many characters at most; words stay whole."""
+    """Wrap a label into lines; words stay whole."""
     return "\n".join(textwrap.wrap(label, width, break_long_words=False)) or label
 
 
 def written_width(label: str, size: float = SMALL) -> float:
-    """Upper estimate of a label's width, in inches."""
+    """Return an upper bound of a label's width, in inches."""
     longest = max(sum(map(_letter_width, line)) for line in label.split("\n"))
     return longest * 0.65 * size / 72
 
 
 def _letter_width(letter: str) -> float:
-    """Of a Latin letter: Chinese ones are squares."""
+    """Return the width of a text in Latin letters; a Chinese one counts as two."""
     return 1.6 if unicodedata.east_asian_width(letter) in "WF" else 1.0
 
 
 @styled
 def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write NAME.png and NAME.pdf, the same bytes for the same figure; their paths.
+    """Write NAME.png and NAME.pdf, the same bytes for the same figure, and return the paths.
 
     Args:
         figure: to write.

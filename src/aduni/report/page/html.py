@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds its pictures, style and script, and needs no network."""
+"""Render the page: one HTML file with pictures, style and script, which needs no network."""
 
 import math
 import struct
@@ -12,10 +12,10 @@ from typing import NamedTuple
 from aduni.report.page.templates import page_environment
 
 TEMPLATE = "page.html.j2"
-LONG = 25
-"""Rows from which a table scrolls in its own window, under a header that stays."""
-WIDE = 1200
-"""Pixels from which a figure takes a line of its own: those as wide as a printed page."""
+SCROLL_ROWS = 25
+"""Rows from which a table scrolls under a fixed header."""
+WIDE_PIXELS = 1200
+"""Width from which a figure has a line of its own."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class PageTable:
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure.
+    """A figure of the page.
 
     Attributes:
         title: shown, and read out in place of the picture.
@@ -127,7 +127,7 @@ class PageProblem:
 
 @dataclass(frozen=True)
 class Page:
-    """All that the page shows; empty parts are left out.
+    """The content of the page; empty parts are left out.
 
     Attributes:
         title: of the page.
@@ -155,25 +155,25 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """The page as HTML.
+    """Render the page as HTML.
 
     Raises:
         OSError: a picture is not readable.
     """
     environment = page_environment(Path(__file__).parent)
     environment.filters |= {"spans": _spans, "sort_key": _sort_key, "picture": _picture}
-    return environment.get_template(TEMPLATE).render(page=page, long=LONG)
+    return environment.get_template(TEMPLATE).render(page=page, long=SCROLL_ROWS)
 
 
 class _Span(NamedTuple):
-    """Neighbouring columns of one group, each with its position."""
+    """Neighbouring columns of one group, with their positions."""
 
     group: str | None
     columns: list[tuple[int, Column]]
 
 
 class _Picture(NamedTuple):
-    """What an img element needs; sizes in pixels."""
+    """Attributes of an img element; sizes in pixels."""
 
     source: str
     width: int
@@ -187,7 +187,7 @@ def _spans(columns: Sequence[Column]) -> list[_Span]:
 
 
 def _sort_key(cell: PageCell, column: Column) -> str | None:
-    """None where the cell is missing."""
+    """Return the sort key of a cell; None if it is missing."""
     value = cell.sort_value
     if value is None:
         return None if column.numeric else cell.text or None
@@ -198,4 +198,4 @@ def _picture(png: bytes | Path) -> _Picture:
     content = png.read_bytes() if isinstance(png, Path) else png
     width, height = struct.unpack(">II", content[16:24])  # of the IHDR chunk, always the first
     source = f"data:image/png;base64,{b64encode(content).decode()}"
-    return _Picture(source, width, height, width >= WIDE)
+    return _Picture(source, width, height, width >= WIDE_PIXELS)

@@ -1,4 +1,4 @@
-"""What was run, and how, in terms and values."""
+"""Summarise what was run, and how, as pairs of term and value."""
 
 import datetime
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from aduni.results.plan import Plan
 
 
 def summarise(runs: Sequence[Run], plan: Plan | None) -> list[tuple[str, str]]:
-    """Pairs for the top of the page.
+    """Return pairs for the top of the page.
 
     Args:
         runs: finished ones.
@@ -61,7 +61,7 @@ def _splits(runs: Sequence[Run]) -> str:
 
 
 def _short(commit: str | None) -> str:
-    """10 digits, and whether the checkout had changes."""
+    """Return 10 digits of the commit, and whether the checkout had changes."""
     if commit is None:
         return "unknown"
     return commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")

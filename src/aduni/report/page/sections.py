@@ -1,4 +1,4 @@
-"""Report data as the page's tables and lists."""
+"""Convert report data to the tables and lists of the page."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ from aduni.results.finished_runs import Problem, Run
 from aduni.results.plan import Plan, PlannedRun, run_folder
 
 
-def figures_table(table: Table) -> PageTable:
-    """A table of the paper."""
+def metrics_table(table: Table) -> PageTable:
+    """Convert a table of the paper."""
     blocks = any(row.block for row in table.rows)
     columns = [Column("Row"), *([Column("Block")] if blocks else [])]
     columns += [
@@ -53,7 +53,7 @@ def figures_table(table: Table) -> PageTable:
 
 
 def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
-    """Paired differences; None where there are none."""
+    """Convert paired differences; None if there are none."""
     if not comparisons:
         return None
     columns = [Column("Row"), Column("minus"), Column("Table")]
@@ -102,7 +102,7 @@ def _compared(each: Comparison) -> list[PageCell]:
 
 
 def batches_table(statistics: Mapping[str, pd.DataFrame]) -> PageTable | None:
-    """Majority and minority images in a batch, by data set; None without data."""
+    """Convert majority and minority images in a batch, by data set; None without data."""
     if not statistics:
         return None
     names = ("majority", "minority", "queue_majority", "queue_minority")
@@ -139,7 +139,7 @@ def batches_table(statistics: Mapping[str, pd.DataFrame]) -> PageTable | None:
 def runs_table(
     runs: Sequence[Run], rows_of: Mapping[Path, str], plan: Plan | None, root: Path, page: Path
 ) -> PageTable:
-    """A line for every run, finished or planned."""
+    """List every run, finished or planned."""
     columns = [Column("Run"), Column("Row"), Column("Data set")]
     columns += [Column(name, numeric=True) for name in ("Fold", "Seed")]
     columns += [Column("State")]
@@ -157,7 +157,7 @@ def runs_table(
 def problems_of(
     problems: Sequence[Problem], plan: Plan | None, states: States, root: Path, page: Path
 ) -> list[PageProblem]:
-    """Runs that are left out, and runs that failed."""
+    """List runs that are left out, and runs that failed."""
     found = [PageProblem(_link(p.folder, page), p.reason) for p in problems]
     for run in plan.runs if plan else ():
         state, reason = states[run.id]

@@ -1,4 +1,4 @@
-"""How pages are made from their templates."""
+"""The Jinja environment of HTML pages."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def page_environment(folder: Path) -> Environment:
-    """Of the templates in a folder: names are escaped, and what is not given is an error."""
+    """Load the templates in a folder; names are escaped, and undefined names are errors."""
     return Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,

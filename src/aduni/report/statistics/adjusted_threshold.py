@@ -1,7 +1,7 @@
-"""Rows with their decisions moved between frequent and rare classes, as far as validation says.
+"""Post-hoc logit adjustment of every run, with tau tuned on its validation part.
 
-Part of what sets two methods apart in macro F1 is where the decision between frequent and rare
-classes lies, and one number a run moves that.
+Part of the difference of two methods in macro F1 is where they put the decision threshold between
+frequent and rare classes, which one number a run adjusts.
 """
 
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ from aduni.results.predictions_csv import labels_and_probabilities, probability_
 Floats = NDArray[np.float64]
 
 TAUS = np.arange(-40, 41) / 20
-TINY = 1e-12
-"""Least probability that a class starts from."""
+MIN_PROBABILITY = 1e-12
+"""Probabilities are raised to this before they are adjusted."""
 NOTE = (
     "Each run decides by the largest log p - tau log n, n the training images of a class, with the "
     "tau of the highest macro F1 on the validation part: what remains of a difference where "
     "frequent and rare classes are decided between alike. Intervals take tau as given."
 )
 DIGITS = 12
-"""Of macro F1 in the search: equally good taus differ by rounding."""
+"""Macro F1 is rounded to these in the search, since equally good taus differ by rounding."""
 
 
 def moved(run: Run) -> Run | None:
-    """The run with decisions argmax_c log p_c - tau log pi_c, pi_c = n_c / sum n of training.
+    """Return the run with decisions argmax_c log p_c - tau log pi_c, pi_c the training shares.
 
     tau maximises macro F1 on the validation part among `TAUS`; of equally good ones it is the
     nearest to 0, then the negative one. A class without training images counts as having one.
@@ -69,7 +69,7 @@ def moved(run: Run) -> Run | None:
 
 
 def moved_table(table: Table) -> Table:
-    """The table over its moved runs, with nothing of the paper's figures.
+    """Return the table over its adjusted runs, without the paper's values.
 
     A row without a run that could be moved shows no value, and is not among the runs.
     """
@@ -95,7 +95,7 @@ def moved_table(table: Table) -> Table:
 
 
 def moved_frame(table: Table, after: Table) -> pd.DataFrame:
-    """One line a run, in the order of data sets, rows, folds and seeds.
+    """Return one line for each run, in the order of data sets, rows, folds and seeds.
 
     Args:
         table: as it was.
@@ -123,7 +123,7 @@ def _lines(table: Table, runs: Runs) -> Iterator[tuple[object, ...]]:
 
 
 def _moved_runs(table: Table) -> Runs:
-    """Those that could be moved; no row without one."""
+    """Return the runs that can be adjusted, by row."""
     runs: Runs = {}
     for place, units in table.runs.items():
         pairs = ((unit, moved(run)) for unit, run in units.items())
@@ -134,8 +134,8 @@ def _moved_runs(table: Table) -> Runs:
 
 
 def _moved(probabilities: Floats, prior: Floats, tau: float) -> Floats:
-    """(n, C) p_c pi_c^-tau / sum, of (n, C) p and (C,) pi."""
-    weights = np.maximum(probabilities, TINY) * prior**-tau
+    """Return (n, C) p_c pi_c^-tau / sum of (n, C) p and (C,) pi."""
+    weights = np.maximum(probabilities, MIN_PROBABILITY) * prior**-tau
     shares: Floats = weights / weights.sum(axis=1, keepdims=True)
     return shares
 

@@ -1,4 +1,4 @@
-"""The paper's batch statistic: majority and minority images in a batch, and in PaCo's queue."""
+"""Count majority and minority images in a batch, and in PaCo's queue (statistic of the paper)."""
 
 from collections.abc import Mapping
 
@@ -22,11 +22,11 @@ SAMPLERS: Mapping[str, Sampler] = {
     "SqRt sampling": SquareRoot(),
     "ProBal sampling": Progressive(),
 }
-"""By their names in Table 2."""
+"""Samplers by their names in table 2."""
 QUEUE = 1024
-"""K, the paper's and PaCo's default."""
-SIMULATED = 20
-"""Epochs at most, evenly spread over the stage."""
+"""K of the paper, and PaCo's default."""
+MAX_EPOCHS = 20
+"""Epochs that are simulated, evenly spread over the stage."""
 PAPER_BATCH_SIZE = 128
 PAPER_BATCH, PAPER_QUEUE = (70, 14), (795, 68)
 """Mean images of the majority and the minority on APTOS, B = 128: AdUni's batch, PaCo's queue.
@@ -38,7 +38,7 @@ Pair = tuple[float, float]
 
 
 def training_labels(run: Run) -> Ints:
-    """(n,) class numbers of a run's training part."""
+    """Return (n,) class numbers of a run's training part."""
     labels = run.split.loc[run.split["part"] == "train", "label"]
     return pd.Categorical(labels, categories=run.class_names).codes.astype(np.int64)
 
@@ -52,7 +52,7 @@ def batch_statistic(
     batch_size: int,
     queue: int = QUEUE,
 ) -> pd.DataFrame:
-    """Columns sampler, majority, minority, queue_majority, queue_minority: mean images, not views.
+    """Return sampler, majority, minority, queue_majority, queue_minority: mean images, not views.
 
     The queue is the one that a batch meets, before its own labels join; it goes on from one epoch
     to the next. Only full queues count. Figures that there are not are None: of a queue that is
@@ -85,8 +85,8 @@ def batch_statistic(
 def _drawn(
     sampler: Sampler, labels: Ints, epochs: int, seed: int, batch_size: int
 ) -> tuple[Ints, Ints]:
-    """Size of each batch; the labels of all batches, one after another."""
-    chosen = np.unique(np.linspace(0, epochs - 1, min(epochs, SIMULATED)).round().astype(int))
+    """Return the size of each batch, and the labels of all batches, one after another."""
+    chosen = np.unique(np.linspace(0, epochs - 1, min(epochs, MAX_EPOCHS)).round().astype(int))
     batches = [
         batch
         for epoch in chosen.tolist()
@@ -98,7 +98,7 @@ def _drawn(
 
 
 def _mean_in_queue(extremes: Ints, sizes: Ints, queue: int) -> Pair | None:
-    """Of (2, m) marks of the majority and the minority, over the steps that meet a full queue."""
+    """Average (2, m) indicators of majority and minority over the steps with a full queue."""
     starts = np.cumsum(sizes) - sizes
     starts = starts[starts >= queue]
     if not len(starts):

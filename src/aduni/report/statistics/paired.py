@@ -1,4 +1,4 @@
-"""Paired comparisons of rows: what a handful of folds can carry, and no more."""
+"""Compare rows in pairs, over the folds and seeds that both have."""
 
 import math
 from collections import defaultdict
@@ -23,7 +23,7 @@ ENDS = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row minus another, over the folds and seeds that both have.
+    """The difference of two rows, over the folds and seeds that both have.
 
     Attributes:
         table: name of its file.
@@ -56,7 +56,7 @@ class Comparison:
 
 
 def compare(table: Table) -> list[Comparison]:
-    """Every row against the first, the definition's pairs, each block's best and its runner-up.
+    """Compare every row with the first, the defined pairs, and each block's best two.
 
     Rows without a run are passed over; only complete cells can be best or runner-up.
     """
@@ -70,7 +70,7 @@ def compare(table: Table) -> list[Comparison]:
 
 
 def comparison_frame(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """One row a comparison; the interval as `low` and `high`, absent values as NaN."""
+    """Return one line for each comparison; `low` and `high` are the interval, NaN if absent."""
     names = "table dataset figure row baseline folds difference pooled low high p note"
     rows = []
     for comparison in comparisons:
@@ -81,7 +81,7 @@ def comparison_frame(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 
 
 def power_note(folds: int) -> str:
-    """What tests over so many folds cannot show."""
+    """Return a sentence on what a test over so few folds cannot show."""
     if folds < 2:
         return "With fewer than two folds there is no test over folds."
     return (
@@ -91,7 +91,7 @@ def power_note(folds: int) -> str:
 
 
 def corrected_t_test(differences: Sequence[float], ratio: float) -> tuple[float | None, str]:
-    """Two-sided p of the corrected resampled t-test, or None and the reason.
+    """Return the two-sided p of the corrected resampled t-test, or None and the reason.
 
     t = mean(d) / sqrt((1/k + n_test/n_train) var(d)), k - 1 degrees of freedom; the second term
     makes up for training parts that overlap.
@@ -130,7 +130,6 @@ def _pairs(table: Table, dataset: str, metric: str) -> Iterator[tuple[str, str]]
 
 
 def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, Comparison]:
-    """By figure."""
     a, b, notes = common_runs(table.runs[row, dataset], table.runs.get((baseline, dataset), {}))
     folds = sorted({fold for fold, _ in a})
     of_sample, interval, share = {}, {}, 0.0
@@ -166,7 +165,7 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
 
 
 def common_runs(row: Units, baseline: Units) -> tuple[Units, Units, list[str]]:
-    """Runs of the same fold and seed on the same test images, and sentences on others."""
+    """Return runs of the same fold and seed on the same test images, and sentences on others."""
     both = sorted(row.keys() & baseline.keys())
     units = [unit for unit in both if _test_part(row[unit]) == _test_part(baseline[unit])]
     notes = []
@@ -184,6 +183,6 @@ def _test_part(run: Run) -> list[list[str]]:
 
 
 def _test_share(runs: Units) -> float:
-    """Test images over training and validation images, the mean over runs."""
+    """Return the mean ratio of test images to training and validation images."""
     sizes = [run.split["part"].value_counts() for run in runs.values()]
     return fmean(n["test"] / (n["train"] + n.get("validation", 0)) for n in sizes)

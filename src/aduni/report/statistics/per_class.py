@@ -1,4 +1,4 @@
-"""What a table's rows do for each class: F1, its difference to the first row, loss."""
+"""F1 and loss of each class in every row, and the difference of F1 to the first row."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
@@ -24,7 +24,7 @@ COLUMNS = ("dataset", "row", "class", "images", "f1", *DIFFERENCE, "loss")
 
 
 def class_frame(table: Table) -> pd.DataFrame:
-    """One line a data set, row with runs, and class, the largest class of a data set first.
+    """Return one line for each data set, row with runs, and class, the largest class first.
 
     Returns:
         dataset, row (label) and class; images: distinct test images of the class; f1: of
@@ -60,7 +60,7 @@ def _lines(table: Table, dataset: str) -> Iterator[dict[str, object]]:
 
 
 def _numbered(run: Run, order: list[str]) -> Run:
-    """The run with its classes in that order."""
+    """Return the run with its classes in that order."""
     counts = run.metrics["training_counts"]
     return replace(
         run, metrics={**run.metrics, "training_counts": {name: counts[name] for name in order}}
@@ -68,21 +68,21 @@ def _numbered(run: Run, order: list[str]) -> Run:
 
 
 def _images(units: Units, order: list[str]) -> list[int]:
-    """Distinct test images of each class."""
+    """Count the distinct test images of each class."""
     splits = pd.concat([run.split[run.split["part"] == "test"] for run in units.values()])
     counts = splits.drop_duplicates(["image", "label"])["label"].value_counts()
     return [int(counts.get(name, 0)) for name in order]
 
 
 def _f1(units: Units) -> Floats:
-    """(C,) F1; NaN for a class without test images."""
+    """Return (C,) F1; NaN for a class without test images."""
     outcomes, classes = pooled_outcomes(units, units), _classes(units)
     found = mean_of_seeds(outcomes, "row", classes, class_f1, resamples=0)[0]
     return np.where(_present(outcomes, classes), found, np.nan)
 
 
 def _differences(units: Units, baseline: Units) -> Floats:
-    """(3, C) difference of F1 and the ends of its interval; NaN where there is none.
+    """Return (3, C) differences of F1 and the ends of their intervals; NaN if there are none.
 
     As in the macro average, a class that is neither drawn nor predicted has F1 0.
     """
@@ -100,7 +100,7 @@ def _differences(units: Units, baseline: Units) -> Floats:
 
 
 def _losses(units: Units, order: list[str]) -> Floats:
-    """(C,) mean loss in nats; NaN for a class without test images."""
+    """Return (C,) mean losses in nats; NaN for a class without test images."""
     weights = seed_weights(units)
     total, images = np.zeros(len(order)), np.zeros(len(order))
     for unit, run in units.items():
@@ -111,7 +111,7 @@ def _losses(units: Units, order: list[str]) -> Floats:
 
 
 def _present(outcomes: pd.DataFrame, classes: int) -> NDArray[np.bool_]:
-    """(C,) whether there are test images of a class."""
+    """Return (C,) whether a class has test images."""
     return np.bincount(outcomes["label"], minlength=classes) > 0
 
 
@@ -120,7 +120,7 @@ def _classes(units: Units) -> int:
 
 
 def class_tables(frame: pd.DataFrame) -> list[PageTable]:
-    """F1 of each class, a table for each data set.
+    """Make a page table of each data set with the F1 of each class.
 
     Args:
         frame: see `class_frame`.
@@ -144,7 +144,7 @@ def _of_dataset(dataset: str, frame: pd.DataFrame) -> PageTable:
 
 
 def _with_best_f1(frame: pd.DataFrame) -> pd.DataFrame:
-    """With `most`, images that a class has in some row, and `best`, whether the F1 is."""
+    """Add `most`, the largest number of images of a class, and `best`, whether F1 is the best."""
     most = frame["images"].groupby(frame["class"]).transform("max")
     printed = frame["f1"].map("{:.3f}".format).astype(float)
     ranks = printed.where(frame["images"] == most).groupby(frame["class"])
@@ -164,7 +164,7 @@ def _class_cell(line: Mapping[Hashable, Any]) -> PageCell:
 
 
 def _how_to_read(frame: pd.DataFrame) -> str:
-    """Of one data set's F1."""
+    """Make the page table of one data set."""
     most = frame.groupby("class", sort=False)["images"].max()
     counts = ", ".join(f"{name} {count:,}" for name, count in most.items())
     below = ""

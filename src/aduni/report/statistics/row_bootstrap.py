@@ -1,4 +1,4 @@
-"""Bootstrap of two rows' differences over their out-of-fold predictions, the mean over seeds."""
+"""Bootstrap the difference of two rows over their out-of-fold predictions, averaged over seeds."""
 
 from collections.abc import Callable
 
@@ -15,12 +15,12 @@ Units = dict[Unit, Run]
 
 
 def seed_weights(units: Units) -> dict[Unit, float]:
-    """1/s for each of the s seeds of a fold, so that no fold counts more for having more."""
+    """Return 1/s for each of the s seeds of a fold, so that all folds count the same."""
     return {unit: 1 / sum(fold == unit[0] for fold, _ in units) for unit in units}
 
 
 def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
-    """Test images of all folds and seeds with what both rows took them for.
+    """Collect the test images of all folds and seeds with the predictions of both rows.
 
     An image that s seeds of a fold have predicted stands there s times with weight 1/s, so that no
     fold counts more for having more of them.
@@ -50,7 +50,7 @@ def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
 
 
 def bootstrap(outcomes: pd.DataFrame, classes: int) -> tuple[Floats, Floats]:
-    """Differences in accuracy and macro F1: (2,) of the sample, (RESAMPLES, 2) of its resamples.
+    """Return (2,) differences in accuracy and macro F1, and (RESAMPLES, 2) of the resamples.
 
     Whole groups are drawn, since photographs of one lesion depend on one another; both rows and
     all seeds share the draws.

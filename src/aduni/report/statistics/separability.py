@@ -1,4 +1,4 @@
-"""How well classes lie apart in feature space, in numbers: pictures of it mislead."""
+"""Measure how well classes are separated in feature space, since pictures of it mislead."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 from sklearn.metrics import silhouette_samples
 
 NEIGHBOURS = 20
-KEPT = 10
-"""Images of a class that a sample keeps in any case."""
+MIN_PER_CLASS = 10
+"""Images of a class that a sample keeps at least."""
 CHUNK = 1024
 """Rows of the similarity matrix that are in memory at a time."""
 
-TINY = 1e-12
-"""Least length that a row is divided by."""
+MIN_NORM = 1e-12
+"""Rows are divided by at least this length."""
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Separability:
-    """Figures by cosine similarity; macro: mean over classes.
+    """Measures by cosine similarity; macro is the mean over classes.
 
     Attributes:
         silhouette: from -1 to 1, mean over the sample; None where the sample has a single class or
@@ -39,27 +39,27 @@ class Separability:
 
 
 def normalised(features: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(N, D) rows of length 1; a row of zeros stays."""
+    """Return (N, D) rows of length 1; a row of zeros stays."""
     rows = features.astype(np.float32)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = rows / np.maximum(lengths, np.float32(TINY))
+    unit: NDArray[np.float32] = rows / np.maximum(lengths, np.float32(MIN_NORM))
     return unit
 
 
 def stratified_sample(labels: Ints, limit: int, seed: int) -> Ints:
-    """Positions of at most `limit` images, sorted; all where there are no more.
+    """Return sorted positions of at most `limit` images, drawn by class.
 
-    A class keeps min(n_c, KEPT) images, and of the others as large a share as every class.
+    A class keeps min(n_c, MIN_PER_CLASS) images, and of the others as large a share as every class.
 
     Args:
         labels: (N,).
-        limit: at least KEPT for each class.
+        limit: at least MIN_PER_CLASS for each class.
         seed: of the choice inside a class.
     """
     if len(labels) <= limit:
         return np.arange(len(labels))
     counts = np.bincount(labels)
-    kept = np.minimum(counts, KEPT)
+    kept = np.minimum(counts, MIN_PER_CLASS)
     share = (limit - kept.sum()) / (len(labels) - kept.sum())
     quotas = kept + np.floor((counts - kept) * share).astype(int)
     rng = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def stratified_sample(labels: Ints, limit: int, seed: int) -> Ints:
 
 
 def separability(labels: Ints, features: NDArray[np.floating], sample: Ints) -> Separability:
-    """All figures.
+    """Compute all measures.
 
     Args:
         labels: (N,) classes, N at least 2.
@@ -90,7 +90,7 @@ def separability(labels: Ints, features: NDArray[np.floating], sample: Ints) -> 
 
 
 def elected_by_neighbours(labels: Ints, unit: NDArray[np.float32], k: int) -> Ints:
-    """(N,) class that most of an image's k nearest other images have.
+    """Return (N,) majority classes of the k nearest other images.
 
     Ties go to the class whose neighbours are more similar in sum.
 

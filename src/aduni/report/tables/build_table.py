@@ -10,7 +10,7 @@ from aduni.metrics.names import ALWAYS, METRICS, check_columns
 from aduni.report.inputs import States
 from aduni.report.tables.best import with_best
 from aduni.report.tables.definitions import Definition, PaperFigure
-from aduni.report.tables.matched_runs import members
+from aduni.report.tables.matched_runs import matched_runs
 from aduni.report.tables.table import TITLES, Cell, Runs, Table, TableRow, Unit, title_of
 from aduni.results.finished_runs import Run
 from aduni.results.plan import Plan
@@ -40,7 +40,7 @@ def build_table(
     """
     check_columns(columns)
     metrics = tuple(METRICS[column] for column in dict.fromkeys((*ALWAYS, *columns)))
-    found = members(name, definition, runs, plan)
+    found = matched_runs(name, definition, runs, plan)
     planned = _planned(name, found, plan)
     chosen, warnings = _newest(found, planned)
     rows = []

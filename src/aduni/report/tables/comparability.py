@@ -1,4 +1,4 @@
-"""Whether the runs of tables may be compared: a sentence for each way in which they may not."""
+"""Sentences on runs of a table that should not be compared."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,18 +12,18 @@ from aduni.results.finished_runs import Run
 from aduni.results.identity import comparable
 from aduni.results.run_folder import WITHOUT_EFFECT
 
-NO_ACCOUNT = (
+IGNORED = (
     *WITHOUT_EFFECT,
     *("names.*", "fold", "seed", "save_features", "logger*"),
     *("protocol.split_file", "protocol.caveat"),
     *("trainer.accelerator", "trainer.precision"),
 )
-"""Keys of a configuration that no figure depends on, or that are seen elsewhere."""
+"""Keys of a configuration that no metric depends on, or that are shown elsewhere."""
 BETWEEN_ROWS = ("method.*", "alpha.*", "sampler._target_")
-"""Keys by which rows are meant to differ."""
+"""Keys in which rows are meant to differ."""
 WITHIN_ROWS = ("alpha.*", "method.stage1_ckpt")
-"""Keys by which runs of one row may differ: a method that has an alpha has it among its keys."""
-WORDS = {
+"""Keys in which runs of one row may differ; a method with alpha has it among its own keys."""
+KEY_NAMES = {
     "epochs": "epochs",
     "batch_size": "batch sizes",
     "dataset.image_size": "image sizes",
@@ -31,16 +31,16 @@ WORDS = {
     "lr": "learning rates",
     "protocol": "protocols",
 }
-"""What some keys are called; the others go by themselves."""
-MOST = 6
-"""Keys in a sentence."""
-NAMED = 4
-"""Rows that are named where a value is that of the most."""
+"""Words for some keys."""
+MAX_KEYS = 6
+"""Keys that a sentence names."""
+MAX_ROWS = 4
+"""Rows that a sentence names."""
 VERSIONS = ("aduni", "torch")
 
 
 class _Member(NamedTuple):
-    """A run, and the row that it is named by."""
+    """A run and the row that it belongs to."""
 
     table: str
     label: str
@@ -48,11 +48,11 @@ class _Member(NamedTuple):
 
 
 Values = Mapping[Path, str]
-"""By the run's folder."""
+"""Runs by folder."""
 
 
 def warnings_about(tables: Sequence[Table]) -> list[str]:
-    """Sentences on runs that stand back or do not compare; one for each data set and kind.
+    """Return sentences on runs that do not compare, one for each data set and kind.
 
     A run in several rows is named by the first.
     """
@@ -131,17 +131,17 @@ def _commit(text: str | None) -> str:
 def _differences(
     members: Sequence[_Member], ignored: tuple[str, ...]
 ) -> list[tuple[str, dict[Path, str]]]:
-    """Names of the settings that are not the same in all runs, with their values."""
+    """Return the settings that differ between runs, with their values."""
     settings = {member.run.folder.path: _settings(member.run) for member in members}
-    keys = dict.fromkeys((*WORDS, *(key for held in settings.values() for key in held)))
+    keys = dict.fromkeys((*KEY_NAMES, *(key for held in settings.values() for key in held)))
     different = {}
     for key in keys:
         values = {path: held.get(key, "absent") for path, held in settings.items()}
-        counts = not any(fnmatchcase(key, pattern) for pattern in (*NO_ACCOUNT, *ignored))
+        counts = not any(fnmatchcase(key, pattern) for pattern in (*IGNORED, *ignored))
         if counts and len(set(values.values())) > 1:
             different[key] = values
     return [
-        (WORDS.get(key, key), values)
+        (KEY_NAMES.get(key, key), values)
         for key, values in different.items()
         if not ("protocol" in different and key.startswith("protocol."))
         # The encoder takes some settings from the data set.
@@ -155,7 +155,7 @@ def _settings(run: Run) -> dict[str, str]:
 
 
 def _flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted keys and written values; a list with mappings goes by positions."""
+    """Yield dotted keys and values as text; lists with mappings are numbered."""
     for key, value in config.items():
         name = f"{prefix}{key}"
         if isinstance(value, list) and any(isinstance(item, dict) for item in value):
@@ -167,22 +167,22 @@ def _flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
 
 
 def _written(value: object) -> str:
-    """As in YAML; 1.0 is 1."""
+    """Return a value as YAML writes it, 1 for 1.0."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _some(texts: Sequence[str]) -> Iterator[str]:
-    """One sentence of the first texts and the number of the others, if there are texts."""
+    """Join the first texts and the number of the others to one sentence."""
     if texts:
-        rest = len(texts) - MOST
+        rest = len(texts) - MAX_KEYS
         end = f", and {rest} more key{'s' * (rest > 1)}" if rest > 0 else ""
-        yield "; ".join(texts[:MOST]) + end
+        yield "; ".join(texts[:MAX_KEYS]) + end
 
 
 def _spread(members: Sequence[_Member], values: Values) -> str:
-    """Which rows have which value, or nothing where all have the same.
+    """Say which rows have which value, or nothing if all have the same.
 
     A row with several values is named with the folders of each. The rows of the commonest value,
     if they are many, are counted: those that stand out are what a reader looks for.
@@ -199,13 +199,13 @@ def _spread(members: Sequence[_Member], values: Values) -> str:
     if len(names) < 2:
         return ""
     first, second, *_ = sorted(names, key=lambda value: -len(names[value]))
-    if len(names[first]) > max(NAMED, len(names[second])):
+    if len(names[first]) > max(MAX_ROWS, len(names[second])):
         names[first] = [f"the other {len(names[first])} rows"]
     return _listed(names)
 
 
 def _folders(members: Iterable[_Member], values: Values) -> dict[str, list[str]]:
-    """Names of the folders with each value."""
+    """Return the names of the folders with each value."""
     folders: dict[str, list[str]] = defaultdict(list)
     for *_, run in members:
         folders[values[run.folder.path]].append(run.folder.path.name)
@@ -217,6 +217,6 @@ def _listed(names: Mapping[str, Sequence[str]]) -> str:
 
 
 def _enumerated(names: Iterable[str]) -> str:
-    """Names that have commas of their own stay apart."""
+    """Join names; a semicolon separates names with commas."""
     held = list(dict.fromkeys(names))
     return ("; " if any(", " in name for name in held) else ", ").join(held)

@@ -1,4 +1,4 @@
-"""What the tables consist of: rows, the overrides that define them, the paper's figures."""
+"""Definitions of tables: rows, the overrides that define them, and the paper's values."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,14 +14,14 @@ PaperFigure = tuple[float, float]
 
 
 class Row(BaseModel, extra="forbid", frozen=True):
-    """One row of a table.
+    """The definition of a row.
 
     Attributes:
         name: shown.
         overrides: of train.py; a run that has all these values belongs to the row.
         block: rows of one block compete with each other; empty where there is one block only.
         after: name of the row whose run is the first stage of this row's.
-        paper: by data set and figure.
+        paper: values of the paper by data set and metric.
     """
 
     name: str
@@ -32,17 +32,17 @@ class Row(BaseModel, extra="forbid", frozen=True):
 
     @property
     def label(self) -> str:
-        """Names the row among all of its table."""
+        """Name of the row, unique in its table."""
         return f"{self.block}, {self.name}" if self.block else self.name
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """The overrides by key."""
+        """The overrides, by key."""
         pairs = (override.split("=", 1) for override in self.overrides)
         return {key: OmegaConf.from_dotlist([f"value={text}"]).value for key, text in pairs}
 
     def holds(self, config: dict[str, Any]) -> bool:
-        """Whether a run's resolved configuration has the row's values.
+        """Return whether a run's resolved configuration has the row's values.
 
         Args:
             config: what the run's config.yaml holds; a group is compared by the name of its option.
@@ -55,7 +55,7 @@ class Row(BaseModel, extra="forbid", frozen=True):
 
 
 class Definition(BaseModel, extra="forbid", frozen=True):
-    """A table, of the paper or beside it.
+    """The definition of a table, of the paper or beside it.
 
     Attributes:
         title: shown.
@@ -83,18 +83,18 @@ class Definition(BaseModel, extra="forbid", frozen=True):
         return self
 
     def only(self, labels: Sequence[str]) -> "Definition":
-        """With the rows of these labels, in the table's order."""
+        """Return the definition with the rows of these labels only, in the table's order."""
         return self.with_rows([row for row in self.rows if row.label in labels])
 
     def with_rows(self, rows: Sequence[Row]) -> "Definition":
-        """With these of its rows, and the pairs among them."""
+        """Return the definition with these rows only, and the pairs among them."""
         labels = {row.label for row in rows}
         pairs = tuple(pair for pair in self.pairs if labels.issuperset(pair))
         return self.model_copy(update={"rows": tuple(rows), "pairs": pairs})
 
 
 def _select(config: Any, key: str) -> Any:
-    """The value at a dotted key; None where there is none."""
+    """Return the value at a dotted key; None if there is none."""
     for part in key.split("."):
         config = config.get(part) if isinstance(config, dict) else None
     return config

@@ -1,4 +1,4 @@
-"""A table in print: Markdown, LaTeX, CSV."""
+"""Write a table as Markdown, LaTeX and CSV."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from aduni.report.tables.table import Cell, Table, title_of
 
 
 def value_text(cell: Cell) -> str:
-    """Mean and deviation, or why there is none; of times, in hours or minutes."""
+    """Return mean and deviation as text, or why there is none; times in hours or minutes."""
     if cell.mean is None:
         return cell.state
     digits, unit, scale = 3, "", 1
@@ -23,7 +23,7 @@ def value_text(cell: Cell) -> str:
 
 
 def note_text(cell: Cell) -> str:
-    """What is said beside the value: how much of it is there, the printed mean, the difference."""
+    """Return how many folds there are, the paper's mean and the difference, as text."""
     parts = [cell.lacking] if cell.mean is not None and cell.lacking else []
     if cell.paper is not None:
         printed = f"paper {cell.paper[0]:.3f}"
@@ -32,7 +32,7 @@ def note_text(cell: Cell) -> str:
 
 
 def footnote(table: Table) -> str:
-    """How to read a table."""
+    """Return a note on how to read a table."""
     folds = {cell.dataset: cell.planned_folds for row in table.rows for cell in row.cells}
     counts = ", ".join(f"{title_of(name)} {count}" for name, count in folds.items())
     lowest = ", ".join(metric.title for metric in table.metrics if metric.best == "lowest")
@@ -51,7 +51,7 @@ def footnote(table: Table) -> str:
 
 
 def markdown(table: Table) -> str:
-    """For GitHub, with the footnote and all warnings."""
+    """Return a table in GitHub's Markdown, with the footnote and all warnings."""
     blocks = any(row.block for row in table.rows)
     columns = [f"{title_of(d)} {f.title}" for d in table.datasets for f in table.metrics]
     header = [*(["Block"] if blocks else []), "Row", *columns]
@@ -68,7 +68,7 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A `table` environment that needs the booktabs package alone.
+    """Return a LaTeX `table` environment that needs only the booktabs package.
 
     A row of the table takes two lines: the second has what goes with the values.
     """
@@ -111,7 +111,7 @@ def latex(table: Table) -> str:
 
 
 def csv_frame(tables: Sequence[Table]) -> pd.DataFrame:
-    """One row a cell, train time in seconds; absent values are empty in the file."""
+    """Return one line for each cell, train time in seconds; absent values are empty."""
     rows = [
         {
             "table": table.name,
@@ -146,7 +146,7 @@ def _bars(text: str) -> str:
 
 
 def _caption(title: str) -> str:
-    """LaTeX numbers tables itself."""
+    """Remove "Table 1:", since LaTeX numbers tables itself."""
     text = re.sub(r"^Table \d+: ", "", title)
     return text[:1].upper() + text[1:]
 

@@ -1,4 +1,4 @@
-"""Which runs belong to which rows of a table."""
+"""Match runs to the rows of a table."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from aduni.results.finished_runs import Run
 from aduni.results.plan import Plan
 
 
-def members(
+def matched_runs(
     name: str, definition: Definition, runs: Sequence[Run], plan: Plan | None
 ) -> list[tuple[str, Run]]:
-    """Labels of rows, each with a run that the plan names, or that has the row's values.
+    """Return pairs of row label and run: those that the plan names, or that have the row's values.
 
     Args:
         name: of the definition's file; planned runs refer to it.

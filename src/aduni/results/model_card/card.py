@@ -1,4 +1,4 @@
-"""model_card.md: written with every trained model, for whoever is to use or judge it."""
+"""Write model_card.md, for those who use or judge a trained model."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +12,8 @@ from aduni.results.model_card.markdown import bullets, escaped, table
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import atomic_write
 
-MOST_COLUMNS = 30
-"""Classes of a confusion matrix that a reader can take in."""
+MAX_CONFUSION_CLASSES = 30
+"""A larger confusion matrix is left out."""
 NOT_SETTINGS = ("_target_", "_partial_", "alpha", "classifier_sampler")
 
 INTENDED = """\
@@ -43,7 +43,7 @@ def write_card(metrics: dict[str, Any], folder: RunFolder) -> None:
 
 
 def card(content: Content) -> str:
-    """The whole card, Markdown as GitHub shows it; names are escaped."""
+    """Return the card in GitHub's Markdown, with escaped names."""
     return "\n\n".join(_parts(content)) + "\n"
 
 
@@ -54,7 +54,7 @@ def _parts(content: Content) -> Iterator[str]:
     yield f"## Model\n\n{bullets(list(_model(metrics, content.settings)))}"
     yield f"## Data\n\n{_data(content)}\n\n{_counts(content)}"
     yield f"## Protocol\n\n{bullets(list(_protocol(content)))}"
-    yield f"## Results on the test part\n\n{_interval_words(content)}\n\n{_figures(content)}"
+    yield f"## Results on the test part\n\n{_interval_words(content)}\n\n{_metrics(content)}"
     yield f"### By class\n\n{_classes(content)}"
     yield f"### Confusion matrix\n\n{_confusion(content)}"
     yield f"### Calibration\n\n{_calibration(content)}"
@@ -82,7 +82,7 @@ def _model(metrics: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:
 
 
 def _options(options: dict[str, Any]) -> str:
-    """Of one level; a loss's own settings stand in config.yaml."""
+    """Return the settings of one level; those of a loss are in config.yaml."""
     plain = {key: value for key, value in options.items() if not isinstance(value, dict | list)}
     return ", ".join(f"{escaped(key)} = {escaped(value)}" for key, value in plain.items()) or "none"
 
@@ -92,7 +92,7 @@ def _begun(encoder: dict[str, Any]) -> str:
 
 
 def _data(content: Content) -> str:
-    """The folder's path stays out: cards are passed on."""
+    """Return the data set without its path, since cards are passed on."""
     split, settings = content.split, content.settings["dataset"]
     groups = split["group"].nunique()
     name = f", {escaped(settings['name'])}" if settings.get("name") else ""
@@ -136,7 +136,7 @@ def _interval_words(content: Content) -> str:
     return f"In brackets the 95 % interval of a bootstrap over {drawn} (percentiles)."
 
 
-def _figures(content: Content) -> str:
+def _metrics(content: Content) -> str:
     test, ends = content.metrics["test"], content.intervals.metrics
     rows = [[METRICS[key].title, _with_ends(test[key], *ends[key])] for key in ends]
     return table(["figure", "test"], rows)
@@ -155,7 +155,7 @@ def _classes(content: Content) -> str:
 
 def _confusion(content: Content) -> str:
     names = [escaped(name) for name in content.class_names]
-    if len(names) > MOST_COLUMNS:
+    if len(names) > MAX_CONFUSION_CLASSES:
         return f"Of {len(names)} classes: in metrics.json."
     matrix = content.metrics["test"]["confusion_matrix"]
     rows = [[name, *map(str, row)] for name, row in zip(names, matrix, strict=True)]

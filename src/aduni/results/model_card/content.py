@@ -1,4 +1,4 @@
-"""A finished run as its folder has it: what the card is computed from."""
+"""The content of a run's folder that the model card is computed from."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,13 +19,13 @@ from aduni.system.atomic_files import read_yaml
 
 @dataclass(frozen=True)
 class Content:
-    """A run.
+    """The files of a run, and what is computed from them.
 
     Attributes:
-        metrics: what metrics.json is going to hold.
-        settings: of config.yaml.
-        split: of split.csv.
-        predictions: of predictions.csv, the test part alone.
+        metrics: future content of metrics.json.
+        settings: content of config.yaml.
+        split: content of split.csv.
+        predictions: rows of the test part in predictions.csv.
     """
 
     metrics: dict[str, Any]
@@ -46,7 +46,7 @@ class Content:
 
     @cached_property
     def probabilities(self) -> Floats:
-        """(n, C) of the test part."""
+        """(n, C) probabilities of the test part."""
         columns = [probability_column(name) for name in self.class_names]
         return self.predictions[columns].to_numpy(dtype=np.float64)
 
@@ -58,18 +58,18 @@ class Content:
 
     @property
     def has_groups(self) -> bool:
-        """Whether any two test images belong together."""
+        """Whether any two test images belong to one group."""
         return len(np.unique(self.groups)) < len(self.groups)
 
     @cached_property
     def intervals(self) -> Intervals:
-        """Of the test part's figures."""
+        """Intervals of the test part's metrics."""
         ordinal = is_ordinal(self.metrics)
         return intervals(self.labels, self.probabilities, self.groups, ordinal=ordinal)
 
     @cached_property
     def calibrated_error(self) -> float | None:
-        """Expected calibration error of the test part at the temperature, if there is one."""
+        """Expected calibration error of the test part after temperature scaling, if any."""
         temperature = self.metrics["temperature"]
         if temperature is None:
             return None
@@ -80,14 +80,14 @@ class Content:
 
     @cached_property
     def counts(self) -> pd.DataFrame:
-        """Images by class (rows) and part (columns)."""
+        """Number of images by class (rows) and part (columns)."""
         table = pd.crosstab(self.split["label"], self.split["part"])
         parts = [p for p in ("train", "validation", "test", "unused") if p in table.columns]
         return table.reindex(index=self.class_names, columns=parts, fill_value=0)
 
 
 def read_content(metrics: dict[str, Any], folder: RunFolder) -> Content:
-    """Of a folder that lacks nothing but metrics.json."""
+    """Read a folder that lacks only metrics.json."""
     predictions = read_predictions(folder.predictions, list(metrics["training_counts"]))
     test = predictions[predictions["part"] == "test"].reset_index(drop=True)
     return Content(metrics, read_yaml(folder.config), read_split(folder.split), test)

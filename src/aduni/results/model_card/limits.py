@@ -1,19 +1,19 @@
-"""What a model's figures do not say, from its own numbers."""
+"""Sentences on the limits of a model, from its own numbers."""
 
 import numpy as np
 
 from aduni.results.model_card.content import Content
 from aduni.results.model_card.markdown import escaped
 
-FEW = 20
-"""Test images of a class; with fewer one image moves its recall by more than 5 points."""
+MIN_IMAGES = 20
+"""With fewer test images of a class, one image changes its recall by more than 5 points."""
 
-LISTED = 30
-"""Classes at most in a sentence; the table by class has all."""
+MAX_LISTED = 30
+"""Classes that a sentence lists; the table by class has all."""
 
 
 def limits_of(content: Content) -> list[str]:
-    """Sentences in Markdown."""
+    """Return sentences in Markdown."""
     return [*_uncertainty(content), *_selection(content), *_use(content)]
 
 
@@ -27,9 +27,11 @@ def _uncertainty(content: Content) -> list[str]:
         f"The interval of the macro F1 is {high - low:.2f} wide.",
     ]
     support = metrics["test"]["support"]
-    few = [f"{escaped(name)} ({count})" for name, count in support.items() if count < FEW]
+    few = [f"{escaped(name)} ({count})" for name, count in support.items() if count < MIN_IMAGES]
     if few:
-        lines.append(f"Fewer than {FEW} test images, so hardly more than anecdotes: {_list(few)}.")
+        lines.append(
+            f"Fewer than {MIN_IMAGES} test images, so hardly more than anecdotes: {_list(few)}."
+        )
     widths = ends.recall[:, 1] - ends.recall[:, 0]
     if not np.isnan(widths).all():
         widest = int(np.nanargmax(widths))
@@ -75,5 +77,5 @@ def _use(content: Content) -> list[str]:
 
 
 def _list(names: list[str]) -> str:
-    rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + rest
+    rest = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + rest
