@@ -98,7 +98,7 @@ class Run:
         return self.folder.features.exists() and self.features is None
 
     def test_predictions(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
-        """Return images, (n,) classes and (n, C) probabilities of the test part, sorted by image."""
+        """Return images, (n,) classes and (n, C) probabilities of the test part, by image name."""
         rows = self.predictions[self.predictions["part"] == "test"].sort_values("image")
         codes = pd.Categorical(rows["label"], categories=self.class_names).codes.astype(np.int64)
         columns = [probability_column(name) for name in self.class_names]

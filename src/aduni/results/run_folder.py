@@ -114,7 +114,7 @@ class RunFolder:
         return self.path / "features.npz"
 
     def checkpoint(self, name: str, stage: str = "") -> Path:
-        """Return the `best` or `last` checkpoint of the final stage, or of the named earlier one."""
+        """Return the `best` or `last` checkpoint of the final stage, or of an earlier one."""
         return self.path / (stage or "checkpoints") / f"{name}.ckpt"
 
     @contextmanager
