@@ -223,7 +223,7 @@ def test_the_fold_must_exist_under_a_split_file_too(train):
 
 
 def test_a_run_that_another_process_trains_is_left_alone(train, tmp_path, monkeypatch):
-    monkeypatch.setattr("aduni.results.run_folder.PATIENCE", 0.1)
+    monkeypatch.setattr("aduni.results.run_folder.LOCK_SECONDS", 0.1)
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
     with FileLock(folder.lock):
