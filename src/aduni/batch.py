@@ -1,4 +1,4 @@
-"""What travels from the data to a method.
+"""Batches that the data loaders pass to a method.
 
 Letters used in shapes throughout the project:
 
@@ -16,12 +16,12 @@ from torch import Tensor
 
 Mean = Annotated[float, Field(ge=-1e3, le=1e3)]
 Deviation = Annotated[float, Field(ge=1e-4, le=1e3)]
-"""Of a channel of images scaled to 0..1. Beyond these limits normalised pixels are all alike, or no
-numbers."""
+"""Standard deviation of a channel of images scaled to 0..1. Beyond these limits normalised pixels
+are nearly constant or not finite."""
 
 
 class Batch(NamedTuple):
-    """Augmented views of B images.
+    """Augmented views of B images, with labels.
 
     Attributes:
         views: (V, B, 3, H, W) uint8; the encoder normalises them.

@@ -1,4 +1,4 @@
-"""What is meant for the person at the keyboard."""
+"""Errors that the user can fix, and helpers that word them."""
 
 import difflib
 import logging
@@ -10,18 +10,18 @@ from pydantic import ValidationError
 
 
 class UserError(Exception):
-    """Input that its author can mend: shown as one sentence, without a traceback.
+    """Error that the user can fix, shown as one sentence without a traceback.
 
     The message names the file, key or class concerned and says what to do.
     """
 
 
 class UnknownOptionError(UserError):
-    """A key that a constructor does not take.
+    """Error for a key that a constructor does not accept.
 
     Attributes:
-        key: in full.
-        problem: what is wrong with it, as the rest of a sentence that begins with the key.
+        key: full key, with dots.
+        problem: fault of the key, as the rest of a sentence that begins with it.
     """
 
     def __init__(self, key: str, problem: str) -> None:
@@ -31,7 +31,7 @@ class UnknownOptionError(UserError):
 
 
 def warn(log: logging.Logger, sentence: str) -> None:
-    """Say what does not end the command: in the log, and on standard error for who has none."""
+    """Write a warning to the log and, as a command may have no log, to standard error."""
     log.warning("%s", sentence)
     print(sentence, file=sys.stderr)
 
@@ -45,15 +45,16 @@ REMEDIES = {
     "string": "; write one text",
     "path": "; write one path",
 }
-"""What is to be written for a value of another type, by the first word of pydantic's names."""
+"""Advice for a value of a wrong type, by the first word of pydantic's error type."""
 
-KINDS = ("_parsing", "_type", "_from_float", "_too_short")
-WRITTEN = {"None": "null", "True": "true", "False": "false", "''": ""}
-"""Values as the command line has them."""
+REMEDY_SUFFIXES = ("_parsing", "_type", "_from_float", "_too_short")
+"""Endings of pydantic's error types for which there is advice."""
+YAML_SPELLINGS = {"None": "null", "True": "true", "False": "false", "''": ""}
+"""Spelling of Python values on the command line."""
 
 
 def is_utf8(name: str) -> bool:
-    """Tell whether a name's bytes are UTF-8; those of others stand for themselves in a string."""
+    """Return whether a name's bytes are UTF-8; Python represents others by surrogates."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -62,20 +63,20 @@ def is_utf8(name: str) -> bool:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint for a mistyped name, empty where nothing is near."""
+    """Return a hint for a mistyped name, empty if no known name is similar."""
     names = list(known)
     same = [name for name in names if name.casefold() == word.casefold()]
-    near = same or difflib.get_close_matches(word, names, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    matches = same or difflib.get_close_matches(word, names, n=1)
+    return f" (did you mean {matches[0]}?)" if matches else ""
 
 
 def complaint(error: ValidationError, known: Iterable[str] = (), *, path: str = "") -> str:
-    """The first thing that is wrong with checked values, as a sentence with key and value.
+    """Word the first error of a validation as a sentence with key and value.
 
     Args:
-        error: what pydantic found.
-        known: keys that exist, for a hint at a mistyped one.
-        path: key of the value that was checked, where it was a single one.
+        error: error of pydantic.
+        known: keys that exist, to suggest one for a mistyped key.
+        path: key of the value, if a single value was validated.
     """
     first = error.errors()[0]
     inner = [str(part) for part in first["loc"] if path == "" or isinstance(part, int)]
@@ -84,11 +85,11 @@ def complaint(error: ValidationError, known: Iterable[str] = (), *, path: str = 
         return f"{key} is no known key{did_you_mean(key, known)}; remove it."
     if first["type"] == "missing":
         return f"{key} is missing; set it."
-    if first["type"] == "value_error":  # a sentence of ours
+    if first["type"] == "value_error":  # the message of one of this project's validators
         return f"{key}={first['input']} {first['ctx']['error']}."
     message = re.sub("^(Input|Value|List|Tuple|String) ", "", first["msg"])
     message = re.sub(", unable to .*| for <class .*", "", message)
-    value = WRITTEN.get(repr(first["input"]), first["input"])
+    value = YAML_SPELLINGS.get(repr(first["input"]), first["input"])
     kind = first["type"].partition("_")[0]
-    remedy = REMEDIES.get(kind, "") if first["type"].endswith(KINDS) else ""
+    remedy = REMEDIES.get(kind, "") if first["type"].endswith(REMEDY_SUFFIXES) else ""
     return f"{key}={value} is not valid: it {message}{remedy.format(key, value)}."

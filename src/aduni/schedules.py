@@ -1,7 +1,7 @@
-"""Pure functions of the epoch: the loss weights alpha and beta, and the learning rate.
+"""Schedules of the loss weights alpha and beta and of the learning rate, by epoch.
 
-The published schedules are written for 400 epochs. A run of another length T takes, at epoch t,
-the published value at epoch floor(400 * t / T), so that every run sees the same curve.
+The published schedules are defined for 400 epochs. A run of another length T uses, at epoch t, the
+published value at epoch floor(400 * t / T), so that every run follows the same curve.
 """
 
 import math
@@ -21,14 +21,14 @@ class Weights(NamedTuple):
 
 
 RateSchedule = Literal["cosine", "released"]
-"""Where the learning rate's cosine is counted from: the end of the warm-up, or epoch 0."""
+"""Start of the learning rate's cosine: the end of the warm-up (cosine) or epoch 0 (released)."""
 
 AlphaSchedule = Callable[[int, int], Weights]
 """(epoch, epochs) -> Weights."""
 
 
 def published_epoch(epoch: int, epochs: int) -> int:
-    """The epoch of a 400-epoch run that has the same share of the run behind it."""
+    """Return the epoch of a 400-epoch run at which the same share of the run is completed."""
     return PUBLISHED_EPOCHS * epoch // epochs
 
 
@@ -40,10 +40,10 @@ def released(
     minimum: NonNegativeFloat = 0.01,
     decay_epochs: PositiveInt = 1000,
 ) -> Weights:
-    """The authors' code: each epoch's cosine factor is applied to the previous epoch's alpha.
+    """Apply each epoch's cosine factor to the previous epoch's alpha, as the authors' code does.
 
     alpha_t = min + (alpha_{t-1} - min) * (1 + cos(pi t / decay)) / 2, alpha_{-1} = max.
-    The factors compound, which is what takes alpha from 1 to 0.01 within 400 epochs.
+    The factors multiply, so that alpha falls from 1 to 0.01 within 400 epochs.
     """
     excess = maximum - minimum
     for t in range(published_epoch(epoch, epochs) + 1):
@@ -59,7 +59,7 @@ def cosine(
     minimum: NonNegativeFloat = 0.01,
     decay_epochs: PositiveInt = 1000,
 ) -> Weights:
-    """Equation 3 of the paper with the usual half: w = (1 + cos(pi t / decay)) / 2."""
+    """Evaluate equation 3 of the paper with w = (1 + cos(pi t / decay)) / 2, halved as usual."""
     share = _half_cosine(published_epoch(epoch, epochs), decay_epochs)
     return Weights(share * maximum + (1 - share) * minimum)
 
@@ -72,7 +72,7 @@ def printed(
     minimum: NonNegativeFloat = 0.01,
     decay_epochs: PositiveInt = 1000,
 ) -> Weights:
-    """Equation 3 of the paper to the letter: w = 1 + cos(pi t / decay), so alpha starts near 2."""
+    """Evaluate equation 3 as printed: w = 1 + cos(pi t / decay), so that alpha starts near 2."""
     share = 2 * _half_cosine(published_epoch(epoch, epochs), decay_epochs)
     return Weights(share * maximum + (1 - share) * minimum)
 
@@ -85,7 +85,7 @@ def step(
     minimum: NonNegativeFloat = 0.01,
     decay_epoch: NonNegativeInt = 100,
 ) -> Weights:
-    """The authors' code, option `step`: the maximum until the decay epoch, then the minimum."""
+    """Return the maximum before the decay epoch, then the minimum (the authors' `step`)."""
     return Weights(maximum if published_epoch(epoch, epochs) < decay_epoch else minimum)
 
 
@@ -96,13 +96,13 @@ def linear(
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
 ) -> Weights:
-    """The authors' code, option `linear`: from maximum to minimum, and beta = 1 - alpha."""
+    """Fall linearly from maximum to minimum, with beta = 1 - alpha (the authors' `linear`)."""
     alpha = maximum + (minimum - maximum) * epoch / max(epochs - 1, 1)
     return Weights(alpha, 1 - alpha)
 
 
 def constant(epoch: int, epochs: int, *, value: NonNegativeFloat = 0.01) -> Weights:
-    """The same alpha in every epoch (the paper's table 2; PaCo)."""
+    """Return the same alpha in every epoch (the paper's table 2; PaCo)."""
     return Weights(value)
 
 
@@ -115,12 +115,12 @@ def learning_rate(
     warmup_epochs: NonNegativeInt,
     schedule: RateSchedule = "cosine",
 ) -> float:
-    """Linear warm-up by epochs, then a cosine from `start` down to `end` in the last epoch.
+    """Return the rate of a linear warm-up, then a cosine from `start` to `end` in the last epoch.
 
-    `warmup_epochs` counts epochs of a 400-epoch run; shorter runs take their share of it.
+    `warmup_epochs` counts epochs of a 400-epoch run and is scaled to the length of the run.
     Released code: start * (e + 1) / 10 for the first 10 epochs, then end + (start - end) *
-    (1 + cos(pi e / T)) / 2, which has left `start` when the warm-up reaches it and would be at
-    `end` in epoch T; its `end` is start / 1000.
+    (1 + cos(pi e / T)) / 2, which is already below `start` after the warm-up and would be at `end`
+    in epoch T; its `end` is start / 1000.
     """
     warmup = math.floor(warmup_epochs * epochs / PUBLISHED_EPOCHS + 0.5)
     if epoch < warmup:
@@ -133,5 +133,5 @@ def learning_rate(
 
 
 def _half_cosine(t: int, period: int) -> float:
-    """From 1 at t = 0 to 0 at t = period."""
+    """Return (1 + cos(pi t / period)) / 2, which falls from 1 at t = 0 to 0 at t = period."""
     return (1 + math.cos(math.pi * t / period)) / 2

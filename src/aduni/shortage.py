@@ -1,8 +1,8 @@
-"""Tell a machine that lacks memory, file handles or processes from a file that is damaged."""
+"""Distinguish a lack of memory, open files or processes from other errors."""
 
 import errno
 
-FREE_SOME = "free some, or use a machine that has more"
+DEFAULT_REMEDY = "free some, or use a machine that has more"
 
 GPU = (
     "CUDA out of memory",
@@ -19,34 +19,35 @@ COMPUTER = (
     "could not create a primitive",  # oneDNN
     "could not create a memory",
     "std::bad_alloc",
-    "Unable to allocate",  # numpy, out of a loader process
+    "Unable to allocate",  # numpy, in a loader process
 )
 FILES = (
     "Too many open files",
-    "received 0 items of ancdata",  # torch, of a tensor that another process sends
+    "received 0 items of ancdata",  # torch, when receiving a tensor from another process
 )
 PROCESSES = ("can't start new thread",)
-UNSUPPORTED = "primitive descriptor"
-"""Of oneDNN: it has no such operation, whatever memory there is."""
+UNSUPPORTED_OPERATION = "primitive descriptor"
+"""Part of oneDNN's message for an operation that it lacks, which is no shortage of memory."""
 
-NUMBERS = {
+KIND_BY_ERRNO = {
     errno.ENOMEM: COMPUTER,
     errno.EMFILE: FILES,
     errno.ENFILE: FILES,
-    errno.EAGAIN: PROCESSES,  # of a fork
+    errno.EAGAIN: PROCESSES,  # raised by a fork
 }
-WORDED = (MemoryError, RuntimeError, OSError, ImportError)
-"""What torch, numpy, Python and the loader of libraries say it with."""
+ERROR_TYPES = (MemoryError, RuntimeError, OSError, ImportError)
+"""Errors that torch, numpy, Python and the loader of shared libraries raise for a shortage."""
 
 
-def shortage(error: BaseException, remedy: str = FREE_SOME) -> str | None:
-    """Say in one sentence what the machine ran out of; None where the error is of another kind.
+def shortage(error: BaseException, remedy: str = DEFAULT_REMEDY) -> str | None:
+    """Word what the machine ran out of as one sentence; return None for any other error.
 
     Args:
-        error: of any kind; those that it came from count, as one in the clearing up hides them.
-        remedy: what the user can do where memory ran out.
+        error: any error; its causes and contexts are searched too, as an error during clean-up
+            may hide the first one.
+        remedy: advice for the user if memory ran out.
     """
-    kind = _kind(_short(error))
+    kind = _kind(_find_cause(error))
     if kind is None:
         return None
     if kind in (GPU, COMPUTER):
@@ -63,29 +64,29 @@ def shortage(error: BaseException, remedy: str = FREE_SOME) -> str | None:
 
 
 def raise_shortage(error: BaseException) -> None:
-    """Raise the error that says that the machine is short of something: it says nothing of a file.
+    """Re-raise an error of reading a file if it is due to a shortage instead of the file.
 
     Args:
-        error: of the reading of a file; where it is of another kind, nothing happens.
+        error: error of reading a file; nothing happens if it has no shortage among its causes.
     """
-    short = _short(error)
-    if short is not None:
-        raise short
+    cause = _find_cause(error)
+    if cause is not None:
+        raise cause
 
 
-def _short(error: BaseException | None) -> BaseException | None:
+def _find_cause(error: BaseException | None) -> BaseException | None:
     while error is not None and _kind(error) is None:
         error = error.__cause__ or error.__context__
     return error
 
 
 def _kind(error: BaseException | None) -> tuple[str, ...] | None:
-    if not isinstance(error, WORDED):
+    if not isinstance(error, ERROR_TYPES):
         return None
     text = str(error)
     if isinstance(error, OSError) and error.errno is not None:
-        return NUMBERS.get(error.errno)
+        return KIND_BY_ERRNO.get(error.errno)
     for kind in (GPU, FILES, PROCESSES, COMPUTER):
-        if any(words in text for words in kind) and UNSUPPORTED not in text:
+        if any(part in text for part in kind) and UNSUPPORTED_OPERATION not in text:
             return kind
     return COMPUTER if isinstance(error, MemoryError) else None

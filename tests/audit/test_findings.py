@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aduni.audit.contact_sheet import contact_sheet, evenly, write_contact_sheets
+from aduni.audit.contact_sheet import contact_sheet, pick_evenly, write_contact_sheets
 from aduni.audit.findings import (
-    alike,
     duplicates,
     group_remarks,
     leakage,
     nearly_empty,
+    similar_names,
     small_images,
 )
 from aduni.audit.warnings import (
@@ -83,8 +83,11 @@ def test_a_class_is_nearly_empty_by_its_independent_images(make):
 
 
 def test_spellings_of_one_class_are_noticed():
-    assert alike(["MEL", "mel", "NV", "B CC", "bcc", "bkl"]) == [["MEL", "mel"], ["B CC", "bcc"]]
-    assert alike(["p1", "p1.0", "p1.00", "p10", "1.05", "1"]) == [["p1", "p1.0", "p1.00"]]
+    assert similar_names(["MEL", "mel", "NV", "B CC", "bcc", "bkl"]) == [
+        ["MEL", "mel"],
+        ["B CC", "bcc"],
+    ]
+    assert similar_names(["p1", "p1.0", "p1.00", "p10", "1.05", "1"]) == [["p1", "p1.0", "p1.00"]]
 
 
 def _remarks(cells):
@@ -126,7 +129,7 @@ def test_images_smaller_than_the_models_are_listed(make, tmp_path):
 @pytest.mark.parametrize("count", [1, 2, 47, 48, 49, 1000])
 def test_chosen_rows_are_distinct_and_evenly_spaced(count):
     rows = np.arange(count) * 3
-    chosen = evenly(rows, 48)
+    chosen = pick_evenly(rows, 48)
 
     assert len(chosen) == len(set(chosen)) == min(count, 48)
     assert {rows[0], rows[-1]} & set(chosen) == {rows[0], rows[-1]} or count == 1

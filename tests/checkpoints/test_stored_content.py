@@ -113,7 +113,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no method": (_remove(f"{CONFIG}.method._target_"), "method._target_"),
     "a sampler for a method": (
         _put(f"{CONFIG}.method", {"_target_": "aduni.data.InstanceBalanced"}),
-        "method._target_ is aduni.data.loading.samplers.InstanceBalanced",
+        "method._target_ is aduni.data.InstanceBalanced",
     ),
     "an unknown option": (_put(f"{CONFIG}.protocol.bogus", 1), "protocol.bogus"),
     "an endless value": (_put(f"{CONFIG}.lr", "x\n" * 9999), "lr"),

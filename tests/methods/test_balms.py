@@ -156,15 +156,15 @@ def test_the_meta_gradient_is_that_of_finite_differences(monkeypatch):
 
 def test_rates_and_their_adam_are_restored():
     torch.manual_seed(0)
-    method, unescape_formulas = make_method(), make_method()
+    method, restored = make_method(), make_method()
     for _ in range(3):
         method.classifier_loss(make_batch(4), 0)
-    unescape_formulas.load_state_dict(method.state_dict())
-    for each in (method, unescape_formulas):
+    restored.load_state_dict(method.state_dict())
+    for each in (method, restored):
         torch.manual_seed(1)
         each.classifier_loss(make_batch(4), 0)
 
-    assert torch.equal(method.meta_sampler.weights, unescape_formulas.meta_sampler.weights)
+    assert torch.equal(method.meta_sampler.weights, restored.meta_sampler.weights)
     assert not method.meta_sampler.weights.requires_grad  # not the trainer's to train
 
 

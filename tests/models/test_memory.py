@@ -34,7 +34,7 @@ def test_the_copy_keeps_m_of_itself_and_takes_the_rest_from_the_source(momentum)
 
     for step in range(3):
         change(source, step)
-        follower.follow(source)
+        follower.update_from(source)
         for number, parameter in enumerate(source.parameters()):
             pairs = zip(expected[number], parameter.flatten().tolist(), strict=True)
             expected[number] = [momentum * k + (1 - momentum) * q for k, q in pairs]
@@ -51,7 +51,7 @@ def test_momentum_0_copies_and_momentum_1_stays_to_the_bit(dtype):
     source.to(dtype)
 
     for follower in (copies, stays):
-        follower.follow(source)
+        follower.update_from(source)
 
     for own, other in zip(copies.model.parameters(), source.parameters(), strict=True):
         assert torch.equal(own, other)
@@ -63,7 +63,7 @@ def test_following_an_unchanged_source_changes_nothing():
     source = make_source()
     follower = MomentumCopy(source, 0.999)
 
-    follower.follow(source)
+    follower.update_from(source)
 
     for own, other in zip(follower.model.parameters(), source.parameters(), strict=True):
         assert torch.equal(own, other)
@@ -75,7 +75,7 @@ def test_the_copy_has_weights_of_its_own_without_gradients():
     addresses = {parameter.data_ptr() for parameter in source.parameters()}
     images = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
 
-    follower.follow(source)
+    follower.update_from(source)
     keys = follower(images)
     source(images).sum().backward()
 
@@ -185,20 +185,20 @@ def test_keys_are_stored_without_their_graph_and_in_the_queues_type():
 
 @pytest.mark.parametrize("sizes", [[], [3], [3, 5], [3, 3, 3]], ids=str)
 def test_a_stored_queue_comes_back_with_how_much_of_it_is_filled(sizes, tmp_path: Path):
-    queue, unescape_formulas = KeyQueue(8, 2), KeyQueue(8, 2)
-    unescape_formulas.add(*keyed(20, 100))  # what it held before must not remain
+    queue, restored = KeyQueue(8, 2), KeyQueue(8, 2)
+    restored.add(*keyed(20, 100))  # what it held before must not remain
     for keys, labels in batches(sizes):
         queue.add(keys, labels)
 
     torch.save(queue.state_dict(), tmp_path / "queue.pt")
-    unescape_formulas.load_state_dict(torch.load(tmp_path / "queue.pt", weights_only=True))
+    restored.load_state_dict(torch.load(tmp_path / "queue.pt", weights_only=True))
 
-    assert entries(*unescape_formulas.contents()) == entries(*queue.contents())
-    for each in (queue, unescape_formulas):  # and the next keys go to the same places
+    assert entries(*restored.contents()) == entries(*queue.contents())
+    for each in (queue, restored):  # and the next keys go to the same places
         each.add(*keyed(3, 50))
-    assert torch.equal(unescape_formulas.keys, queue.keys)
-    assert torch.equal(unescape_formulas.labels, queue.labels)
-    assert entries(*unescape_formulas.contents()) == entries(*queue.contents())
+    assert torch.equal(restored.keys, queue.keys)
+    assert torch.equal(restored.labels, queue.labels)
+    assert entries(*restored.contents()) == entries(*queue.contents())
 
 
 def test_a_stored_state_does_not_follow_the_queue():

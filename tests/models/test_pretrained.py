@@ -10,7 +10,7 @@ from torchvision import models
 
 from aduni.errors import UserError
 from aduni.models import pretrained as module
-from aduni.models.pretrained import FORCED, PREFIX, pretrained
+from aduni.models.pretrained import DIGEST_PREFIX, WEIGHTS_ONLY_VARIABLE, load_pretrained
 
 NAME, FILE = "shufflenet_v2_x0_5", "shufflenetv2_x0.5-f707e7126e.pth"
 
@@ -38,27 +38,27 @@ def test_another_file_in_the_published_ones_place_is_refused(planted, tmp_path):
     torch.save({"weight": Malicious(tmp_path / "ran")}, planted)
 
     with pytest.raises(UserError, match=rf"{re.escape(FILE)} is not the file .*; delete it"):
-        pretrained(NAME, "DEFAULT")
+        load_pretrained(NAME, "DEFAULT")
     assert not (tmp_path / "ran").exists()
 
 
 def test_not_even_a_file_with_the_right_digits_is_executed(planted, tmp_path, monkeypatch):
     torch.save({"weight": Malicious(tmp_path / "ran")}, planted)
-    monkeypatch.setattr(module, "_check", lambda file: None)
+    monkeypatch.setattr(module, "_check_digest", lambda file: None)
 
     with pytest.raises(UnpicklingError):
-        pretrained(NAME, "DEFAULT")
+        load_pretrained(NAME, "DEFAULT")
     assert not (tmp_path / "ran").exists()
-    assert FORCED not in os.environ
+    assert WEIGHTS_ONLY_VARIABLE not in os.environ
 
 
 def test_the_weights_are_those_of_the_file(planted, monkeypatch):
     torch.manual_seed(1)
     published = models.get_model(NAME, weights=None).state_dict()
     torch.save(published, planted)
-    monkeypatch.setattr(module, "_check", lambda file: None)
+    monkeypatch.setattr(module, "_check_digest", lambda file: None)
 
-    found = pretrained(NAME, "DEFAULT").state_dict()
+    found = load_pretrained(NAME, "DEFAULT").state_dict()
 
     assert all(torch.equal(found[key], value) for key, value in published.items())
 
@@ -66,4 +66,4 @@ def test_the_weights_are_those_of_the_file(planted, monkeypatch):
 def test_every_published_file_is_named_by_its_digest():
     for name in models.list_models(module=models):
         for weights in models.get_model_weights(name):
-            assert PREFIX.search(weights.url), weights
+            assert DIGEST_PREFIX.search(weights.url), weights

@@ -17,7 +17,7 @@ from aduni.report.figures.style import save, written_width
 from aduni.report.inputs import Sources
 from aduni.report.tables.definitions import Definition, Row
 from aduni.system import fonts
-from aduni.system.fonts import FALLBACKS, boxes_warning, families, font_of, letters_without_glyph
+from aduni.system.fonts import FALLBACKS, boxes_warning, families, find_font, letters_without_glyph
 from hand_made import make_run
 
 ROW = "CE"
@@ -91,7 +91,7 @@ class TestLetters:
         font_manager.fontManager.addfont(path)
         assert families() == ["DejaVu Sans", "Noto Sans CJK SC"]
         assert letters_without_glyph(["黑色素"]) == ["素"]
-        assert str(font_of("黑")) == path
+        assert str(find_font("黑")) == path
 
     def test_a_font_installed_since_matplotlib_looked_is_found(self, tmp_path, monkeypatch):
         path = make_font(tmp_path / "a.ttf", "黑色")

@@ -17,7 +17,7 @@ import hashlib, os, signal, threading
 import aduni.system.signals
 from aduni.system.signals import interruptible
 
-aduni.system.signals.GRACE = 0.5
+aduni.system.signals.GRACE_SECONDS = 0.5
 threading.Timer(0.5, os.kill, (os.getpid(), signal.{name})).start()
 with interruptible(lambda number: print("last words", number, flush=True)):
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # minutes, without a look at signals
@@ -36,11 +36,11 @@ def _stopped(block) -> bool:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_leaves_the_block(number):
-    before = signal.getsignal(number)
+    previous = signal.getsignal(number)
 
     assert _stopped(lambda: signal.raise_signal(number))
     assert received_signal() == number
-    assert signal.getsignal(number) is before
+    assert signal.getsignal(number) is previous
 
 
 def test_further_signals_do_not_disturb_the_end(capsys):
@@ -67,12 +67,12 @@ def test_who_takes_the_signals_in_the_meantime_gives_them_back():
 
 
 def test_what_was_to_be_ignored_is():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with interruptible(lambda _: None):
             signal.raise_signal(signal.SIGINT)
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
 def test_other_threads_have_no_signals():

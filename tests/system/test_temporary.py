@@ -55,8 +55,8 @@ def writer():
 def test_of_two_processes_that_write_one_file_each_writes_it_whole(writer, tmp_path):
     path = tmp_path / "predictions.csv"
     first, first_name = writer(path, "a")
-    second, hard_link = writer(path, "b")
-    assert first_name != hard_link
+    second, second_name = writer(path, "b")
+    assert first_name != second_name
 
     first.communicate("\n")
     assert first.returncode == 0

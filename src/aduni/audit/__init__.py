@@ -1,1 +1,1 @@
-"""What is wrong with a data set, before anybody trains on it."""
+"""Search for faults of a data set before training."""

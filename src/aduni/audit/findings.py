@@ -1,4 +1,4 @@
-"""Copies, conflicts, leakage and other faults of a data set, as tables of the images concerned."""
+"""Find duplicates, conflicting labels, leakage and other faults of a data set."""
 
 import re
 from collections import defaultdict
@@ -13,18 +13,18 @@ from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
 from aduni.data.splits.predefined import leaking, outranked
 
-LARGE = 10
-"""A group of one in so many rows is named: it may stand for all whose name is unknown."""
-NAMED = 5
-"""Names that a remark lists."""
+LARGE_GROUP_DIVISOR = 10
+"""A group with at least one of so many rows is reported: its name may mean "unknown"."""
+MAX_LISTED_NAMES = 5
+"""Most names that a remark lists."""
 
 
 def duplicates(data: ImageDataModule) -> pd.DataFrame:
-    """Images that are identical to the pixel with others.
+    """List the images whose pixels are identical to those of another image.
 
     Returns:
         Columns copies (number of the group), image, label, conflicting (whether the group's labels
-        differ), and part where the data set brings a split along; ordered by group.
+        differ), and part if the data set comes with a split; ordered by group.
     """
     table = data.table
     digests = data.cache.originals["sha256"]
@@ -37,11 +37,11 @@ def duplicates(data: ImageDataModule) -> pd.DataFrame:
 
 
 def leakage(data: ImageDataModule) -> pd.DataFrame:
-    """Images whose group, or copy, stands on another side of the split that came with the data.
+    """List the images whose group or copy is also in another part of the data set's own split.
 
     Returns:
         Columns group, image, label, part, left_out (whether dataset.split=cleaned leaves it out);
-        ordered by group; empty where the data set brings no split along.
+        ordered by group; empty if the data set comes without a split.
     """
     parts = data.table.parts
     if parts is None:
@@ -53,27 +53,27 @@ def leakage(data: ImageDataModule) -> pd.DataFrame:
 
 
 def nearly_empty(data: ImageDataModule) -> list[tuple[str, int]]:
-    """Classes that have too few independent images for the protocol's folds, with their number."""
+    """Return (name, independent images) of the classes with too few for the protocol's folds."""
     table, protocol = data.table, data.protocol
     rows: Ints = np.arange(len(table.images))
-    counted = protocol.available(table, data.groups, rows)
-    return [(name, count) for name, count in counted if count < protocol.needed]
+    counts = protocol.available(table, data.groups, rows)
+    return [(name, count) for name, count in counts if count < protocol.needed]
 
 
-def alike(names: Sequence[str]) -> list[list[str]]:
-    """Find names that differ in capitals, spaces and an ending .0 only: one in several spellings.
+def similar_names(names: Sequence[str]) -> list[list[str]]:
+    """Return groups of names that differ only in capitals, spaces or a final .0.
 
     Args:
-        names: of classes, patients or lesions, without repetition.
+        names: names of classes, patients or lesions, without repetition.
     """
-    written = defaultdict(list)
+    spellings = defaultdict(list)
     for name in names:
-        written[re.sub(r"\.0+$", "", "".join(name.split()).casefold())].append(name)
-    return [same for same in written.values() if len(same) > 1]
+        spellings[re.sub(r"\.0+$", "", "".join(name.split()).casefold())].append(name)
+    return [group for group in spellings.values() if len(group) > 1]
 
 
 def group_remarks(table: ImageTable) -> list[str]:
-    """Describe the lesions or patients of a data set, and what may be wrong with their names."""
+    """Describe the lesions or patients of a data set, and possible faults of their names."""
     counts = pd.Series(table.groups).value_counts()
     rows, several = len(table.images), int((counts > 1).sum())
     named = counts[[not is_alone(str(name)) for name in counts.index]]
@@ -84,32 +84,32 @@ def group_remarks(table: ImageTable) -> list[str]:
     ]
     if alone:
         remarks.append(f"{alone} rows name no lesion or patient; each of them stands alone.")
-    if large := [
+    if large_groups := [
         f"{shown(str(name))} ({count} rows)"
         for name, count in named.items()
-        if count * LARGE >= rows
+        if count * LARGE_GROUP_DIVISOR >= rows
     ]:
         remarks.append(
-            f"A tenth of the rows or more have one lesion or patient: {_first_of(large)}; if that "
-            "stands for unknown ones, empty these cells."
+            f"A tenth of the rows or more have one lesion or patient: {_join_first(large_groups)}; "
+            "if that stands for unknown ones, empty these cells."
         )
-    spellings = alike([str(name) for name in named.index])
-    if spellings:
-        written = [" = ".join(map(shown, same)) for same in spellings]
+    similar = similar_names([str(name) for name in named.index])
+    if similar:
+        spellings = [" = ".join(map(shown, names)) for names in similar]
         remarks.append(
-            f"Perhaps one lesion or patient in several spellings: {_first_of(written)}; they may "
-            "stand on two sides of a split."
+            f"Perhaps one lesion or patient in several spellings: {_join_first(spellings)}; they "
+            "may stand on two sides of a split."
         )
     return remarks
 
 
-def _first_of(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
+def _join_first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_LISTED_NAMES} more" if len(names) > MAX_LISTED_NAMES else ""
+    return f"{', '.join(names[:MAX_LISTED_NAMES])}{more}"
 
 
 def small_images(data: ImageDataModule) -> pd.DataFrame:
-    """Images with a side shorter than the models': columns image, width, height."""
+    """List the images with a side shorter than the model's: columns image, width, height."""
     originals = data.cache.originals
     small = originals[["width", "height"]].min(axis=1) < data.image_size
     return originals.loc[small, ["image", "width", "height"]]

@@ -1,4 +1,4 @@
-"""Is a data set complete and clean? And its resized images, ready for training."""
+"""Report whether a data set is complete and clean, and build its image cache."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +11,13 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from aduni.audit.contact_sheet import name_of, write_contact_sheets
+from aduni.audit.contact_sheet import file_name, write_contact_sheets
 from aduni.audit.findings import (
-    alike,
     duplicates,
     group_remarks,
     leakage,
     nearly_empty,
+    similar_names,
     small_images,
 )
 from aduni.audit.unused_files import unused_files
@@ -37,7 +37,7 @@ from aduni.system.fonts import boxes_warning, letters_without_glyph
 
 
 class PrepareSettings(BaseModel, extra="ignore"):
-    """What prepare.py needs; a data set's YAML brings training settings along."""
+    """Settings of prepare.py; training settings in the data set's YAML are ignored."""
 
     dataset: Node
     protocol: Node
@@ -47,14 +47,14 @@ class PrepareSettings(BaseModel, extra="ignore"):
 
 
 def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> PrepareSettings:
-    """Checked settings.
+    """Validate the settings of prepare.py.
 
     Args:
-        config: composed.
+        config: composed configuration.
         overrides: key=value pairs of the command line.
 
     Raises:
-        UserError: as `read_settings`, or an override is of training and would do nothing.
+        UserError: if a setting is invalid, or an override has no effect on prepare.py.
     """
     keys = PrepareSettings.model_fields
     for override in overrides:
@@ -67,17 +67,17 @@ def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> Prepa
 
 
 def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
-    """Fetch what can be fetched, verify every row and image, build the cache, and print a report.
+    """Download missing archives, verify all rows and images, build the cache, print a report.
 
     Args:
-        data: the data set.
-        fetch: download the official archives that are missing.
+        data: data set.
+        fetch: whether to download missing official archives.
         output: folder for lists of images and contact sheets; None for outputs/audit/TITLE.
 
     Raises:
-        UserError: whatever is missing or unreadable.
+        UserError: if anything is missing or unreadable.
     """
-    console = Console(markup=False, emoji=False)  # names of files and classes are no markup
+    console = Console(markup=False, emoji=False)  # file and class names are not markup
     if fetch:
         if data.archives:
             download(data.archives, data.root)
@@ -86,11 +86,11 @@ def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
     _print_classes(console, data)
     folder = output or Path("outputs", "audit", data.title)
     folder.mkdir(parents=True, exist_ok=True)
-    _read_all(data, folder)
+    _verify_cache(data, folder)
     _print_images(console, data)
     _print_copies(console, data, folder)
     _print_split(console, data, folder)
-    missing = letters_without_glyph(map(name_of, data.table.images))
+    missing = letters_without_glyph(map(file_name, data.table.images))
     sheets = write_contact_sheets(data, folder)
     console.print(f"Contact sheets of {len(sheets)} classes: {folder}", soft_wrap=True)
     if missing:
@@ -101,7 +101,7 @@ def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
 
 
 def _print_classes(console: Console, data: ImageDataModule) -> None:
-    """Counts and what follows from them, before any image is read."""
+    """Print the class counts and advice based on them, before any image is read."""
     names, counts = data.table.class_names, data.table.class_counts
     table = Table("class", title=f"{data.title}: images of each class")
     table.add_column("found", justify="right")
@@ -122,32 +122,32 @@ def _print_classes(console: Console, data: ImageDataModule) -> None:
         f"Imbalance ratio {imbalance_ratio(counts):.1f} (most frequent class to rarest); "
         f"suggested: sampler={sampler} ({reason})."
     )
-    for same in alike(names):
-        console.print(f"Perhaps one class in several spellings: {', '.join(same)}.")
+    for spellings in similar_names(names):
+        console.print(f"Perhaps one class in several spellings: {', '.join(spellings)}.")
     for name in filter(is_missing, names):
         console.print(f"Class {name} may stand for images whose class is not known.")
 
 
-def _read_all(data: ImageDataModule, folder: Path) -> None:
-    """Build and check the cache; of several unreadable images all are listed."""
-    listed = folder / "unreadable.csv"
-    listed.unlink(missing_ok=True)
+def _verify_cache(data: ImageDataModule, folder: Path) -> None:
+    """Build and verify the cache; if several images are unreadable, list them in a file."""
+    file = folder / "unreadable.csv"
+    file.unlink(missing_ok=True)
     try:
         data.verify_cache()
     except UserError as error:
-        bad = _unreadable(data)
-        if len(bad) < 2:
+        unreadable = _unreadable_images(data)
+        if len(unreadable) < 2:
             raise
-        write_csv(bad, listed)
+        write_csv(unreadable, file)
         raise UserError(
-            f"{len(bad)} images cannot be read, listed in {listed}; the first: {error}"
+            f"{len(unreadable)} images cannot be read, listed in {file}; the first: {error}"
         ) from error
 
 
-def _unreadable(data: ImageDataModule) -> pd.DataFrame:
-    """Columns image, reason."""
+def _unreadable_images(data: ImageDataModule) -> pd.DataFrame:
+    """List the unreadable images: columns image, reason."""
 
-    def fault(row: int) -> str:
+    def reason(row: int) -> str:
         try:
             data.open_image(row)
         except UserError as error:
@@ -156,7 +156,7 @@ def _unreadable(data: ImageDataModule) -> pd.DataFrame:
 
     images = data.table.images
     with ThreadPoolExecutor(usable_cpus()) as pool:
-        frame = pd.DataFrame({"image": images, "reason": pool.map(fault, range(len(images)))})
+        frame = pd.DataFrame({"image": images, "reason": pool.map(reason, range(len(images)))})
     return frame[frame["reason"] != ""]
 
 
@@ -169,12 +169,16 @@ def _print_images(console: Console, data: ImageDataModule) -> None:
         console.print(f"Files of other kinds: {told(others)} passed over.")
     originals, side = data.cache.originals, data.image_size
     order = (originals["width"] * originals["height"]).sort_values().index
-    least, most = (f"{originals['width'][i]} x {originals['height'][i]}" for i in order[[0, -1]])
-    console.print(f"Originals from {least} to {most} pixels, resized to {side} x {side}.")
-    deep = data.sources.highest[data.sources.highest > 0]
-    if len(deep):
-        held = f"{len(deep)} images of 16 bits hold grey levels up to {deep.max()}"
-        console.print(f"{held} and are read as {data.bits} bits.")
+    smallest, largest = (
+        f"{originals['width'][i]} x {originals['height'][i]}" for i in order[[0, -1]]
+    )
+    console.print(f"Originals from {smallest} to {largest} pixels, resized to {side} x {side}.")
+    levels = data.sources.highest[data.sources.highest > 0]
+    if len(levels):
+        console.print(
+            f"{len(levels)} images of 16 bits hold grey levels up to {levels.max()} and are read "
+            f"as {data.bits} bits."
+        )
     for sentence in filter(None, (unused_range(data), darkness(data))):
         console.print(f"Warning: {sentence}")
     small = small_images(data)["image"].tolist()
@@ -187,7 +191,8 @@ def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None
     conflicting = copies.loc[copies["conflicting"], "copies"].nunique()
     console.print(
         f"{copies['copies'].nunique()} sets of pixel-identical images ({len(copies)} files); "
-        f"{conflicting} of them carry conflicting labels{_listed(copies, folder / 'copies.csv')}."
+        f"{conflicting} of them carry conflicting labels"
+        f"{_write_list(copies, folder / 'copies.csv')}."
     )
     if nested := nested_copy(data):
         console.print(f"Warning: {nested}")
@@ -197,14 +202,14 @@ def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None
 
 
 def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
-    """Leakage of a given split, classes too small for folds, and whether a training may start."""
+    """Print leakage or classes too small for folds, and whether training would be refused."""
     leaks = leakage(data)
-    listed = _listed(leaks, folder / "leakage.csv")
+    location = _write_list(leaks, folder / "leakage.csv")
     if data.table.parts is not None:
-        out = int(leaks["left_out"].sum())
+        left_out = int(leaks["left_out"].sum())
         console.print(
             f"Given split: {len(leaks)} images have a copy, lesion or patient on another side"
-            f"{listed}; dataset.split=cleaned would leave out {out}."
+            f"{location}; dataset.split=cleaned would leave out {left_out}."
         )
     else:
         for name, count in nearly_empty(data):
@@ -215,8 +220,8 @@ def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
         console.print(f"Training would be refused: {error}")
 
 
-def _listed(frame: pd.DataFrame, file: Path) -> str:
-    """Where the images stand, as part of a sentence; a list of an earlier audit goes."""
+def _write_list(frame: pd.DataFrame, file: Path) -> str:
+    """Replace a list of images by a new one; return its location, as part of a sentence."""
     file.unlink(missing_ok=True)
     if not len(frame):
         return ""

@@ -1,4 +1,4 @@
-"""Files that lie beside the images of a data set and are no part of it."""
+"""Find files among those of a data set that do not belong to it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,23 +8,23 @@ from aduni.data.walk import listed
 
 
 def unused_files(data: ImageDataModule) -> tuple[list[str], Mapping[str, int]]:
-    """Look into the folders of the images and into those above them, up to the root.
+    """Search the folders of the images and their parents up to the root for other files.
 
     Returns:
-        The names of image files that no row mentions, and how many files of other kinds there are
-        by suffix: below the root where the data set searches it, else beside the images.
+        Names of image files without a row, and numbers of files of other kinds by suffix: below the
+        root if the data set searches it, else in the folders of the images.
     """
     files = data.table.files
     if files is None:
         return [], {}
     known = {file.absolute() for file in files}
-    root, holding = data.root.absolute(), {file.parent for file in known}
-    above = {outer for folder in holding for outer in folder.parents if root in outer.parents}
+    root, folders = data.root.absolute(), {file.parent for file in known}
+    parents = {parent for folder in folders for parent in folder.parents if root in parent.parents}
     images: list[str] = []
     others: Counter[str] = Counter()
-    for folder in holding | above | {root}:
-        found = listed(folder)
-        images += [file.name for file in found.images if file not in known]
-        if folder in holding:
-            others += found.passed_over
+    for folder in folders | parents | {root}:
+        content = listed(folder)
+        images += [file.name for file in content.images if file not in known]
+        if folder in folders:
+            others += content.passed_over
     return sorted(images), others if data.table.passed_over is None else data.table.passed_over

@@ -1,4 +1,4 @@
-"""What a training should not begin with unsaid: each a sentence, from what the cache knows."""
+"""Warnings about a data set before training, each a sentence, from data in the image cache."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,22 +11,22 @@ from aduni.data.cache.decode import BITS
 from aduni.data.image_table import shown
 from aduni.data.module import ImageDataModule
 
-DARK = 32
-"""Levels of 256: a data set without a brighter pixel is nearly black to a model."""
-MOST = 0.5
-"""Share of the images beside a folder that it must hold to count as their copy."""
-CANDIDATES = 10
-"""Folders that are looked at, those with the most copies."""
+DARK_LEVEL = 32
+"""Level of 256 below which a data set's brightest pixel means images nearly black to a model."""
+MIN_COPY_SHARE = 0.5
+"""Share of the images beside a folder that it must contain to count as their copy."""
+MAX_CANDIDATES = 10
+"""Folders that are compared: those with the most copies."""
 
 
 def warnings_of(data: ImageDataModule) -> list[str]:
-    """All that apply."""
-    found = (conflicting_labels(data), nested_copy(data), unused_range(data), darkness(data))
-    return [sentence for sentence in found if sentence]
+    """Return all warnings that apply to a data set."""
+    warnings = (conflicting_labels(data), nested_copy(data), unused_range(data), darkness(data))
+    return [sentence for sentence in warnings if sentence]
 
 
 def conflicting_labels(data: ImageDataModule) -> str | None:
-    """Identical pictures of several classes."""
+    """Warn if identical images have different labels."""
     copies = duplicates(data)
     copies = copies[copies["conflicting"]]
     if not len(copies):
@@ -41,23 +41,23 @@ def conflicting_labels(data: ImageDataModule) -> str | None:
 
 
 def nested_copy(data: ImageDataModule) -> str | None:
-    """A folder that holds what lies beside it once more, as archives do that were packed twice."""
+    """Warn if a folder contains copies of the images beside it, as a nested archive does."""
     digests = data.cache.originals["sha256"]
     rows = np.flatnonzero(digests.duplicated(keep=False).to_numpy())
     digest_of = {data.table.images[row]: digests[row] for row in rows}
     repeated = Counter(
-        place
+        folders
         for image, digest in digest_of.items()
-        for place, outside in _outside_of_folders(image)
+        for folders, outside in _without_inner_folders(image)
         if digest_of.get(outside) == digest
     )
-    found = []
-    for (above, folder), count in repeated.most_common(CANDIDATES):
+    candidates = []
+    for (above, folder), count in repeated.most_common(MAX_CANDIDATES):
         images = [image for image in data.table.images if image.startswith(above)]
         beside = sum(not image.startswith(folder) for image in images)
-        found.append((count / max(beside, 1), above, folder, count, beside))
-    share, above, folder, count, beside = max(found, default=(0.0, "", "", 0, 0))
-    if share < MOST:
+        candidates.append((count / max(beside, 1), above, folder, count, beside))
+    share, above, folder, count, beside = max(candidates, default=(0.0, "", "", 0, 0))
+    if share < MIN_COPY_SHARE:
         return None
     return (
         f"The folder {shown(folder[:-1])} holds {shown(above[:-1]) or 'the data set'} once more: "
@@ -65,8 +65,11 @@ def nested_copy(data: ImageDataModule) -> str | None:
     )
 
 
-def _outside_of_folders(image: str) -> Iterator[tuple[tuple[str, str], str]]:
-    """((folder above, folder inside, each with its last slash), the image's name without it)."""
+def _without_inner_folders(image: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield ((outer folder, inner folder), image name without the inner folder).
+
+    Folders end with a slash.
+    """
     names = image.split("/")
     starts = ["".join(f"{name}/" for name in names[:depth]) for depth in range(len(names))]
     for first, second in combinations(range(len(names)), 2):
@@ -74,23 +77,22 @@ def _outside_of_folders(image: str) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def unused_range(data: ImageDataModule) -> str | None:
-    """Grey levels of 16-bit files that need fewer bits than they are read with."""
-    levels = data.sources.highest
-    deep = levels[levels > 0]
-    if not len(deep) or data.sources.bits >= data.bits:
+    """Warn if 16-bit files use fewer bits than they are read with."""
+    levels = data.sources.highest[data.sources.highest > 0]
+    if not len(levels) or data.sources.bits >= data.bits:
         return None
-    highest = int(deep.max())
+    highest = int(levels.max())
     return (
-        f"{len(deep)} images of 16 bits hold grey levels up to {highest}, of which dataset.bits="
+        f"{len(levels)} images of 16 bits hold grey levels up to {highest}, of which dataset.bits="
         f"{data.bits} makes {(highest >> (data.bits - BITS[0])) + 1} of 256: set dataset.bits="
         f"{data.sources.bits}, or auto."
     )
 
 
 def darkness(data: ImageDataModule) -> str | None:
-    """No pixel of the whole data set is bright."""
+    """Warn if no pixel of the whole data set is bright."""
     brightest = int(data.cache.originals["brightest"].max())
-    if brightest >= DARK:
+    if brightest >= DARK_LEVEL:
         return None
     return (
         f"No pixel of any image is above {brightest} of 255, so a model sees nearly black; 16-bit "

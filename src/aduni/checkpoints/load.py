@@ -1,4 +1,4 @@
-"""Reading stored weights; nothing in a file is executed."""
+"""Load checkpoints without executing code from the files."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -10,24 +10,24 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from aduni.checkpoints.schema import Content, fault
+from aduni.checkpoints.schema import CheckpointContent, fault
 from aduni.errors import UserError
 from aduni.methods.base import Method
 from aduni.shortage import raise_shortage
 
-PREFIX = "method."
-"""Of a method's weights in the state of its learner."""
+METHOD_PREFIX = "method."
+"""Prefix of a method's weights in the state of its LightningModule."""
 
 
 def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
-    """The content of a checkpoint.
+    """Return the content of a checkpoint.
 
     Args:
-        path: of the file.
-        key: of the configuration that gives the path, for the errors.
+        path: path of the file.
+        key: configuration key that gives the path, for the errors.
 
     Raises:
-        UserError: missing, unreadable, or not written by this project.
+        UserError: if the file is missing, unreadable, or not written by this project.
     """
     try:
         _check_archive(path)
@@ -38,13 +38,13 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
         ) from error
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; give a checkpoint of a run with {key}=.") from error
-    except Exception as error:  # zipfile, its decompressors and torch raise errors of many kinds
+    except Exception as error:  # zipfile, its decompressors and torch raise many kinds of errors
         raise_shortage(error)
         raise UserError(
             f"{path} is not a readable checkpoint; give another with {key}=."
         ) from error
     try:
-        Content.model_validate(checkpoint)
+        CheckpointContent.model_validate(checkpoint)
     except ValidationError as error:
         raise UserError(
             f"{path} was not written by this project ({fault(error)}); give another with {key}=."
@@ -53,35 +53,31 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
 
 
 def check_readable(checkpoint: dict[str, Any]) -> None:
-    """Check that a checkpoint that a run is about to write can be read again.
+    """Check that a checkpoint can be read again before a run writes it.
 
     Args:
-        checkpoint: its content.
+        checkpoint: content of the checkpoint.
 
     Raises:
-        UserError: it cannot, since a class of the user's own puts something else into it.
+        UserError: if a class of the user's own adds objects that cannot be read.
     """
     empty = torch.empty(0)
     weights = checkpoint["state_dict"].items()
-    state = {name: empty if _is_plain(value) else value for name, value in weights}
+    plain = (Tensor, nn.Parameter)  # always storable, and too large to write twice
+    state = {name: empty if type(value) in plain else value for name, value in weights}
     file = BytesIO()
     try:
         torch.save({**checkpoint, "state_dict": state}, file)
         file.seek(0)
-        Content.model_validate(torch.load(file, map_location="cpu", weights_only=True))
+        CheckpointContent.model_validate(torch.load(file, map_location="cpu", weights_only=True))
     except ValidationError as error:
-        raise UserError(_unreadable(fault(error))) from error
-    except Exception as error:  # as in load_checkpoint, and of values that cannot be written
+        raise UserError(_unreadable_message(fault(error))) from error
+    except Exception as error:  # many kinds, as above, and those of values that cannot be written
         raise_shortage(error)
-        raise UserError(_unreadable("it holds objects")) from error
+        raise UserError(_unreadable_message("it holds objects")) from error
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a value is a tensor that can be written and read."""
-    return type(value) in (Tensor, nn.Parameter)
-
-
-def _unreadable(reason: str) -> str:
+def _unreadable_message(reason: str) -> str:
     return (
         f"Checkpoints of this run could not be read again ({reason}); correct what a class of "
         "yours puts there: tensors, texts, numbers and lists of these."
@@ -89,10 +85,10 @@ def _unreadable(reason: str) -> str:
 
 
 def _check_archive(path: Path) -> None:
-    """Raise BadZipFile for what torch overlooks.
+    """Raise BadZipFile for faults that torch does not detect.
 
-    That is wrong checksums, entries made folders, and compressed content, which might swell: torch
-    stores it as it is.
+    These are wrong checksums, entries marked as folders, and compressed content, which torch never
+    writes and which may expand without limit.
     """
     with ZipFile(path) as archive:
         entries = archive.infolist()
@@ -103,26 +99,26 @@ def _check_archive(path: Path) -> None:
 
 
 def method_state(method: Method) -> dict[str, Any]:
-    """The method's weights, named as in a checkpoint."""
-    return {PREFIX + name: value for name, value in method.state_dict().items()}
+    """Return the method's weights, named as in a checkpoint."""
+    return {METHOD_PREFIX + name: value for name, value in method.state_dict().items()}
 
 
 def load_weights(method: Method, checkpoint: dict[str, Any], path: Path) -> None:
-    """Put a checkpoint's weights into the method.
+    """Load a checkpoint's weights into the method.
 
     Args:
-        method: receives them.
-        checkpoint: its content.
-        path: of the checkpoint, for the error.
+        method: method whose weights are replaced.
+        checkpoint: content of the checkpoint.
+        path: path of the checkpoint, for the error.
 
     Raises:
-        UserError: they are those of another model.
+        UserError: if the weights are those of another model.
     """
     try:
         method.load_state_dict(weights(checkpoint))
+    # Errors other than RuntimeError are raised by a module's extra state.
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise_shortage(error)
-        # The last ones are of a module's extra state.
         raise UserError(
             f"{path} holds weights of another model than its settings describe; restore it from a "
             "copy, or train the run again."
@@ -130,11 +126,11 @@ def load_weights(method: Method, checkpoint: dict[str, Any], path: Path) -> None
 
 
 def weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """The method's, named as the method names them."""
-    state = checkpoint["state_dict"].items()
-    return {name.removeprefix(PREFIX): value for name, value in state if name.startswith(PREFIX)}
+    """Return a checkpoint's weights, named as in the method's `state_dict`."""
+    state, prefix = checkpoint["state_dict"].items(), METHOD_PREFIX
+    return {name.removeprefix(prefix): value for name, value in state if name.startswith(prefix)}
 
 
 def shapes(state: Mapping[str, Any]) -> dict[str, torch.Size | None]:
-    """By the weights' names; None for a module's extra state that is no tensor."""
+    """Return the shape of each weight by name; None for extra state that is not a tensor."""
     return {name: getattr(value, "shape", None) for name, value in state.items()}

@@ -1,4 +1,4 @@
-"""What a checkpoint of this project holds, whoever wrote it."""
+"""Schema that checkpoints from any source are validated against."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,15 +15,15 @@ from torch import Tensor
 
 from aduni.metrics.calibration import MAX_BIAS, MAX_INVERSE_TEMPERATURE
 
-ROUNDING = 1e-6  # of shares
-LONGEST = 300  # letters of a fault: a key may be of any length
+SHARE_TOLERANCE = 1e-6
+MAX_FAULT_CHARACTERS = 300  # keys in a file from elsewhere may have any length
 
 Scalar = str | bool | int | float | None
 Value = Scalar | list[Scalar]
 
 
 class Checked(BaseModel, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True):
-    """Further keys may be there."""
+    """Base of strict models of stored content that ignore further keys."""
 
 
 class _Names(Checked):
@@ -43,7 +43,7 @@ class _Encoder(Checked):
 
 
 class _Config(Checked):
-    """What one run asks of another; `stored.read_stored` checks the rest."""
+    """Settings that the reuse of a stage reads; `config.untrusted.read_stored` checks the rest."""
 
     names: _Names
     dataset: _Dataset
@@ -58,7 +58,7 @@ class _Config(Checked):
 Temperature = Annotated[
     float, Field(ge=0.99 / MAX_INVERSE_TEMPERATURE, le=1.01 * MAX_INVERSE_TEMPERATURE)
 ]
-"""Within the limits of the fit, rounded: beyond them probabilities overflow."""
+"""Temperature within the rounded limits of the fit; beyond them probabilities overflow."""
 
 
 class _Calibration(Checked):
@@ -70,7 +70,7 @@ class _Calibration(Checked):
     @field_validator("frequency")
     @classmethod
     def _sums_to_one(cls, shares: list[float]) -> list[float]:
-        if abs(sum(shares) - 1) > ROUNDING:
+        if abs(sum(shares) - 1) > SHARE_TOLERANCE:
             raise ValueError(f"shares sum to {sum(shares):g}, not to 1")
         return shares
 
@@ -101,14 +101,14 @@ class _Stored(Checked):
         return self
 
 
-class Content(Checked):
+class CheckpointContent(Checked):
     epoch: NonNegativeInt
     state_dict: dict[str, Tensor | dict[str, Any]]  # a module's extra state may be a mapping
     aduni: _Stored
 
 
 def fault(error: ValidationError) -> str:
-    """The first thing that is wrong with a file's content, in a line."""
+    """Return the first fault of a file's content, on one line."""
     first = error.errors(include_input=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return " ".join(f"{place}: {first['msg']}".split())[:LONGEST]
+    key = ".".join(map(str, first["loc"]))
+    return " ".join(f"{key}: {first['msg']}".split())[:MAX_FAULT_CHARACTERS]

@@ -1,4 +1,4 @@
-"""A stage of an earlier run in place of a stage of this one."""
+"""Replace a stage of training by the weights of an earlier run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,62 +11,63 @@ from aduni.methods.base import Method, Stage
 
 
 def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[str, Any]:
-    """Take the weights of a stage's trainable modules from the checkpoint of an earlier run.
+    """Load the weights of a stage's trainable modules from the checkpoint of an earlier run.
 
     Args:
-        method: receives them.
-        stage: names the checkpoint.
-        stored: what this run writes into its own checkpoints.
+        method: method whose weights are replaced.
+        stage: stage that names the checkpoint.
+        stored: metadata that this run writes into its own checkpoints.
 
     Returns:
-        For metrics.json: the epoch that the checkpoint is of, and how it was trained.
+        Epoch of the checkpoint and settings of its training, for metrics.json.
 
     Raises:
-        UserError: it comes from other data, another split, another loss or another kind of model.
+        UserError: if the checkpoint has other data, another split, another loss or another model.
     """
     path = Path(str(stage.init_from))
     key = "method.stage1_ckpt"
     checkpoint = load_checkpoint(path, key)
-    origin = checkpoint["aduni"]
-    theirs, ours = _origin(origin), _origin(stored)
+    source = checkpoint["aduni"]
+    theirs, ours = _shared_settings(source), _shared_settings(stored)
     for name, value in ours.items():
         if theirs[name] != value:
             raise UserError(
                 f"{path} was trained with {name}={theirs[name]}, this run has {value}; give a "
                 f"checkpoint of the same data and encoder with {key}=."
             )
-    objective = origin.get("objective")
-    if not objective or objective != dict(stage.loss_id):
+    loss_id = source.get("objective")
+    if not loss_id or loss_id != dict(stage.loss_id):
         raise UserError(
-            f"{path} (method={origin['config']['names']['method']}, stage {origin['stage']}) was "
-            f"trained by {_shown(objective or {})}, not by {_shown(stage.loss_id)}; give another "
-            f"checkpoint with {key}=."
+            f"{path} (method={source['config']['names']['method']}, stage {source['stage']}) was "
+            f"trained by {_format_loss(loss_id or {})}, not by {_format_loss(stage.loss_id)}; give "
+            f"another checkpoint with {key}=."
         )
-    wanted = tuple(f"{module}." for module in stage.trainable)
-    found = {name: value for name, value in weights(checkpoint).items() if name.startswith(wanted)}
-    own = {name: value for name, value in method.state_dict().items() if name.startswith(wanted)}
-    if shapes(found) != shapes(own):
+    prefixes = tuple(f"{module}." for module in stage.trainable)
+    new = {name: value for name, value in weights(checkpoint).items() if name.startswith(prefixes)}
+    own = {name: value for name, value in method.state_dict().items() if name.startswith(prefixes)}
+    if shapes(new) != shapes(own):
         raise UserError(
             f"{path} does not hold the weights of {' and '.join(stage.trainable)}; give another "
             f"with {key}=."
         )
-    method.load_state_dict(found, strict=False)
-    earlier = (origin.get("origin") or {}).get("trained_by")  # of a copy
-    return {"epoch": int(checkpoint["epoch"]), "trained_by": earlier or _recipe(origin["config"])}
+    method.load_state_dict(new, strict=False)
+    trained_by = (source.get("origin") or {}).get("trained_by")  # set if the source is a copy
+    trained_by = trained_by or _training_settings(source["config"])
+    return {"epoch": int(checkpoint["epoch"]), "trained_by": trained_by}
 
 
-def kept_stage(method: Method, path: Path) -> dict[str, Any]:
-    """Take the weights of a reused stage from the run's own copy.
+def load_reused_stage(method: Method, path: Path) -> dict[str, Any]:
+    """Load the weights of a reused stage from the run's own copy.
 
     Args:
-        method: receives them.
-        path: of the copy.
+        method: method whose weights are replaced.
+        path: path of the copy.
 
     Returns:
-        As `reuse_stage`.
+        Same as `reuse_stage`.
 
     Raises:
-        UserError: it is no such copy.
+        UserError: if the file is no copy of a reused stage.
     """
     checkpoint = load_checkpoint(path, "resume")
     load_weights(method, checkpoint, path)
@@ -78,18 +79,18 @@ def kept_stage(method: Method, path: Path) -> dict[str, Any]:
     return dict(origin)
 
 
-def _recipe(config: dict[str, Any]) -> dict[str, Any]:
-    """Settings of a reused stage that its user may choose freely, but should find again."""
-    chosen = {key: config["names"][key] for key in ("method", "sampler")}
-    return chosen | {key: config[key] for key in ("seed", "epochs", "batch_size", "lr")}
+def _training_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that may differ between the runs, to be recorded in metrics.json."""
+    names = {key: config["names"][key] for key in ("method", "sampler")}
+    return names | {key: config[key] for key in ("seed", "epochs", "batch_size", "lr")}
 
 
-def _shown(objective: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in objective.items()) or "another loss"
+def _format_loss(loss_id: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in loss_id.items()) or "another loss"
 
 
-def _origin(stored: dict[str, Any]) -> dict[str, Any]:
-    """What two runs must share for one to go on from the other."""
+def _shared_settings(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that two runs must share for one to reuse a stage of the other."""
     config = stored["config"]
     return {
         "dataset": config["names"]["dataset"],

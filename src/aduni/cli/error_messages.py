@@ -93,9 +93,9 @@ def _missing_option(error: MissingConfigException) -> str:
     if not group:
         return f"There is no configuration {option}; leave --config-name out."
     if group == "encoder":
-        from aduni.models.encoder import backbones  # imports torch
+        from aduni.models.encoder import list_backbones  # imports torch
 
-        if near := get_close_matches(option.lower(), backbones(), n=1):
+        if near := get_close_matches(option.lower(), list_backbones(), n=1):
             return f"encoder={option} does not exist; write encoder.name={near[0]}."
     hint = did_you_mean(option, options)
     return f"{group}={option} does not exist{hint}; choose one of {', '.join(options)}."

@@ -1,8 +1,8 @@
-"""Processes that train together: collectives, the DDP strategy, the watchdog over them."""
+"""Training in several processes: collective operations, the DDP strategy and its watchdog."""
 
 import lazy_loader
 
-# Names in conf/ and in stored configurations; each module is imported at the first use.
+# conf/ and stored configurations use these names; each module is imported at its first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={

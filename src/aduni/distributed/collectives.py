@@ -1,4 +1,4 @@
-"""What a method needs of other processes; every function is the identity in a single one."""
+"""Collective operations of training processes; all work without change in a single process."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,34 +10,34 @@ from torch import Tensor
 
 
 def rank() -> int:
-    """This process's number, 0 in a single process."""
+    """Return the number of this process, 0 in a single process."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def world_size() -> int:
-    """How many processes train together."""
+    """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def seed_torch(*entropy: int) -> None:
-    """Start torch's random numbers anew, on each rank with others (dropout, mixup).
+    """Seed torch's random numbers (dropout, mixup) differently on each rank.
 
     Args:
-        entropy: what the numbers are to depend on, such as seed and epoch.
+        entropy: integers that the random numbers depend on, such as seed and epoch.
     """
     sequence = np.random.SeedSequence([*entropy, rank()])
     torch.manual_seed(int(sequence.generate_state(1)[0]))
 
 
 def gather(local: Tensor) -> Tensor:
-    """Join the ranks' rows, in rank order, with exact gradients.
+    """Concatenate the rows of all ranks, in rank order, with exact gradients.
 
-    The backward pass adds up what every rank's loss says about the rows of this rank. With each
-    rank's loss scaled by `global_mean`, DDP's averaged gradient is that of one process on the
-    joined batch.
+    The backward pass sums the gradients of all ranks' losses with respect to this rank's rows. If
+    each rank's loss is scaled by `global_mean`, the gradient that DDP averages is that of one
+    process on the joined batch.
 
     Args:
-        local: (n, ...), n may differ from rank to rank.
+        local: (n, ...) rows of this rank; n may differ from rank to rank.
 
     Returns:
         (sum of n, ...).
@@ -49,7 +49,7 @@ def gather(local: Tensor) -> Tensor:
 
 
 def row_counts(local: Tensor) -> list[int]:
-    """How many rows each rank holds."""
+    """Return the number of rows of each rank."""
     if world_size() == 1:
         return [len(local)]
     counts = torch.zeros(world_size(), dtype=torch.int64, device=local.device)
@@ -59,14 +59,14 @@ def row_counts(local: Tensor) -> list[int]:
 
 
 def global_mean(per_anchor: Tensor, weights: Tensor | None = None) -> Tensor:
-    """The mean over all ranks' anchors, as a loss whose DDP-averaged gradient is exact.
+    """Return this rank's part of the mean over all anchors, so that DDP's gradient is exact.
 
-    The value is this rank's share times the number of ranks; the mean of it over the ranks is the
-    global mean.
+    The value is this rank's part of the global mean times the number of ranks; its mean over the
+    ranks is the global mean.
 
     Args:
         per_anchor: (n,) losses of this rank's anchors.
-        weights: (n,) of a weighted mean, which divides by their sum; None for equal ones.
+        weights: (n,) weights, by whose sum over all ranks the mean divides; None for equal ones.
     """
     if weights is None:
         counts = row_counts(per_anchor)
@@ -78,7 +78,7 @@ def global_mean(per_anchor: Tensor, weights: Tensor | None = None) -> Tensor:
 
 
 def mean_over_ranks(values: Sequence[float]) -> list[float]:
-    """Of each number; the device is waited for, so this is for the end of an epoch."""
+    """Average each value over all ranks. Synchronises with the device: call once an epoch."""
     numbers = torch.tensor(values, dtype=torch.float64)
     if world_size() > 1:
         numbers = numbers.to("cuda" if dist.get_backend() == "nccl" else "cpu")
@@ -86,42 +86,42 @@ def mean_over_ranks(values: Sequence[float]) -> list[float]:
     return [number / world_size() for number in numbers.tolist()]
 
 
-def of_first_rank(values: Tensor) -> Tensor:
-    """The first rank's values on all ranks, for draws that all must share."""
+def broadcast(values: Tensor) -> Tensor:
+    """Overwrite the values by those of the first rank, so that all ranks use the same draws."""
     if world_size() > 1:
         dist.broadcast(values, 0)
     return values
 
 
 def apply_in_shuffled_shares(function: Callable[[Tensor], Tensor], local: Tensor) -> Tensor:
-    """Apply a function of batches to all ranks' rows, each rank taking a random share of them.
+    """Apply a function of batches to the rows of all ranks, shuffled across the ranks.
 
-    Batch norm in the function then tells nothing of who stood beside whom on a rank. In a single
-    process it is a plain call.
+    Batch norm in the function then reveals nothing about which samples shared a rank. A single
+    process calls the function without shuffling.
 
     Source: He et al. 2020, section 3.3 (shuffling batch norm).
 
     Args:
-        function: (n, ...) -> (n, D), without gradients.
-        local: (n, ...) this rank's rows.
+        function: function from (n, ...) to (n, D), without gradients.
+        local: (n, ...) rows of this rank.
 
     Returns:
-        (sum of n, D) of all ranks' rows, in rank order.
+        (sum of n, D) results for the rows of all ranks, in rank order.
     """
     if world_size() == 1:
         return function(local)
     rows = gather(local)
-    order = of_first_rank(torch.randperm(len(rows), device=rows.device))
-    shares = [order[each :: world_size()] for each in range(world_size())]
-    outputs = gather(function(rows[shares[rank()]]))
-    placed = torch.empty_like(outputs)
-    placed[torch.cat(shares)] = outputs
-    return placed
+    order = broadcast(torch.randperm(len(rows), device=rows.device))
+    shares = [order[start :: world_size()] for start in range(world_size())]
+    shuffled = gather(function(rows[shares[rank()]]))
+    outputs = torch.empty_like(shuffled)
+    outputs[torch.cat(shares)] = shuffled
+    return outputs
 
 
 class _Gather(torch.autograd.Function):
-    # torch.distributed.nn.all_gather takes another code path on NCCL (reduce_scatter); all_reduce
-    # runs the same one on gloo and NCCL.
+    # torch.distributed.nn.all_gather uses reduce_scatter on NCCL only; all_reduce takes the same
+    # path on gloo and NCCL.
 
     @staticmethod
     def forward(ctx: Any, local: Tensor, counts: list[int]) -> Tensor:

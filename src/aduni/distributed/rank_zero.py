@@ -1,15 +1,15 @@
-"""Which of several processes this one is, known from the environment before torch is."""
+"""Find out from the environment, without torch, whether this process has rank zero."""
 
 import os
 
-FIRST_BY_LAUNCHER = (("RANK",), ("SLURM_PROCID",), ("NODE_RANK", "LOCAL_RANK"))
-"""What torchrun, SLURM and Lightning's own launcher set; the first that is set decides."""
+RANK_VARIABLES = (("RANK",), ("SLURM_PROCID",), ("NODE_RANK", "LOCAL_RANK"))
+"""Variables set by torchrun, SLURM and Lightning's launcher; the first group that is set counts."""
 
 
 def is_first_process() -> bool:
-    """Whether this process writes the files."""
-    for names in FIRST_BY_LAUNCHER:
-        numbers = [int(os.environ[name]) for name in names if name in os.environ]
-        if numbers:
-            return not any(numbers)
+    """Return whether this process has rank zero, and so writes the files."""
+    for names in RANK_VARIABLES:
+        ranks = [int(os.environ[name]) for name in names if name in os.environ]
+        if ranks:
+            return not any(ranks)
     return True

@@ -1,7 +1,7 @@
-"""Processes of a machine that train together: begun for one job, and ended together.
+"""DDP strategy whose processes are started for one job of a multirun, and end together.
 
-With Lightning's own launcher the further processes repeat a whole multirun; it kills the first
-process without a word where another is lost, and leaves the others where the first is.
+With Lightning's own launcher the further processes repeat the whole multirun. If one of them is
+lost, it kills the first process without a message; if the first is lost, the others keep running.
 """
 
 import os
@@ -19,30 +19,31 @@ from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
-from aduni.distributed.watchdog import PATIENCE, Watchdog, monitor_parent, remedy
+from aduni.distributed.watchdog import EXIT_GRACE_SECONDS, Watchdog, monitor_parent, resume_hint
 from aduni.errors import UserError
 from aduni.system.signals import received_signal
 
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
-PLACE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
-PARENT = "ADUNI_FIRST_PROCESS"  # number of the process that began this one
+CLUSTER_VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+PARENT_PID_VARIABLE = "ADUNI_FIRST_PROCESS"
 
-_watches: list[Watchdog | None] = []
-"""This process's, of its job: one, or None of a process that another watches."""
+_watchdogs: list[Watchdog | None] = []
+"""Watchdog of the current job, if one has started; None in a process that monitors its parent."""
 
 
 class MonitoredDDPStrategy(DDPStrategy):
-    """Lightning's, with the launcher of this module."""
+    """DDP strategy that ends all processes of a machine if one of them fails."""
 
     def _configure_launcher(self) -> None:
         assert self.cluster_environment is not None
         self._launcher = _Launcher(self.cluster_environment, self.num_processes, self.num_nodes)
 
     def setup_environment(self) -> None:
-        """Join the others.
+        """Join the process group.
 
         Raises:
-            UserError: they work on another run, or cannot do together what they are to do.
+            UserError: if the processes have different run folders, or `trainer.sync_batchnorm` is
+                on without GPUs.
         """
         super().setup_environment()
         if self._layer_sync and self.root_device.type == "cpu":
@@ -61,23 +62,23 @@ class MonitoredDDPStrategy(DDPStrategy):
 
 @contextmanager
 def end_all_processes() -> Iterator[None]:
-    """When the block ends, so have the processes that it began, and the next may begin others."""
-    outside = {name: os.environ[name] for name in PLACE if name in os.environ}
+    """End the processes that the block has started, so that the next job can start its own."""
+    original = {name: os.environ[name] for name in CLUSTER_VARIABLES if name in os.environ}
     try:
         yield
     finally:
-        for watch in filter(None, _watches):
-            watch.end(PATIENCE)
+        for watchdog in filter(None, _watchdogs):
+            watchdog.end(EXIT_GRACE_SECONDS)
             if dist.is_initialized():
                 dist.destroy_process_group()
-            for name in PLACE:
+            for name in CLUSTER_VARIABLES:
                 os.environ.pop(name, None)
-            os.environ.update(outside)
-        _watches.clear()
+            os.environ.update(original)
+        _watchdogs.clear()
 
 
 class _Launcher(_SubprocessScriptLauncher):
-    """Begins the others by the command of the first one's job."""
+    """Launcher that starts the other processes with the command of the current job."""
 
     folder = ""
 
@@ -87,65 +88,66 @@ class _Launcher(_SubprocessScriptLauncher):
         """Call the function in all processes.
 
         Raises:
-            UserError: a process elsewhere was lost; the end of one on this machine ends this one.
+            UserError: if a process of another machine was lost. If one of this machine is lost,
+                the watchdog exits this process.
         """
         self.folder = str(trainer.default_root_dir)
-        if not _watches:  # a later stage goes on with the same processes
-            self._meet()
+        if not _watchdogs:  # later stages use the processes of the first one
+            self._start_monitoring()
         try:
-            # It begins no process where there is LOCAL_RANK.
+            # Lightning starts no process if LOCAL_RANK is set.
             return super().launch(function, *args, trainer=trainer, **kwargs)
         except BaseException as error:
             self._fail(error)
             raise
 
     def kill(self, signum: Any) -> None:
-        """Called by Lightning, to pass on a signal or to end the others."""
-        for watch in filter(None, _watches if signum == signal.SIGKILL else ()):
-            watch.end(0)
+        """Forward a signal to the other processes, or end them; Lightning calls this."""
+        for watchdog in filter(None, _watchdogs if signum == signal.SIGKILL else ()):
+            watchdog.end(0)
         super().kill(signum)
 
-    def _meet(self) -> None:
-        parent = os.environ.get(PARENT)
+    def _start_monitoring(self) -> None:
+        parent = os.environ.get(PARENT_PID_VARIABLE)
         if parent is not None:
-            monitor_parent(int(parent), self.folder, speaks=os.environ["LOCAL_RANK"] == "1")
-            _watches.append(None)
+            monitor_parent(int(parent), self.folder, reports=os.environ["LOCAL_RANK"] == "1")
+            _watchdogs.append(None)
         elif not self.cluster_environment.creates_processes_externally:
             self._call_children_scripts()
-            _watches.append(Watchdog(self.procs, self.folder))
+            _watchdogs.append(Watchdog(self.procs, self.folder))
 
     def _call_children_scripts(self) -> None:
         environment = self.cluster_environment
-        numbers = (
+        values = (
             *(environment.main_address, environment.main_port, environment.node_rank(), 0),
             self.num_processes * self.num_nodes,
         )
-        os.environ.update(zip(PLACE, map(str, numbers), strict=True))
+        os.environ.update(zip(CLUSTER_VARIABLES, map(str, values), strict=True))
         for number in range(1, self.num_processes):
-            place = {"LOCAL_RANK": str(number), PARENT: str(os.getpid())}
+            variables = {"LOCAL_RANK": str(number), PARENT_PID_VARIABLE: str(os.getpid())}
             process = subprocess.Popen(
-                _command(number), env={**os.environ, **place}, cwd=HydraConfig.get().runtime.cwd
+                _command(number), env={**os.environ, **variables}, cwd=HydraConfig.get().runtime.cwd
             )
             self.procs.append(process)
 
     def _fail(self, error: BaseException) -> None:
-        """What cannot go on leaves the word to the process that knows more, if there is one."""
-        lost = isinstance(error, dist.DistError) or "gloo" in str(error)
-        if (lost or PARENT in os.environ) and not received_signal():
-            time.sleep(PATIENCE)
-        for watch in filter(None, _watches):
-            watch.end(0)
-        if lost:
-            raise UserError(f"Another process was lost; {remedy(self.folder)}") from error
+        # Any other process whose own error is the cause gets the time to report it first.
+        is_consequence = isinstance(error, dist.DistError) or "gloo" in str(error)
+        if (is_consequence or PARENT_PID_VARIABLE in os.environ) and not received_signal():
+            time.sleep(EXIT_GRACE_SECONDS)
+        for watchdog in filter(None, _watchdogs):
+            watchdog.end(0)
+        if is_consequence:
+            raise UserError(f"Another process was lost; {resume_hint(self.folder)}") from error
 
 
 def _command(number: int) -> list[str]:
-    """Of one job alone, whatever sweep it is part of."""
+    """Return the command of the current job only, even if it is part of a multirun."""
     hydra = HydraConfig.get()
     folder = hydra.runtime.output_dir.replace("\\", "\\\\").replace('"', '\\"')
     return [
         *(sys.executable, str(TRAIN)),
         *hydra.overrides.task,
-        *(word for word in hydra.overrides.hydra if not word.startswith("hydra.mode=")),
+        *(option for option in hydra.overrides.hydra if not option.startswith("hydra.mode=")),
         *(f'hydra.run.dir="{folder}"', f"hydra.job.name=train_ddp_process_{number}"),
     ]

@@ -1,6 +1,6 @@
-"""What the processes of a machine that train together do when one of them is lost.
+"""End all training processes of a machine if one of them fails.
 
-Operations that wait for a lost process may wait for ever, so a thread looks after the others.
+Collective operations may wait for a lost process for ever, so a thread monitors the processes.
 """
 
 import logging
@@ -13,97 +13,102 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-LOOK = 0.2  # seconds between two looks
-PATIENCE = 10.0
-"""Seconds that a process which cannot go on leaves to the watch, which may know why."""
+POLL_SECONDS = 0.2
+EXIT_GRACE_SECONDS = 10.0
+"""Seconds a failing process waits before it reports, so that the watchdog can report the cause
+first, and seconds that other processes have to end before they are killed."""
 
-FOLLOWING = 1.0
-"""Seconds that a signal to one of the processes has to reach the first one; then it is told."""
+SIGNAL_DELIVERY_SECONDS = 1.0
+"""Seconds that a signal to another process has to reach the first one, before it is forwarded."""
 
-STOPPING = 40.0  # seconds that the first process has for an end of its own once others were stopped
-STOPPED = {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}
+SHUTDOWN_SECONDS = 40.0
+"""Seconds that the first process has to end by itself after a signal."""
+
+SIGNAL_STATUSES = {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}
+"""Exit statuses of processes that a signal has stopped on purpose."""
 
 log = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """The first process's, over those that it began: if one fails, it ends all.
+    """Monitor of the processes that the first one has started: if one fails, it ends all.
 
     Args:
-        others: in the order of their numbers, from 1.
-        folder: of the run.
+        others: processes in the order of their numbers, from 1.
+        folder: folder of the run.
     """
 
     def __init__(self, others: Sequence["subprocess.Popen[bytes]"], folder: str) -> None:
         self._others, self._folder = others, folder
-        self._over = threading.Event()
-        threading.Thread(target=self._look, daemon=True, name="watch").start()
+        self._finished = threading.Event()
+        threading.Thread(target=self._poll, daemon=True, name="watch").start()
 
-    def end(self, patience: float) -> None:
-        """Wait for the others' end; whoever is left after so many seconds is killed."""
-        limit = time.monotonic() + patience
-        while self._running() and time.monotonic() < limit and not self._over.wait(LOOK):
-            pass
-        self._over.set()
+    def end(self, grace_seconds: float) -> None:
+        """Wait until the other processes have ended; kill those that run after the grace period."""
+        limit = time.monotonic() + grace_seconds
+        while self._any_running() and time.monotonic() < limit:
+            if self._finished.wait(POLL_SECONDS):
+                break
+        self._finished.set()
         for process in self._others:
             process.kill()
         for process in self._others:
             process.wait()
 
-    def _running(self) -> bool:
+    def _any_running(self) -> bool:
         return any(process.poll() is None for process in self._others)
 
-    def _look(self) -> None:
-        while not self._over.wait(LOOK):
+    def _poll(self) -> None:
+        while not self._finished.wait(POLL_SECONDS):
             for number, process in enumerate(self._others, start=1):
-                if process.poll():  # neither running nor ended well
-                    self._lost(number, process.returncode)
+                if process.poll():  # 0 for success, None while running
+                    self._handle_exit(number, process.returncode)
                     return
 
-    def _lost(self, number: int, status: int) -> None:
-        if status in STOPPED:
-            if self._over.wait(FOLLOWING):
+    def _handle_exit(self, number: int, status: int) -> None:
+        if status in SIGNAL_STATUSES:
+            if self._finished.wait(SIGNAL_DELIVERY_SECONDS):
                 return
             os.kill(os.getpid(), -status if status < 0 else status - 128)
-            if self._over.wait(STOPPING):
+            if self._finished.wait(SHUTDOWN_SECONDS):
                 return
-        if self._over.is_set():
+        if self._finished.is_set():
             return
         how = f"ended with status {status} (train_ddp_process_{number}.log)"
         if status < 0:
             how = f"was ended by {signal.Signals(-status).name}"
         for process in self._others:
             process.kill()
-        _leave(f"Process {number} of {len(self._others) + 1} {how}; {remedy(self._folder)}")
+        _exit_now(f"Process {number} of {len(self._others) + 1} {how}; {resume_hint(self._folder)}")
 
 
-def monitor_parent(parent: int, folder: str, *, speaks: bool) -> None:
-    """Leave when the first process does.
+def monitor_parent(parent: int, folder: str, *, reports: bool) -> None:
+    """Exit as soon as the first process, the parent of this one, has ended.
 
     Args:
-        parent: number of that process.
-        folder: of the run.
-        speaks: whether it is this process that says so.
+        parent: process number of the first process.
+        folder: folder of the run.
+        reports: whether this process reports the loss, which only one should.
     """
 
-    def look() -> None:
+    def poll() -> None:
         while os.getppid() == parent:
-            time.sleep(LOOK)
-        _leave(f"The first process was lost; {remedy(folder)}" if speaks else "")
+            time.sleep(POLL_SECONDS)
+        _exit_now(f"The first process was lost; {resume_hint(folder)}" if reports else "")
 
-    threading.Thread(target=look, daemon=True, name="watch").start()
+    threading.Thread(target=poll, daemon=True, name="watch").start()
 
 
-def remedy(folder: str) -> str:
-    """How to go on, as the end of a sentence."""
+def resume_hint(folder: str) -> str:
+    """Return how to continue the run, as the end of a sentence."""
     return f"resume={folder} continues the run, with any number of processes (trainer.devices=)."
 
 
-def _leave(sentence: str) -> NoReturn:
-    """At once: the main thread may be waiting for what will never come."""
+def _exit_now(sentence: str) -> NoReturn:
+    """Report and exit without the main thread, which may be waiting for ever."""
     try:
         if sentence:
             log.error("%s", sentence)
             print(f"error: {sentence}", file=sys.stderr, flush=True)
-    finally:  # whoever listened may be gone as well
+    finally:  # printing fails if the reader of standard error has ended, too
         os._exit(1)

@@ -2,7 +2,7 @@
 
 import lazy_loader
 
-# Names in conf/ and in stored configurations; each module is imported at the first use.
+# conf/ and stored configurations use these names; each module is imported at its first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={

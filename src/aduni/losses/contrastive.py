@@ -1,4 +1,4 @@
-"""Supervised contrastive losses over one batch: the feature term alone, and AduC.
+"""Supervised contrastive losses of one batch: the feature term alone, and AduC.
 
 Letters: N anchors, M contrasts, C classes, D features (see aduni.batch). Every loss returns one
 value per anchor; half types are computed in float32.
@@ -14,12 +14,12 @@ from aduni.losses.precision import full_precision
 
 
 class Contrasts(NamedTuple):
-    """The samples that anchors are compared with.
+    """Samples that anchors are compared with.
 
     Attributes:
         features: (M, D) unit vectors.
         labels: (M,) class numbers.
-        own: (N,) the row of each anchor itself, which is left out of its comparison.
+        own: (N,) row of each anchor itself, which is not compared with itself.
     """
 
     features: Tensor
@@ -36,7 +36,7 @@ def supervised_contrastive(
     temperature: float = 0.1,
     base_temperature: float = 0.07,
 ) -> Tensor:
-    """Mean over an anchor's positives of the negative log-ratio.
+    """Compute the supervised contrastive loss: a mean over each anchor's positives.
 
     loss_i = -(tau / tau_base) / |P(i)|
              * sum_{p in P(i)} log( e^{f_i.f_p / tau} / sum_{k != i} e^{f_i.f_k / tau} )
@@ -46,11 +46,11 @@ def supervised_contrastive(
 
     Args:
         features: (N, D) unit vectors of the anchors.
-        labels: (N,) their classes.
-        contrasts: what they are compared with.
+        labels: (N,) class numbers of the anchors.
+        contrasts: samples that the anchors are compared with.
         classes: C.
         temperature: tau.
-        base_temperature: the loss is multiplied by tau / base_temperature.
+        base_temperature: tau_base.
 
     Returns:
         (N,) losses.
@@ -74,7 +74,7 @@ def aduc(
     base_temperature: float = 0.07,
     weighting: Literal["released", "printed"] = "released",
 ) -> Tensor:
-    """Adaptive unified contrastive loss: one softmax over C classes and M - 1 samples.
+    """Compute the AduC loss: one softmax over C classes and M - 1 samples.
 
     With p the softmax over  (z_i,c + log(prior_c + 1e-9)) / tau_class  for all classes c
                         and  f_i.f_k / tau  for all contrasts k != i:
@@ -90,17 +90,17 @@ def aduc(
     multiplies by the base temperature's ratio.
 
     Args:
-        logits: (N, C) of the anchors.
+        logits: (N, C) logits of the anchors.
         features: (N, D) unit vectors of the anchors.
-        labels: (N,) their classes.
-        contrasts: what the features are compared with.
+        labels: (N,) class numbers of the anchors.
+        contrasts: samples that the features are compared with.
         alpha: weight of each positive pair.
         beta: weight of the class term.
-        prior: (C,) class frequencies for the logit adjustment, None for none.
+        prior: (C,) class frequencies for the logit adjustment; None for no adjustment.
         temperature: tau of the sample entries.
         class_temperature: tau_class of the class entries.
         base_temperature: tau_base, used by `released` only.
-        weighting: which of the two readings.
+        weighting: which of the two formulas above.
 
     Returns:
         (N,) losses.
@@ -108,10 +108,10 @@ def aduc(
     logits = full_precision(logits)
     if prior is not None:
         logits = logits + torch.log(prior.to(logits) + 1e-9)
-    classes = logits / class_temperature
+    logits = logits / class_temperature
     log_samples, pairs, count = _compare(features, labels, contrasts, logits.shape[1], temperature)
-    log_total = torch.logaddexp(classes.logsumexp(dim=1), log_samples)
-    class_term = classes.gather(1, labels[:, None]).squeeze(1) - log_total
+    log_total = torch.logaddexp(logits.logsumexp(dim=1), log_samples)
+    class_term = logits.gather(1, labels[:, None]).squeeze(1) - log_total
     pair_terms = pairs - count * log_total
     if weighting == "released":
         total = beta * class_term + alpha * pair_terms
@@ -123,43 +123,42 @@ def aduc(
 def _compare(
     features: Tensor, labels: Tensor, contrasts: Contrasts, classes: int, temperature: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Each anchor against all contrasts but itself.
+    """Compare each anchor with all contrasts but itself.
 
-    The only (N, M) matrix is that of the similarities: the sum over an anchor's positives is its
-    product with the sum of its class's features, less its product with itself.
+    Only the similarities form an (N, M) matrix. The sum over an anchor's positives is its product
+    with the feature sum of its class, minus its product with itself.
 
     Returns:
         (N,) log sum_{k != i} e^{f_i.f_k / tau}; (N,) sum_{p in P(i)} f_i.f_p / tau; (N,) |P(i)|.
     """
-    with torch.autocast(features.device.type, enabled=False):  # it would round the products
+    with torch.autocast(features.device.type, enabled=False):  # autocast would round the products
         features = full_precision(features)
         others = contrasts.features.to(features)
         scaled = features / temperature
         log_samples: Tensor = _LogSumOfOthers.apply(scaled, others, contrasts.own)
-        numbers = torch.arange(classes, device=labels.device)
-        members = (contrasts.labels == numbers[:, None]).to(features)
-        by_class = scaled @ (members @ others).T
-    of_class = by_class.gather(1, labels[:, None]).squeeze(1)
-    count = members.sum(dim=1)[labels] - 1
-    # Without positives the difference is rounding alone, which a weight of 0 + 1e-12 would enlarge.
-    pairs = torch.where(count > 0, of_class - (scaled * features).sum(dim=1), 0.0)
+        class_numbers = torch.arange(classes, device=labels.device)
+        one_hot = (contrasts.labels == class_numbers[:, None]).to(features)
+        class_sums = scaled @ (one_hot @ others).T
+    own_class_sum = class_sums.gather(1, labels[:, None]).squeeze(1)
+    count = one_hot.sum(dim=1)[labels] - 1
+    # Without positives the difference is a rounding error that the divisor 1e-12 would enlarge.
+    pairs = torch.where(count > 0, own_class_sum - (scaled * features).sum(dim=1), 0.0)
     return log_samples, pairs, count
 
 
 class _LogSumOfOthers(torch.autograd.Function):
-    """log sum_{k != own} e^{a_i.b_k} of anchors a and others b.
+    """Compute log sum_{k != own} e^{a_i.b_k} of anchors a and others b.
 
-    One (N, M) matrix lives from forward to backward. Through torch's operations four would: the
-    products, and in the backward pass their differences, exponentials and gradients.
+    One (N, M) matrix is kept from forward to backward. With torch's own operations it would be
+    four: the products, and in the backward pass their differences, exponentials and gradients.
     """
 
     @staticmethod
     def forward(ctx: Any, anchors: Tensor, others: Tensor, own: Tensor) -> Tensor:
         exponentials = anchors @ others.T
-        exponentials.scatter_(
-            1, own[:, None], -torch.inf
-        )  # by index, -inf would come from the host
-        # Finite also where nothing is left to sum up, so that the difference is -inf and not nan.
+        # Assignment by index would copy -inf from the host.
+        exponentials.scatter_(1, own[:, None], -torch.inf)
+        # The maximum is clamped so that an anchor without others gives -inf instead of nan.
         lowest = torch.finfo(anchors.dtype).min
         largest = exponentials.amax(dim=1, keepdim=True).clamp(min=lowest)
         total = exponentials.sub_(largest).exp_().sum(dim=1)
@@ -171,6 +170,7 @@ class _LogSumOfOthers(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         anchors, others, exponentials, total = ctx.saved_tensors
         with torch.autocast(anchors.device.type, enabled=False):
-            weights = (gradient / total.clamp(min=1))[:, None]  # 0 where nothing is left, else >= 1
-            of_anchors = weights * (exponentials @ others)
-            return of_anchors, exponentials.T @ (weights * anchors), None
+            # The total is 0 for an anchor without others, and at least 1 for any other.
+            weights = (gradient / total.clamp(min=1))[:, None]
+            anchor_gradient = weights * (exponentials @ others)
+            return anchor_gradient, exponentials.T @ (weights * anchors), None

@@ -1,7 +1,7 @@
 """Losses on class logits alone.
 
-Each takes (N, C) logits, (N,) labels and (C,) images of each class in the training part, and
-returns one value per sample, (N,). A new one is a function here, and a YAML that names it.
+Each takes (N, C) logits, (N,) labels and the (C,) numbers of training images of each class, and
+returns one value per sample, (N,). To add a loss, add a function here and a YAML that names it.
 """
 
 from collections.abc import Callable
@@ -21,15 +21,14 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, class_counts: Tensor) -> Tensor:
-    """loss_i = -log( e^{z_i,y_i} / sum_c e^{z_i,c} ); the counts are not used."""
+    """Compute loss_i = -log( e^{z_i,y_i} / sum_c e^{z_i,c} ); the counts are not used."""
     return functional.cross_entropy(full_precision(logits), labels, reduction="none")
 
 
 def balanced_softmax(logits: Tensor, labels: Tensor, class_counts: Tensor) -> Tensor:
-    """Cross-entropy on z_c + log n_c.
+    """Compute the cross-entropy of z_c + log n_c.
 
-    Source: Ren et al. 2020, equation 3. The counts belong to training alone: predictions are made
-    from z.
+    Source: Ren et al. 2020, equation 3. Only training uses the counts: predictions are made from z.
     """
     return cross_entropy(full_precision(logits) + class_counts.log(), labels, class_counts)
 
@@ -37,9 +36,9 @@ def balanced_softmax(logits: Tensor, labels: Tensor, class_counts: Tensor) -> Te
 def logit_adjusted(
     logits: Tensor, labels: Tensor, class_counts: Tensor, *, tau: NonNegativeFloat = 1.0
 ) -> Tensor:
-    """Cross-entropy on z_c + tau log pi_c, pi_c = n_c / sum n.
+    """Compute the cross-entropy of z_c + tau log pi_c, with pi_c = n_c / sum n.
 
-    Source: Menon et al. 2021, equation 10; at tau = 1 it has the value of Balanced Softmax.
+    Source: Menon et al. 2021, equation 10; equal to Balanced Softmax at tau = 1.
     """
     prior = class_counts / class_counts.sum()
     return cross_entropy(full_precision(logits) + tau * prior.log(), labels, class_counts)
@@ -48,20 +47,21 @@ def logit_adjusted(
 def focal(
     logits: Tensor, labels: Tensor, class_counts: Tensor, *, gamma: NonNegativeFloat = 2.0
 ) -> Tensor:
-    """loss_i = -(1 - p_i)^gamma log p_i, p_i the softmax probability of the true class.
+    """Compute loss_i = -(1 - p_i)^gamma log p_i, with p_i the probability of the true class.
 
     Source: Lin et al. 2017, equation 4, with the softmax in place of the sigmoid. The counts are
     not used.
     """
     negative_log = cross_entropy(logits, labels, class_counts)
-    # 1 - p = -expm1(log p). Just above 0 the power's gradient, for gamma < 1, would be infinite.
+    # 1 - p = -expm1(log p). It is clamped because the gradient of its power at 0 is infinite for
+    # gamma < 1.
     return (-(-negative_log).expm1()).clamp(min=1e-7) ** gamma * negative_log
 
 
 def class_balanced(
     logits: Tensor, labels: Tensor, class_counts: Tensor, *, beta: Share = 0.9999
 ) -> Tensor:
-    """Cross-entropy times w_y, w_c proportional to (1 - beta) / (1 - beta^n_c), of sum C.
+    """Compute the cross-entropy times w_y, with the weights of `effective_number_weights`.
 
     Source: Cui et al. 2019, equation 12; beta = 0 is cross-entropy.
     """
@@ -77,15 +77,16 @@ def ldam(
     max_margin: NonNegativeFloat = 0.5,
     scale: PositiveFloat = 30.0,
 ) -> Tensor:
-    """Cross-entropy on s (cos_c - [c = y] m_c), m_c = max_margin n_c^(-1/4) / max_k n_k^(-1/4).
+    """Compute the LDAM loss: the cross-entropy of s (cos_c - [c = y] m_c).
 
-    Source: Cao et al. 2019, equations 12 and 13, with the scale s of their released code.
+    The margin is m_c = max_margin n_c^(-1/4) / max_k n_k^(-1/4). Source: Cao et al. 2019,
+    equations 12 and 13, with the scale s of their released code.
 
     Args:
-        cosines: (N, C) of features and class weights.
-        labels: (N,).
-        class_counts: (C,).
-        max_margin: of the rarest class.
+        cosines: (N, C) cosines of features and class weights.
+        labels: (N,) class numbers.
+        class_counts: (C,) training images of each class.
+        max_margin: margin of the rarest class.
         scale: s.
     """
     margins = class_counts**-0.25
@@ -95,11 +96,11 @@ def ldam(
 
 
 def effective_number_weights(class_counts: Tensor, beta: float) -> Tensor:
-    """(C,) weights (1 - beta) / (1 - beta^n_c), scaled to the sum C.
+    """Return (C,) weights (1 - beta) / (1 - beta^n_c), scaled to the sum C.
 
     Source: Cui et al. 2019, equation 11; beta = 0 gives ones.
     """
-    counts = class_counts.double()  # 1 - 0.9999^n loses half its digits in float32
+    counts = class_counts.double()  # in float32, 1 - 0.9999^n loses half its digits
     weights = (1 - beta) / (1 - beta**counts)
     return (weights * len(weights) / weights.sum()).to(
         torch.promote_types(class_counts.dtype, torch.float32)

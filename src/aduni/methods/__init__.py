@@ -1,8 +1,8 @@
-"""One file per method; a method knows its losses and heads, never the trainer or the data."""
+"""Training methods, one file each; a method knows its losses and heads, not the trainer or data."""
 
 import lazy_loader
 
-# Names in conf/ and in stored configurations; each module is imported at the first use.
+# conf/ and stored configurations use these names; each module is imported at its first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={

@@ -1,4 +1,4 @@
-"""AdUni: encoder, projector and classifier learned together by the AduC loss (Cong et al. 2022)."""
+"""AdUni: train encoder, projector and classifier together by the AduC loss (Cong et al. 2022)."""
 
 from typing import Annotated, Literal
 
@@ -17,22 +17,23 @@ from aduni.schedules import AlphaSchedule
 
 
 class AdUni(Method):
-    """Unified contrastive learning on batch contents only.
+    """Unified contrastive learning within each batch, without queue or momentum encoder.
 
     Args:
-        encoder: the shared encoder.
+        encoder: encoder shared by projector and classifier.
         info: class counts, sampled frequencies, epochs.
         alpha: schedule of the loss weights.
-        weighting: `released` (the authors' code) or `printed` (the paper), see `losses.aduc`.
-        logit_adjustment: whose class frequencies are the prior: the training part's (dataset, the
-            authors' code), the sampler's (sampled), or none.
-        temperature: of the similarities.
-        class_temperature: of the class logits.
-        base_temperature: of the released weighting.
-        beta: factor of the class term, on top of the schedule's.
+        weighting: `released` (the authors' code) or `printed` (the paper), see
+            `losses.contrastive.aduc`.
+        logit_adjustment: class frequencies used as prior: of the training part (dataset, the
+            authors' code), of the sampler (sampled), or none.
+        temperature: temperature of the similarities.
+        class_temperature: temperature of the class logits.
+        base_temperature: base temperature of the released weighting.
+        beta: factor of the class term, multiplied by that of the schedule.
         hidden: width of the projector's hidden layer.
-        embedding: length of the embedding; None: the features themselves, without projector.
-        dropout: before the classifier.
+        embedding: length of the embedding; None to use the features, without projector.
+        dropout: dropout rate before the classifier.
     """
 
     dataset_frequencies: Tensor
@@ -72,16 +73,16 @@ class AdUni(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """One stage on two views."""
+        """One stage on two views of each image."""
         return (Stage("train", self.epochs, self.loss, views=2),)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, C) logits, without logit adjustment."""
+        """Map (N, 3, H, W) images to (N, C) logits, without logit adjustment."""
         logits: Tensor = self.classifier(self.encoder(images))
         return logits
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """AduC of every view of this rank's images against all ranks' views."""
+        """Compare every view of this rank's images with the views of all ranks by AduC."""
         views = len(batch.views)
         features = self.encoder(batch.views.flatten(0, 1))
         embeddings = self.projector(features)

@@ -1,4 +1,4 @@
-"""The contract between a method and everything else."""
+"""Base class of all methods, and the types that they exchange with data and trainer."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -16,17 +16,17 @@ Part = Literal["train", "validation"]
 CheckpointPath = Annotated[str, Field(min_length=1)]
 
 ReadPart = Callable[[Part], Iterable[Batch]]
-"""Gives a part's images as they are, once each, on the device of the method."""
+"""Function that yields each image of a part once, not augmented, on the method's device."""
 
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What a method may know of the data.
+    """Facts about the data that a method is built from.
 
     Attributes:
         class_counts: (C,) images of each class in the training part.
         sampled_frequencies: (T, C) share of each class among the images that the run's sampler
-            draws, a row an epoch.
+            draws, one row per epoch.
         epochs: T, length of the run.
         task: whether the classes have an order.
     """
@@ -38,31 +38,31 @@ class DataInfo:
 
     @property
     def classes(self) -> int:
-        """C."""
+        """Number of classes, C."""
         return len(self.class_counts)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One training of some of a method's parameters.
+    """One training stage of some of a method's modules.
 
     Attributes:
-        name: shown in history.csv and the progress bar.
-        epochs: length; 0 runs `on_start` alone.
-        loss: (batch, epoch) -> terms; `loss` is optimised, and every term is logged.
+        name: name in history.csv and the progress bar.
+        epochs: length; 0 runs `on_start` only.
+        loss: function (batch, epoch) -> terms; the term `loss` is minimised, all are logged.
         views: augmentations of each image in a batch.
-        trainable: names of the method's modules that learn; empty for all. The others lose their
-            gradients and are held in eval mode, so that their batch-norm statistics stand still.
-        sampler: of this stage; None for the run's.
-        on_start: called before the first step, for example to reset a classifier, or to find one
-            without steps; what it returns goes into metrics.json.
+        trainable: names of the method's modules that are trained; empty for all. The others have
+            no gradients and are kept in eval mode, so that their batch-norm statistics stay fixed.
+        sampler: sampler of this stage; None for the sampler of the run.
+        on_start: function called before the first step, for example to reset a classifier or to
+            compute one without steps; its result is written to metrics.json.
         next_from: weights that the next stage, or the test, starts from.
-        validate: whether `forward` gives logits worth validating yet; if not, the last weights are
-            handed over.
-        loss_id: plain values that say what the loss minimises.
-        init_from: checkpoint whose weights of the trainable modules replace this stage; it must be
-            of a stage with the same, non-empty loss_id.
-        min_per_class: images of each class that every batch must hold.
+        validate: whether `forward` gives meaningful logits in this stage; if not, the last weights
+            are used.
+        loss_id: plain values that identify the loss that is minimised.
+        init_from: checkpoint that provides the weights of the trainable modules instead of
+            training; it must come from a stage with the same, non-empty loss_id.
+        min_per_class: least number of images of each class in every batch.
     """
 
     name: str
@@ -80,13 +80,13 @@ class Stage:
 
 
 class Method(nn.Module):
-    """A model together with the losses that train it.
+    """Base class of methods: a model together with the losses that train it.
 
-    A subclass is built by `_target_` from its YAML with `encoder` and `info` handed down, and
-    defines `stages` in the order in which they run.
+    A subclass is built from its YAML by `_target_`, which passes `encoder` and `info`, and defines
+    its `stages` in the order in which they run.
 
     Attributes:
-        encoder: (N, 3, H, W) images -> (N, D) features that predictions are made from.
+        encoder: module from (N, 3, H, W) images to (N, D) features, used for predictions.
     """
 
     encoder: nn.Module
@@ -94,13 +94,13 @@ class Method(nn.Module):
     @property
     @abstractmethod
     def stages(self) -> tuple[Stage, ...]:
-        """The trainings that make up the method."""
+        """Stages of training, in the order in which they run."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) images, uint8 or 0..255 -> (N, C) logits."""
+        """Map (N, 3, H, W) images, uint8 or floats in 0..255, to (N, C) logits."""
 
 
-def share_of(epochs: int, share: float) -> int:
-    """Length of a stage that takes a share of the run's epochs: at least 1, or 0 for share 0."""
+def stage_epochs(epochs: int, share: float) -> int:
+    """Return a share of the run's epochs, rounded: at least 1, or 0 for share 0."""
     return max(round(epochs * share), 1) if share else 0

@@ -9,28 +9,29 @@ from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
 from aduni.losses.contrastive import supervised_contrastive
 from aduni.losses.softmax import cross_entropy
-from aduni.methods.base import CheckpointPath, DataInfo, Method, Stage, share_of
+from aduni.methods.base import CheckpointPath, DataInfo, Method, Stage, stage_epochs
 from aduni.methods.contrasts import gather_contrasts
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
 
 
 class CICL(Method):
-    """Two stages on the run's sampler, which its YAML sets to `upsample`.
+    """Contrastive stage, then classifier stage, on class-balanced batches.
+
+    Both use the sampler of the run, which the method's YAML sets to `upsample`.
 
     Args:
-        encoder: the encoder.
+        encoder: encoder that is trained in the first stage.
         info: class counts, epochs of the first stage.
-        temperature: of the similarities.
+        temperature: temperature of the similarities.
         base_temperature: the contrastive loss is multiplied by temperature / base_temperature.
         hidden: width of the projector's hidden layer.
         embedding: length of the embedding.
-        dropout: before the classifier.
+        dropout: dropout rate before the classifier.
         classifier_share: length of the second stage, as a share of the first one's epochs.
-        hand_over: weights of the first stage that the second starts from: there is no score to
-            select better ones by.
+        hand_over: weights of the first stage that the second starts from.
         stage1_ckpt: checkpoint of an earlier run on the same split whose encoder and projector
-            take the place of the first stage; None to train it.
+            replace the first stage; None to train it.
     """
 
     class_counts: Tensor
@@ -56,14 +57,17 @@ class CICL(Method):
         self.temperature = temperature
         self.base_temperature = base_temperature
         self.epochs = info.epochs
-        self.classifier_epochs = share_of(info.epochs, classifier_share)
+        self.classifier_epochs = stage_epochs(info.epochs, classifier_share)
         self.hand_over: Literal["last"] = hand_over
         self.stage1_ckpt = stage1_ckpt
         self.register_buffer("class_counts", info.class_counts)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The first has no classifier to select by: its last weights are handed over."""
+        """Representation, then classifier; the first passes on its last weights.
+
+        It has no classifier, hence no validation score by which to select the best ones.
+        """
         first = Stage(
             "representation",
             self.epochs,
@@ -85,12 +89,12 @@ class CICL(Method):
         return (first, second)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, C) logits."""
+        """Map (N, 3, H, W) images to (N, C) logits."""
         logits: Tensor = self.classifier(self.encoder(images))
         return logits
 
     def representation_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Supervised contrastive loss over all ranks' views."""
+        """Compute the supervised contrastive loss over the views of all ranks."""
         embeddings = self.projector(self.encoder(batch.views.flatten(0, 1)))
         labels = batch.labels.repeat(len(batch.views))
         losses = supervised_contrastive(
@@ -104,6 +108,6 @@ class CICL(Method):
         return {"loss": global_mean(losses)}
 
     def classifier_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Cross-entropy on one view."""
+        """Compute the cross-entropy of one view of each image."""
         logits = self(batch.views.flatten(0, 1))
         return {"loss": global_mean(cross_entropy(logits, batch.labels, self.class_counts))}

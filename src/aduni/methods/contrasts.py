@@ -1,4 +1,4 @@
-"""What the embeddings of a batch are compared with, over all ranks."""
+"""Contrasts of a batch, gathered from all ranks."""
 
 import torch
 from torch import Tensor
@@ -8,11 +8,11 @@ from aduni.losses.contrastive import Contrasts
 
 
 def gather_contrasts(embeddings: Tensor, labels: Tensor) -> Contrasts:
-    """All ranks' samples, and where this rank's own stand among them.
+    """Gather the samples of all ranks, and locate those of this rank among them.
 
     Args:
-        embeddings: (N, D) of this rank; gradients reach those of all ranks.
-        labels: (N,).
+        embeddings: (N, D) unit vectors of this rank; gradients flow back to all ranks.
+        labels: (N,) class numbers.
     """
     before = sum(row_counts(labels)[: rank()])
     own = before + torch.arange(len(labels), device=labels.device)

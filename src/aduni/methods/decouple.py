@@ -1,6 +1,6 @@
 """Decouple: a representation under cross-entropy, then one of four classifiers (Kang et al. 2020).
 
-All four end as a linear layer, with a factor per class for LWS; prediction has one path.
+All four are a linear layer and a factor per class (1 but for LWS), so predictions are made alike.
 """
 
 from collections.abc import Sequence
@@ -24,19 +24,19 @@ TauGrid = Annotated[Sequence[NonNegativeFloat], Field(min_length=1)]
 
 
 class Decouple(TwoStage):
-    """Stage 1: cross-entropy. Stage 2: a classifier on the frozen encoder.
+    """Softmax stage, then a balanced classifier on the frozen encoder.
 
     Args:
-        encoder: the encoder.
+        encoder: encoder that is trained in the first stage.
         info: class counts, epochs of the first stage.
-        classifier: `crt` learns a new one on class-balanced batches; `lws` learns a factor per
+        classifier: `crt` trains a new one on class-balanced batches; `lws` trains a factor per
             class on the same batches; `tau_norm` divides each class's weights by their norm to the
-            power of tau and drops the bias; `ncm` takes the class's mean feature of the training
-            part, compared by cosine. The last two take no steps.
-        classifier_sampler: of `crt` and `lws`.
-        reinitialise: whether `crt` forgets the first classifier.
-        tau_grid: values that `tau_norm` tries on the validation part, by macro F1.
-        retrained: arguments of `TwoStage`.
+            power of tau and drops the bias; `ncm` compares with the mean training feature of each
+            class by cosine. The last two take no steps.
+        classifier_sampler: sampler of `crt` and `lws`.
+        reinitialise: whether `crt` starts from a new classifier instead of the first stage's.
+        tau_grid: values of tau from which `tau_norm` selects by macro F1 on the validation part.
+        two_stage: arguments of `TwoStage`.
     """
 
     def __init__(
@@ -48,19 +48,19 @@ class Decouple(TwoStage):
         classifier_sampler: Any = None,
         reinitialise: bool = True,
         tau_grid: TauGrid = (0.0, 0.5, 1.0),
-        **retrained: Any,
+        **two_stage: Any,
     ) -> None:
-        super().__init__(encoder, info, **retrained)
+        super().__init__(encoder, info, **two_stage)
         self.scale = ClassScale(info.classes)
         self.kind = classifier
         self.classifier_sampler = classifier_sampler
         self.reinitialise = reinitialise
         self.tau_grid = tau_grid
         if classifier == "crt" and reinitialise:
-            self.check_steps()
+            self.check_classifier_epochs()
 
     def classifier_stage(self) -> Stage:
-        """Of the chosen kind."""
+        """Return the stage that trains or computes the chosen kind of classifier."""
         epochs, sampler = self.classifier_epochs, self.classifier_sampler
         name, loss = "classifier", self.classifier_loss
         if self.kind == "crt":
@@ -77,28 +77,31 @@ class Decouple(TwoStage):
         return logits
 
     def classifier_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Plain cross-entropy, whatever the first stage had."""
+        """Compute plain cross-entropy, whatever the loss of the first stage."""
         logits = self._logits(batch.views.flatten(0, 1))
         return {"loss": global_mean(cross_entropy(logits, batch.labels, self.class_counts))}
 
     @torch.no_grad()
     def tau_norm(self, read: ReadPart) -> dict[str, Any]:
-        """w_c / ||w_c||^tau without bias; of equally good taus the smallest."""
+        """Set the class weights to w_c / ||w_c||^tau, with the best tau, and the bias to 0.
+
+        Of several taus with the best macro F1, the smallest is selected.
+        """
         features, labels = self.collect_features(read("validation"))
         linear = self.classifier.linear
         norms = linear.weight.norm(dim=1, keepdim=True)
         scores, classes = {}, range(len(norms))
         for tau in sorted(self.tau_grid):
-            guesses = (features @ (linear.weight / norms**tau).T).argmax(dim=1)
-            scores[tau] = f1_score(labels.cpu(), guesses.cpu(), labels=classes, average="macro")
-        tau = max(scores, key=lambda each: scores[each])
+            predicted = (features @ (linear.weight / norms**tau).T).argmax(dim=1)
+            scores[tau] = f1_score(labels.cpu(), predicted.cpu(), labels=classes, average="macro")
+        tau = max(scores, key=lambda candidate: scores[candidate])
         linear.weight.div_(norms**tau)
         linear.bias.zero_()
         return {"tau": tau}
 
     @torch.no_grad()
     def ncm(self, read: ReadPart) -> dict[str, Any]:
-        """Unit class means as weights: an image's logits are its cosines times its norm."""
+        """Set the class weights to unit class means: logits are cosines times the feature norm."""
         features, labels = self.collect_features(read("train"))
         linear = self.classifier.linear
         means = torch.zeros_like(linear.weight).index_add_(0, labels, features)

@@ -15,16 +15,16 @@ from aduni.models.heads import CosineClassifier
 
 
 class LDAM(Method):
-    """Cosine classifier; class weights by effective numbers, in the last epochs or never.
+    """Cosine classifier with margins, re-weighted by effective numbers in the last epochs.
 
     Args:
-        encoder: the encoder.
+        encoder: encoder that is trained.
         info: class counts, epochs.
         reweight: `deferred` or `none`.
         defer_until: share of the epochs without class weights.
-        beta: of the effective numbers.
-        max_margin: of the rarest class.
-        scale: of the cosines.
+        beta: beta of the effective numbers.
+        max_margin: margin of the rarest class.
+        scale: factor of the cosines.
     """
 
     class_counts: Tensor
@@ -53,24 +53,23 @@ class LDAM(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """One stage on one view."""
+        """One stage on one view of each image."""
         return (Stage("train", self.epochs, self.loss),)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, C) scaled cosines, without margins."""
+        """Map (N, 3, H, W) images to (N, C) scaled cosines, without margins."""
         return self.scale * self._cosines(images)
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Weighted mean of the batch; it divides by the sum of the weights."""
+        """Compute the mean loss of the batch, weighted by the weights of the true classes."""
         cosines = self._cosines(batch.views.flatten(0, 1))
         margin, scale = self.max_margin, self.scale
         losses = ldam(cosines, batch.labels, self.class_counts, max_margin=margin, scale=scale)
         return {"loss": global_mean(losses, self.class_weights(epoch)[batch.labels])}
 
     def class_weights(self, epoch: int) -> Tensor:
-        """(C,) of sum C; ones until the re-weighting begins."""
-        deferred = self.reweight == "none" or epoch < self.defer_until * self.epochs
-        if deferred:
+        """Return (C,) weights of sum C: ones until the re-weighting begins."""
+        if self.reweight == "none" or epoch < self.defer_until * self.epochs:
             return torch.ones_like(self.class_counts)
         return effective_number_weights(self.class_counts, self.beta)
 

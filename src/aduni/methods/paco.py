@@ -18,24 +18,24 @@ from aduni.schedules import AlphaSchedule
 
 
 class PaCo(Method):
-    """Parametric contrastive learning: the first view asks, the second one gives keys.
+    """Parametric contrastive learning: the first view gives queries, the second one keys.
 
-    Anchors are the queries alone. Each is compared with the classes, the other queries, all keys
-    of the batch and the queue.
+    Only the queries are anchors. Each is compared with the classes, the other queries, all keys of
+    the batch and the queue.
 
     Args:
-        encoder: of the queries.
+        encoder: encoder of the queries, which is trained.
         info: class counts, epochs.
         alpha: schedule of the loss weights.
-        logit_adjustment: whether the training part's class frequencies are the prior.
-        queue_size: K, keys of earlier batches.
-        momentum: m of the key encoder.
-        temperature: of the similarities.
-        class_temperature: of the class logits.
-        beta: factor of the class term, on top of the schedule's.
+        logit_adjustment: class frequencies used as prior: of the training part (dataset), or none.
+        queue_size: K, number of keys of earlier batches.
+        momentum: momentum m of the key encoder.
+        temperature: temperature of the similarities.
+        class_temperature: temperature of the class logits.
+        beta: factor of the class term, multiplied by that of the schedule.
         hidden: width of the projector's hidden layer.
         embedding: length of the embedding.
-        dropout: before the classifier.
+        dropout: dropout rate before the classifier.
     """
 
     class_frequencies: Tensor
@@ -72,18 +72,18 @@ class PaCo(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """One stage on two views."""
-        learn = ("encoder", "projector", "classifier")
-        return (Stage("train", self.epochs, self.loss, views=2, trainable=learn),)
+        """One stage on two views of each image."""
+        trainable = ("encoder", "projector", "classifier")
+        return (Stage("train", self.epochs, self.loss, views=2, trainable=trainable),)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, C) logits, without logit adjustment."""
+        """Map (N, 3, H, W) images to (N, C) logits, without logit adjustment."""
         logits: Tensor = self.classifier(self.encoder(images))
         return logits
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Of this rank's queries against everything; then the batch's keys join the queue."""
-        self.keys.follow(nn.Sequential(self.encoder, self.projector))
+        """Compare this rank's queries with all contrasts, then queue the batch's keys."""
+        self.keys.update_from(nn.Sequential(self.encoder, self.projector))
         features = self.encoder(batch.views[0])
         queries = self.projector(features)
         keys = apply_in_shuffled_shares(self.keys, batch.views[1])
@@ -106,7 +106,7 @@ class PaCo(Method):
             prior=self.class_frequencies if self.logit_adjustment == "dataset" else None,
             temperature=self.temperature,
             class_temperature=self.class_temperature,
-            base_temperature=self.temperature,  # PaCo's code: no factor
+            base_temperature=self.temperature,  # gives a factor of 1, as in PaCo's code
         )
         self.memory.add(keys, labels)
         return {"loss": global_mean(per_anchor), "alpha": torch.tensor(alpha)}

@@ -1,4 +1,4 @@
-"""Post-hoc logit adjustment: the prior leaves a trained model's logits (Menon et al. 2021)."""
+"""Post-hoc logit adjustment: subtract the prior from a model's logits (Menon et al. 2021)."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from aduni.models.encoder import Encoder
 
 
 class PostHoc(Softmax):
-    """Trained as in `Softmax`; predicts from z_c - tau log pi_c, pi_c = n_c / sum n (equation 9).
+    """`Softmax` that predicts from z_c - tau log pi_c, with pi_c = n_c / sum n (equation 9).
 
     Args:
-        encoder: the encoder.
+        encoder: encoder that is trained.
         info: class counts, epochs.
         tau: strength of the adjustment; 0 for none.
         softmax: arguments of `Softmax`.
@@ -27,6 +27,6 @@ class PostHoc(Softmax):
         self.tau = tau
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, C) adjusted logits."""
+        """Map (N, 3, H, W) images to (N, C) adjusted logits."""
         prior = self.class_counts / self.class_counts.sum()
         return self._logits(images) - self.tau * prior.log()

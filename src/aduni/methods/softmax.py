@@ -1,4 +1,4 @@
-"""The CE family: encoder and linear classifier under a loss on the logits."""
+"""Encoder and linear classifier, trained by a loss on the logits (CE and its variants)."""
 
 from typing import Annotated, Any
 
@@ -15,15 +15,15 @@ from aduni.models.heads import Classifier
 
 
 class Softmax(Method):
-    """One augmented view of an image, one stage.
+    """Method with one stage on one view, trained by a loss on the logits.
 
     Args:
-        encoder: the encoder.
+        encoder: encoder that is trained.
         info: class counts, epochs.
-        loss: one of `losses.softmax`.
-        dropout: before the classifier.
-        mixup: a of the Beta(a, a) distribution that the mixing factors come from (Zhang et al.
-            2018); 0 for none.
+        loss: function of `losses.softmax`.
+        dropout: dropout rate before the classifier.
+        mixup: a of the Beta(a, a) distribution of the mixing factors (Zhang et al. 2018); 0 for no
+            mixup.
     """
 
     class_counts: Tensor
@@ -47,22 +47,22 @@ class Softmax(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """One stage on one view."""
+        """One stage on one view of each image."""
         return (Stage("train", self.epochs, self.loss, loss_id=self.loss_id),)
 
     @property
     def loss_id(self) -> dict[str, Any]:
-        """The loss by name, with its options and those of the mixing."""
+        """Name and options of the loss, and the parameter of mixup."""
         function = getattr(self.softmax_loss, "func", self.softmax_loss)
         options = getattr(self.softmax_loss, "keywords", {})
         return {"loss": function.__qualname__, **options, "mixup": self.mixup}
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, C) logits."""
+        """Map (N, 3, H, W) images to (N, C) logits."""
         return self._logits(images)
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Mean loss of the batch, mixed or not."""
+        """Compute the mean loss of the batch, with mixup if it is on."""
         images, labels = batch.views.flatten(0, 1), batch.labels
         if not self.mixup:
             return {"loss": global_mean(self._losses(self._logits(images), labels))}

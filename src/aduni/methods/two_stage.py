@@ -1,4 +1,4 @@
-"""What methods share that train a softmax model first and its classifier again afterwards."""
+"""Base class of methods that train a softmax model, then its classifier again."""
 
 from abc import abstractmethod
 from typing import Annotated, Any, Literal
@@ -9,21 +9,21 @@ from torch import Tensor
 
 from aduni.errors import UserError
 from aduni.losses.precision import full_precision
-from aduni.methods.base import CheckpointPath, DataInfo, ReadPart, Stage, share_of
+from aduni.methods.base import CheckpointPath, DataInfo, ReadPart, Stage, stage_epochs
 from aduni.methods.softmax import Softmax
 from aduni.models.encoder import Encoder
 
 
 class TwoStage(Softmax):
-    """First stage as in `Softmax`; the second one is the subclass's.
+    """Method with the stage of `Softmax`, then a classifier stage that the subclass defines.
 
     Args:
-        encoder: the encoder.
+        encoder: encoder that is trained in the first stage.
         info: class counts, epochs of the first stage.
         classifier_share: length of the second stage, as a share of the first one's epochs.
         hand_over: weights of the first stage that the second starts from.
         stage1_ckpt: checkpoint of an earlier run on the same split whose encoder and classifier
-            take the place of the first stage; None to train it.
+            replace the first stage; None to train it.
         softmax: arguments of `Softmax`, for the first stage.
     """
 
@@ -38,13 +38,13 @@ class TwoStage(Softmax):
         **softmax: Any,
     ) -> None:
         super().__init__(encoder, info, **softmax)
-        self.classifier_epochs = share_of(info.epochs, classifier_share)
+        self.classifier_epochs = stage_epochs(info.epochs, classifier_share)
         self.hand_over = hand_over
         self.stage1_ckpt = stage1_ckpt
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Representation, then classifier."""
+        """Stage of the representation, then stage of the classifier."""
         first = Stage(
             "representation",
             self.epochs,
@@ -58,10 +58,10 @@ class TwoStage(Softmax):
 
     @abstractmethod
     def classifier_stage(self) -> Stage:
-        """The second stage; the encoder is not among its trainable modules."""
+        """Return the second stage; the encoder is not among its trainable modules."""
 
-    def check_steps(self) -> None:
-        """Raise UserError where a new classifier would stay as it was drawn."""
+    def check_classifier_epochs(self) -> None:
+        """Raise UserError if a new classifier would have no epochs to train."""
         if self.classifier_epochs == 0:
             raise UserError(
                 "method.classifier_share=0 would leave the new classifier untrained; give a share "
@@ -69,13 +69,13 @@ class TwoStage(Softmax):
             )
 
     def reset_classifier(self, read: ReadPart) -> dict[str, Any]:
-        """Forget the first stage's classifier."""
+        """Replace the first stage's classifier by randomly drawn weights."""
         self.classifier.linear.reset_parameters()
         return {}
 
     @torch.no_grad()
     def collect_features(self, batches: Any) -> tuple[Tensor, Tensor]:
-        """(n, D) features and (n,) labels of a part's images as they are."""
+        """Return (n, D) features and (n,) labels of a part's images, not augmented."""
         self.eval()
         pairs = [(full_precision(self.encoder(batch.views[0])), batch.labels) for batch in batches]
         features, labels = zip(*pairs, strict=True)

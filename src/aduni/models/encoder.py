@@ -1,4 +1,4 @@
-"""A torchvision classification backbone without its classifier."""
+"""Encoder: a torchvision classification backbone without its classifier."""
 
 from typing import Annotated, Literal, cast
 
@@ -9,34 +9,34 @@ from torchvision import models
 
 from aduni.batch import Deviation, Mean
 from aduni.errors import UserError, did_you_mean
-from aduni.models.pretrained import pretrained
-from aduni.models.small_images import SMALL
+from aduni.models.pretrained import load_pretrained
+from aduni.models.small_images import SMALL_IMAGE_SIZE
 from aduni.shortage import raise_shortage
 
 Stem = Literal["auto", "standard", "small"]
 
-SMALLEST_IMAGE = 16
+MIN_IMAGE_SIZE = 16
 """Smallest image side, in pixels, that the small stem is made for."""
 
-CHANNELS_LAST = 128
-"""Image side, in pixels, from which a CPU is faster with the channels last in memory."""
+CHANNELS_LAST_SIZE = 128
+"""Image side, in pixels, from which a CPU is faster with channels-last memory format."""
 
 
 class Encoder(nn.Module):
-    """Images to pooled features.
+    """Module from images to pooled features.
 
     Args:
-        name: a torchvision classification backbone, for example resnet18.
-        weights: None to start from scratch, or a torchvision weights name such as DEFAULT.
-        stem: the first layers: the backbone's own (standard), or for small images a 3 x 3
-            convolution without max-pooling, stride 2 from 32 pixels up and 1 below (small);
-            auto is small under 64 pixels where the backbone is a ResNet.
-        image_size: side of the square images, pixels.
-        mean: per channel, of images scaled to 0..1.
-        std: per channel, likewise.
+        name: torchvision classification backbone, for example resnet18.
+        weights: torchvision weights such as DEFAULT; None to start from scratch.
+        stem: first layers: the backbone's own (standard), or for small images a 3 x 3 convolution
+            without max-pooling, stride 2 from 32 pixels up and 1 below (small); auto is small
+            under 64 pixels if the backbone is a ResNet.
+        image_size: side of the square images, in pixels.
+        mean: mean per channel of images scaled to 0..1.
+        std: standard deviation per channel of images scaled to 0..1.
 
     Raises:
-        UserError: unknown backbone or weights, or images too small for it.
+        UserError: if the backbone or weights are unknown, or the images are too small.
     """
 
     mean: Tensor
@@ -58,28 +58,28 @@ class Encoder(nn.Module):
         self.backbone = _without_classifier(_build(name, weights), name)
         _set_stem(self.backbone, name, stem, image_size)
         self.features = _count_features(self.backbone, name, image_size)
-        self._large = image_size >= CHANNELS_LAST
-        if self._large:
+        self._channels_last = image_size >= CHANNELS_LAST_SIZE
+        if self._channels_last:
             self.backbone.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features of images.
+        """Compute the features of images.
 
         Args:
             images: (N, 3, H, W) uint8, or floats from 0 to 255.
 
         Returns:
-            (N, D) what the backbone hands to its classifier: pooled, but for VGG and its like.
+            (N, D) input of the backbone's classifier: pooled features, except for VGG and AlexNet.
         """
         return cast(Tensor, self.backbone(self.normalised(images)))
 
     def normalised(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) floats, in the memory format that the backbone is fastest with."""
-        if not self._large:
-            if images.device.type == "cpu":  # batches come with their channels last
+        """Return (N, 3, H, W) normalised floats in the backbone's fastest memory format."""
+        if not self._channels_last:
+            if images.device.type == "cpu":  # batches are in channels-last format
                 images = images.contiguous()
             return images.to(self.mean.dtype, copy=True).sub_(self.mean).div_(self.std)
-        # A row at a time: three channels next to one another are slow to broadcast over.
+        # Whole rows are normalised because broadcasting over three adjacent channels is slow.
         width = images.shape[3]
         mean, std = (values.flatten().repeat(width) for values in (self.mean, self.std))
         rows = images.permute(0, 2, 3, 1).flatten(2).to(mean.dtype, copy=True)
@@ -87,33 +87,34 @@ class Encoder(nn.Module):
         return pixels.permute(0, 3, 1, 2)
 
 
-def backbones() -> list[str]:
-    """Names that an encoder may have: torchvision's classification models."""
+def list_backbones() -> list[str]:
+    """Return the names of torchvision's classification models."""
     return [str(name) for name in models.list_models(module=models)]
 
 
 def _build(name: str, weights: str | None) -> nn.Module:
-    if name not in backbones():
+    if name not in list_backbones():
         raise UserError(
             f"encoder.name={name} is no torchvision classification backbone"
-            f"{did_you_mean(name, backbones())}; torchvision.models.list_models() names them all."
+            f"{did_you_mean(name, list_backbones())}; torchvision.models.list_models() names them "
+            "all."
         )
     if weights is not None:
-        return pretrained(name, weights)
+        return load_pretrained(name, weights)
     return cast(nn.Module, models.get_model(name, weights=None))
 
 
 def _without_classifier(backbone: nn.Module, name: str) -> nn.Module:
-    # SqueezeNets pool within their classifier, ConvNeXts flatten there.
-    pools = isinstance(backbone, models.SqueezeNet)
-    remains = nn.AdaptiveAvgPool2d(1) if pools else nn.Flatten()
-    for auxiliary in ("aux1", "aux2", "AuxLogits"):  # further classifiers of the Inceptions
+    # The classifier of a SqueezeNet includes the pooling, that of a ConvNeXt the flattening.
+    is_squeezenet = isinstance(backbone, models.SqueezeNet)
+    replacement = nn.AdaptiveAvgPool2d(1) if is_squeezenet else nn.Flatten()
+    for auxiliary in ("aux1", "aux2", "AuxLogits"):  # auxiliary classifiers of the Inceptions
         if hasattr(backbone, auxiliary):
             setattr(backbone, auxiliary, None)
-            setattr(backbone, "aux_logits", False)  # noqa: B010  mypy takes it for a module
+            setattr(backbone, "aux_logits", False)  # noqa: B010  mypy infers a module
     for head in ("fc", "classifier", "heads", "head"):
         if hasattr(backbone, head):
-            setattr(backbone, head, remains)
+            setattr(backbone, head, replacement)
             return backbone
     raise UserError(f"encoder.name={name} is not supported: its classifier was not found.")
 
@@ -124,11 +125,12 @@ def _set_stem(backbone: nn.Module, name: str, stem: Stem, image_size: int) -> No
         raise UserError(
             f"encoder.stem=small needs a ResNet, not {name}; use encoder.stem=standard."
         )
-    if stem == "standard" or (stem == "auto" and (image_size >= SMALL or not replaceable)):
+    is_small = replaceable and image_size < SMALL_IMAGE_SIZE
+    if stem == "standard" or (stem == "auto" and not is_small):
         return
-    if image_size < SMALLEST_IMAGE:
+    if image_size < MIN_IMAGE_SIZE:
         raise UserError(
-            f"dataset.image_size={image_size} is too small; use {SMALLEST_IMAGE} or more."
+            f"dataset.image_size={image_size} is too small; use {MIN_IMAGE_SIZE} or more."
         )
     width = cast(nn.Conv2d, backbone.conv1).out_channels
     stride = 2 if image_size >= 32 else 1

@@ -1,4 +1,4 @@
-"""Heads on the encoder's features: classifiers and the projector."""
+"""Heads on the encoder's features: classifiers and projector."""
 
 from typing import cast
 
@@ -10,21 +10,22 @@ from aduni.losses.precision import full_precision
 
 
 class Classifier(nn.Sequential):
-    """Dropout, then a linear layer: (N, D) -> (N, C) logits."""
+    """Dropout and a linear layer: (N, D) features -> (N, C) logits."""
 
     def __init__(self, features: int, classes: int, dropout: float) -> None:
         super().__init__(nn.Dropout(dropout), nn.Linear(features, classes))
 
     @property
     def linear(self) -> nn.Linear:
-        """The layer that learns."""
+        """Linear layer."""
         return cast(nn.Linear, self[1])
 
 
 class CosineClassifier(nn.Module):
-    """Cosines of features and class weights: (N, D) -> (N, C) in -1..1, float32 at least.
+    """Cosines of features and class weights: (N, D) features -> (N, C) in -1..1.
 
-    Source: Cao et al. 2019, released code (`NormedLinear`).
+    Computed in float32 at least, since half types round small angles to zero. Source: Cao et al.
+    2019, released code (`NormedLinear`).
     """
 
     def __init__(self, features: int, classes: int) -> None:
@@ -32,28 +33,28 @@ class CosineClassifier(nn.Module):
         self.weight = nn.Parameter(functional.normalize(torch.rand(classes, features) * 2 - 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Half types would round the small angles away."""
+        """Return (N, C) cosines of (N, D) features."""
         with torch.autocast(features.device.type, enabled=False):
             unit = functional.normalize(full_precision(features), dim=1)
             return unit @ functional.normalize(self.weight, dim=1).T
 
 
 class ClassScale(nn.Module):
-    """One learned factor per class on its logit: (N, C) -> (N, C); starts as the identity."""
+    """Learned factor per class, 1 at first: (N, C) logits -> (N, C) logits."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.factors = nn.Parameter(torch.ones(classes))
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Scaled logits."""
+        """Multiply the (N, C) logits by the factors."""
         return logits * self.factors
 
 
 class Projector(nn.Sequential):
-    """Linear, ReLU, linear, L2 normalisation: (N, D) -> (N, D') unit vectors in float32.
+    """Linear, ReLU, linear, L2 normalisation: (N, D) features -> (N, D') unit vectors.
 
-    Without an embedding the features themselves are normalised, D' = D.
+    If `embedding` is None, the features themselves are normalised and D' = D.
     """
 
     def __init__(self, features: int, hidden: int, embedding: int | None) -> None:
@@ -65,6 +66,6 @@ class Projector(nn.Sequential):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Unit vectors; the norm of half types would lose what the loss needs."""
+        """Return unit vectors, normalised in float32 at least for an exact norm."""
         embeddings: Tensor = super().forward(features)  # type: ignore[no-untyped-call]
         return functional.normalize(full_precision(embeddings), dim=1)

@@ -1,4 +1,4 @@
-"""What a method remembers between steps: a momentum copy of a model, and a queue of keys."""
+"""Memory of a method between steps: a momentum copy of a model, and a queue of keys."""
 
 import copy
 
@@ -7,15 +7,15 @@ from torch import Tensor, nn
 
 
 class MomentumCopy(nn.Module):
-    """A model whose weights follow another's: k <- m k + (1 - m) q.
+    """Moving average of a model's weights: k <- m k + (1 - m) q.
 
-    It never learns by gradients, and its batch norm always uses the batch's statistics: it sees
-    training batches only.
+    It has no gradients, and its batch norm always uses the statistics of the batch, since it is
+    applied to training batches only.
 
     Source: He et al. 2020, equation 2.
 
     Args:
-        source: the model to follow.
+        source: model whose weights are averaged.
         momentum: m.
     """
 
@@ -25,26 +25,26 @@ class MomentumCopy(nn.Module):
         self.momentum = momentum
 
     def train(self, mode: bool = True) -> "MomentumCopy":
-        """A stage holds what it does not train in eval mode; this module stays out of that."""
+        """Stay in train mode, although a stage puts modules that it does not train in eval mode."""
         return super().train(True)
 
     @torch.no_grad()
-    def follow(self, source: nn.Module) -> None:
-        """One step toward the source."""
+    def update_from(self, source: nn.Module) -> None:
+        """Move the weights one step toward those of the source."""
         for own, other in zip(self.model.parameters(), source.parameters(), strict=True):
             own.lerp_(other.detach(), 1 - self.momentum)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """What the source would give with the copy's weights, without gradients."""
+        """Apply the copy, without gradients."""
         output: Tensor = self.model(images)
         return output
 
 
 class KeyQueue(nn.Module):
-    """The last K keys with their labels. What was never filled does not take part.
+    """Queue of the last K keys with their labels, stored in buffers that checkpoints include.
 
-    Buffers, so that checkpoints hold it. Any number of keys can be added at a time.
+    Any number of keys can be added at a time; rows that were never filled are left out.
 
     Args:
         size: K.
@@ -61,25 +61,25 @@ class KeyQueue(nn.Module):
     labels: Tensor
 
     def contents(self) -> tuple[Tensor, Tensor]:
-        """(k, D) keys and (k,) labels, k <= K, in no particular order; copies."""
+        """Return copies of the (k, D) keys and (k,) labels, k <= K, in no particular order."""
         filled = min(self.seen, len(self.labels))
         return self.keys[:filled].clone(), self.labels[:filled].clone()
 
     @torch.no_grad()
     def add(self, keys: Tensor, labels: Tensor) -> None:
-        """Put (n, D) keys in place of the oldest; of more than K only the last K remain."""
+        """Replace the oldest keys by (n, D) new ones; of more than K, the last K are stored."""
         size, count = len(self.labels), len(labels)
-        kept = min(count, size)
-        first = self.seen + count - kept
-        places = torch.arange(first, first + kept, device=self.labels.device) % size
-        self.keys[places] = keys[count - kept :].to(self.keys)
-        self.labels[places] = labels[count - kept :]
+        skipped = max(count - size, 0)
+        start = self.seen + skipped
+        rows = torch.arange(start, self.seen + count, device=self.labels.device) % size
+        self.keys[rows] = keys[skipped:].to(self.keys)
+        self.labels[rows] = labels[skipped:]
         self.seen += count
 
     def get_extra_state(self) -> Tensor:
-        """How many keys were added: a number of the host, so that no step waits for the device."""
+        """Return the number of keys added, counted on the host so that no step synchronises."""
         return torch.tensor(self.seen)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """From a checkpoint."""
+        """Restore the number of keys added from a checkpoint."""
         self.seen = int(state)

@@ -1,4 +1,4 @@
-"""Backbones with the weights that torchvision publishes, of which nothing is executed."""
+"""Load backbones with published torchvision weights, without executing code from the files."""
 
 import hashlib
 import os
@@ -16,33 +16,33 @@ from torchvision import models
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 
-PREFIX = re.compile(r"-([0-9a-f]{8,})\.pth$")
-"""First digits of a file's SHA-256, by which torchvision names it."""
+DIGEST_PREFIX = re.compile(r"-([0-9a-f]{8,})\.pth$")
+"""Prefix of the SHA-256 digest, which torchvision includes in the names of weight files."""
 
-FORCED = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+WEIGHTS_ONLY_VARIABLE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
 
-def pretrained(name: str, weights: str) -> nn.Module:
-    """The backbone with weights, from torch's folder of downloads or from the network.
+def load_pretrained(name: str, weights: str) -> nn.Module:
+    """Return the backbone with weights from torch's download folder or from the network.
 
     Args:
-        name: a torchvision classification backbone.
-        weights: such as DEFAULT.
+        name: torchvision classification backbone.
+        weights: torchvision weights such as DEFAULT.
 
     Raises:
-        UserError: unknown weights, the file cannot be fetched, or is not the published one.
+        UserError: if the weights are unknown, cannot be fetched, or are not the published file.
     """
-    members = models.get_model_weights(name).__members__
-    if weights not in members:
+    available = models.get_model_weights(name).__members__
+    if weights not in available:
         raise UserError(
             f"encoder.weights={weights} does not exist for {name}; choose one of "
-            f"{', '.join(members)}."
+            f"{', '.join(available)}."
         )
-    url = members[weights].value.url
+    url = available[weights].value.url
     file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
-    _check(file)
+    _check_digest(file)
     try:
-        with _as_data():
+        with _force_weights_only():
             return cast(nn.Module, models.get_model(name, weights=weights))
     except (OSError, RuntimeError) as error:
         raise_shortage(error)
@@ -54,10 +54,10 @@ def pretrained(name: str, weights: str) -> nn.Module:
         ) from error
 
 
-def _check(file: Path) -> None:
-    """torch looks at a file's digest when it fetches it, but never again."""
-    prefix = PREFIX.search(file.name)
-    assert prefix, file.name  # so are all that torchvision publishes
+def _check_digest(file: Path) -> None:
+    """Compare the digest of an existing file with its name; torch does so only on download."""
+    prefix = DIGEST_PREFIX.search(file.name)
+    assert prefix, file.name  # torchvision names all files this way
     if not file.exists():
         return
     with file.open("rb") as content:
@@ -70,14 +70,14 @@ def _check(file: Path) -> None:
 
 
 @contextmanager
-def _as_data() -> Iterator[None]:
-    """torchvision reads the file by torch.load as it was long ago, which executes pickles."""
-    before = os.environ.get(FORCED)
-    os.environ[FORCED] = "1"
+def _force_weights_only() -> Iterator[None]:
+    """Have `torch.load` refuse pickled code, which torchvision's call would execute."""
+    previous = os.environ.get(WEIGHTS_ONLY_VARIABLE)
+    os.environ[WEIGHTS_ONLY_VARIABLE] = "1"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[FORCED]
+        if previous is None:
+            del os.environ[WEIGHTS_ONLY_VARIABLE]
         else:
-            os.environ[FORCED] = before
+            os.environ[WEIGHTS_ONLY_VARIABLE] = previous

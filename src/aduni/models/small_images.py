@@ -1,19 +1,19 @@
-"""Which images are small, and values that go by it."""
+"""Size below which images are small, and configuration values that depend on it."""
 
 from typing import Any
 
-SMALL = 64
-"""Sides of fewer pixels are small."""
+SMALL_IMAGE_SIZE = 64
+"""Image side, in pixels, below which images are small."""
 
 
 def if_small(small: Any, other: Any, *, _root_: Any) -> Any:
-    """`${if_small:A,B}` in a YAML: A where the run's images are small, else B.
+    """Resolve `${if_small:A,B}` of a YAML: A if the run's images are small, else B.
 
     Args:
         small: A.
         other: B.
-        _root_: the whole configuration, from OmegaConf.
+        _root_: whole configuration, passed by OmegaConf.
     """
     size = _root_.dataset.image_size
-    # What is no number is refused by the settings, under its own key, which take '32' for 32.
-    return small if str(size).isdecimal() and int(size) < SMALL else other
+    # Non-numeric sizes are rejected later, by the schema, under their own key.
+    return small if str(size).isdecimal() and int(size) < SMALL_IMAGE_SIZE else other

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and read with a sentence for what is wrong."""
+"""Atomic writing of files, and reading with one-sentence errors for damaged ones."""
 
 import json
 import os
@@ -26,11 +26,11 @@ from aduni.system.temporary import temporary_name
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary name to write to; it becomes `path` only if the block succeeds.
+    """Yield a temporary path to write to, and rename it to `path` if the block succeeds.
 
-    The content is on the disk before it gets its name, and the name is when the block is left:
-    neither a kill nor a power cut leaves half a file. Of several processes that write the same
-    file at once, the last one to finish leaves its own.
+    The content is flushed to disk before the renaming, and the folder after it, so that neither a
+    kill nor a power cut leaves half a file. If several processes write the same file at once, the
+    last one to finish wins.
     """
     temporary = temporary_name(path)
     try:
@@ -40,7 +40,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with suppress(OSError):  # some network file systems cannot flush a folder
             _flush(path.parent)
     except OSError as error:
-        if error.filename in (None, str(temporary)):  # a full disk names no file
+        if error.filename in (None, str(temporary)):  # None if the disk is full
             error.filename = str(path)
         raise
     finally:
@@ -49,7 +49,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Have errors name the file that is written: of a full disk they do not."""
+    """Add the name of the file to OSErrors that lack it, as those of a full disk do."""
     try:
         yield
     except OSError as error:
@@ -59,7 +59,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def hard_link(file: Path, to: Path) -> None:
-    """Another name of a whole file, which is never written to again; a copy where links fail."""
+    """Hard-link `file` as `to`, or copy it where the file system has no hard links."""
     try:
         os.link(file, to)
     except OSError:
@@ -67,7 +67,7 @@ def hard_link(file: Path, to: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file's content, or a folder's names, are on the disk."""
+    """Wait until a file's content, or a folder's entries, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -77,7 +77,7 @@ def _flush(path: Path) -> None:
 
 @contextmanager
 def readable(file: Path, remedy: str = "train the run again") -> Iterator[None]:
-    """Turn what a cut, binary or unreadable file makes its reader raise into a UserError."""
+    """Convert the errors that reading a damaged or inaccessible file raises to a UserError."""
     try:
         yield
     except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error) as error:
@@ -86,28 +86,28 @@ def readable(file: Path, remedy: str = "train the run again") -> Iterator[None]:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write a text into a folder that nobody else sees yet."""
+    """Write a text, not atomically, into a folder that no other process uses yet."""
     with naming(path):
         path.write_text(text, encoding="utf-8")
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """A table with its header, written whole; `spreadsheet.read_saved` reads it."""
+    """Write a table as CSV, atomically; `csv_escape.read_saved` reads it."""
     with atomic_write(path) as temporary:
         save_csv(frame, temporary)
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Indented JSON, written whole."""
+    """Write indented JSON, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
+    """Read a JSON object.
 
     Raises:
-        UserError: not one.
+        UserError: if the file does not hold a JSON object.
     """
     try:
         return dict(json.loads(path.read_text()))
@@ -116,15 +116,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_npz(arrays: dict[str, NDArray[Any]], path: Path) -> None:
-    """Named arrays, compressed, written whole."""
+    """Write named arrays as a compressed .npz file, atomically."""
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def write_npy(array: NDArray[Any], path: Path) -> None:
-    """An array, written whole."""
+    """Write an array as an .npy file, atomically."""
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        # np.save does not say what is wrong with a disk that takes a part of the array.
+        # The error of np.save hides the reason if only a part of the array could be written.
         np.lib.format.write_array_header_1_0(
             file, np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array))
         )
@@ -132,16 +132,17 @@ def write_npy(array: NDArray[Any], path: Path) -> None:
 
 
 def write_yaml(content: dict[str, Any], path: Path) -> None:
-    """YAML, written whole."""
+    """Write YAML, atomically."""
     with atomic_write(path) as temporary:
         OmegaConf.save(OmegaConf.create(content), temporary)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping.
+    """Read a YAML mapping.
 
     Raises:
-        UserError: not one, empty, or with aliases, which a few lines can make endless.
+        UserError: if the file holds no mapping, is empty, or has anchors, by which a few lines can
+            expand without limit.
     """
     try:
         text = path.read_text(encoding="utf-8")

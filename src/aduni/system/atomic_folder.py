@@ -1,4 +1,4 @@
-"""A report takes the place of the previous one whole, or not at all."""
+"""Atomic replacement of the previous report by a new one."""
 
 import os
 import shutil
@@ -11,30 +11,30 @@ from filelock import FileLock
 
 INDEX = Path("index.html")
 MANAGED = ("tables", "figures")
-"""Sub-folders that hold nothing but the report."""
+"""Sub-folders that hold only files of the report."""
 STAMP = Path(".report.sha256")
-"""Says what the report was made from. It goes before the first file moves and comes back after the
-last one: a report that a killed process has half replaced has none."""
+"""Digest of the report's inputs. It is removed before the first file moves and written after the
+last one, so that a report that a killed process has half replaced has none."""
 PREFIX = ".report-"
 
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder to write a report into; its files move to `folder` if the block succeeds.
+    """Yield a temporary folder, and move its files to `folder` if the block succeeds.
 
-    The page moves last of what is shown. Files in `tables` and `figures` that the new report lacks
-    are removed; then comes the stamp, if there is one. If the block fails, the previous report is
-    what it was. A second process waits for the first.
+    The page moves after all other visible files. Files in `tables` and `figures` that the new
+    report lacks are removed; the stamp, if there is one, moves last. If the block fails, the
+    previous report stays as it was. A second process waits for the first.
 
     Args:
-        folder: made if need be.
+        folder: folder of the report, created if missing.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full.
+        OSError: if the folder cannot be written, or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".report.lock"):
-        for leftover in folder.glob(f"{PREFIX}*"):  # of a killed process: the lock is ours
+        for leftover in folder.glob(f"{PREFIX}*"):  # the lock proves that its process has ended
             shutil.rmtree(leftover)
         temporary = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
         try:
@@ -48,8 +48,8 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 def _name_target(error: OSError, source: Path, target: Path) -> None:
-    """Have an error of the system name a file as it is to be called."""
-    if error.errno is None:  # a library's own sentence, which a file's name would replace
+    """Replace a path in the temporary folder by the final one in a system error."""
+    if error.errno is None:  # the message of a library, which a file name would replace
         return
     name = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else source
     if name.is_relative_to(source):
@@ -72,7 +72,7 @@ def _move_shown(new: list[Path], source: Path, target: Path) -> None:
     added = [file for file in new if not (target / file).exists()]
     moved = []
     try:
-        # Only new names need space on the disk: they come first, and go again if one fails.
+        # Only new names need disk space, so they move first and are removed again if one fails.
         for file in sorted(new, key=lambda file: (file == INDEX, file not in added, file)):
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             os.replace(source / file, target / file)
@@ -85,5 +85,5 @@ def _move_shown(new: list[Path], source: Path, target: Path) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """At any depth, relative to the folder."""
+    """Return the files at any depth, relative to the folder."""
     return [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]

@@ -1,4 +1,4 @@
-"""Texts that a spreadsheet would take for formulas, written so that none does, and read back.
+"""Writing and reading of CSV files in which spreadsheets find no formulas.
 
 A leading = + - @, tab or line end begins a formula in Excel, LibreOffice or Google Sheets, quoted
 or not; an apostrophe before it makes it text (OWASP, "CSV injection").
@@ -13,26 +13,26 @@ from typing import Any, Literal
 import pandas as pd
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-"""With the apostrophes of earlier turns: what is restored is exactly what was escaped."""
+"""Leading apostrophes are matched too, so that unescaping restores exactly what was escaped."""
 
 
 def escape_formulas(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with an apostrophe before each text that begins like a formula."""
-    return _changed(frame, lambda text: f"'{text}" if FORMULA.match(text) else text)
+    """Put an apostrophe before each text that begins like a formula."""
+    return _map_texts(frame, lambda text: f"'{text}" if FORMULA.match(text) else text)
 
 
 def unescape_formulas(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table as it was before `escape_formulas`."""
-    return _changed(frame, lambda text: text.removeprefix("'") if FORMULA.match(text) else text)
+    """Return the table as it was before `escape_formulas`."""
+    return _map_texts(frame, lambda text: text.removeprefix("'") if FORMULA.match(text) else text)
 
 
 def save_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table, escaped, so that `unescape_formulas` of what pandas reads is the table."""
+    """Write a table, escaped, so that `read_saved` restores it."""
     frame = escape_formulas(frame)
     texts = frame.select_dtypes(["object", "string"])
-    # Python 3.11 leaves a carriage return without quotes, and a reader ends the line there.
-    returns = texts.map(lambda value: "\r" in str(value)).to_numpy().any()
-    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+    # Python 3.11 does not quote a carriage return, at which a reader would end the line.
+    has_returns = texts.map(lambda value: "\r" in str(value)).to_numpy().any()
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
     frame.to_csv(path, index=False, quoting=quoting)
 
 
@@ -40,12 +40,12 @@ def read_saved(path: Path, texts: Collection[str]) -> pd.DataFrame:
     """Read a table that `save_csv` wrote, plain or compressed.
 
     Args:
-        path: of the table.
-        texts: columns that are texts, whatever they look like: a class may be called NA, 01 or
-            1e5. All others are numbers, and NaN where a cell is empty.
+        path: path of the table.
+        texts: columns to read as texts, since a class may be called NA, 01 or 1e5. All others are
+            numbers, with NaN for empty cells.
 
     Raises:
-        ValueError, OSError, EOFError or zlib.error: there is no such table.
+        ValueError, OSError, EOFError or zlib.error: if the table is missing or damaged.
     """
     types = dict.fromkeys(texts, "str")
     frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
@@ -55,9 +55,9 @@ def read_saved(path: Path, texts: Collection[str]) -> pd.DataFrame:
     return unescape_formulas(frame.assign(**empty))
 
 
-def _changed(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
-    def cell(value: Any) -> Any:
-        return change(value) if isinstance(value, str) else value
+def _map_texts(frame: pd.DataFrame, function: Callable[[str], str]) -> pd.DataFrame:
+    def map_cell(value: Any) -> Any:
+        return function(value) if isinstance(value, str) else value
 
     texts = frame.select_dtypes(["object", "string"]).columns
-    return frame.assign(**{name: frame[name].map(cell) for name in texts})
+    return frame.assign(**{name: frame[name].map(map_cell) for name in texts})

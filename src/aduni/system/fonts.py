@@ -1,4 +1,4 @@
-"""Fonts for names in any script, of those that Linux, macOS and Windows have."""
+"""Find installed fonts for names in any script, on Linux, macOS and Windows."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -7,8 +7,8 @@ from functools import cache
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 
-FIRST = "DejaVu Sans"
-"""Comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and more."""
+DEFAULT_FONT = "DejaVu Sans"
+"""Font that comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and more."""
 
 CHINESE_JAPANESE_KOREAN = (
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans CJK TC"),
@@ -33,69 +33,67 @@ SYMBOLS = (
     *("Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Symbola", "Noto Sans Symbols"),
     *("Noto Sans Symbols 2", "Noto Sans Symbols2", "Apple Symbols", "Unifont"),
 )
-"""None that consist of coloured pictures, which matplotlib cannot draw."""
+"""Without colour fonts, which matplotlib cannot draw."""
 
 FALLBACKS = (*CHINESE_JAPANESE_KOREAN, *OTHER_SCRIPTS, *SYMBOLS)
 
-SELECTORS = range(0xFE00, 0xFE10)
-"""Choose a variant of the letter before them, and have no glyph of their own."""
-SHOWN = 10
-"""Letters that a sentence names."""
+VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+"""Characters that choose a variant of the letter before them, and have no glyph of their own."""
+MAX_LISTED_LETTERS = 10
+"""Most letters that a warning lists."""
 
 
 def families() -> list[str]:
-    """Name the families that a letter is looked for in, one after another; all are installed."""
+    """Return the installed font families, in the order in which letters are looked up."""
     installed = {entry.name for entry in font_manager.fontManager.ttflist}
-    return [FIRST, *(name for name in FALLBACKS if name in installed)]
+    return [DEFAULT_FONT, *(name for name in FALLBACKS if name in installed)]
 
 
 def letters_without_glyph(texts: Iterable[str]) -> list[str]:
-    """Find the letters that no installed font has.
+    """Return the letters that no installed font has, sorted and without repetition.
 
-    Where there are some, fonts are looked for that were installed since matplotlib noted which
-    there are.
-
-    Args:
-        texts: that are to be drawn.
-
-    Returns:
-        Each letter once, sorted.
+    If there are any, fonts that matplotlib's cached list lacks are added to it first.
     """
-    letters = sorted({letter for text in texts for letter in text if _has_a_look(letter)})
-    missing = [letter for letter in letters if font_of(letter) is None]
+    letters = sorted({letter for text in texts for letter in text if _needs_glyph(letter)})
+    missing = [letter for letter in letters if find_font(letter) is None]
     if missing and _add_new_fonts():
-        missing = [letter for letter in missing if font_of(letter) is None]
+        missing = [letter for letter in missing if find_font(letter) is None]
     return missing
 
 
-def font_of(letter: str) -> str | None:
-    """Find the file of the first font that has a letter; its `face_index` is its number there."""
+def find_font(letter: str) -> str | None:
+    """Return the path of the first font with a letter, or None.
+
+    In a file of several fonts, the path's attribute `face_index` says which one.
+    """
     return next((path for path in _paths(tuple(families())) if _has(path, letter)), None)
 
 
 def boxes_warning(missing: Sequence[str], where: str) -> str:
-    """Say that letters are drawn as boxes, and what to install.
+    """Return a warning that letters are drawn as boxes, with fonts to install.
 
     Args:
-        missing: what `letters_without_glyph` found, at least one.
-        where: they are drawn.
+        missing: result of `letters_without_glyph`, not empty.
+        where: plural noun for what shows the letters, such as "the figures".
     """
-    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    letters = " ".join(missing[:MAX_LISTED_LETTERS])
+    more = len(missing) - MAX_LISTED_LETTERS
     return (
-        f"No installed font has {' '.join(missing[:SHOWN])}{more}, which {where} show as boxes; "
-        "install one, for example Noto Sans (of Debian and Ubuntu: fonts-noto-cjk, "
+        f"No installed font has {letters}{f' and {more} more' if more > 0 else ''}, which {where} "
+        "show as boxes; install one, for example Noto Sans (of Debian and Ubuntu: fonts-noto-cjk, "
         "fonts-noto-core), and run the command again."
     )
 
 
-def _has_a_look(letter: str) -> bool:
-    plain = ord(letter) < 128 or ord(letter) in SELECTORS
-    return not plain and unicodedata.category(letter)[0] not in "CZ"  # controls, spaces
+def _needs_glyph(letter: str) -> bool:
+    if ord(letter) < 128 or ord(letter) in VARIATION_SELECTORS:
+        return False
+    return unicodedata.category(letter)[0] not in "CZ"  # controls, spaces
 
 
-def first_font() -> str:
-    """The file of the font that is there in any case."""
-    return _paths((FIRST,))[0]
+def default_font_path() -> str:
+    """Return the path of matplotlib's own font, which is always installed."""
+    return _paths((DEFAULT_FONT,))[0]
 
 
 @cache
@@ -110,7 +108,7 @@ def _has(path: str, letter: str) -> bool:
 
 @cache
 def _add_new_fonts() -> bool:
-    """Whether there were some; matplotlib keeps its list from the first time it looked."""
+    """Add fonts that matplotlib's cached list lacks; return whether there were any."""
     known = {str(entry.fname) for entry in font_manager.fontManager.ttflist}
     added = False
     for path in font_manager.findSystemFonts():
@@ -118,6 +116,6 @@ def _add_new_fonts() -> bool:
             try:
                 font_manager.fontManager.addfont(path)
                 added = True
-            except Exception:  # damaged, or of coloured pictures
+            except Exception:  # a damaged file or a colour font
                 continue
     return added

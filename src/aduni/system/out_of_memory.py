@@ -1,4 +1,4 @@
-"""Memory that ran out, in one sentence."""
+"""Errors of exhausted memory and other resources, in one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ from aduni.shortage import shortage
 
 @contextmanager
 def memory_explained(remedy: str) -> Iterator[None]:
-    """Say what the machine ran out of.
+    """Convert errors of exhausted resources within the block to a UserError.
 
     Args:
-        remedy: what the user can do where it is memory.
+        remedy: advice for the user if memory ran out.
 
     Raises:
-        UserError: in place of whatever says so.
+        UserError: if the machine ran out of memory, open files or processes.
     """
     try:
         yield
@@ -29,7 +29,7 @@ def memory_explained(remedy: str) -> Iterator[None]:
 
 
 def smaller_batch(batch_size: int) -> str:
-    """The remedy of a training."""
+    """Return advice for a training that ran out of memory."""
     half = max(2, batch_size // 2)
     return (
         f"batch_size={batch_size} is too large here: take a smaller one, for example "

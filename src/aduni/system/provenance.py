@@ -1,4 +1,4 @@
-"""Where a result comes from: code, versions, machine."""
+"""Record where a result comes from: code, package versions, machine."""
 
 import platform
 import subprocess
@@ -22,7 +22,7 @@ PACKAGES = (
 
 
 def provenance() -> dict[str, Any]:
-    """versions, git_commit (None outside a checkout; "-dirty" with local changes), hardware."""
+    """Return versions, git_commit (None outside a checkout, "-dirty" if modified) and hardware."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "versions": {

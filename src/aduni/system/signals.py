@@ -1,6 +1,6 @@
-"""Ctrl-C and the signals of a time limit: the job is left at once, within a time that is known.
+"""Handling of Ctrl-C and of the signals of a time limit: the job ends within a fixed time.
 
-Whatever is on the disk is whole at any moment, so nothing has to be finished first.
+All files are written atomically, so nothing has to be finished first.
 """
 
 import os
@@ -12,102 +12,104 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-# Under SLURM, SIGUSR1 makes Lightning write a checkpoint amid an epoch, which cannot go on exactly.
+# Under SLURM, SIGUSR1 makes Lightning write a checkpoint within an epoch, which cannot be resumed
+# exactly.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-GRACE = 15.0  # seconds; SLURM leaves 30 between SIGTERM and SIGKILL
+GRACE_SECONDS = 15.0  # SLURM leaves 30 seconds between SIGTERM and SIGKILL
 
 _received: list[int] = []
 _handlers: list[int] = []
 
 
 @contextmanager
-def interruptible(last_words: Callable[[int], None]) -> Iterator[None]:
-    """The first signal raises KeyboardInterrupt in the block; the process ends within seconds.
+def interruptible(before_exit: Callable[[int], None]) -> Iterator[None]:
+    """Raise KeyboardInterrupt in the block at the first signal, and make sure that it ends.
 
-    Where the block does not end, because its thread waits in an operation that no signal
-    interrupts, the process is left from another thread, with the conventional status.
+    If the block has not ended after GRACE_SECONDS, because it waits in an operation that no signal
+    interrupts, another thread exits the process with the conventional status.
 
     Args:
-        last_words: called there with the signal's number, before.
+        before_exit: function called with the signal's number before that thread exits.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
+        yield  # only the main thread can handle signals
         return
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in SIGNALS}
+    previous: dict[int, Any] = {number: signal.getsignal(number) for number in SIGNALS}
     _received.clear()
-    # nohup and shells' background jobs ignore some.
-    _handlers[:] = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+    # Signals that nohup or a shell's background job ignores stay ignored.
+    _handlers[:] = [number for number in SIGNALS if previous[number] is not signal.SIG_IGN]
     install_signal_handlers()
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
-    earlier = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    over = threading.Event()
-    arguments = (ours, over, last_words)
-    watch = threading.Thread(target=_watch, args=arguments, daemon=True, name="stopping")
-    watch.start()
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    previous_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    finished = threading.Event()
+    arguments = (reader, finished, before_exit)
+    watcher = threading.Thread(target=_force_exit, args=arguments, daemon=True, name="stopping")
+    watcher.start()
     try:
         yield
     finally:
-        over.set()
-        signal.set_wakeup_fd(earlier)
-        theirs.shutdown(socket.SHUT_RDWR)  # forked loaders hold copies of it
-        theirs.close()
-        watch.join()
-        ours.close()
+        finished.set()
+        signal.set_wakeup_fd(previous_fd)
+        writer.shutdown(socket.SHUT_RDWR)  # closing is not enough: forked loaders hold copies
+        writer.close()
+        watcher.join()
+        reader.close()
         for number in _handlers:
-            signal.signal(number, before[number])
+            signal.signal(number, previous[number])
         _handlers.clear()
 
 
 def install_signal_handlers() -> None:
-    """Handle the signals here, whoever has taken them since the block began."""
+    """Install the handlers of the current block again, in case a library has replaced them."""
     for number in _handlers:
-        signal.signal(number, _stop)
+        signal.signal(number, _raise_interrupt)
 
 
 def received_signal() -> int | None:
-    """The signal that has stopped the block, of which an error may be a mere consequence."""
+    """Return the signal that interrupted the block, which may have caused a later error."""
     return _received[0] if _received else None
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    """Only the first one: what then is under way must not be interrupted."""
-    if not _received:
+def _raise_interrupt(number: int, frame: FrameType | None) -> None:
+    if not _received:  # further signals must not interrupt the cleaning up
         _received.append(number)
         raise KeyboardInterrupt
 
 
-def _watch(
-    signals: socket.socket, over: threading.Event, last_words: Callable[[int], None]
+def _force_exit(
+    signals: socket.socket, finished: threading.Event, before_exit: Callable[[int], None]
 ) -> None:
-    """Python tells this thread of a signal where the main one cannot be interrupted."""
+    """Exit after the grace period; signals reach this thread even if the main one hangs."""
     while numbers := signals.recv(1):
         number = numbers[0]
-        if number in _handlers and not over.wait(GRACE):
-            last_words(number)
+        if number in _handlers and not finished.wait(GRACE_SECONDS):
+            before_exit(number)
             os._exit(128 + number)
 
 
-def _hold() -> None:
-    """A signal that came just after a fork would be taken for one to this process, too."""
+def _block_signals() -> None:
+    """Block signals during a fork, as the child shares the wake-up socket until it is reset."""
     if _handlers:
         signal.pthread_sigmask(signal.SIG_BLOCK, _handlers)
 
 
-def _release() -> None:
+def _unblock_signals() -> None:
     if _handlers:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _handlers)
 
 
-def _forget() -> None:
-    """In a forked process, such as a loader's worker: its signals are not this job's."""
+def _reset_in_child() -> None:
+    """Restore the default handlers in a forked process, such as a loader's worker."""
     if _handlers:
         signal.set_wakeup_fd(-1)
         for number in _handlers:
-            of_python = number == signal.SIGINT
-            signal.signal(number, signal.default_int_handler if of_python else signal.SIG_DFL)
-        _release()
+            is_interrupt = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
+        _unblock_signals()
         _handlers.clear()
 
 
-os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_forget)
+os.register_at_fork(
+    before=_block_signals, after_in_parent=_unblock_signals, after_in_child=_reset_in_child
+)

@@ -16,7 +16,7 @@ from aduni.checkpoints.load import (
     method_state,
 )
 from aduni.checkpoints.save import AtomicCheckpointIO
-from aduni.checkpoints.stage_reuse import kept_stage, reuse_stage
+from aduni.checkpoints.stage_reuse import load_reused_stage, reuse_stage
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.module import ImageDataModule
@@ -88,7 +88,7 @@ class Training:
         """Load a stage of another run, and keep a copy so that this run can be resumed."""
         kept = self.folder.checkpoint("best", self._stage_folder(number))
         if kept.exists():
-            origin = kept_stage(self.method, kept)
+            origin = load_reused_stage(self.method, kept)
         else:
             origin = reuse_stage(self.method, stage, self._stored())
             further = {"origin": origin, "objective": dict(stage.loss_id)}
