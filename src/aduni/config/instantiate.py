@@ -32,6 +32,8 @@ def build(node: Node, **arguments: Any) -> Any:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise _rejection(target, error.__cause__) from error
+    if node.get("_partial_"):  # a function whose other arguments its caller passes
+        return constructor
     try:
         return constructor(**arguments)
     except (ValueError, TypeError, MisconfigurationException) as error:
