@@ -42,7 +42,7 @@ class Protocol:
         select: `macro_f1`, or `accuracy_and_macro_f1` where both must improve (released code).
         split_seed: of the shuffle; apart from the run's seed, so that seeds share their folds.
         split_file: a split.csv to use instead.
-        caveat: words that go with every result.
+        caveat: caution shown with every result.
     """
 
     name: str
