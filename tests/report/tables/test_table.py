@@ -143,7 +143,7 @@ def test_a_low_calibration_error_is_best_and_time_never(add):
     ]
     columns = ("expected_calibration_error", "train_seconds")
     table = build_table("toy", TOY, runs, columns=columns)
-    assert [f.name for f in table.metrics] == ["accuracy", "macro_f1", *columns]
+    assert [f.key for f in table.metrics] == ["accuracy", "macro_f1", *columns]
     assert _cell(table, "CE", "expected_calibration_error").mean == pytest.approx(0.3)
     assert _best(table, "expected_calibration_error") == ["LDAM"]
     assert _cell(table, "LDAM", "train_seconds").mean == 6000
