@@ -1,4 +1,4 @@
-"""Schedules against the published tables, and against recurrences written down separately."""
+"""Compare schedules with the published tables and with independent recurrences."""
 
 import math
 import random
@@ -26,7 +26,7 @@ RELEASED = {
 
 
 def fed_back_alphas(maximum: float, minimum: float, decay: int, epochs: int) -> list[float]:
-    """The authors' loop: a variable that every epoch overwrites."""
+    """Compute alpha as the authors' loop does, with a variable that every epoch overwrites."""
     alphas, alpha = [], maximum
     for t in range(epochs):
         alpha = minimum + (alpha - minimum) * (1 + math.cos(math.pi * t / decay)) / 2
@@ -132,7 +132,7 @@ def learning_rates(
 
 
 def released_rates(epochs: int, warmup: int, start: float, decay: float = 0.1) -> list[float]:
-    """The authors' loop: the warm-up has no say in where the cosine begins."""
+    """Compute rates as the authors' loop does, whose cosine begins independently of the warm-up."""
     rates = []
     for epoch in range(epochs):
         rate = start

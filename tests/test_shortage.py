@@ -1,4 +1,4 @@
-"""What the machine ran out of is told apart from files that are damaged."""
+"""Test that a lack of resources is distinguished from damaged files."""
 
 import errno
 import os
@@ -80,7 +80,7 @@ def test_an_error_of_the_clearing_up_does_not_hide_a_shortage():
 
 @pytest.fixture
 def no_files_left(monkeypatch):
-    """Whatever is opened from now on, there is no room for it."""
+    """Make every further attempt to open a file fail."""
 
     def refuse(*_, **__):
         raise FULL_TABLE
@@ -99,7 +99,7 @@ def _image(folder: Path) -> Path:
 
 
 def test_an_image_is_not_called_unreadable(tmp_path, no_files_left):
-    """With skip_unreadable=true it would be left out."""
+    """An image called unreadable would be left out with skip_unreadable=true."""
     file = _image(tmp_path)
     no_files_left()
     with pytest.raises(OSError, match="Too many open files"):
@@ -107,7 +107,7 @@ def test_an_image_is_not_called_unreadable(tmp_path, no_files_left):
 
 
 def test_a_checkpoint_is_not_called_damaged(tmp_path, no_files_left):
-    """A run that goes on would start again, over the whole ones."""
+    """A checkpoint called damaged would make a resumed run start again and overwrite good ones."""
     file = tmp_path / "last.ckpt"
     torch.save({}, file)
     no_files_left()
@@ -116,7 +116,7 @@ def test_a_checkpoint_is_not_called_damaged(tmp_path, no_files_left):
 
 
 def test_a_cache_is_not_called_damaged(tmp_path, no_files_left):
-    """It would be built anew."""
+    """A cache called damaged would be built again."""
     (tmp_path / "SHA256SUMS").write_text("")
     no_files_left()
     with pytest.raises(OSError, match="Too many open files"):
@@ -124,7 +124,7 @@ def test_a_cache_is_not_called_damaged(tmp_path, no_files_left):
 
 
 def test_a_loader_process_that_cannot_send_a_batch_ends(tmp_path):
-    """Its sending thread would print a traceback and go on, and the training would wait."""
+    """Otherwise its sending thread would print a traceback while the training waits for ever."""
     program = """
 import errno
 from aduni.data.loading.dataloaders import _begin_worker

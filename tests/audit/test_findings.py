@@ -1,4 +1,4 @@
-"""What the audit finds: copies, conflicts, leakage, small classes and images; contact sheets."""
+"""Test the audit: duplicates, conflicts, leakage, small classes and images, contact sheets."""
 
 import shutil
 from functools import partial
@@ -13,8 +13,8 @@ from aduni.audit.findings import (
     duplicates,
     group_remarks,
     leakage,
-    nearly_empty,
     similar_names,
+    small_classes,
     small_images,
 )
 from aduni.audit.warnings import (
@@ -31,7 +31,7 @@ from own_data import blotches, class_folders, table
 
 @pytest.fixture
 def make(make_data, tmp_path):
-    """The table in tmp_path/own, whose pictures 0 and 20 of two classes are copies of 1."""
+    """Make the data set in tmp_path/own, whose images 0 and 20, of two classes, are copies of 1."""
     file = table(tmp_path / "own")
     pictures = tmp_path / "own" / "pictures"
     for copy in (0, 20):
@@ -78,8 +78,8 @@ def test_without_a_given_split_nothing_leaks(make):
 
 def test_a_class_is_nearly_empty_by_its_independent_images(make):
     # Eight unclear pictures, two of them copies of each other: seven, which is just enough.
-    assert nearly_empty(make()) == []
-    assert nearly_empty(make(rules={"folds": 8})) == [("unclear", 7)]
+    assert small_classes(make()) == []
+    assert small_classes(make(rules={"folds": 8})) == [("unclear", 7)]
 
 
 def test_spellings_of_one_class_are_noticed():

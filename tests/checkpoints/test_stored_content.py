@@ -1,4 +1,4 @@
-"""Files of somebody else that this project's readers can open: their content is checked, too."""
+"""Test that readers validate the content of files from unknown sources."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ SMALL = ("method=ce", "encoder.name=shufflenet_v2_x0_5", "sampler=none", "num_wo
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory) -> dict[str, Any]:
-    """What a checkpoint holds."""
+    """Return the content of a checkpoint."""
     cache = tmp_path_factory.mktemp("cache")
     settings = settings_of(*SMALL, f"dataset.cache_dir={cache}")
     method = build_method(settings, torch.tensor([5] * 10).numpy())
@@ -50,7 +50,7 @@ def whole(tmp_path_factory) -> dict[str, Any]:
 
 @pytest.fixture
 def written(whole, tmp_path) -> Callable[[Callable[[Any], Any]], Path]:
-    """Writes a checkpoint that a function has changed."""
+    """Write a checkpoint that a function has changed."""
 
     def write(change: Callable[[Any], Any] = lambda content: None) -> Path:
         content = copy.deepcopy(whole)
@@ -157,7 +157,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "value", [1e-320, 1e-5, 1e5, 1e308, -1.0, float("nan"), float("inf"), -float("inf")]
 )
 def test_temperatures_beyond_the_fit_are_refused(key, value, written, refusal):
-    """They gave NaN for probabilities, with status 0."""
+    """Beyond the limits, probabilities would be NaN, with status 0."""
     path = written(_put(f"aduni.calibration.{key}", value))
     refusal(lambda: load_trained(path), path, f"calibration.{key}")
 
@@ -213,7 +213,7 @@ def test_lists_that_hold_one_another_have_an_end(value, whole, refusal, tmp_path
 
 
 def _as_torch_writes(archive: zipfile.ZipFile) -> None:
-    """Without attributes, for which alone an archive is refused."""
+    """Remove the entries' attributes, as an archive with attributes is refused for them already."""
     for entry in archive.filelist:
         entry.external_attr = 0
 
@@ -327,7 +327,7 @@ def test_a_history_that_cannot_be_gone_on_with_is_named(content, tmp_path, refus
 
 @pytest.fixture
 def resumable(tmp_path):
-    """A run's folder with its configuration alone, and its settings."""
+    """Make a run folder that has only a configuration; return it with its settings."""
     settings = settings_of(*SMALL)
     settings.resume = str(tmp_path)
     return settings, RunFolder(tmp_path)

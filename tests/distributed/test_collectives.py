@@ -1,4 +1,4 @@
-"""Two real processes against one on the joined batch."""
+"""Compare two real processes with a single one on the joined batch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +42,12 @@ STEPS = 3
 
 
 def stage_of(method: Method) -> Stage:
-    """The one whose loss is the method's own."""
+    """Return the stage whose loss is specific to the method."""
     return method.stages[-1 if isinstance(method, BALMS) else 0]
 
 
 class Loss(nn.Module):
-    """DDP averages the gradients of what goes through its forward."""
+    """Module whose forward is the loss, as DDP averages gradients of forward only."""
 
     def __init__(self, method: Method) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Loss(nn.Module):
 
 @dataclass
 class Results:
-    """What one process found; by method and shares, and `gathered` by shares."""
+    """Results of one process, by method and shares; `gathered` by shares only."""
 
     place: tuple[int, int]
     losses: dict[tuple[str, str], Tensor]
@@ -73,7 +73,7 @@ class Results:
 
 
 def make_method(name: str) -> Method:
-    """The same weights in every process; float64, so that agreement can be exact."""
+    """Make a method with the same float64 weights in every process."""
     torch.manual_seed(0)
     counts = torch.tensor([5, 2, 1])
     info = DataInfo(counts, torch.tensor([[0.4, 0.3, 0.3]]), epochs=1)
@@ -98,7 +98,7 @@ def make_method(name: str) -> Method:
 
 
 def make_in_process(name: str) -> Method:
-    """With random numbers of the process's own from here on, as in a training."""
+    """Make the method, then seed each process differently, as a training does."""
     method = make_method(name)
     if rank() > 0:
         torch.manual_seed(rank())
@@ -121,7 +121,7 @@ def step(module: nn.Module, method: Method, batch: Batch) -> tuple[Tensor, list[
 
 
 def remembered(module: nn.Module, method: Method, name: str, rows: slice) -> dict[str, Tensor]:
-    """After some steps of SGD, on another batch each."""
+    """Return the method's memory after some steps of SGD, each on another batch."""
     learned = [parameter for parameter in method.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(learned, lr=0.1)
     for seed in range(STEPS):
@@ -133,7 +133,7 @@ def remembered(module: nn.Module, method: Method, name: str, rows: slice) -> dic
 
 
 def gather_by_hand(share: list[int]) -> dict[str, Any]:
-    """Rows that name their process, and a loss that weighs them differently on each."""
+    """Gather rows that identify their process, under a loss that weights them by process."""
     local = torch.full((share[rank()], 2), rank() + 1.0, dtype=torch.float64, requires_grad=True)
     joined = gather(local)
     weights = torch.arange(sum(share), dtype=torch.float64)[:, None] + 100 * rank()
@@ -149,7 +149,7 @@ def gather_by_hand(share: list[int]) -> dict[str, Any]:
 
 
 def work(number: int, folder: Path) -> None:
-    """One of two processes."""
+    """Compute the results of one of two processes."""
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{folder / 'meeting'}", rank=number, world_size=2
@@ -177,7 +177,7 @@ def work(number: int, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> list[Results]:
-    """Starting processes takes seconds: once for all tests."""
+    """Start the processes once for all tests, as this takes seconds."""
     folder = tmp_path_factory.mktemp("ranks")
     multiprocessing.spawn(work, args=(folder,), nprocs=2)
     return [Results(**torch.load(folder / f"{number}.pt")) for number in range(2)]

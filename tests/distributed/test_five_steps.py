@@ -1,4 +1,4 @@
-"""Five optimiser steps on two and on four processes against one on the joined batches.
+"""Compare five optimiser steps on two and four processes with one on the joined batches.
 
 Batches are those of up-sampling: 126 images of seven classes at batch_size=128, so that four
 processes hold 32, 32, 31 and 31. Batch norm is frozen: its own statistics are per process by
@@ -39,14 +39,14 @@ pytestmark = pytest.mark.slow
 
 
 class FrozenNorm(nn.BatchNorm2d):
-    """Normalises by what it starts with."""
+    """Batch norm whose statistics stay fixed."""
 
     def train(self, mode: bool = True) -> "FrozenNorm":
         return super().train(False)
 
 
 class SmallEncoder(nn.Module):
-    """Convolution, batch norm, pooling."""
+    """Encoder of a convolution, batch norm and pooling."""
 
     features = 6
 
@@ -65,7 +65,7 @@ class SmallEncoder(nn.Module):
 
 
 class Loss(nn.Module):
-    """What a process steps by; DDP averages the gradients of what goes through its forward."""
+    """Module whose forward is the loss, as DDP averages gradients of forward only."""
 
     def __init__(self, method: Method) -> None:
         super().__init__()
@@ -80,12 +80,12 @@ class Loss(nn.Module):
 
 
 def stage_of(method: Method) -> Stage:
-    """The one whose loss is the method's own."""
+    """Return the stage whose loss is specific to the method."""
     return method.stages[-1 if isinstance(method, BALMS) else 0]
 
 
 def make_method(name: str, dtype: torch.dtype) -> Method:
-    """The same weights in every process."""
+    """Make a method with the same weights in every process."""
     torch.manual_seed(0)
     counts = torch.from_numpy(COUNTS).float()
     info = DataInfo(counts, torch.full((1, len(counts)), 1 / len(counts)), epochs=1)
@@ -113,7 +113,7 @@ def draws() -> TrainingBatchSampler:
 
 
 def make_batch(rows: list[int], name: str) -> Batch:
-    """An image follows from its row alone."""
+    """Make a batch whose images depend only on their rows."""
     pixels = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (2, int(COUNTS.sum()), 3, 6, 6), generator=pixels).byte()
     labels = torch.from_numpy(np.repeat(np.arange(len(COUNTS)), COUNTS))
@@ -122,7 +122,7 @@ def make_batch(rows: list[int], name: str) -> Batch:
 
 
 def five_steps(name: str, dtype: torch.dtype, batches: list[list[int]]) -> dict[str, Any]:
-    """Losses of all steps, gradients of the last, and what the method is afterwards."""
+    """Return the losses of all steps, the last gradients, and the final state of the method."""
     method = make_method(name, dtype)
     torch.manual_seed(rank())  # random numbers of the process's own, as in a training
     loss_of: nn.Module = Loss(method)
@@ -144,7 +144,7 @@ def five_steps(name: str, dtype: torch.dtype, batches: list[list[int]]) -> dict[
 
 
 def work(number: int, count: int, folder: Path) -> None:
-    """One process of several."""
+    """Run the steps of one of several processes."""
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{folder / 'meeting'}", rank=number, world_size=count
@@ -163,7 +163,7 @@ def work(number: int, count: int, folder: Path) -> None:
 
 @pytest.fixture(scope="module", params=SHARES)
 def processes(request, tmp_path_factory) -> Iterator[list[dict[str, Any]]]:
-    """What each found; starting them takes seconds, so all methods share them."""
+    """Return the results of all processes, which are started once as this takes seconds."""
     count = request.param
     folder = tmp_path_factory.mktemp(f"{count}_ranks")
     multiprocessing.spawn(work, args=(count, folder), nprocs=count)

@@ -1,4 +1,4 @@
-"""Which process writes, by what launchers set."""
+"""Test which process has rank zero, by the variables that launchers set."""
 
 import pytest
 

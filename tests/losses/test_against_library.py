@@ -1,4 +1,4 @@
-"""The feature terms against pytorch-metric-learning, an implementation by others.
+"""Compare the feature terms with pytorch-metric-learning, an independent implementation.
 
 Its SupConLoss has no base temperature, so temperature and base temperature are equal here. Two
 conventions of it differ from ours and are chosen to agree:
@@ -32,7 +32,7 @@ TEMPERATURES = [0.07, 0.1, 0.5, 1.0]
 
 
 def draw(rows: int, seed: int) -> Tensor:
-    """Embeddings that are not normalised yet."""
+    """Draw embeddings that are not normalised."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(rows, 5, generator=generator, dtype=torch.float64)
 
@@ -117,7 +117,7 @@ def test_contrasts_beyond_the_anchors_are_the_librarys_reference_embeddings():
 
 
 def aduc_of_pairs(logits: Tensor, embeddings: Tensor, labels: Tensor, **options: Any) -> Tensor:
-    """Released AduC without its class term."""
+    """Compute the released AduC without its class term."""
     features = functional.normalize(embeddings)
     contrasts = Contrasts(features, labels, torch.arange(len(labels)))
     return aduc(logits, features, labels, contrasts, beta=0.0, **options)

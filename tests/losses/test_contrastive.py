@@ -1,4 +1,4 @@
-"""The contrastive losses against loops over anchors and pairs, and against worked arithmetic.
+"""Compare the contrastive losses with loops over anchors and pairs, and with worked examples.
 
 The loops below are written from the definitions: anchor i has one entry for each class and one
 for every contrast but itself, p is the softmax over these entries, and P(i) are the contrasts
@@ -27,7 +27,7 @@ class Inputs(NamedTuple):
 
 
 def in_batch(logits: Tensor, features: Tensor, labels: Tensor) -> Inputs:
-    """Every sample is an anchor and a contrast: the loss of one batch without a queue."""
+    """Make inputs in which every sample is anchor and contrast, as in one batch without queue."""
     return Inputs(logits, features, labels, Contrasts(features, labels, torch.arange(len(labels))))
 
 
@@ -40,7 +40,7 @@ def random_inputs(labels: list[int], seed: int = 0) -> Inputs:
 
 
 def with_more_contrasts(seed: int = 1) -> Inputs:
-    """5 anchors among 11 contrasts, in no order: as on one of several ranks, or with a queue."""
+    """Make 5 anchors among 11 contrasts in any order, as on one of several ranks."""
     everyone = random_inputs([0, 1, 1, 2, 0, 0, 3, 1, 2, 0, 0], seed)
     own = torch.tensor([7, 2, 9, 0, 6])  # the only sample of class 3 is number 6
     contrasts = Contrasts(everyone.features, everyone.labels, own)
@@ -72,7 +72,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def sample_entries(inputs: Inputs, i: int, temperature: float) -> dict[int, Tensor]:
-    """e^{f_i.f_k / tau} of every contrast k but the anchor itself."""
+    """Return e^{f_i.f_k / tau} of every contrast k but the anchor itself."""
     entries = {}
     for k in range(len(inputs.contrasts.features)):
         if k != int(inputs.contrasts.own[i]):
@@ -84,7 +84,7 @@ def sample_entries(inputs: Inputs, i: int, temperature: float) -> dict[int, Tens
 def class_entries(
     inputs: Inputs, i: int, prior: Tensor | None, class_temperature: float
 ) -> list[Tensor]:
-    """e^{(z_i,c + log pi_c) / tau_class} of every class c."""
+    """Return e^{(z_i,c + log pi_c) / tau_class} of every class c."""
     entries = []
     for c in range(inputs.logits.shape[1]):
         adjustment = 0.0 if prior is None else math.log(float(prior[c]) + 1e-9)
@@ -139,7 +139,7 @@ def slow_supervised_contrastive(
 
 
 def with_gradients(inputs: Inputs) -> tuple[Inputs, list[Tensor]]:
-    """Leaves to differentiate by: the logits and all contrasts' features."""
+    """Return the inputs and the leaves of their gradient: logits and features of all contrasts."""
     logits = inputs.logits.clone().requires_grad_()
     everyone = inputs.contrasts.features.clone().requires_grad_()
     contrasts = inputs.contrasts._replace(features=everyone)
@@ -148,7 +148,7 @@ def with_gradients(inputs: Inputs) -> tuple[Inputs, list[Tensor]]:
 
 
 def assert_same_value_and_gradient(fast: Any, slow: Any, inputs: Inputs) -> None:
-    """Different weights for the anchors: errors must not cancel in the sum over them."""
+    """Compare sums weighted differently per anchor, so that errors cannot cancel."""
     weights = torch.linspace(0.5, 2.0, len(inputs.labels), dtype=torch.float64)
     found, leaves = with_gradients(inputs)
     values = fast(found)
@@ -382,7 +382,7 @@ def test_losses_move_with_their_samples_when_the_batch_is_reordered(weighting):
 
 
 def extreme_inputs() -> Inputs:
-    """Nearly equal vectors and logits of +-60: e^60 and e^(1/0.07) are too much for float16."""
+    """Make nearly equal vectors and logits of +-60, whose exponentials overflow in float16."""
     generator = torch.Generator().manual_seed(3)
     features = 1 + 0.01 * torch.randn(8, 16, generator=generator)
     features = features / features.norm(dim=1, keepdim=True)
@@ -394,7 +394,7 @@ def extreme_inputs() -> Inputs:
 def losses_and_gradients(
     inputs: Inputs, dtype: torch.dtype, *, autocast: bool = False
 ) -> list[Tensor]:
-    """All three losses, and the gradients of their sum, from inputs of a type."""
+    """Return all three losses and the gradients of their sum, for inputs of a type."""
     logits = inputs.logits.to(dtype).requires_grad_()
     features = inputs.features.to(dtype).requires_grad_()
     inputs = in_batch(logits, features, inputs.labels)

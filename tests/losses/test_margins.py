@@ -1,4 +1,4 @@
-"""What LDAM and the class-balanced loss make of the counts: margins and effective numbers."""
+"""Test the margins of LDAM and the effective numbers of the class-balanced loss."""
 
 import math
 
@@ -13,7 +13,7 @@ BETAS = [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999]
 
 
 def margins(counts: list[int], max_margin: float) -> Tensor:
-    """Read off the loss: equal cosines at scale 1 give log(1 + (C - 1) e^margin)."""
+    """Derive the margins from losses: equal cosines at scale 1 give log(1 + (C - 1) e^margin)."""
     classes = len(counts)
     cosines = torch.zeros(classes, classes, dtype=torch.float64)
     losses = ldam(
@@ -62,7 +62,7 @@ def test_a_margin_is_subtracted_from_the_true_class_alone():
 
 
 def slow_weights(counts: list[int], beta: float) -> list[float]:
-    """Cui et al. 2019: the effective number is the geometric series 1 + beta + ... + beta^(n-1)."""
+    """Compute weights from the effective number 1 + beta + ... + beta^(n-1) (Cui et al. 2019)."""
     weights = []
     for count in counts:
         number, power = 0.0, 1.0

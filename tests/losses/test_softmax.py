@@ -1,4 +1,4 @@
-"""Losses on class logits against loops over samples and classes, and against worked numbers.
+"""Compare losses of class logits with loops over samples and classes, and worked examples.
 
 The loops are written from the published formulas: a row holds the scores of C classes, n the
 training images of each, and y is the row's class.
@@ -91,7 +91,7 @@ half_types = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], i
 
 
 def random_scores(loss: Any, seed: int = 0) -> Tensor:
-    """(6, 5) logits; cosines for LDAM, whose scale would overflow the loop's exponentials."""
+    """Draw (6, 5) logits, or cosines for LDAM, whose scale would overflow the exponentials."""
     generator = torch.Generator().manual_seed(seed)
     scores = 3 * torch.randn(6, 5, generator=generator, dtype=torch.float64)
     return scores.sin() if loss is ldam else scores

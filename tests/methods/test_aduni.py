@@ -1,4 +1,4 @@
-"""AdUni: what it hands to its loss, against a loop written from the definitions."""
+"""Compare AdUni's loss with a loop written from the definitions."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def make_batch() -> Batch:
 
 
 def projected(method: AdUni, features: Tensor) -> Tensor:
-    """Unit vectors, of two layers or of the features themselves."""
+    """Return unit vectors of the projector's two layers, or of the features without projector."""
     if len(method.projector) > 0:
         first, _, last = method.projector
         features = last(torch.clamp(first(features), min=0))
@@ -45,7 +45,7 @@ def projected(method: AdUni, features: Tensor) -> Tensor:
 
 
 def expected_loss(method: AdUni, alpha: float, beta: float, prior: list[float]) -> Tensor:
-    """Released weighting; sample v * 4 + b is view v of image b. tau 0.1, base 0.07."""
+    """Loop over samples with released weighting; sample v * 4 + b is view v of image b."""
     images = make_batch().views
     features = method.encoder(torch.stack([images[v, b] for v in range(2) for b in range(4)]))
     classes = torch.exp(method.classifier(features)) * torch.tensor(prior)

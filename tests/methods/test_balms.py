@@ -1,4 +1,4 @@
-"""BALMS: the meta sampler's draws, its second-order gradient, and where its rates go."""
+"""Test BALMS: the meta sampler's draws, its second-order gradient and its rates."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ COUNTS = torch.tensor([90.0, 10.0])
 
 
 class Pixels(nn.Module):
-    """The first two pixels are the features."""
+    """Encoder whose features are the first two pixels."""
 
     features = 2
 
@@ -35,7 +35,7 @@ def make_method(**options: Any) -> BALMS:
 
 
 def make_batch(each: int) -> Batch:
-    """Images of class 0 are (1, 0), of class 1 (0, 1); in mixed order."""
+    """Make a batch in mixed order: images of class 0 are (1, 0), of class 1 (0, 1)."""
     labels = torch.arange(2 * each) % 2
     views = torch.zeros(1, 2 * each, 3, 2, 2, dtype=torch.uint8)
     views.flatten(2)[0, torch.arange(2 * each), labels] = 1
@@ -86,7 +86,7 @@ def test_shares_count_how_often_an_image_was_drawn():
 
 
 def expected_meta_loss(share: float, lr: float) -> float:
-    """After one step of size lr from zero on batches with this share of class 1; worked by hand.
+    """Return the loss after one step of size lr from zero, with this share of class 1, by hand.
 
     Features are unit vectors, so that a drawn image of class c moves only column c of the weights,
     and the bias. Balanced Softmax starts from the prior (0.9, 0.1).
@@ -130,7 +130,7 @@ def test_rates_move_toward_the_rare_class():
 
 
 def test_the_meta_gradient_is_that_of_finite_differences(monkeypatch):
-    """Through the soft draw, which the straight-through gradient stands for."""
+    """Differentiate the soft draw, whose gradient the straight-through estimator uses."""
     torch.manual_seed(0)
     method = make_method(virtual_lr=2.0).double()
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""The CE family: a loss on the logits of one view, with mixup."""
+"""Test methods with a loss on the logits of one view, with mixup."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ from aduni.methods.softmax import Softmax
 
 
 class Pixels(nn.Module):
-    """The first three pixels are the features."""
+    """Encoder whose features are the first three pixels."""
 
     features = 3
 
@@ -23,7 +23,7 @@ class Pixels(nn.Module):
 
 
 def make_method(**options: Any) -> Softmax:
-    """Logits are the first three pixels."""
+    """Make a method whose logits are the first three pixels."""
     encoder: Any = Pixels()
     info = DataInfo(torch.tensor([8.0, 1.0, 1.0]), torch.full((4, 3), 1 / 3), 4)
     method = Softmax(encoder, info, **{"loss": cross_entropy, "dropout": 0.0} | options)

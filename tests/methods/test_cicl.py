@@ -1,4 +1,4 @@
-"""CICL: the loss of its first stage, against a loop written from the definition."""
+"""Compare the loss of CICL's first stage with a loop written from the definition."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def make_batch() -> Batch:
 
 
 def expected_loss(method: CICL) -> Tensor:
-    """Sample v * 4 + b is view v of image b, and has its label; temperatures 0.1 over 0.07."""
+    """Loop over samples, of which v * 4 + b is view v of image b; temperatures 0.1 over 0.07."""
     images = make_batch().views
     samples = [(v, b) for v in range(2) for b in range(4)]
     first, _, last = method.projector

@@ -1,4 +1,4 @@
-"""What every method of conf/method must keep, whatever it is."""
+"""Test properties that every method of conf/method must have."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ VARIANTS = [
 
 @dataclass
 class TrainedModel:
-    """A finished run on 200 images an epoch, and what it started from."""
+    """Finished run on 200 images an epoch, with its initial state."""
 
     settings: Settings
     folder: RunFolder
@@ -120,7 +120,7 @@ def test_what_should_learn_moved_and_what_is_frozen_did_not(trained):
 
 
 def test_no_step_waits_for_the_device(trained, monkeypatch):
-    """On torch's device without values, to read one is an error."""
+    """Run a step on torch's device without values, where reading one is an error."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # knows no such device
     method = _fresh(trained).to("meta")
     for stage in _with_steps(method):
@@ -168,7 +168,7 @@ def test_training_goes_on_from_stored_weights_as_if_never_stopped(trained, tmp_p
         stored = torch.load(tmp_path / "state.pt", weights_only=True)
         resumed = _fresh(trained)
         resumed.load_state_dict(stored)
-        _learner(resumed, number).train()
+        _stage_module(resumed, number).train()
 
         batch = _batches(trained, stage, 4)[3]
         losses = []
@@ -186,9 +186,9 @@ def test_training_goes_on_from_stored_weights_as_if_never_stopped(trained, tmp_p
 
 
 def _steps(trained: TrainedModel, method: Method, number: int, count: int) -> list[float]:
-    """Losses of the first steps of a stage, taken as the trainer takes them."""
+    """Return the losses of the first steps of a stage, taken as the trainer takes them."""
     stage = _with_steps(method)[number]
-    optimiser = _learner(method, number).train().configure_optimizers()
+    optimiser = _stage_module(method, number).train().configure_optimizers()
     losses = []
     for batch in _batches(trained, stage, count):
         optimiser.zero_grad()
@@ -200,8 +200,8 @@ def _steps(trained: TrainedModel, method: Method, number: int, count: int) -> li
     return losses
 
 
-def _learner(method: Method, number: int) -> StageModule:
-    """Freezes what the stage does not train; of a new method."""
+def _stage_module(method: Method, number: int) -> StageModule:
+    """Make the module of a stage, which freezes what the stage does not train."""
     optimisation = Optimisation(0.05, 0.001, 0, 0.9, 1e-4)
     free = learnable(method)
     return StageModule(method, _with_steps(method)[number], optimisation, 10, (0, 0), {}, free)

@@ -1,4 +1,4 @@
-"""Decouple: four classifiers on one representation, each against its definition."""
+"""Compare Decouple's four classifiers with their definitions."""
 
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ WEIGHTS = torch.tensor([[3.0, 4.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.25]])  # 
 
 
 class Pixels(nn.Module):
-    """The first three pixels are the features."""
+    """Encoder whose features are the first three pixels."""
 
     features = 3
 

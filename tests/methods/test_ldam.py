@@ -1,4 +1,4 @@
-"""LDAM's deferred re-weighting: from which epoch on, and by how much."""
+"""Test when and how much LDAM's deferred re-weighting weights."""
 
 import math
 
@@ -34,14 +34,14 @@ def batch():
 
 
 def _weights() -> list[float]:
-    """(1 - beta) / (1 - beta ** n), of sum C."""
+    """Return (1 - beta) / (1 - beta ** n), scaled to the sum C."""
     raw = [(1 - BETA) / (1 - BETA**count) for count in COUNTS]
     return [len(raw) * value / sum(raw) for value in raw]
 
 
 @torch.no_grad()
 def _loss(method: LDAM, batch: Batch, weights: list[float]) -> float:
-    """An image at a time: its true class's cosine less the margin, scaled; a weighted mean."""
+    """Loop over images: cosines minus the true class's margin, scaled; return a weighted mean."""
     features = method.encoder(batch.views[0])
     rows = functional.normalize(method.classifier.weight, dim=1)
     largest = max(count**-0.25 for count in COUNTS)
@@ -72,7 +72,7 @@ def test_the_last_fifth_of_the_epochs_is_weighted(make, batch, epoch, epochs, we
 
 
 def test_the_weights_change_the_loss(make, batch):
-    """Or the test above could not tell them."""
+    """Weights must change the loss, or the test above would prove nothing."""
     method = make()
 
     assert _loss(method, batch, _weights()) > 1.1 * _loss(method, batch, [1.0] * 3)

@@ -1,4 +1,4 @@
-"""PaCo: its loss against AduC's and against a loop, with its momentum copy and its queue."""
+"""Compare PaCo's loss with AduC and with a loop; test its momentum copy and its queue."""
 
 import math
 from typing import Any
@@ -50,7 +50,7 @@ def learning(method: nn.Module) -> list[Tensor]:
 
 
 def disturb_keys(method: PaCo) -> None:
-    """A key encoder that is no longer the query encoder."""
+    """Change the key encoder's weights, so that they differ from the query encoder's."""
     with torch.no_grad():
         for parameter in method.keys.parameters():
             parameter += 0.3 * torch.arange(parameter.numel()).sin().view_as(parameter)
@@ -95,7 +95,7 @@ def test_without_queue_and_with_equal_branches_it_has_the_value_of_aduni():
 
 
 def embed(images: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Features and unit vectors, from the weights of an encoder and a projector."""
+    """Return features and unit vectors from the weights of an encoder and a projector."""
     features = (images.flatten(1).double() / 255) @ weights[0].T + weights[1]
     hidden = (features @ weights[2].T + weights[3]).clamp(min=0)
     projected = hidden @ weights[4].T + weights[5]
@@ -114,7 +114,7 @@ def slow_loss(
     temperature: float = 0.1,
     class_temperature: float = 1.0,
 ) -> Tensor:
-    """Anchors are the queries; each has the classes, other queries, all keys, and the queue."""
+    """Loop over the queries, each with the classes, other queries, all keys and the queue."""
     weights = [*method.encoder.parameters(), *method.projector.parameters()]
     features, queries = embed(batch.views[0], weights)
     keys = embed(batch.views[1], key_weights)[1]

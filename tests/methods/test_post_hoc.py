@@ -1,4 +1,4 @@
-"""Post-hoc logit adjustment: trained as CE, with the prior taken out of the predictions."""
+"""Test post-hoc logit adjustment: trained as CE, with the prior subtracted in predictions."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ COUNTS = [8.0, 1.0, 1.0]
 
 
 class Pixels(nn.Module):
-    """The first three pixels are the features."""
+    """Encoder whose features are the first three pixels."""
 
     features = 3
 
@@ -26,7 +26,7 @@ class Pixels(nn.Module):
 
 
 def make_method(kind: Any = PostHoc, counts: list[float] = COUNTS, **options: Any) -> Any:
-    """Without the adjustment, logits are the first three pixels."""
+    """Make a method whose logits, before the adjustment, are the first three pixels."""
     info = DataInfo(torch.tensor(counts), torch.full((4, 3), 1 / 3), 4)
     method = kind(Pixels(), info, loss=cross_entropy, dropout=0.0, **options)
     nn.init.eye_(method.classifier.linear.weight)

@@ -1,4 +1,4 @@
-"""The encoder against torchvision's own backbones, and its stems for small images."""
+"""Compare the encoder with torchvision's backbones; test its stems for small images."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Convolutions of two images are slower on many threads of a busy machine."""
+    """Use one thread: convolutions of two images are slower on many threads of a busy machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -48,7 +48,7 @@ def first_layers(encoder: Encoder) -> tuple[Any, Any]:
 
 
 def side_after_stem(encoder: Encoder, size: int) -> int:
-    """Side of the map that the first residual block sees."""
+    """Return the side of the feature map that enters the first residual block."""
     seen = []
     backbone: Any = encoder.backbone
     backbone.layer1.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[-1]))

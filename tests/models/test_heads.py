@@ -1,4 +1,4 @@
-"""The classifier and the projector."""
+"""Test the classifier and the projector."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The momentum copy and the queue against plain Python."""
+"""Compare the momentum copy and the queue with plain Python."""
 
 import copy
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def make_source(seed: int = 0) -> nn.Sequential:
 
 
 def change(source: nn.Module, step: int) -> None:
-    """As an optimiser would."""
+    """Change the weights, as an optimiser would."""
     generator = torch.Generator().manual_seed(step)
     with torch.no_grad():
         for parameter in source.parameters():
@@ -102,7 +102,7 @@ def test_batch_norm_of_the_copy_uses_the_batch_whatever_mode_is_asked_for():
 
 
 def keyed(rows: int, start: int) -> tuple[Tensor, Tensor]:
-    """Keys that bear their number, counted over all batches, and labels that follow from it."""
+    """Make keys that contain their number, counted over all batches, and labels derived from it."""
     numbers = torch.arange(start, start + rows)
     return numbers[:, None] + torch.tensor([0.25, 0.5]), numbers * 7 % 5
 

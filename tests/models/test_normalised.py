@@ -1,4 +1,4 @@
-"""Normalising by rows is the formula, to the bit, and changes nobody's images."""
+"""Test that normalising by rows equals the formula to the bit, and leaves its input unchanged."""
 
 import pytest
 import torch

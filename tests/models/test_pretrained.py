@@ -1,4 +1,4 @@
-"""Published weights: read as data, and only if they are the published ones."""
+"""Test that weights are loaded without executing code, and only if they are as published."""
 
 import os
 import re
@@ -16,7 +16,7 @@ NAME, FILE = "shufflenet_v2_x0_5", "shufflenetv2_x0.5-f707e7126e.pth"
 
 
 class Malicious:
-    """Makes a file when it is unpickled as torch.load did it long ago."""
+    """Object that creates a file when it is unpickled without restrictions."""
 
     def __init__(self, file):
         self._file = str(file)
@@ -27,7 +27,7 @@ class Malicious:
 
 @pytest.fixture
 def planted(tmp_path, monkeypatch):
-    """Where torch looks before it asks the network."""
+    """Return the path where torch looks before it uses the network."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     file = tmp_path / "hub" / "checkpoints" / FILE
     file.parent.mkdir(parents=True)

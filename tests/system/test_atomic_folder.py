@@ -1,4 +1,4 @@
-"""The previous report is whole until the new one is."""
+"""Test that the previous report stays complete until the new one is."""
 
 import errno
 import os

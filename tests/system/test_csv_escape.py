@@ -1,4 +1,4 @@
-"""Spreadsheets find no formula in what is written, and every table is read back as it was."""
+"""Test that written tables contain no formulas for a spreadsheet and are read back unchanged."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Letters of any script: drawn where an installed font has them, and told once where none has."""
+"""Test that letters of any script are drawn if an installed font has them, else reported once."""
 
 import warnings
 from pathlib import Path
@@ -35,7 +35,7 @@ HELD = {"Latin": "naïve", "Greek": "μελάνωμα", "Cyrillic": "мелан�
 
 @pytest.fixture
 def only_the_first(monkeypatch):
-    """A machine with no other font than matplotlib's own, whatever this one has."""
+    """Simulate a machine that has only matplotlib's own fonts."""
     first = [e for e in font_manager.fontManager.ttflist if e.name not in FALLBACKS]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", first)
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [])
@@ -48,7 +48,7 @@ def only_the_first(monkeypatch):
 
 
 def make_font(file: Path, letters: str, family: str = "Noto Sans CJK SC") -> str:
-    """A font in which each of the letters is a filled square."""
+    """Make a font in which each of the letters is a filled square."""
     pen = TTGlyphPen(None)
     for move, point in zip(
         (pen.moveTo, pen.lineTo, pen.lineTo, pen.lineTo),

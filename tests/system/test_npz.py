@@ -1,4 +1,4 @@
-"""An array of an .npz is read if it is no larger than it may be; nothing else is unpacked."""
+"""Test that an array of an .npz is read within its limit of size, and nothing else is unpacked."""
 
 import io
 import pickle

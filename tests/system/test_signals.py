@@ -1,4 +1,4 @@
-"""Signals end a job at once, also where it waits for what no signal interrupts."""
+"""Test that signals end a job, even if it waits in an operation that they do not interrupt."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ with interruptible(lambda number: print("last words", number, flush=True)):
 
 
 def _stopped(block) -> bool:
-    """Whether the block was left by KeyboardInterrupt."""
+    """Return whether KeyboardInterrupt ended the block."""
     try:
         with interruptible(lambda _: None):
             block()

@@ -1,4 +1,4 @@
-"""Temporary names: each writer has its own, and what killed ones have left goes away."""
+"""Test that each writer has its own temporary name, and that leftovers of killed ones go away."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ with atomic_write(path) as temporary, temporary.open("w") as file:
 
 @pytest.fixture
 def writer():
-    """Starts a process that has written half of a file when the call returns."""
+    """Start a process that has written half of a file when the call returns."""
     started = []
 
     def start(path: Path, letter: str) -> tuple[subprocess.Popen[str], str]:

@@ -29,7 +29,7 @@ def duplicates(data: ImageDataModule) -> pd.DataFrame:
     table = data.table
     digests = data.cache.originals["sha256"]
     rows = np.flatnonzero(digests.duplicated(keep=False).to_numpy())
-    frame = _of_rows(data, rows)
+    frame = _describe_rows(data, rows)
     frame.insert(0, "copies", pd.factorize(digests.iloc[rows])[0] + 1)
     labels = pd.Series(table.labels[rows])
     frame.insert(3, "conflicting", labels.groupby(frame["copies"]).transform("nunique") > 1)
@@ -47,12 +47,12 @@ def leakage(data: ImageDataModule) -> pd.DataFrame:
     if parts is None:
         return pd.DataFrame(columns=["group", "image", "label", "part", "left_out"])
     rows = leaking(parts, data.groups)
-    frame = _of_rows(data, rows)
+    frame = _describe_rows(data, rows)
     frame.insert(0, "group", data.groups[rows])
     return frame.assign(left_out=np.isin(rows, outranked(parts, data.groups)))
 
 
-def nearly_empty(data: ImageDataModule) -> list[tuple[str, int]]:
+def small_classes(data: ImageDataModule) -> list[tuple[str, int]]:
     """Return (name, independent images) of the classes with too few for the protocol's folds."""
     table, protocol = data.table, data.protocol
     rows: Ints = np.arange(len(table.images))
@@ -77,13 +77,13 @@ def group_remarks(table: ImageTable) -> list[str]:
     counts = pd.Series(table.groups).value_counts()
     rows, several = len(table.images), int((counts > 1).sum())
     named = counts[[not is_alone(str(name)) for name in counts.index]]
-    alone = len(counts) - len(named)
+    ungrouped = len(counts) - len(named)
     remarks = [
         f"{len(named)} lesions or patients, {several} of them with several photographs, which stay "
         f"together ({rows - len(counts)} more photographs than lesions or patients)."
     ]
-    if alone:
-        remarks.append(f"{alone} rows name no lesion or patient; each of them stands alone.")
+    if ungrouped:
+        remarks.append(f"{ungrouped} rows name no lesion or patient; each of them stands alone.")
     if large_groups := [
         f"{shown(str(name))} ({count} rows)"
         for name, count in named.items()
@@ -115,7 +115,7 @@ def small_images(data: ImageDataModule) -> pd.DataFrame:
     return originals.loc[small, ["image", "width", "height"]]
 
 
-def _of_rows(data: ImageDataModule, rows: Ints) -> pd.DataFrame:
+def _describe_rows(data: ImageDataModule, rows: Ints) -> pd.DataFrame:
     table = data.table
     frame = pd.DataFrame(
         {

@@ -16,8 +16,8 @@ from aduni.audit.findings import (
     duplicates,
     group_remarks,
     leakage,
-    nearly_empty,
     similar_names,
+    small_classes,
     small_images,
 )
 from aduni.audit.unused_files import unused_files
@@ -212,7 +212,7 @@ def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
             f"{location}; dataset.split=cleaned would leave out {left_out}."
         )
     else:
-        for name, count in nearly_empty(data):
+        for name, count in small_classes(data):
             console.print(f"Class {name} has only {count} independent images.")
     try:
         _ = data.parts

@@ -41,7 +41,7 @@ class Watchdog:
     def __init__(self, others: Sequence["subprocess.Popen[bytes]"], folder: str) -> None:
         self._others, self._folder = others, folder
         self._finished = threading.Event()
-        threading.Thread(target=self._poll, daemon=True, name="watch").start()
+        threading.Thread(target=self._poll, daemon=True, name="watchdog").start()
 
     def end(self, grace_seconds: float) -> None:
         """Wait until the other processes have ended; kill those that run after the grace period."""
@@ -96,7 +96,7 @@ def monitor_parent(parent: int, folder: str, *, reports: bool) -> None:
             time.sleep(POLL_SECONDS)
         _exit_now(f"The first process was lost; {resume_hint(folder)}" if reports else "")
 
-    threading.Thread(target=poll, daemon=True, name="watch").start()
+    threading.Thread(target=poll, daemon=True, name="watchdog").start()
 
 
 def resume_hint(folder: str) -> str:

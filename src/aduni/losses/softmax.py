@@ -1,4 +1,4 @@
-"""Losses on class logits alone.
+"""Losses of class logits.
 
 Each takes (N, C) logits, (N,) labels and the (C,) numbers of training images of each class, and
 returns one value per sample, (N,). To add a loss, add a function here and a YAML that names it.

@@ -44,7 +44,7 @@ def interruptible(before_exit: Callable[[int], None]) -> Iterator[None]:
     previous_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     finished = threading.Event()
     arguments = (reader, finished, before_exit)
-    watcher = threading.Thread(target=_force_exit, args=arguments, daemon=True, name="stopping")
+    watcher = threading.Thread(target=_force_exit, args=arguments, daemon=True, name="signals")
     watcher.start()
     try:
         yield
