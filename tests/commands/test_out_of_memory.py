@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from aduni.errors import UserError
-from aduni.system.out_of_memory import memory_explained, smaller_batch
+from aduni.system.out_of_memory import explain_out_of_memory, suggest_smaller_batch
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
@@ -40,7 +40,7 @@ EXHAUSTED = {
 
 
 def raising(error: Exception) -> None:
-    with memory_explained(smaller_batch(128)):
+    with explain_out_of_memory(suggest_smaller_batch(128)):
         raise error
 
 
@@ -61,7 +61,7 @@ def test_other_errors_stay_what_they_are(error):
 
 
 def test_the_smallest_batch_is_two():
-    assert "batch_size=2," in smaller_batch(3)
+    assert "batch_size=2," in suggest_smaller_batch(3)
 
 
 def test_a_gpu_that_is_full_in_mid_training(train, monkeypatch):

@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from aduni.checkpoints.schema import CheckpointContent, fault
+from aduni.checkpoints.schema import CheckpointContent, first_fault
 from aduni.errors import UserError
 from aduni.methods.base import Method
 from aduni.shortage import raise_shortage
@@ -47,7 +47,7 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
         CheckpointContent.model_validate(checkpoint)
     except ValidationError as error:
         raise UserError(
-            f"{path} was not written by this project ({fault(error)}); give another with {key}=."
+            f"{path} was not written by this project ({first_fault(error)}); give another with {key}=."
         ) from error
     return dict(checkpoint)
 
@@ -71,7 +71,7 @@ def check_readable(checkpoint: dict[str, Any]) -> None:
         file.seek(0)
         CheckpointContent.model_validate(torch.load(file, map_location="cpu", weights_only=True))
     except ValidationError as error:
-        raise UserError(_unreadable_message(fault(error))) from error
+        raise UserError(_unreadable_message(first_fault(error))) from error
     except Exception as error:  # many kinds, as above, and those of values that cannot be written
         raise_shortage(error)
         raise UserError(_unreadable_message("it holds objects")) from error

@@ -107,7 +107,7 @@ class CheckpointContent(Checked):
     aduni: _Stored
 
 
-def fault(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
     """Return the first fault of a file's content, on one line."""
     first = error.errors(include_input=False)[0]
     key = ".".join(map(str, first["loc"]))

@@ -15,7 +15,7 @@ from aduni.evaluation.predict import predict_parts
 from aduni.evaluation.trained_model import DataPlace, data_of, load_trained
 from aduni.results.run_files import write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
-from aduni.system.out_of_memory import memory_explained
+from aduni.system.out_of_memory import explain_out_of_memory
 from aduni.system.provenance import provenance
 
 FREE_MEMORY = (
@@ -74,7 +74,7 @@ def evaluate_checkpoint(
     folder = RunFolder(output or trained.run.path / "evaluation" / path.stem)
     folder.path.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    with memory_explained(FREE_MEMORY):
+    with explain_out_of_memory(FREE_MEMORY):
         predictions = predict_parts(trained.method, data, data.protocol.reported, device)
     names, ordinal = data.table.class_names, data.table.is_ordinal
     metrics = {

@@ -48,7 +48,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def name_file_in_errors(path: Path) -> Iterator[None]:
     """Add the name of the file to OSErrors that lack it, as those of a full disk do."""
     try:
         yield
@@ -87,7 +87,7 @@ def readable(file: Path, remedy: str = "train the run again") -> Iterator[None]:
 
 def write_text(text: str, path: Path) -> None:
     """Write a text, not atomically, into a folder that no other process uses yet."""
-    with naming(path):
+    with name_file_in_errors(path):
         path.write_text(text, encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from aduni.shortage import shortage
 
 
 @contextmanager
-def memory_explained(remedy: str) -> Iterator[None]:
+def explain_out_of_memory(remedy: str) -> Iterator[None]:
     """Convert errors of exhausted resources within the block to a UserError.
 
     Args:
@@ -28,7 +28,7 @@ def memory_explained(remedy: str) -> Iterator[None]:
         raise UserError(sentence) from error
 
 
-def smaller_batch(batch_size: int) -> str:
+def suggest_smaller_batch(batch_size: int) -> str:
     """Return advice for a training that ran out of memory."""
     half = max(2, batch_size // 2)
     return (

@@ -11,7 +11,7 @@ from pytorch_lightning.plugins import MixedPrecision
 from torch import Tensor, nn
 
 from aduni.checkpoints.load import load_checkpoint, shapes
-from aduni.checkpoints.schema import Checked, fault
+from aduni.checkpoints.schema import Checked, first_fault
 from aduni.distributed.rank_zero import is_first_process
 from aduni.errors import UserError
 from aduni.system.atomic_files import atomic_write, hard_link
@@ -137,7 +137,7 @@ def _misfit(content: dict[str, Any], module: LightningModule, trainer: Trainer) 
     try:
         state = _Training.model_validate(content)
     except ValidationError as error:
-        return fault(error)
+        return first_fault(error)
     found, own = content["state_dict"], module.state_dict()
     if shapes(found) != shapes(own) or not _alike(found, dict(own)):
         return "weights of another model"

@@ -26,7 +26,7 @@ from aduni.results.recompute import check_metrics_by_predictions
 from aduni.results.run_files import read_metrics, write_inputs, write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import write_npz
-from aduni.system.out_of_memory import memory_explained, smaller_batch
+from aduni.system.out_of_memory import explain_out_of_memory, suggest_smaller_batch
 from aduni.system.provenance import provenance
 from aduni.training.machine import check_machine
 from aduni.training.stages import Training
@@ -64,7 +64,7 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
             )
         if not settings.resume and is_first_process():
             folder.begin_anew()
-        with memory_explained(smaller_batch(settings.batch_size)), end_all_processes():
+        with explain_out_of_memory(suggest_smaller_batch(settings.batch_size)), end_all_processes():
             return _train_and_test(settings, folder)
 
 

@@ -18,7 +18,7 @@ from aduni.inference.explain.target_layer import find_layer
 from aduni.inference.images import device, image_files, read_image
 from aduni.system.atomic_files import write_csv, write_text
 from aduni.system.atomic_folder import INDEX, atomic_folder
-from aduni.system.out_of_memory import memory_explained
+from aduni.system.out_of_memory import explain_out_of_memory
 
 MOST = 500
 """Images on one page: each takes about 60 kB."""
@@ -50,7 +50,7 @@ def explain(settings: ExplainSettings) -> Path:
     target = settings.target_class(trained.class_names)
     output = Path(settings.output) if settings.output else trained.run.path / "explanation"
     check_output(output)
-    with memory_explained(FREE_MEMORY):
+    with explain_out_of_memory(FREE_MEMORY):
         subject = _subject(trained, settings, bool(files))
         tested = None
         if settings.errors:

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from aduni.system.atomic_files import naming
+from aduni.system.atomic_files import name_file_in_errors
 
 Pixels = NDArray[np.uint8]
 
@@ -55,7 +55,7 @@ def saved_heat(picture: Pixels, heat: NDArray[np.float32] | None, file: Path) ->
     if heat is None:
         return ""
     under = overlay(picture, heat)
-    with naming(file):
+    with name_file_in_errors(file):
         beside([picture, under]).save(file, "PNG")
     return data_uri(under)
 

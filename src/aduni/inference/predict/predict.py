@@ -20,7 +20,7 @@ from aduni.inference.predict.ensemble import Ensemble, Floats, load_ensemble
 from aduni.inference.predict.predict_settings import PredictSettings
 from aduni.results.predictions_csv import probability_column
 from aduni.system.atomic_files import write_csv, write_npy
-from aduni.system.out_of_memory import memory_explained
+from aduni.system.out_of_memory import explain_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def predict(settings: PredictSettings) -> str:
     files = image_files(settings.images)
     begin = time.perf_counter()
     half = max(1, settings.batch_size // 2)
-    with memory_explained(f"take fewer images at a time, for example batch_size={half}"):
+    with explain_out_of_memory(f"take fewer images at a time, for example batch_size={half}"):
         found = predict_files(files, ensemble, settings)
     seconds = time.perf_counter() - begin
     if found.features is not None and settings.embeddings is not None:

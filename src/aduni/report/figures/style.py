@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from aduni.system.atomic_files import naming
+from aduni.system.atomic_files import name_file_in_errors
 from aduni.system.fonts import families
 
 P = ParamSpec("P")
@@ -148,8 +148,8 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     figure.savefig(buffer, format="png", dpi=DPI)
     # A third of the bytes; by eye no difference, and the page holds every figure.
     drawn = Image.open(buffer).convert("RGB")
-    with naming(png):
+    with name_file_in_errors(png):
         drawn.quantize(256, dither=Image.Dither.NONE).save(png, optimize=True, dpi=(DPI, DPI))
-    with naming(pdf):
+    with name_file_in_errors(pdf):
         figure.savefig(pdf, metadata={"CreationDate": None})
     return png, pdf
