@@ -47,7 +47,8 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
         CheckpointContent.model_validate(checkpoint)
     except ValidationError as error:
         raise UserError(
-            f"{path} was not written by this project ({first_fault(error)}); give another with {key}=."
+            f"{path} was not written by this project ({first_fault(error)}); give another with "
+            f"{key}=."
         ) from error
     return dict(checkpoint)
 
