@@ -127,10 +127,10 @@ def test_a_loader_process_that_cannot_send_a_batch_ends(tmp_path):
     """Otherwise its sending thread would print a traceback while the training waits for ever."""
     program = """
 import errno
-from aduni.data.loading.dataloaders import _begin_worker
+from aduni.data.loading.dataloaders import _init_worker
 from multiprocessing.queues import Queue
 
-_begin_worker(0, gives_way=False)
+_init_worker(0, lower_priority=False)
 Queue._on_queue_feeder_error(OSError(errno.EMFILE, "Too many open files"), None)
 print("it went on")
 """

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from aduni.data.image_table import shown
+from aduni.data.image_table import escape
 from own_data import class_folders
 
 COUNTED = {
@@ -58,7 +58,7 @@ def test_names_of_stray_files_are_shown_as_they_are_or_escaped(command, aptos, t
     finished = command("prepare", "dataset=aptos", "dataset.image_size=16", root, cache)
 
     assert finished.status == 0, finished.err
-    assert f"(first: {shown(name)})" in _words(finished.out)
+    assert f"(first: {escape(name)})" in _words(finished.out)
     assert f"{tmp_path}/[/c]/" in finished.out
 
 

@@ -1,13 +1,13 @@
-"""Names in settings are those of the data, whatever YAML makes of them."""
+"""Names in settings match those of the data, however YAML reads them."""
 
 import numpy as np
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from pydantic import TypeAdapter
 
-from aduni.data.class_names import ClassName, Name, grow, named
+from aduni.data.class_names import ClassName, Name, are_increasing, match_name
 from aduni.data.datasets.aptos import GRADES
-from aduni.data.datasets.user_images import numbered
+from aduni.data.datasets.user_images import number_classes
 from aduni.data.image_table import ImageTable
 
 MEANT = {
@@ -37,7 +37,7 @@ def test_classes_in_a_setting_are_the_labels_names(text):
     written = TypeAdapter(list[ClassName]).validate_python(value_of(text))
     labels = [*MEANT[text], MEANT[text][0]]
 
-    names, numbers = numbered(labels, written)
+    names, numbers = number_classes(labels, written)
     assert names == MEANT[text]
     assert numbers.tolist() == [*range(len(names)), 0]
 
@@ -47,21 +47,25 @@ def test_shares_of_classes_are_the_labels_names():
         value_of("{True: 0.25, 01: 0.25, 1e5: 0.25, null: 0.25}")
     )
     names = ["true", "1", "1e5", "null"]
-    assert [named(name, names) for name in shares] == names
+    assert [match_name(name, names) for name in shares] == names
 
 
 def test_a_name_that_two_classes_could_have_is_not_guessed(refusal):
-    assert named("1", ["01", "1.0", "x"]) == "1"
-    assert named("01", ["01", "1.0", "x"]) == "01"
-    refusal(lambda: numbered(["True", "yes", "x"], ["true", "yes", "x"]), "Class True is not in")
-    refusal(lambda: numbered(["1", "2"], ["1", "01", "2"]), "comes twice")
+    assert match_name("1", ["01", "1.0", "x"]) == "1"
+    assert match_name("01", ["01", "1.0", "x"]) == "01"
+    refusal(
+        lambda: number_classes(["True", "yes", "x"], ["true", "yes", "x"]), "Class True is not in"
+    )
+    refusal(lambda: number_classes(["1", "2"], ["1", "01", "2"]), "comes twice")
 
 
 def test_columns_may_be_called_like_values():
     columns = [TypeAdapter(Name).validate_python(value_of(text)) for text in ("None", "nan", "1")]
     assert columns == ["None", "nan", "1"]
     assert TypeAdapter(Name | None).validate_python(value_of("null")) is None
-    assert named(TypeAdapter(Name).validate_python(value_of("true")), ["image", "TRUE"]) == "TRUE"
+    assert (
+        match_name(TypeAdapter(Name).validate_python(value_of("true")), ["image", "TRUE"]) == "TRUE"
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_columns_may_be_called_like_values():
     ],
 )
 def test_numbers_that_grow_are_grades(names, ordinal):
-    assert grow(names) == ordinal
+    assert are_increasing(names) == ordinal
     table = ImageTable([], np.array([], dtype=np.int64), names)
     assert table.is_ordinal == ordinal
 

@@ -1,4 +1,4 @@
-"""Tables as spreadsheets and scripts write them: read, or refused with what is wrong with them."""
+"""Tables of spreadsheets and scripts are read, or refused with the reason."""
 
 import gzip
 
@@ -55,7 +55,7 @@ REFUSED = {
 
 @pytest.fixture
 def make(make_data, tmp_path):
-    """Reads the data set whose table has the given bytes."""
+    """Read the data set whose table has the given bytes."""
     file = table(tmp_path / "own")
 
     def call(content):

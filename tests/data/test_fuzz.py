@@ -49,7 +49,7 @@ MARKS = [
 
 
 def images() -> list[bytes]:
-    """A small file of each kind that is read, and some that are not."""
+    """Return a small file of each supported kind, and some that are not supported."""
     rng = np.random.default_rng(0)
     colours = Image.fromarray(rng.integers(0, 256, (9, 13, 3), dtype=np.uint8))
     deep = Image.fromarray(rng.integers(0, 2**16, (9, 13), dtype=np.uint16))
@@ -72,7 +72,7 @@ def images() -> list[bytes]:
 
 @st.composite
 def damaged(draw: st.DrawFn, originals: list[bytes]) -> bytes:
-    """One of the files with up to five changes."""
+    """Draw one of the files with up to five changes."""
     content = bytearray(draw(st.sampled_from(originals)))
     for _ in range(draw(st.integers(0, 5))):
         place = draw(st.integers(0, max(len(content) - 1, 0)))
@@ -97,7 +97,7 @@ PICTURE = damaged([*images(), b"no image"])
 
 
 def many(count: int):
-    """So many inputs, the same in each call, whatever an earlier one has found."""
+    """Set the number of inputs, which are the same in each run."""
     return settings(
         max_examples=count,
         derandomize=True,
@@ -108,7 +108,7 @@ def many(count: int):
 
 
 def reported(outcomes: list[bool], what: str, count: int) -> None:
-    """Both kinds occur, else nothing was tried."""
+    """Check that inputs of both kinds occurred."""
     print(f"\n{what}: {len(outcomes)} inputs, {sum(outcomes)} read, the others refused")
     assert len(outcomes) >= count
     assert 0 < sum(outcomes) < len(outcomes)

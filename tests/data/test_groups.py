@@ -1,4 +1,4 @@
-"""Names of patients and lesions: equal however they are written, alone where they are missing."""
+"""Group names are equal however they are written, and unique where they are missing."""
 
 import pytest
 

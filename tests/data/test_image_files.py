@@ -1,4 +1,4 @@
-"""Rows find their files, each folder is listed once, and a sentence says what is there instead."""
+"""Rows find their files, or an error suggests similar ones; each folder is listed once."""
 
 import os
 import unicodedata
@@ -14,7 +14,7 @@ from own_data import blotches, table
 
 @pytest.fixture
 def make(make_data, tmp_path):
-    """The data set of the files in tmp_path/own whose table has the given names."""
+    """Make the data set of files in tmp_path/own whose table has the given names."""
 
     def call(names, root=""):
         lines = [f"{name},{'ab'[i % 2]}" for i, name in enumerate(names)]
@@ -27,7 +27,7 @@ def make(make_data, tmp_path):
 
 @pytest.fixture
 def files(tmp_path):
-    """Makes files below tmp_path/own."""
+    """Make files below tmp_path/own."""
 
     def call(*names):
         for name in names:

@@ -1,4 +1,4 @@
-"""Tables and file lists, and the sentences that say what is wrong with them."""
+"""Tables and file lists are read, or refused with the reason."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import ImageTable, check_root, read_csv, shown
+from aduni.data.image_table import ImageTable, check_root, escape, read_csv
 
 COLUMNS = ("id_code", "diagnosis")
 PLAIN = "id_code,diagnosis\n000123,0\nNA,4\n"
@@ -112,7 +112,7 @@ def test_identifier_that_would_leave_the_folder_is_refused(tmp_path, refusal, im
     path = tmp_path / "train.csv"
 
     message = refusal(lambda: check_images(["a", image], path), path, "is no plain file name")
-    assert f"'{shown(image)}'" in message
+    assert f"'{escape(image)}'" in message
 
 
 @pytest.mark.parametrize("image", ["../000012345678", "/etc/passwd"])

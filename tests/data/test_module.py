@@ -1,4 +1,4 @@
-"""What the loaders give."""
+"""The data module's loaders give the right images, batches and parts."""
 
 from collections import Counter
 from functools import partial
@@ -25,7 +25,7 @@ def training_loader(data, sampler=None, views=1, epochs=3):
 
 @pytest.fixture
 def make_tiny(isic, make_data):
-    """The seventy photographs of the tiny ISIC release, with some settings changed."""
+    """Make the tiny ISIC release of seventy photographs, with some settings changed."""
     return partial(make_data, "isic2018", isic.root)
 
 
@@ -73,7 +73,7 @@ def test_order_changes_with_the_epoch_and_the_seed(make_tiny):
 
 
 class Recorder(LightningModule):
-    """Keeps what it was shown, epoch by epoch."""
+    """Model that keeps its batches, epoch by epoch."""
 
     def __init__(self) -> None:
         super().__init__()

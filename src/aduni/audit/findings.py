@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from aduni.data.groups import is_alone
-from aduni.data.image_table import ImageTable, shown
+from aduni.data.image_table import ImageTable, escape
 from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
 from aduni.data.splits.predefined import leaking, outranked
@@ -85,7 +85,7 @@ def group_remarks(table: ImageTable) -> list[str]:
     if ungrouped:
         remarks.append(f"{ungrouped} rows name no lesion or patient; each of them stands alone.")
     if large_groups := [
-        f"{shown(str(name))} ({count} rows)"
+        f"{escape(str(name))} ({count} rows)"
         for name, count in named.items()
         if count * LARGE_GROUP_DIVISOR >= rows
     ]:
@@ -95,7 +95,7 @@ def group_remarks(table: ImageTable) -> list[str]:
         )
     similar = similar_names([str(name) for name in named.index])
     if similar:
-        spellings = [" = ".join(map(shown, names)) for names in similar]
+        spellings = [" = ".join(map(escape, names)) for names in similar]
         remarks.append(
             f"Perhaps one lesion or patient in several spellings: {_join_first(spellings)}; they "
             "may stand on two sides of a split."

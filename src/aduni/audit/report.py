@@ -27,10 +27,10 @@ from aduni.config.schema import read
 from aduni.data.cache.image_cache import usable_cpus
 from aduni.data.download.archives import download
 from aduni.data.groups import is_missing
-from aduni.data.image_table import shown
+from aduni.data.image_table import escape
 from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
 from aduni.data.module import ImageDataModule
-from aduni.data.walk import told
+from aduni.data.walk import format_counts
 from aduni.errors import UserError
 from aduni.system.atomic_files import write_csv
 from aduni.system.fonts import boxes_warning, letters_without_glyph
@@ -166,7 +166,7 @@ def _print_images(console: Console, data: ImageDataModule) -> None:
     extra, others = unused_files(data)
     console.print(f"{len(extra)} image files without a row{_first(extra)}.")
     if others:
-        console.print(f"Files of other kinds: {told(others)} passed over.")
+        console.print(f"Files of other kinds: {format_counts(others)} passed over.")
     originals, side = data.cache.originals, data.image_size
     order = (originals["width"] * originals["height"]).sort_values().index
     smallest, largest = (
@@ -230,4 +230,4 @@ def _write_list(frame: pd.DataFrame, file: Path) -> str:
 
 
 def _first(names: list[str]) -> str:
-    return f" (first: {shown(names[0])})" if names else ""
+    return f" (first: {escape(names[0])})" if names else ""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from aduni.data.module import ImageDataModule
-from aduni.data.walk import listed
+from aduni.data.walk import list_folder
 
 
 def unused_files(data: ImageDataModule) -> tuple[list[str], Mapping[str, int]]:
@@ -23,7 +23,7 @@ def unused_files(data: ImageDataModule) -> tuple[list[str], Mapping[str, int]]:
     images: list[str] = []
     others: Counter[str] = Counter()
     for folder in folders | parents | {root}:
-        content = listed(folder)
+        content = list_folder(folder)
         images += [file.name for file in content.images if file not in known]
         if folder in folders:
             others += content.passed_over

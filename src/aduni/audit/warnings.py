@@ -8,7 +8,7 @@ import numpy as np
 
 from aduni.audit.findings import duplicates
 from aduni.data.cache.decode import BITS
-from aduni.data.image_table import shown
+from aduni.data.image_table import escape
 from aduni.data.module import ImageDataModule
 
 DARK_LEVEL = 32
@@ -33,7 +33,7 @@ def conflicting_labels(data: ImageDataModule) -> str | None:
         return None
     first = copies[copies["copies"] == copies["copies"].iloc[0]].drop_duplicates("label")
     pair = zip(first["image"][:2], first["label"][:2], strict=True)
-    named = ", ".join(f"{shown(image)} as {shown(label)}" for image, label in pair)
+    named = ", ".join(f"{escape(image)} as {escape(label)}" for image, label in pair)
     return (
         f"{copies['copies'].nunique()} pictures have conflicting labels ({len(copies)} files, "
         f"first {named}); src/prepare.py lists them."
@@ -60,7 +60,7 @@ def nested_copy(data: ImageDataModule) -> str | None:
     if share < MIN_COPY_SHARE:
         return None
     return (
-        f"The folder {shown(folder[:-1])} holds {shown(above[:-1]) or 'the data set'} once more: "
+        f"The folder {escape(folder[:-1])} holds {escape(above[:-1]) or 'the data set'} once more: "
         f"{count} of the {beside} images beside it lie in it again; move it away."
     )
 

@@ -1,8 +1,8 @@
-"""From label tables and image files to batches of augmented views."""
+"""Data sets, their splits, caches and loaders of augmented views."""
 
 import lazy_loader
 
-# Names in conf/ and in stored configurations; each module is imported at the first use.
+# Names used in conf/ and in stored configurations; each module is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={

@@ -1,4 +1,4 @@
-"""What classes and columns are called: names in settings, which YAML takes for other things."""
+"""Names of classes and columns in settings, some of which YAML reads as other types."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,45 +8,43 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 TRUE, FALSE, NULL = ("true", "yes", "on"), ("false", "no", "off"), ("null", "~")
-"""Words that YAML reads as values, in small letters."""
+"""Lower-case words that YAML reads as values."""
 
 
-def _written(value: Any) -> Any:
-    """A YAML scalar as text: True for true, 1000 for 1_000; null stays, since it means no name."""
+def _to_text(value: Any) -> Any:
+    """Convert a YAML scalar to text, but keep null, which means that there is no name."""
     return str(value) if isinstance(value, bool | int | float) else value
 
 
-Name = Annotated[str, BeforeValidator(_written)]
-"""A name in a setting; YAML reads some as numbers or truth values (see `named`)."""
+Name = Annotated[str, BeforeValidator(_to_text)]
+"""Name in a setting; YAML reads some as numbers or booleans (see `match_name`)."""
 ClassName = Annotated[Name, BeforeValidator(lambda value: "null" if value is None else value)]
-"""Of a class: there null is a name as well."""
+"""Name of a class, which may also be null."""
 
 
-def named(name: str, names: Iterable[str]) -> str:
-    """Find the one of `names` that a setting means, whatever YAML made of it.
+def match_name(name: str, names: Iterable[str]) -> str:
+    """Return the one of `names` that YAML reads as the same value as `name`.
 
-    01, 1.0 and 1 are one number, 1e5 and 100000.0 another; True, true and yes are one value.
-
-    Returns:
-        The name itself where it is among them, or no single one is meant.
+    01, 1.0 and 1 are one number, 1e5 and 100000.0 another; True, true and yes are one value. If
+    `name` is among them, or if no or several names match, `name` itself is returned.
     """
     known = list(dict.fromkeys(names))
     if name in known:
         return name
-    meant = [each for each in known if _value(each) == _value(name)]
-    return meant[0] if len(meant) == 1 else name
+    matches = [each for each in known if _normalise_yaml(each) == _normalise_yaml(name)]
+    return matches[0] if len(matches) == 1 else name
 
 
-def grow(class_names: Sequence[str]) -> bool:
-    """Whether all names are numbers, each larger than the one before it."""
+def are_increasing(class_names: Sequence[str]) -> bool:
+    """Return whether all names are numbers, each larger than the one before."""
     if not all(re.fullmatch(r"[+-]?\d{1,15}(\.\d*)?", name, re.ASCII) for name in class_names):
         return False
     numbers = [float(name) for name in class_names]
     return all(a < b for a, b in pairwise(numbers))
 
 
-def _value(name: str) -> str:
-    """What YAML makes of a name, in one spelling."""
+def _normalise_yaml(name: str) -> str:
+    """Return one spelling for all names that YAML reads as the same value."""
     word = name.lower()
     for words in (TRUE, FALSE, NULL):
         if word in words:

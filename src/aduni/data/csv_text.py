@@ -1,4 +1,4 @@
-"""The cells of a CSV table with the lines they stand in, and why a file is no such table."""
+"""Read the lines of CSV tables, and explain why a file is not one."""
 
 import codecs
 import csv
@@ -10,7 +10,7 @@ from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-"""What other programs write between cells."""
+"""Separators that other programs write."""
 
 KINDS = {
     b"PK\x03\x04": "a workbook of Excel or another archive",
@@ -19,25 +19,21 @@ KINDS = {
     codecs.BOM_UTF16_LE: "UTF-16 text",
     codecs.BOM_UTF16_BE: "UTF-16 text",
 }
-"""First bytes of the files that are often given for a table."""
+"""First bytes of other kinds of files that users give as tables."""
 
 Line = tuple[int, list[str]]
-"""The number of a line, and its cells."""
+"""Number of a line, and its cells."""
 
 
 def csv_lines(path: Path, remedy: str) -> list[Line]:
-    """Read all lines that are not blank.
-
-    Args:
-        path: of the table.
-        remedy: what to do where there is no such file.
+    """Read all lines that are not blank; the remedy is for a missing file.
 
     Raises:
-        UserError: there is no file, or it is no text in UTF-8 with commas.
+        UserError: if the file is missing, or is not UTF-8 text with commas.
     """
     if not path.exists():
         raise UserError(f"{path} is missing; {remedy}.")
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():  # reading a pipe would block
         kind = "a folder" if path.is_dir() else "no file"
         raise UserError(f"{path} is {kind}, not a table; {remedy}.")
     text = _text(path)
@@ -53,7 +49,7 @@ def csv_lines(path: Path, remedy: str) -> list[Line]:
 
 
 def check_separator(path: Path, header: Sequence[str]) -> None:
-    """Raise UserError where the cells of a header are separated by anything but commas."""
+    """Raise UserError if the cells of a header are not separated by commas."""
     line = ",".join(header)
     separator = max(SEPARATORS, key=line.count)
     if line.count(separator) >= len(header):

@@ -1,4 +1,4 @@
-"""Which rows belong to one patient or lesion: the names in a table, made comparable."""
+"""Normalise the names of groups, such as patients or lesions, in a table."""
 
 from collections.abc import Sequence
 
@@ -10,33 +10,28 @@ MISSING = frozenset(
         *("none", "empty", "missing", "unknown", "not available", "not known"),
     )
 )
-"""Texts that stand for no name, in small letters."""
+"""Lower-case texts that mean that a name is missing."""
 
-ALONE = "\0"
-"""How the name of a row without one begins; no cell of a table does."""
+ALONE_PREFIX = "\0"
+"""First character of the names of rows without a group; no cell of a table has it."""
 
 
 def group_names(cells: Sequence[str], images: Sequence[str]) -> list[str]:
-    """Names that are equal where the rows must stay together.
+    """Return a group name for each row; rows with equal names must stay together.
 
-    A whole number is the same however it is written: 7, 7.0 and 007 are one patient, as they are
-    one label. A row whose cell is empty, or a text for what is missing, stands alone.
-
-    Args:
-        cells: n texts.
-        images: n identifiers.
+    The whole numbers 7, 7.0 and 007 are one group, as they are one label. A row whose cell is empty
+    or marks a missing value gets a name of its own.
     """
     return [
-        f"{ALONE}{image}" if is_missing(cell) else plain_number(cell.strip())
+        f"{ALONE_PREFIX}{image}" if is_missing(cell) else plain_number(cell.strip())
         for cell, image in zip(cells, images, strict=True)
     ]
 
 
 def is_missing(text: str) -> bool:
-    """Whether a text says that there is no name."""
     return text.strip().casefold() in MISSING
 
 
 def is_alone(name: str) -> bool:
-    """Whether the name is that of a row without group."""
-    return name.startswith(ALONE)
+    """Return whether a group name is that of a row without a group."""
+    return name.startswith(ALONE_PREFIX)

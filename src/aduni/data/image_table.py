@@ -1,4 +1,4 @@
-"""The image table: what a data set consists of, before any pixel is read."""
+"""The image table, which lists the images and labels of a data set, and readers of its CSV."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,38 +8,37 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.class_names import grow
+from aduni.data.class_names import are_increasing
 from aduni.data.csv_text import check_separator, csv_lines
 from aduni.data.loading.samplers import Ints
 from aduni.errors import UserError, did_you_mean
 from aduni.metrics.metric import Task
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp")
-"""Of image files, in either case."""
+"""Suffixes of image files, matched in any case."""
 
-NO_UTF8 = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
-"""What Python makes of the bytes of a name that is no UTF-8 -> their escapes."""
+BYTE_ESCAPES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
+"""Python's surrogates for the bytes of a name that is not UTF-8 -> their escapes."""
 
-FIND_RELEASE = "set dataset.root to the folder of the complete release, which holds it"
+RELEASE_REMEDY = "set dataset.root to the folder of the complete release, which holds it"
 
 
 @dataclass(frozen=True)
 class ImageTable:
-    """The rows of a data set.
+    """Rows of a data set.
 
     Attributes:
-        images: identifiers, one a row, without repetition.
+        images: identifiers, one per row, without repetition.
         labels: (n,) class numbers.
         class_names: name of each class.
-        groups: rows with the same name must stay on one side of a split; None where each row
-            stands alone.
-        files: where the pixels are; None for a data set that is held in memory.
+        groups: names of groups, whose rows stay in one part of a split; None if all rows are
+            independent.
+        files: file of each row; None for a data set in memory.
         parts: (n,) train, validation, test or unused: the split that the data set brings along;
-            None where it brings none.
-        passed_over: how many files of other kinds its folder holds, by suffix; None where the
-            folder was not searched.
-        ordinal: whether the order of the classes has a meaning; None: where they are numbers that
-            grow.
+            None without one.
+        passed_over: number of other files in its folder by suffix; None if the folder was not
+            searched.
+        ordinal: whether the classes are ordered; None: if their names are increasing numbers.
     """
 
     images: list[str]
@@ -53,33 +52,33 @@ class ImageTable:
 
     @property
     def is_ordinal(self) -> bool:
-        """Whether the classes are grades: figures that go by their order have a meaning."""
-        return grow(self.class_names) if self.ordinal is None else self.ordinal
+        """Whether the classes are ordered, so that ordinal metrics have a meaning."""
+        return are_increasing(self.class_names) if self.ordinal is None else self.ordinal
 
     @property
     def task(self) -> Task:
-        """What the labels are."""
+        """Task of the labels: ordinal or multiclass classification."""
         return "ordinal" if self.is_ordinal else "multiclass"
 
     @property
     def class_counts(self) -> Ints:
-        """(C,) images of each class."""
+        """Number of images of each class (C,)."""
         return np.bincount(self.labels, minlength=len(self.class_names))
 
 
 def check_root(root: Path, release: str, obtain: str) -> None:
-    """Raise UserError where `dataset.root` is no folder; `obtain` says how to get the release."""
+    """Raise UserError if `dataset.root` is not a folder; `obtain` says how to get the release."""
     if not root.is_dir():
-        found = "is a file" if root.exists() else "is missing"
+        fault = "is a file" if root.exists() else "is missing"
         raise UserError(
-            f"{root} {found}; set dataset.root to the folder of the {release} release, or {obtain}."
+            f"{root} {fault}; set dataset.root to the folder of the {release} release, or {obtain}."
         )
 
 
-def read_csv(path: Path, columns: Sequence[str], remedy: str = FIND_RELEASE) -> pd.DataFrame:
-    """A CSV of strings that has the given columns, as `read_texts` reads it.
+def read_csv(path: Path, columns: Sequence[str], remedy: str = RELEASE_REMEDY) -> pd.DataFrame:
+    """Read a CSV as `read_texts` does, and strip spaces in all these columns but the first.
 
-    Spaces around a cell do not count, but in the first of the columns: it names files.
+    The first column names files, whose names may begin or end with spaces.
     """
     frame = read_texts(path, columns, remedy)
     others = [column for column in columns if column != columns[0]]
@@ -88,15 +87,11 @@ def read_csv(path: Path, columns: Sequence[str], remedy: str = FIND_RELEASE) -> 
 
 
 def read_texts(path: Path, columns: Sequence[str], remedy: str) -> pd.DataFrame:
-    """A CSV of strings that has the given columns, to the sign.
-
-    Args:
-        path: of the table.
-        columns: that must be there, the identifiers' one first.
-        remedy: what to do where there is no such table.
+    """Read a CSV of unchanged strings, and check that it has the given columns.
 
     Raises:
-        UserError: unreadable, empty, a row is too short or too long, or a column is missing.
+        UserError: if it is missing or empty, with the remedy; if it is unreadable, a row is too
+            short or too long, or a column is missing.
     """
     lines = csv_lines(path, remedy)
     if not lines:
@@ -106,10 +101,9 @@ def read_texts(path: Path, columns: Sequence[str], remedy: str) -> pd.DataFrame:
         if header.count(column) != 1:
             check_separator(path, header)
             has = "no column" if column not in header else "several columns"
-            names = ", ".join(shown(name) for name in header)
             raise UserError(
                 f"{path} has {has} '{column}'{did_you_mean(column, header)}; its columns are "
-                f"{names}."
+                f"{', '.join(map(escape, header))}."
             )
     if len(lines) == 1:
         raise UserError(f"{path} has no rows; {remedy}.")
@@ -123,7 +117,7 @@ def _check_row(path: Path, header: Sequence[str], number: int, cells: Sequence[s
         check_separator(path, header)
         raise UserError(
             f"{path} has a row of {len(cells)} cells under {len(header)} columns, "
-            f"'{shown(cells[0])}', in line {number}; correct the row."
+            f"'{escape(cells[0])}', in line {number}; correct the row."
         )
     if not any(cells) or not "".join(cells).strip():
         raise UserError(
@@ -131,14 +125,14 @@ def _check_row(path: Path, header: Sequence[str], number: int, cells: Sequence[s
         )
 
 
-def shown(name: str) -> str:
-    """A name for a message: on one line, with escapes for what no screen shows."""
-    text = name.translate(NO_UTF8)
+def escape(name: str) -> str:
+    """Escape what cannot be printed in a name, so that an error stays on one line."""
+    text = name.translate(BYTE_ESCAPES)
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def one_hot_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns of which every row has a 1 in exactly one and 0 in the others; empty if none."""
+    """Return the columns in which each row has exactly one 1 and else 0, if there are any."""
     ones = frame.isin(("1", "1.0"))
     columns = list(frame.columns[(ones | frame.isin(("0", "0.0"))).all()])
     exclusive = len(columns) > 1 and bool((ones[columns].sum(axis=1) == 1).all())

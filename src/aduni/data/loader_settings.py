@@ -1,4 +1,4 @@
-"""How a run reads its data."""
+"""Settings of the data loaders."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,18 +9,19 @@ from aduni.errors import UserError
 
 @dataclass(frozen=True)
 class LoaderSettings:
-    """Batches, processes and numbers of the loaders.
+    """Settings of a run's data loaders and fold.
 
     Attributes:
         batch_size: images of a training batch, all processes together.
         num_workers: loader processes; 0 loads in the training process.
-        seed: of the run.
-        fold: the test fold.
-        augment: image by image in the loader (cpu), or whole batches where the model is (gpu).
-        data_on_gpu: whether all images are kept on a GPU; auto: in less than half its free memory.
+        seed: seed of the run.
+        fold: test fold.
+        augment: augment single images in the loader (cpu), or batches on the model's device (gpu).
+        data_on_gpu: whether a GPU keeps all images; auto: if they take less than half its free
+            memory.
 
     Raises:
-        UserError: the last two contradict each other.
+        UserError: if `data_on_gpu` is true without `augment=gpu`.
     """
 
     batch_size: int

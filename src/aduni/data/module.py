@@ -1,4 +1,4 @@
-"""The work that all data sets share: table, cache, split, loaders."""
+"""Base class of all data sets: table, cache, split and loaders."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from aduni.data.download.archives import Archive
 from aduni.data.image_table import ImageTable
 from aduni.data.loader_settings import LoaderSettings
 from aduni.data.loading.batch_samplers import EvaluationBatchSampler, TrainingBatchSampler
-from aduni.data.loading.dataloaders import Loader, lost_worker, view_loaders
+from aduni.data.loading.dataloaders import Loader, make_loader_factory, worker_error
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.splits.protocol import Protocol, check_parts, group_rows
 from aduni.data.splits.split_csv import read_split, split_frame, split_hash
@@ -34,29 +34,27 @@ EVALUATION_BATCH = 256
 
 
 class ImageDataModule(LightningDataModule):
-    """A labelled image data set under a protocol.
-
-    Subclasses read their table; `setup` then offers `table`, `parts`, `split` and the loaders.
+    """Labelled image data set under a protocol; subclasses define `read_table`.
 
     Args:
         root: folder of the official release.
-        cache_dir: where resized images are kept.
+        cache_dir: folder of the resized images.
         image_size: side that images are resized to, pixels.
-        mean: per channel, for the encoder.
-        std: per channel, for the encoder.
+        mean: mean of each channel, for the encoder.
+        std: standard deviation of each channel, for the encoder.
         augment: albumentations transforms of the training views, uint8 to uint8.
         protocol: how the data are divided.
         loading: batch size, workers, seed, fold.
-        paper_counts: images of each class as the paper counts them, for `prepare.py`.
-        archives: what `prepare.py download=true` fetches.
-        bits: of the grey levels that 16-bit files hold.
+        paper_counts: images of each class according to the paper, for `prepare.py`.
+        archives: files that `prepare.py download=true` fetches.
+        bits: bit depth of the grey levels in 16-bit files.
 
     Raises:
-        UserError: `loading` has augment=gpu, and `augment` what that cannot do.
+        UserError: if `loading` has augment=gpu, and `augment` a transform that it does not support.
     """
 
     title: str
-    """Names the data set in folders and reports."""
+    """Name of the data set in folders and reports."""
     obtain: ClassVar[str]
     """How a user gets the data, as part of a sentence."""
 
@@ -82,49 +80,49 @@ class ImageDataModule(LightningDataModule):
         self.protocol, self.loading = protocol, loading
         self.paper_counts, self.archives = paper_counts, archives
         self.declared_bits = bits
-        self._loaders = view_loaders(augment, loading.augment, loading.data_on_gpu)
+        self._loaders = make_loader_factory(augment, loading.augment, loading.data_on_gpu)
         self._device = torch.device("cpu")
 
     @abstractmethod
     def read_table(self) -> ImageTable:
-        """The rows of the data set; raises UserError where they do not hold together."""
+        """Read the rows of the data set; raise UserError if they are inconsistent."""
 
     def open_image(self, row: int) -> Image.Image:
-        """The original of a row, RGB."""
+        """Open the original image of a row as RGB."""
         assert self.table.files is not None
         return open_rgb(self.table.files[row], self.bits)
 
     @property
     def source_files(self) -> list[Path] | None:
-        """The files that pixels are read from; None where they come with a library."""
+        """Files that the pixels are read from; None if they come with a library."""
         return self.table.files
 
     @cached_property
     def table(self) -> ImageTable:
-        """The rows of the data set."""
+        """Rows of the data set."""
         return self.read_table()
 
     @cached_property
     def sources(self) -> Sources:
-        """What is known of the source files; of none where pixels come with a library."""
+        """Digests of the source files."""
         return self._read_sources()
 
-    def _read_sources(self, *, anew: bool = False) -> Sources:
+    def _read_sources(self, *, reread: bool = False) -> Sources:
         index = index_file(self.cache_dir, self.title, self.root)
-        grey = anew or self.declared_bits != ALL_BITS
-        return read_sources(self.source_files or [], index, grey=grey, anew=anew)
+        with_levels = reread or self.declared_bits != ALL_BITS
+        return read_sources(self.source_files or [], index, with_levels=with_levels, reread=reread)
 
     @property
     def bits(self) -> int:
-        """Of the grey levels that 16-bit files hold."""
+        """Bit depth of the grey levels in 16-bit files."""
         return self.sources.bits if self.declared_bits == "auto" else self.declared_bits
 
     @cached_property
     def cache(self) -> ImageCache:
-        """The resized images; built on first use, or if `build_cache` finds them damaged."""
-        return self._built_cache()
+        """Resized images, built on first use or if `build_cache` finds them damaged."""
+        return self._build_cache()
 
-    def _built_cache(self, *, every_row: bool = False) -> ImageCache:
+    def _build_cache(self, *, every_row: bool = False) -> ImageCache:
         images, size, sources = self.table.images, self.image_size, self.sources
         key = sources.key([self.title, str(size), *images], self.bits)
         folder = self.cache_dir / f"{self.title}-{size}px-{key}"
@@ -133,59 +131,58 @@ class ImageDataModule(LightningDataModule):
 
     @cached_property
     def groups(self) -> Ints:
-        """(n,) rows of one lesion or one picture share a number."""
+        """Group number of each row (n,), shared by the rows of a lesion or of identical images."""
         return group_rows(self.table, self.cache.originals["sha256"].tolist())
 
     @cached_property
     def parts(self) -> NDArray[np.str_]:
-        """(n,) train, validation, test or unused."""
+        """Part of each row (n,): train, validation, test or unused."""
         protocol = self.protocol
         protocol.check_fold(self.loading.fold)
-        if protocol.split_file:
-            path = Path(protocol.split_file)
-            parts = read_split(path, self.table, self.groups, protocol.grouped)
+        if file := protocol.split_file:
+            parts = read_split(Path(file), self.table, self.groups, protocol.grouped)
         else:
             parts = self.divide()
         check_parts(self.table, parts, protocol)
         return parts
 
     def divide(self) -> NDArray[np.str_]:
-        """The protocol's split; a data set may thin out its training part."""
+        """Apply the protocol's split; subclasses may thin out the training part."""
         return self.protocol.split(self.table, self.groups, self.loading.fold)
 
     @cached_property
     def split(self) -> pd.DataFrame:
-        """What split.csv holds."""
+        """Content of split.csv."""
         return split_frame(self.table, self.groups, self.parts)
 
     @property
     def split_hash(self) -> str:
-        """Names the split by its content."""
+        """Hash of the content of the split."""
         return split_hash(self.split)
 
     @property
     def training_counts(self) -> Ints:
-        """(C,) images of each class in the training part."""
+        """Number of training images of each class (C,)."""
         return np.bincount(self.table.labels[self.rows("train")])
 
     def rows(self, part: str) -> Ints:
-        """Table rows of a part."""
+        """Return the table rows of a part."""
         return np.flatnonzero(self.parts == part)
 
     def prepare_data(self) -> None:
-        """Build the cache, once a machine."""
+        """Build the cache; the trainer calls this once per machine."""
         _ = self.cache
 
     def verify_cache(self) -> None:
-        """Read every source, and build the cache or check every row of the one that is there."""
-        self.sources = self._read_sources(anew=True)
-        self.cache = self._built_cache(every_row=True)
+        """Read every source file, and build the cache or check all its rows."""
+        self.sources = self._read_sources(reread=True)
+        self.cache = self._build_cache(every_row=True)
 
     def setup(self, stage: str) -> None:
-        """Copy the images to the trainer's device, where they are to be kept there.
+        """Copy the images to the trainer's device if they are to be kept there.
 
         Raises:
-            UserError: they are to be, and cannot.
+            UserError: if `data_on_gpu=true` and there is no GPU or too little memory.
         """
         if self.trainer is not None:
             self._device = self.trainer.strategy.root_device
@@ -201,60 +198,62 @@ class ImageDataModule(LightningDataModule):
         number: int = 0,
         min_per_class: int = 0,
     ) -> None:
-        """Say what the next `train_dataloader` is to draw; raises UserError if it cannot.
+        """Configure the next `train_dataloader`.
 
         Args:
-            sampler: decides the batches.
-            views: V.
+            sampler: sampler that composes the batches.
+            views: V, views of each image.
             epochs: T, the stage's length.
-            first_epoch: where a resumed stage goes on.
-            number: of the stage; later ones must not repeat the first one's draws and views.
+            first_epoch: epoch at which a resumed stage continues.
+            number: number of the stage; each stage has random numbers of its own.
             min_per_class: images of each class that every batch must hold.
+
+        Raises:
+            UserError: if the sampler cannot make such batches.
         """
         rows = self.rows("train")
-        loading = self.loading
-        seed = loading.seed
+        seed = self.loading.seed
         if number > 0:
             seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        draws = TrainingBatchSampler(
+        batch_sampler = TrainingBatchSampler(
             sampler,
             rows,
             self.table.labels[rows],
             epochs=epochs,
             seed=seed,
-            batch_size=loading.batch_size,
+            batch_size=self.loading.batch_size,
             first_epoch=first_epoch,
             min_per_class=min_per_class,
         )
-        labels, workers = self.table.labels, loading.num_workers
-        self._loaders.begin(self.cache, labels, draws, workers, views=views, seed=seed)
+        data = self.cache, self.table.labels, batch_sampler
+        self._loaders.set_stage(*data, self.loading.num_workers, views, seed)
 
     def train_dataloader(self) -> Loader:
-        """Augmented views of the training part, or what they are made from."""
-        return self._loaders.begun(self.trainer.num_devices if self.trainer else 1)
+        """Make the loader of the training part in the stage that was configured last."""
+        return self._loaders.stage_loader(self.trainer.num_devices if self.trainer else 1)
 
     def val_dataloader(self) -> Loader:
-        """The part that selects the checkpoint, each image once over all ranks."""
-        rows = EvaluationBatchSampler(
-            self.rows(self.protocol.selected_on), EVALUATION_BATCH, split=True
-        )
-        return self._loaders.plain(self.cache, self.table.labels, rows, self._device)
+        """Make the loader of the part that selects the checkpoint, divided among the ranks."""
+        return self._evaluation_loader(self.protocol.selected_on, self._device, split=True)
+
+    def _evaluation_loader(self, part: str, device: torch.device, *, split: bool) -> Loader:
+        sampler = EvaluationBatchSampler(self.rows(part), EVALUATION_BATCH, split=split)
+        return self._loaders.evaluation_loader(self.cache, self.table.labels, sampler, device)
 
     def on_exception(self, exception: BaseException) -> None:
-        """The trainer stops; raises UserError where a loader process has ended."""
-        if (lost := lost_worker(exception)) and self.trainer is not None:
-            self.trainer.fit_loop.teardown()  # ends the others, as the trainer would do after this
-            raise lost from exception
+        """Raise UserError instead of `exception` if a loader process has ended or is stuck."""
+        if (error := worker_error(exception)) and self.trainer is not None:
+            self.trainer.fit_loop.teardown()  # ends the other loader processes
+            raise error from exception
 
     def on_after_batch_transfer(self, batch: Batch | RawBatch, dataloader_idx: int) -> Batch:
-        """Whole batches for the steps, whatever the loader gives."""
-        return self._loaders.whole(batch)
+        """Complete a batch for the training step on the device."""
+        return self._loaders.to_batch(batch)
 
     def evaluation_batches(self, part: str, device: torch.device) -> Iterator[Batch]:
-        """A whole part's images as they are, on a device, for the process that predicts."""
-        if device.type == "cuda":  # not before: evaluate.py has no trainer
+        """Yield the unaugmented images of a part in batches on a device, in one process."""
+        if device.type == "cuda":  # evaluate.py has no trainer that calls setup
             self._loaders.fill(self.cache, device)
-        rows = EvaluationBatchSampler(self.rows(part), EVALUATION_BATCH, split=False)
-        for batch in self._loaders.plain(self.cache, self.table.labels, rows, device):
+        for batch in self._evaluation_loader(part, device, split=False):
             sent = self.transfer_batch_to_device(batch, device, 0)
             yield self.on_after_batch_transfer(sent, 0)

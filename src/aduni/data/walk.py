@@ -1,4 +1,4 @@
-"""One walk for all commands: the images below a folder, and a count of all else that is there."""
+"""Find the images below a folder, and count all other files."""
 
 import os
 import stat
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aduni.data.image_table import SUFFIXES, shown
+from aduni.data.image_table import SUFFIXES, escape
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 
-NOT_COUNTED = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r")
-"""What Windows and macOS leave in folders; like hidden files it is no part of a data set."""
+SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r")
+"""Files that Windows and macOS create; like hidden files they are ignored."""
 
-LINKS_BACK = "link(s) back to a folder already read"
+REPEATED_LINKS = "link(s) back to a folder already read"
 
 KINDS = {
     stat.S_IFIFO: "it is a pipe",
@@ -25,15 +25,14 @@ KINDS = {
 
 
 @dataclass
-class Found:
-    """What a folder holds.
+class FolderContent:
+    """Content of a folder.
 
     Attributes:
-        folders: within it; empty after a walk, which enters them.
-        images: by their suffixes; those of a folder come before those of its folders.
-        unreadable: what is neither file nor folder -> why, as a clause.
-        passed_over: how many files of other kinds there are of each suffix, in small letters, and
-            how many links back.
+        folders: folders in it; empty after a walk, which enters them.
+        images: files with an image suffix; those of a folder come before those of its subfolders.
+        unreadable: path that is neither file nor folder -> reason, as a clause.
+        passed_over: number of other files by lower-case suffix, and of repeated links.
     """
 
     folders: list[Path] = field(default_factory=list)
@@ -42,39 +41,39 @@ class Found:
     passed_over: Counter[str] = field(default_factory=Counter)
 
 
-def walk(top: Path) -> Found:
+def walk(top: Path) -> FolderContent:
     """Find all images below a folder, at any depth.
 
-    Links are followed. Every real folder is entered once, those that are no links first, and no
-    link to a folder that holds it is followed: both would come back for ever.
+    Links are followed, but to prevent cycles every real folder is entered once, those that are not
+    links first, and links to a parent folder are skipped.
 
     Raises:
-        UserError: a folder cannot be read.
+        UserError: if a folder cannot be read.
     """
-    found, entered = Found(), set[str]()
+    content, entered = FolderContent(), set[str]()
     folders, links = [top], deque[Path]()
     while folders or links:
         folder = folders.pop() if folders else links.popleft()
         real = os.path.realpath(folder)
         if real in entered:
-            found.passed_over[LINKS_BACK] += 1
+            content.passed_over[REPEATED_LINKS] += 1
             continue
         entered.add(real)
-        inside = listed(folder)
-        found.images += inside.images
-        found.unreadable |= inside.unreadable
-        found.passed_over += inside.passed_over
+        inside = list_folder(folder)
+        content.images += inside.images
+        content.unreadable |= inside.unreadable
+        content.passed_over += inside.passed_over
         for inner in inside.folders:
             (links if os.path.islink(inner) else folders).append(inner)
-    found.images.sort(key=lambda file: (file.parent.parts, file.name))
-    return found
+    content.images.sort(key=lambda file: (file.parent.parts, file.name))
+    return content
 
 
-def listed(folder: Path) -> Found:
-    """Find what lies in a folder itself, sorted by name.
+def list_folder(folder: Path) -> FolderContent:
+    """List the content of a folder, sorted by name, without entering subfolders.
 
     Raises:
-        UserError: the folder cannot be read.
+        UserError: if the folder cannot be read.
     """
     try:
         with os.scandir(folder) as entries:
@@ -82,17 +81,17 @@ def listed(folder: Path) -> Found:
     except OSError as error:
         raise_shortage(error)
         raise UserError(
-            f"{shown(str(folder))} cannot be read ({error.strerror}); check its permissions."
+            f"{escape(str(folder))} cannot be read ({error.strerror}); check its permissions."
         ) from error
-    found, here = Found(), os.path.join(os.path.realpath(folder), "")
+    content, real_folder = FolderContent(), os.path.join(os.path.realpath(folder), "")
     for entry in ordered:
-        if not entry.name.startswith(".") and entry.name.lower() not in NOT_COUNTED:
-            _sort_in(found, entry, Path(entry.path), here)
-    return found
+        if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_FILES:
+            _add_entry(content, entry, Path(entry.path), real_folder)
+    return content
 
 
-def fault(path: Path) -> str | None:
-    """Say why there is no file to read at a path, as a clause; None where there is one."""
+def file_fault(path: Path) -> str | None:
+    """Return why a path is not a readable file, as a clause; None if it is."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -102,22 +101,24 @@ def fault(path: Path) -> str | None:
     return None if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "it is no file")
 
 
-def told(passed_over: Mapping[str, int]) -> str:
-    """Write counts as part of a sentence, the largest first: 16 .heic, 3 .dcm."""
+def format_counts(passed_over: Mapping[str, int]) -> str:
+    """Format counts by suffix for a sentence, the largest first: 16 .heic, 3 .dcm."""
     ordered = sorted(passed_over.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{count} {shown(kind) or 'without a suffix'}" for kind, count in ordered)
+    return ", ".join(f"{count} {escape(kind) or 'without a suffix'}" for kind, count in ordered)
 
 
-def _sort_in(found: Found, entry: os.DirEntry[str], path: Path, here: str) -> None:
-    plain = entry.is_file(follow_symlinks=False)  # known without asking the disk again
+def _add_entry(
+    content: FolderContent, entry: os.DirEntry[str], path: Path, real_folder: str
+) -> None:
+    plain = entry.is_file(follow_symlinks=False)  # known without another system call
     if not plain and os.path.isdir(path):
-        if entry.is_symlink() and here.startswith(os.path.join(os.path.realpath(path), "")):
-            found.passed_over[LINKS_BACK] += 1
+        if entry.is_symlink() and real_folder.startswith(os.path.join(os.path.realpath(path), "")):
+            content.passed_over[REPEATED_LINKS] += 1
         else:
-            found.folders.append(path)
-    elif not plain and (reason := fault(path)):
-        found.unreadable[path] = reason
+            content.folders.append(path)
+    elif not plain and (reason := file_fault(path)):
+        content.unreadable[path] = reason
     elif path.suffix.lower() in SUFFIXES:
-        found.images.append(path)
+        content.images.append(path)
     else:
-        found.passed_over[path.suffix.lower()] += 1
+        content.passed_over[path.suffix.lower()] += 1

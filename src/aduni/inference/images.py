@@ -10,9 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aduni.data.cache.decode import ALL_BITS, BeyondRangeError, InputFormat, decoded, resized
-from aduni.data.image_table import SUFFIXES, shown
-from aduni.data.walk import fault, told, walk
+from aduni.data.cache.decode import (
+    ALL_BITS,
+    BeyondRangeError,
+    InputFormat,
+    decode_image,
+    resize_image,
+)
+from aduni.data.image_table import SUFFIXES, escape
+from aduni.data.walk import file_fault, format_counts, walk
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 
@@ -36,7 +42,7 @@ def image_files(sources: Sequence[str]) -> list[Path]:
     for source in _listed(sources):
         for file in _images_of(Path(source), passed_over):
             found.setdefault(os.path.abspath(file), file)
-    others = told(passed_over)
+    others = format_counts(passed_over)
     if not found:
         beside = f" ({others} passed over)" if others else ""
         raise UserError(
@@ -65,21 +71,21 @@ def read_image(file: Path, side: int, bits: int = ALL_BITS) -> NDArray[np.uint8]
 def read_formats(file: Path, formats: Sequence[InputFormat]) -> list[NDArray[np.uint8]]:
     """As `read_image`, for models of several formats: decoded once where their bits agree."""
     try:
-        if reason := fault(file):  # a pipe would be waited for
+        if reason := file_fault(file):  # reading a pipe would block
             raise OSError(reason)
-        of_bits = {bits: decoded(file, bits) for bits in {each.bits for each in formats}}
-        squares = [resized(of_bits[each.bits], each.side) for each in formats]
+        of_bits = {bits: decode_image(file, bits) for bits in {each.bits for each in formats}}
+        squares = [resize_image(of_bits[each.bits], each.side) for each in formats]
         return [np.ascontiguousarray(square.transpose(2, 0, 1)) for square in squares]
     except BeyondRangeError as error:
         raise UserError(
-            f"{shown(str(file))} {error}, as the model was trained; convert it to that range, or "
+            f"{escape(str(file))} {error}, as the model was trained; convert it to that range, or "
             "leave it out."
         ) from error
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
         raise_shortage(error)
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"{shown(str(file))} is not a readable image ({reason}); restore the file or leave it "
+            f"{escape(str(file))} is not a readable image ({reason}); restore the file or leave it "
             "out."
         ) from error
 
@@ -108,9 +114,9 @@ def _images_of(source: Path, passed_over: Counter[str]) -> Iterator[Path]:
         yield from sorted([*found.images, *found.unreadable])
     else:
         what = "is neither file nor folder" if source.exists() else "is missing"
-        raise UserError(f"{shown(str(source))} {what}; give image files or folders of images.")
+        raise UserError(f"{escape(str(source))} {what}; give image files or folders of images.")
 
 
 def _names(sources: Sequence[str]) -> str:
     names = ["standard input" if source == STANDARD_INPUT else source for source in sources]
-    return shown(", ".join(names))
+    return escape(", ".join(names))

@@ -6,7 +6,7 @@ This module looks at files alone: what draws and computes is imported when it is
 import hashlib
 from pathlib import Path
 
-from aduni.data.image_table import shown
+from aduni.data.image_table import escape
 from aduni.errors import UserError, is_utf8
 from aduni.report.inputs import Sources, states_of
 from aduni.results.kept_runs import read_found_plan
@@ -42,7 +42,7 @@ def _digest(sources: Sources, plan: Plan | None) -> str:
     for metrics in sorted(sources.root.rglob("metrics.json")):
         if not is_utf8(str(metrics)):
             raise UserError(
-                f"{shown(str(metrics.parent))} has a name that is not UTF-8, which no page can "
+                f"{escape(str(metrics.parent))} has a name that is not UTF-8, which no page can "
                 "hold; give the run's folder another name."
             )
         for name in INPUTS:

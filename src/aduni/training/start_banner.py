@@ -13,11 +13,11 @@ from aduni.cli.end_summary import is_unicode, print_and_log
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.cache.decode import ALL_BITS
-from aduni.data.image_table import shown
+from aduni.data.image_table import escape
 from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.module import ImageDataModule
-from aduni.data.walk import told
+from aduni.data.walk import format_counts
 from aduni.methods.base import Method, Stage
 from aduni.schedules import AlphaSchedule
 from aduni.training.machine import trainer_of
@@ -63,7 +63,7 @@ def _lines(
         "classes",
         f"of the training part, imbalance ratio {imbalance_ratio(counts):.3g}",
     )
-    yield "", class_bars([shown(name) for name in data.table.class_names], counts)
+    yield "", class_bars([escape(name) for name in data.table.class_names], counts)
     yield "sampler", _sampler(settings.names.sampler, counts)
     name, size = settings.encoder["name"], data.image_size
     yield "method", f"{settings.names.method} on {name}, images of {size} x {size} pixels"
@@ -81,10 +81,12 @@ def _data(data: ImageDataModule) -> str:
     parts = [(part, len(data.rows(part))) for part in ("train", "validation", "test", "unused")]
     divided = ", ".join(f"{count} {part}" for part, count in parts if count)
     kept = f" in {groups} groups" if groups < images else ""
-    others = f"; {told(data.table.passed_over)} passed over" if data.table.passed_over else ""
+    others = (
+        f"; {format_counts(data.table.passed_over)} passed over" if data.table.passed_over else ""
+    )
     deep = (data.sources.highest > 0).any() and data.bits != ALL_BITS
     read = f", 16-bit files read as {data.bits} bits" if deep else ""
-    return f"{shown(data.title)}, {images} images{kept}: {divided}{read}{others}"
+    return f"{escape(data.title)}, {images} images{kept}: {divided}{read}{others}"
 
 
 def _protocol(data: ImageDataModule) -> str:

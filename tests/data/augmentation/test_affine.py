@@ -1,4 +1,4 @@
-"""Warp and flips in one matrix, against albumentations' three transforms."""
+"""Warp and flips in one matrix equal albumentations' three transforms."""
 
 import random
 from pathlib import Path
@@ -32,7 +32,7 @@ NEAREST, LINEAR = cv2.INTER_NEAREST, cv2.INTER_LINEAR
 
 
 def one_by_one(image: np.ndarray, seed: int, **affine) -> np.ndarray:
-    """The oracle: each transform draws from the same generators, and reads every pixel."""
+    """Apply the transforms one by one with the same generators, as the oracle."""
     generators = np.random.default_rng(seed), random.Random(seed)
     flips = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
     for transform in (A.Affine(**affine, p=1), *flips):
@@ -63,7 +63,7 @@ def check_agreement(images: list[np.ndarray], interpolation: int, **affine) -> N
 
 
 def noise(shape: tuple[int, int], count: int) -> list[np.ndarray]:
-    """Every other one blurred."""
+    """Return images of noise, every other one blurred."""
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for _ in range(count)]
     return [cv2.GaussianBlur(image, (7, 7), 3 * (i % 2) + 0.1) for i, image in enumerate(images)]
@@ -101,7 +101,7 @@ def test_matrix_without_flips_is_albumentations(affine):
 
 
 def sheared_first(seed: int, *, y_shear: bool) -> tuple[FlippedAffine, list]:
-    """A transform without choice, and torchvision's arguments for the same."""
+    """Return a deterministic transform and torchvision's arguments for the same."""
     rng = np.random.default_rng(seed)
     rotate, scale = rng.uniform(-180, 180), rng.uniform(0.8, 1.2)
     shear = [rng.uniform(-25, 25), rng.uniform(-25, 25) if y_shear else 0.0]

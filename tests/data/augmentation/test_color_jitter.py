@@ -1,4 +1,4 @@
-"""The fast colour jitter, bit for bit against albumentations'."""
+"""The fast colour jitter equals albumentations' bit for bit."""
 
 from itertools import permutations, product
 from pathlib import Path

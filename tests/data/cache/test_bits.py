@@ -1,4 +1,4 @@
-"""16-bit files that hold fewer bits: what dataset.bits makes of them, and what it refuses."""
+"""16-bit files of a lower bit depth are decoded or refused according to dataset.bits."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aduni.data.cache.decode import BITS, fitting_bits, highest_level
+from aduni.data.cache.decode import BITS, highest_level, min_bits
 from aduni.data.cache.image_cache import open_rgb
 from aduni.inference.images import read_image
 from own_data import blotches, class_folders
@@ -22,7 +22,7 @@ def saved(levels: np.ndarray, file: Path) -> Path:
 
 
 def x_rays(root: Path, highest: int, suffix: str = "png") -> Path:
-    """Sixteen pictures in 16 bits in two classes; the first one reaches `highest`."""
+    """Write sixteen 16-bit images in two classes, of which the first reaches `highest`."""
     for number in range(16):
         levels = np.random.default_rng(number).integers(0, highest // 2, (20, 24), dtype=np.uint16)
         levels[3, 4] = highest if number == 0 else highest // 2
@@ -52,9 +52,9 @@ def test_levels_above_the_range_are_refused(tmp_path, refusal, bits):
     levels[0, 0] = 2**bits
     file = saved(levels, tmp_path / "a.png")
 
-    fitting = BITS[BITS.index(bits) + 1]
+    needed = BITS[BITS.index(bits) + 1]
     words = f"has grey levels up to {2**bits}, and dataset.bits={bits} ends at {2**bits - 1}"
-    refusal(lambda: open_rgb(file, bits), file, words, f"set dataset.bits={fitting}")
+    refusal(lambda: open_rgb(file, bits), file, words, f"set dataset.bits={needed}")
     refusal(lambda: read_image(file, 16, bits), file, words, "as the model was trained")
 
 
@@ -93,7 +93,7 @@ def test_8_bit_files_are_the_same_whatever_the_bits(tmp_path):
     ],
 )
 def test_auto_takes_the_fewest_bits_that_hold_all_levels(levels, bits):
-    assert fitting_bits(levels) == bits
+    assert min_bits(levels) == bits
 
 
 @pytest.mark.parametrize("bits", ["auto", 12])

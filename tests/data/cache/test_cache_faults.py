@@ -1,4 +1,4 @@
-"""A cache that was damaged, or is of other images, is noticed and built anew, and that is said."""
+"""A cache that is damaged or of other images is rebuilt with a warning."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from aduni.data.cache.image_cache import ImageCache, build_cache
-from aduni.data.cache.integrity import SAMPLED, cache_fault
+from aduni.data.cache.integrity import SAMPLED_ROWS, cache_fault
 
 COUNT, SIZE = 40, 16  # more rows than a start reads
 IMAGES = [f"image{i}" for i in range(COUNT)]
@@ -37,7 +37,7 @@ def rewrite(file: Path, change: Callable[[bytes], bytes]) -> None:
 
 
 def spoil(folder: Path, row: int) -> None:
-    """One bit of a row's pixels."""
+    """Flip one bit of a row's pixels."""
     pixels = np.lib.format.open_memmap(folder / "pixels.npy", mode="r+")
     pixels[row, 3, 4, 1] ^= 1
     pixels.flush()
@@ -53,7 +53,7 @@ def save(folder: Path, pixels: np.ndarray) -> None:
 
 
 def other(folder: Path) -> None:
-    """A cache of as many other images, under this one's name."""
+    """Replace a cache by one of as many other images."""
     shutil.rmtree(folder)
     build(folder, [f"other{i}" for i in range(COUNT)])
 
@@ -113,8 +113,8 @@ def test_damaged_cache_is_built_anew_and_says_so(folder, caplog, damage):
 
 @pytest.fixture
 def large(monkeypatch) -> None:
-    """Arrays are taken for too large to be read at every start."""
-    monkeypatch.setattr("aduni.data.cache.integrity.WHOLE", 0)
+    """Treat all arrays as too large to be read at every start."""
+    monkeypatch.setattr("aduni.data.cache.integrity.MAX_FULL_CHECK_BYTES", 0)
 
 
 @pytest.mark.parametrize("row", range(0, COUNT, 7))
@@ -163,10 +163,12 @@ def test_a_start_reads_no_more_rows_than_it_says(folder, monkeypatch):
 
     read.clear()
     originals = ImageCache(folder).originals["cached"].tolist()
-    expected = iter(originals[i] for i in sorted({*np.linspace(0, COUNT - 1, SAMPLED, dtype=int)}))
+    expected = iter(
+        originals[i] for i in sorted({*np.linspace(0, COUNT - 1, SAMPLED_ROWS, dtype=int)})
+    )
     monkeypatch.setattr(digest, lambda row: (read.append(1), next(expected))[1])
     assert cache_fault(folder, IMAGES, SIZE, every_row=False) is None
-    assert len(read) == SAMPLED
+    assert len(read) == SAMPLED_ROWS
 
 
 def test_no_header_of_the_pixels_crashes_the_check(folder):

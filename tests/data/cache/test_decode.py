@@ -1,4 +1,4 @@
-"""Image files of every depth, colour model, orientation and size, and what is made of them."""
+"""Image files of every depth, colour mode, orientation and size are decoded or refused."""
 
 import os
 import subprocess

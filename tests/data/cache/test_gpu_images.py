@@ -1,4 +1,4 @@
-"""Which images are kept on a GPU, and how they get there; the CPU stands for the GPU here."""
+"""Images are kept on a GPU according to the setting; here the CPU stands for the GPU."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_a_cpu_is_no_gpu():
 
 @pytest.mark.parametrize("chunk", [1, 3 * 16 * 16 * 3, 2**28])
 def test_copy_is_the_whole_cache_whatever_the_chunks(cache, monkeypatch, chunk):
-    monkeypatch.setattr(gpu_images, "CHUNK", chunk)
+    monkeypatch.setattr(gpu_images, "CHUNK_BYTES", chunk)
     monkeypatch.setattr(gpu_images, "free_bytes", lambda device: GIB)
     images = DeviceImages("auto")
     images.fill(cache, CPU)

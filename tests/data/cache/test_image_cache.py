@@ -1,4 +1,4 @@
-"""The cache of resized images: right, whole or absent, and built once."""
+"""The cache of resized images is correct, complete or absent, and built once."""
 
 import os
 import pickle
@@ -64,7 +64,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
-    """Starts a builder and returns when it has begun; none outlives the test."""
+    """Start builders, return when they have begun, and end them with the test."""
     started = []
 
     def begin(name: str) -> subprocess.Popen[bytes]:
@@ -81,17 +81,17 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
 
 
 def opened(tmp_path: Path) -> str:
-    """The rows that the builders have opened, one digit each."""
+    """Return the rows that the builders have opened, one digit each."""
     return (tmp_path / "opened").read_text()
 
 
 def red(row: int) -> Image.Image:
-    """What the builders open, without waiting."""
+    """Return the image that the builders open, without their delay."""
     return Image.new("RGB", (20, 20), (row, 0, 0))
 
 
 def folders(cache_dir: Path) -> list[Path]:
-    """All that a later run could take for a cache."""
+    """List everything that a later run could take for a cache."""
     return [path for path in cache_dir.iterdir() if path.is_dir()] if cache_dir.is_dir() else []
 
 

@@ -1,4 +1,4 @@
-"""Caches go by the content of the pictures, and a start reads no file that was not changed."""
+"""Cache keys depend on the images' content, and only changed files are read."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from PIL import Image
 
 import aduni.data.cache.source_digests
 from aduni.data.cache.image_cache import build_cache
-from aduni.data.cache.source_digests import SETTLED, read_sources
+from aduni.data.cache.source_digests import TIME_RESOLUTION_NS, read_sources
 from own_data import archive, blotches, class_folders
 
 AGO = 10**9 * 1_600_000_000
@@ -21,13 +21,13 @@ AGO = 10**9 * 1_600_000_000
 
 @pytest.fixture
 def settled(monkeypatch):
-    """Files are as old as those of a data set that was not made a moment ago."""
-    monkeypatch.setattr(aduni.data.cache.source_digests, "SETTLED", 0)
+    """Treat files that were just written as old."""
+    monkeypatch.setattr(aduni.data.cache.source_digests, "TIME_RESOLUTION_NS", 0)
 
 
 @pytest.fixture
 def read(monkeypatch):
-    """The names of the files whose content is read."""
+    """Record the names of the files whose content is read."""
     names = []
     digest = aduni.data.cache.source_digests._digest
 
@@ -47,11 +47,11 @@ def files(tmp_path):
 
 
 def look(files, **options):
-    return read_sources(files, files[0].parent / "index.npz", grey=False, **options)
+    return read_sources(files, files[0].parent / "index.npz", with_levels=False, **options)
 
 
 def same_names_sizes_and_times(root: Path, first: int) -> Path:
-    """A data set of uncompressed pictures, of which `first` alone tells two from each other."""
+    """Write uncompressed images that differ only in the first one, `first`."""
     for file in class_folders(root, first=first):
         number = int(file.stem)
         place = file.with_name(f"{number - first:03d}.bmp")
@@ -88,7 +88,7 @@ def test_a_second_look_reads_nothing(files, read):
     read.clear()
 
     assert np.array_equal(look(files).digests, first.digests)
-    assert look(files[1:]).key([], 16) == look(files[1:], anew=True).key([], 16)
+    assert look(files[1:]).key([], 16) == look(files[1:], reread=True).key([], 16)
     assert sorted(read) == ["b.png", "c.png"]  # only anew
 
 
@@ -117,7 +117,7 @@ def test_a_changed_file_alone_is_read_again_though_its_time_was_set_back(files, 
 
 
 def test_a_file_of_this_moment_is_not_trusted_yet(files, read):
-    assert SETTLED >= 2 * 10**9  # a tick of the coarsest file systems
+    assert TIME_RESOLUTION_NS >= 2 * 10**9  # a tick of the coarsest file systems
     look(files)
     look(files)
 

@@ -1,4 +1,4 @@
-"""APTOS 2019 in its official layout, sound and damaged."""
+"""APTOS 2019 is read in its official layout, and refused when damaged."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""dataset=csv: images named in a table."""
+"""dataset=csv reads images named in a table."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ COLUMNS = {"image_column": "name", "label_column": "finding"}
 
 @pytest.fixture
 def make(make_data, tmp_path):
-    """The data set of tmp_path/own/labels.csv, with some settings changed."""
+    """Make the data set of tmp_path/own/labels.csv, with some settings changed."""
     return partial(
         make_data, "csv", csv=str(tmp_path / "own" / "labels.csv"), title="mine", **COLUMNS
     )
@@ -22,7 +22,7 @@ def make(make_data, tmp_path):
 
 @pytest.fixture
 def rows(tmp_path):
-    """Writes the table anew: a function of its frame."""
+    """Rewrite the table by a function of its frame."""
     file = table(tmp_path / "own")
     frame = pd.read_csv(file, dtype=str)
 

@@ -1,4 +1,4 @@
-"""dataset=folder: class folders, below train, val and test or without them."""
+"""dataset=folder reads class folders, below train, val and test or without them."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from own_data import CLASSES, SIZES, blotches, class_folders
 
 @pytest.fixture
 def make(make_data, tmp_path):
-    """The data set in tmp_path/own, with some settings changed."""
+    """Make the data set in tmp_path/own, with some settings changed."""
     return partial(make_data, "folder", tmp_path / "own", title="mine")
 
 

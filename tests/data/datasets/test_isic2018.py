@@ -1,4 +1,4 @@
-"""ISIC 2018 task 3 in its official layout, sound and damaged."""
+"""ISIC 2018 task 3 is read in its official layout, and refused when damaged."""
 
 import shutil
 from pathlib import Path

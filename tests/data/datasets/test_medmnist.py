@@ -1,4 +1,4 @@
-"""dataset=medmnist: the official archives, read without executing anything."""
+"""dataset=medmnist reads the official archives without executing anything."""
 
 import ast
 import os
@@ -14,7 +14,7 @@ from own_data import archive
 
 @pytest.fixture
 def make(make_data, tmp_path):
-    """The data set in tmp_path/own, with some settings changed."""
+    """Make the data set in tmp_path/own, with some settings changed."""
     return partial(make_data, "medmnist", tmp_path / "own", title="mine", image_size=28)
 
 
@@ -105,7 +105,7 @@ def test_an_archive_of_another_kind_is_refused(make, tmp_path, refusal, fault):
 
 
 class _Touch:
-    """Unpickled, it makes a file."""
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, file):
         self.file = file
@@ -140,7 +140,7 @@ def test_a_failed_download_says_what_to_put_where(make, tmp_path, refusal, monke
 
 def test_the_package_is_imported_only_when_it_is_asked_for():
     # It takes seconds.
-    source = (composing.CONF.parent / "src" / "aduni" / "data" / "medmnist.py").read_text()
+    source = (composing.CONF.parent / "src" / "aduni" / "data/datasets/medmnist.py").read_text()
     at_once = [node for node in ast.parse(source).body if isinstance(node, ast.Import)]
     assert not [name for node in at_once for name in node.names if name.name == "medmnist"]
     assert "from medmnist" not in [line[:13] for line in source.splitlines()]

@@ -1,4 +1,4 @@
-"""What data sets of one's own are called."""
+"""User data sets are named after their path."""
 
 import re
 

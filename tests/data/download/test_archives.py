@@ -136,7 +136,7 @@ def packed(*members: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
 
 
 def names(root: Path) -> set[str]:
-    """All files and folders below root, without the lock."""
+    """List all files and folders below root, without the lock."""
     found = {str(path.relative_to(root)) for path in root.rglob("*")}
     return found - {".download.lock"}
 
@@ -294,7 +294,7 @@ def test_a_dropped_chunked_answer_is_not_complete(server: Server, tmp_path: Path
 def test_a_silent_server_counts_as_dropped(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "TIMEOUT", 0.3)
+    monkeypatch.setattr(http, "TIMEOUT_SECONDS", 0.3)
     server.stall = threading.Event()
     server.drops = [131_072]
     download([csv(server)], tmp_path, NO_WAIT)
@@ -403,7 +403,7 @@ def test_symbolic_links_are_refused(server: Server, tmp_path: Path) -> None:
 def test_an_archive_that_would_fill_the_disk_is_refused(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aduni.data.download.unzip.ALLOWANCE", 2**20)
+    monkeypatch.setattr("aduni.data.download.unzip.EXTRA_BYTES", 2**20)
     server.content = packed(*((f"Input/{i}.jpg", bytes(2**20)) for i in range(4)))
     message = refused(Archive(f"{server.url}/Input.zip", "Input"), tmp_path)
     assert f"its {len(server.content)} bytes would become {4 * 2**20}" in message

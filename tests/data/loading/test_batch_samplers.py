@@ -1,4 +1,4 @@
-"""What each process loads of a sampler's batches, alone and in a real trainer."""
+"""Each process loads its share of a sampler's batches, alone and in a real trainer."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,7 +17,7 @@ from aduni.data.loading.batch_samplers import (
     EvaluationBatchSampler,
     SampleIndex,
     TrainingBatchSampler,
-    repeats,
+    count_repeats,
 )
 from aduni.data.loading.samplers import Balanced, ClassAware, InstanceBalanced, Sampler, Upsample
 from aduni.data.splits.protocol import Protocol
@@ -48,7 +48,7 @@ def slow_repeats(positions: list[int]) -> list[int]:
 def test_repeats_counts_earlier_appearances(positions):
     positions = np.array(positions)
 
-    assert repeats(positions).tolist() == slow_repeats(positions.tolist())
+    assert count_repeats(positions).tolist() == slow_repeats(positions.tolist())
 
 
 @pytest.mark.parametrize("epoch", [0, 3])
@@ -135,7 +135,7 @@ def test_fewer_images_than_ranks_are_refused(monkeypatch, refusal):
 
 
 class Recorder(LightningModule):
-    """Remembers every batch and the trainer's epoch."""
+    """Model that remembers every batch and the trainer's epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ def digits(folder: Path, workers: int) -> Digits:
 
 
 def fit(data: Digits, sampler: Sampler) -> list[tuple[int, Batch]]:
-    """Three epochs with the project's own loader, as a run has it."""
+    """Train three epochs with the data module's loader, as a run does."""
     data.begin_stage(sampler, views=1, epochs=3)
     recorder = Recorder()
     trainer = Trainer(
@@ -205,7 +205,7 @@ def test_a_trainer_draws_other_images_and_other_views_in_every_epoch(tmp_path):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_resumed_stage_draws_what_its_first_epoch_draws(tmp_path, workers):
-    """Workers fetch once there is an iterator, which is before the trainer tells the epoch."""
+    """Workers fetch batches before the trainer calls `set_epoch`."""
     sampler = InstanceBalanced(epoch_length=3)
     whole = [batch for epoch, batch in fit(digits(tmp_path, 0), sampler) if epoch == 2]
     data = digits(tmp_path, workers)

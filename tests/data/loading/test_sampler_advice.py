@@ -1,4 +1,4 @@
-"""Which sampler suits which class counts."""
+"""The suggested sampler depends on the class counts."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Samplers by counting what they draw."""
+"""Samplers are tested by counting what they draw."""
 
 import math
 import tracemalloc
@@ -27,7 +27,7 @@ SKEWED = [4000, 900, 250, 50]
 
 
 def labels_of(counts: list[int]) -> Ints:
-    """Classes in no order, so that positions say nothing about them."""
+    """Return shuffled classes, so that positions say nothing about them."""
     labels = np.repeat(np.arange(len(counts)), counts)
     return np.random.default_rng(7).permutation(labels)
 
@@ -122,7 +122,7 @@ ISIC_PAPER = [890, 5364, 411, 262, 879, 92, 114]
 
 
 def next_of_cycle(left: list[int], members: set[int], drawn: int) -> None:
-    """The released iterator, seen from outside: a full round of the members, then another."""
+    """Check a draw against the released iterator: complete rounds of the members."""
     if not left:
         left.extend(members)
     left.remove(drawn)  # ValueError: it came again before the others

@@ -1,4 +1,4 @@
-"""Loader processes that could not hand over their batches are refused before the first one."""
+"""Loader processes without enough shared memory are refused before the first batch."""
 
 import os
 import time
@@ -8,9 +8,9 @@ import torch
 
 from aduni.batch import Batch
 from aduni.data.loading import dataloaders, shared_memory
-from aduni.data.loading.dataloaders import lost_worker
+from aduni.data.loading.dataloaders import worker_error
 from aduni.data.loading.samplers import InstanceBalanced
-from aduni.data.loading.shared_memory import check_room, free_bytes, shared_bytes
+from aduni.data.loading.shared_memory import check_free_memory, free_bytes, shared_bytes
 from aduni.errors import UserError
 
 MIB = 2**20
@@ -20,7 +20,7 @@ PAPER = 2 * 128 * 3 * 384 * 384
 
 @pytest.fixture
 def free(monkeypatch):
-    """Says how much is free."""
+    """Set the amount of free memory."""
 
     def set_free(number: int | None) -> None:
         monkeypatch.setattr(shared_memory, "free_bytes", lambda: number)
@@ -30,7 +30,7 @@ def free(monkeypatch):
 
 @pytest.fixture
 def loading(make_data):
-    """Makes a training loader of the digits; keyword arguments are those of `LoaderSettings`."""
+    """Make a training loader of the digits; keyword arguments are those of `LoaderSettings`."""
 
     def make(*views: int, **options):
         numbers = {"batch_size": 64, "num_workers": 1, **options}
@@ -46,7 +46,7 @@ def test_dockers_default_does_not_take_a_batch_of_the_paper(free, refusal):
     free(64 * MIB)
 
     words = ("/dev/shm has 64 MiB", "8 loader", "1945 MiB", "--shm-size=2g", "--ipc=host")
-    refusal(lambda: check_room(PAPER, 8, 1), *words, "num_workers=0")
+    refusal(lambda: check_free_memory(PAPER, 8, 1), *words, "num_workers=0")
 
 
 @pytest.mark.parametrize(("processes", "workers"), [(1, 1), (1, 8), (4, 3)])
@@ -55,19 +55,19 @@ def test_each_process_needs_two_batches_a_worker_and_two_for_itself(
 ):
     needed = processes * (PAPER * (2 * workers + 2) + MIB)
     free(needed)
-    check_room(PAPER, workers, processes)
+    check_free_memory(PAPER, workers, processes)
     free(needed - 1)
 
-    refusal(lambda: check_room(PAPER, workers, processes), f"num_workers={workers - 1}.")
+    refusal(lambda: check_free_memory(PAPER, workers, processes), f"num_workers={workers - 1}.")
 
 
 def test_what_is_said_to_fit_fits(free, refusal):
     free(1000 * MIB)
-    message = refusal(lambda: check_room(PAPER, 8, 1), "num_workers=3.")
+    message = refusal(lambda: check_free_memory(PAPER, 8, 1), "num_workers=3.")
     assert message
 
-    check_room(PAPER, 3, 1)
-    refusal(lambda: check_room(PAPER, 4, 1))
+    check_free_memory(PAPER, 3, 1)
+    refusal(lambda: check_free_memory(PAPER, 4, 1))
 
 
 @pytest.mark.parametrize("augment", ["cpu", "gpu"])
@@ -95,7 +95,7 @@ def test_a_later_stages_views_are_counted_before_the_first_stage(loading, free, 
 
 def test_where_nothing_limits_it_nothing_is_refused(loading, monkeypatch):
     monkeypatch.setattr(shared_memory.sys, "platform", "darwin")
-    monkeypatch.setattr(shared_memory, "SHARED", shared_memory.Path("/nowhere"))
+    monkeypatch.setattr(shared_memory, "SHM_DIR", shared_memory.Path("/nowhere"))
 
     assert free_bytes() is None
     assert loading()().num_workers == 1
@@ -103,12 +103,12 @@ def test_where_nothing_limits_it_nothing_is_refused(loading, monkeypatch):
 
 def test_on_linux_a_missing_folder_has_no_room(monkeypatch, tmp_path):
     monkeypatch.setattr(shared_memory.sys, "platform", "linux")
-    monkeypatch.setattr(shared_memory, "SHARED", tmp_path / "shm")
+    monkeypatch.setattr(shared_memory, "SHM_DIR", tmp_path / "shm")
 
     assert free_bytes() == 0
 
 
-@pytest.mark.skipif(not shared_memory.SHARED.is_dir(), reason="no /dev/shm")
+@pytest.mark.skipif(not shared_memory.SHM_DIR.is_dir(), reason="no /dev/shm")
 @pytest.mark.parametrize("augment", ["cpu", "gpu"])
 def test_a_batch_takes_what_torch_takes_for_it(loading, augment):
     loader = loading(2, augment=augment, num_workers=0)()
@@ -133,17 +133,17 @@ def _tensors(batch):
 
 
 class Unsendable(torch.Tensor):
-    """No process can hand it to another."""
+    """Tensor that cannot be sent to another process."""
 
     def __reduce_ex__(self, protocol):
         raise RuntimeError("unable to allocate shared memory(shm)")
 
 
 def given_up(batches) -> UserError | None:
-    """What a training says of a batch that does not come."""
+    """Return the error of a training whose batch does not arrive."""
     with pytest.raises(RuntimeError) as lost:
         next(batches)
-    return lost_worker(lost.value)
+    return worker_error(lost.value)
 
 
 def test_a_loader_process_that_cannot_send_its_batch_ends(loading, monkeypatch, capfd):
@@ -162,7 +162,7 @@ def test_a_loader_process_that_cannot_send_its_batch_ends(loading, monkeypatch, 
 
 def test_a_loader_process_that_sends_nothing_is_not_waited_for_for_ever(loading, monkeypatch):
     monkeypatch.setattr(dataloaders, "as_batch", lambda batch: time.sleep(60))
-    monkeypatch.setattr(dataloaders, "LONGEST_WAIT", 1)
+    monkeypatch.setattr(dataloaders, "BATCH_TIMEOUT_SECONDS", 1)
     sentence = str(given_up(iter(loading()())))
 
     assert "no batch in 1 seconds" in sentence

@@ -1,4 +1,4 @@
-"""Augmented views: which random numbers they use, their form, and the published recipes."""
+"""Random numbers and form of augmented views, and the published recipes."""
 
 import random
 import warnings
@@ -56,7 +56,7 @@ def views(make_data):
 
 
 def distinct(images: torch.Tensor) -> int:
-    """How many different images there are among (..., 3, H, W)."""
+    """Count the different images among (..., 3, H, W)."""
     return len({image.numpy().tobytes() for image in images.flatten(0, -4)})
 
 
@@ -98,7 +98,7 @@ def test_global_seeds_have_no_influence_and_are_left_alone(cache, views):
 
 
 def outcomes(cache: ImageCache, transforms: list) -> dict[str, int]:
-    """How often 2,000 views were the image, either mirror image, or both."""
+    """Count how often 2,000 views were the image, either mirror image, or both."""
     plain = np.asarray(cache.pixels[0])
     kinds = {"none": plain, "left-right": plain[:, ::-1], "top-bottom": plain[::-1]}
     kinds["both"] = plain[::-1, ::-1]
@@ -154,7 +154,7 @@ def test_a_view_cannot_change_the_image_of_the_next(cache):
 
 
 def epochs(make_data, workers: int) -> list[list[Batch]]:
-    """Two epochs from the data module's own loader; up-sampling repeats images."""
+    """Load two epochs from the data module; up-sampling repeats images."""
     loading = {"num_workers": workers, "batch_size": 100}
     data = make_data("digits", protocol="paper", loading=loading)
     data.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)

@@ -1,4 +1,4 @@
-"""A split that came with the data: leakage, cleaning, and the validation part."""
+"""Given splits: leakage, cleaning and the validation part."""
 
 import shutil
 

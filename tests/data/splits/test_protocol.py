@@ -1,4 +1,4 @@
-"""Who trains, who selects, who is tested: the protocols, and stored splits."""
+"""Protocols and stored splits decide which images train, select and test."""
 
 import re
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def paper_folds(table, groups, make_protocol) -> list[np.ndarray]:
 
 
 def sides(parts: np.ndarray, groups: np.ndarray) -> pd.Series:
-    """The number of parts that each group is in."""
+    """Return the number of parts that each group is in."""
     return pd.Series(parts).groupby(groups).nunique()
 
 
@@ -64,7 +64,7 @@ def sides(parts: np.ndarray, groups: np.ndarray) -> pd.Series:
 
 
 def union_find(names: list[str], digests: list[str]) -> list[int]:
-    """Slow and plain: the lowest row that each row hangs together with."""
+    """Return the lowest row that each row is connected with, by a slow and plain search."""
     parent = list(range(len(names)))
 
     def root(row: int) -> int:
@@ -81,7 +81,7 @@ def union_find(names: list[str], digests: list[str]) -> list[int]:
 
 
 def first_members(groups: np.ndarray) -> list[int]:
-    """The lowest row of each row's group: a name that does not depend on the numbers."""
+    """Return the lowest row of each row's group, which does not depend on the numbering."""
     return [int(np.flatnonzero(groups == group)[0]) for group in groups]
 
 
@@ -316,7 +316,7 @@ def test_selection_on_test_needs_no_validation_part(make_protocol):
 
 @pytest.fixture
 def stored(isic, make_data, tmp_path) -> Path:
-    """split.csv of fold 3, as a run writes it."""
+    """Write the split.csv of fold 3 as a run does."""
     path = tmp_path / "split.csv"
     write_csv(make_data("isic2018", isic.root, loading={"fold": 3}).split, path)
     return path

@@ -1,4 +1,4 @@
-"""The fast folds are scikit-learn's own, to the image."""
+"""The fast folds are identical to scikit-learn's."""
 
 import numpy as np
 import pytest

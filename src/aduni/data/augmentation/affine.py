@@ -1,4 +1,4 @@
-"""Affine warp and flips in one pass over the pixels."""
+"""Apply an affine warp and flips to an image in one pass over the pixels."""
 
 from math import cos, radians, sin, tan
 from typing import Annotated, Any, Literal, cast
@@ -16,23 +16,22 @@ Order = Literal["shear_first", "shear_last"]
 
 
 class FlippedAffine(A.Affine):  # type: ignore[misc]  # no types
-    """`A.Affine`, then a horizontal and a vertical flip, as one warp of an (H, W, 3) image.
+    """Apply `A.Affine`, a horizontal and a vertical flip as one warp of an (H, W, 3) image.
 
-    The flips are part of the warp's matrix. With the same numbers and `shear_last` the image is
-    that of `A.Affine`, `A.HorizontalFlip` and `A.VerticalFlip` one after the other but for
-    rounding: of the nearest neighbours less than 1 in 10,000 differs, interpolated values differ
-    by 1 of 255 at most.
+    The flips are part of the warp's matrix. For the same numbers and `shear_last` the result equals
+    `A.Affine`, `A.HorizontalFlip` and `A.VerticalFlip` in a row up to rounding: of the nearest
+    neighbours less than 1 in 10,000 differs, interpolated values differ by 1 of 255 at most.
 
     Args:
         order: `shear_first` shears, scales and rotates, as torchvision's RandomAffine does with the
             same numbers (its angles are clockwise, these are not); `shear_last` scales, rotates and
             shears, as `A.Affine` does. Without a shear both are the same.
         horizontal_flip: probability that left and right are exchanged after the warp.
-        vertical_flip: the same of top and bottom.
+        vertical_flip: probability that top and bottom are exchanged after the warp.
         affine: arguments of `A.Affine`; with probability 1 - p there is neither a warp nor a flip.
 
     Raises:
-        UserError: `fit_output`, under which the images of a batch would differ in size.
+        UserError: if `fit_output` is set, since the images of a batch would differ in size.
     """
 
     def __init__(
@@ -54,17 +53,17 @@ class FlippedAffine(A.Affine):  # type: ignore[misc]  # no types
     def get_params_dependent_on_data(
         self, params: dict[str, Any], data: dict[str, Any]
     ) -> dict[str, Any]:
-        """The (2, 3) matrix from input to output; drawn as `A.Affine` draws, the flips last."""
+        """Draw the (2, 3) matrix from input to output as `A.Affine` does, the flips last."""
         height, width = params["shape"][:2]
         translate = self._get_translate_params((height, width))
         shear = self._get_shear_params()
         random = self.py_random
         scale = self._get_scale(self.scale, self.keep_ratio, self.balanced_scale, random)
         rotate = random.uniform(*self.rotate)
-        linear = _sheared_first if self.order == "shear_first" else _sheared_last
-        # Pixel centres are whole numbers, so the middle of four pixels is 1.5.
+        linear = _shear_first if self.order == "shear_first" else _shear_last
+        # Pixel centres are whole numbers, so the centre of four pixels is 1.5.
         centre = (width - 1) / 2, (height - 1) / 2
-        matrix = _about(centre, translate, *linear(shear, scale, rotate))
+        matrix = _affine_matrix(centre, translate, *linear(shear, scale, rotate))
         if random.random() < self.horizontal_flip:
             matrix[0] = [0, 0, width - 1] - matrix[0]
         if random.random() < self.vertical_flip:
@@ -72,7 +71,7 @@ class FlippedAffine(A.Affine):  # type: ignore[misc]  # no types
         return {"matrix": matrix}
 
     def apply(self, img: Pixels, matrix: Any, **params: Any) -> Pixels:
-        """The warped image."""
+        """Return the warped image."""
         height, width = img.shape[:2]
         fill = self.fill if isinstance(self.fill, tuple) else (self.fill,) * 3
         warped = cv2.warpAffine(
@@ -86,13 +85,11 @@ class FlippedAffine(A.Affine):  # type: ignore[misc]  # no types
         return cast("Pixels", warped)
 
 
-def _sheared_last(
+def _shear_last(
     shear: dict[str, float], scale: dict[str, float], rotate: float
 ) -> tuple[float, float, float, float]:
-    """Scale, rotate and shear: the matrix row by row; degrees.
-
-    albumentations multiplies six arrays, which takes as long as warping 100 px.
-    """
+    """Return the matrix (xx, xy, yx, yy) that scales, rotates and shears; angles in degrees."""
+    # Written out: albumentations' product of six arrays takes as long as warping 100 px.
     c, s = cos(radians(rotate)), sin(radians(rotate))
     x, y = tan(radians(shear["x"])), tan(radians(shear["y"]))
     xx, xy = (c - x * s) * scale["x"], (s + x * c) * scale["y"]
@@ -100,19 +97,19 @@ def _sheared_last(
     return xx, xy, yx, yy
 
 
-def _sheared_first(
+def _shear_first(
     shear: dict[str, float], scale: dict[str, float], rotate: float
 ) -> tuple[float, float, float, float]:
-    """Shear along x, then along y, scale and rotate: the matrix row by row; degrees."""
+    """Return the matrix that shears along x, then along y, scales and rotates; degrees."""
     c, s = cos(radians(rotate)), sin(radians(rotate))
     x, y = tan(radians(shear["x"])), tan(radians(shear["y"]))
-    across, down = scale["x"], scale["y"]
-    xx, xy = c * across + s * down * y, c * across * x + s * down * (1 + x * y)
-    yx, yy = c * down * y - s * across, c * down * (1 + x * y) - s * across * x
+    sx, sy = scale["x"], scale["y"]
+    xx, xy = c * sx + s * sy * y, c * sx * x + s * sy * (1 + x * y)
+    yx, yy = c * sy * y - s * sx, c * sy * (1 + x * y) - s * sx * x
     return xx, xy, yx, yy
 
 
-def _about(
+def _affine_matrix(
     centre: tuple[float, float],
     translate: dict[str, int],
     xx: float,
@@ -120,11 +117,8 @@ def _about(
     yx: float,
     yy: float,
 ) -> Any:
-    """(2, 3): the linear part around the centre, then a translation in pixels."""
-    right, down = centre
-    return np.array(
-        [
-            [xx, xy, translate["x"] + right - xx * right - xy * down],
-            [yx, yy, translate["y"] + down - yx * right - yy * down],
-        ]
-    )
+    """Return the (2, 3) matrix of a linear map about the centre and a translation in pixels."""
+    x, y = centre
+    offset_x = translate["x"] + x - xx * x - xy * y
+    offset_y = translate["y"] + y - yx * x - yy * y
+    return np.array([[xx, xy, offset_x], [yx, yy, offset_y]])

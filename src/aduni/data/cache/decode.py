@@ -1,4 +1,4 @@
-"""The pixels of an image file as 8-bit RGB, whatever its depth, colours and orientation."""
+"""Decode image files of any depth, colour mode and orientation to 8-bit RGB."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,56 +11,51 @@ from PIL import Image, ImageOps
 from aduni.shortage import raise_shortage
 
 FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP")
-"""By their content, whatever the name says. Pillow hands other kinds (EPS) to other programs."""
-
+"""Formats that are tried on a file's content. Pillow would run other programs for EPS."""
 
 BITS = (8, 10, 12, 14, 16)
-"""Of the grey levels that 16-bit files hold."""
+"""Bit depths that the grey levels of a 16-bit file may have."""
 ALL_BITS = 16
-HIGHEST = 2**16 - 1
+MAX_LEVEL = 2**16 - 1
 
 
 class InputFormat(NamedTuple):
-    """What a model takes of an image: a square of `side` pixels, its grey levels of `bits`."""
+    """Input of a model: squares of `side` pixels, from 16-bit files with grey levels of `bits`."""
 
     side: int
     bits: int
 
 
 class BeyondRangeError(ValueError):
-    """A 16-bit image does not hold what `bits` says.
+    """Raised when a 16-bit image exceeds the expected bit depth.
 
     Attributes:
-        fitting: the bits that it needs.
+        min_bits: bit depth that the image needs.
     """
 
-    def __init__(self, problem: str, fitting: int) -> None:
+    def __init__(self, problem: str, min_bits: int) -> None:
         super().__init__(problem)
-        self.fitting = fitting
+        self.min_bits = min_bits
 
 
-def decoded(file: Path, bits: int = ALL_BITS) -> Image.Image:
-    """The image upright, as its EXIF orientation says; the first one of an animation.
+def decode_image(file: Path, bits: int = ALL_BITS) -> Image.Image:
+    """Decode an image file, rotated by its EXIF orientation; of an animation the first image.
 
-    Of 16-bit files the upper eight of `bits` count. Transparent pixels lie on black, as around a
-    fundus.
-
-    Args:
-        file: of the image.
-        bits: of the grey levels that 16-bit files hold.
+    Of 16-bit files the upper eight of `bits` are used. Transparent pixels become black, the colour
+    around a fundus.
 
     Raises:
-        Exception: whatever Pillow raises; ValueError where the range of values is not known,
-            BeyondRangeError where it is exceeded.
+        Exception: whatever Pillow raises; ValueError if the range of values is unknown,
+            BeyondRangeError if it is exceeded.
     """
     with Image.open(file, formats=FORMATS) as image:
         in_16_bits = _is_16_bit(image)
         ImageOps.exif_transpose(image, in_place=True)
-        if image.mode.startswith("I;16"):  # Pillow would make white of all above 255
-            return _upper_eight(np.asarray(image), bits)
+        if image.mode.startswith("I;16"):  # Pillow would clip all levels above 255 to white
+            return _upper_eight_bits(np.asarray(image), bits)
         if image.mode in ("I", "F"):
             raise ValueError("signed or 32-bit grey levels have no agreed range")
-        if in_16_bits and bits < ALL_BITS:  # Pillow drops the lower half before we see it
+        if in_16_bits and bits < ALL_BITS:  # Pillow has dropped the lower 8 bits
             problem = f"has 16 bits for each colour, of which dataset.bits={bits} is not known"
             raise BeyondRangeError(problem, ALL_BITS)
         if not image.has_transparency_data:
@@ -71,9 +66,9 @@ def decoded(file: Path, bits: int = ALL_BITS) -> Image.Image:
 
 
 def highest_level(file: Path) -> int:
-    """The highest grey level of a 16-bit image; of one in 16-bit colours what 16 bits can hold.
+    """Return the highest grey level of a 16-bit image, 65535 for one with 16 bits a colour.
 
-    0 for images of 8 bits, and for what is no readable image: who decodes it will say so.
+    It is 0 for 8-bit images, and for unreadable files, which `decode_image` reports.
     """
     try:
         with Image.open(file, formats=FORMATS) as image:
@@ -81,35 +76,33 @@ def highest_level(file: Path) -> int:
                 return 0
             if image.mode.startswith("I;16"):
                 return int(np.asarray(image).max())
-            return HIGHEST
+            return MAX_LEVEL
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
         raise_shortage(error)
         return 0
 
 
-def fitting_bits(levels: Iterable[int]) -> int:
-    """The fewest bits that hold all highest levels of 16-bit images; 16 where there is none."""
+def min_bits(levels: Iterable[int]) -> int:
+    """Return the smallest bit depth for these highest levels of images; 16 if none is 16-bit."""
     highest = max(levels, default=0)
     return next(bits for bits in BITS if highest < 2**bits) if highest else ALL_BITS
 
 
 def _is_16_bit(image: Image.Image) -> bool:
-    """Whether an opened file, not yet loaded, has 16 bits for each level or colour."""
-    raw = str(getattr(image, "tile", ""))  # how its file stores it, as Pillow's decoders call it
+    """Return whether an opened file, not yet loaded, has 16 bits per level or colour."""
+    raw = str(getattr(image, "tile", ""))  # has the raw mode of the file, which `mode` hides
     coloured = image.format in ("PNG", "TIFF") and image.mode not in ("I", "F")
     return image.mode.startswith("I;16") or (coloured and ";16" in raw)
 
 
-def _upper_eight(levels: NDArray[np.uint16], bits: int) -> Image.Image:
+def _upper_eight_bits(levels: NDArray[np.uint16], bits: int) -> Image.Image:
     highest = int(levels.max())
     if highest >= 2**bits:
         problem = f"has grey levels up to {highest}, and dataset.bits={bits} ends at {2**bits - 1}"
-        raise BeyondRangeError(problem, fitting_bits([highest]))
+        raise BeyondRangeError(problem, min_bits([highest]))
     return Image.fromarray((levels >> (bits - 8)).astype(np.uint8)).convert("RGB")
 
 
-def resized(image: Image.Image, side: int) -> NDArray[np.uint8]:
-    """(side, side, 3) pixels that the models see: bilinear with antialiasing, as in the authors'
-    loader.
-    """
+def resize_image(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    """Resize to (side, side, 3): bilinear with antialiasing, as in the authors' loader."""
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))

@@ -1,4 +1,4 @@
-"""All images of a data set in a GPU's memory."""
+"""Keep all images of a data set in the memory of a GPU."""
 
 from typing import Literal
 
@@ -10,56 +10,43 @@ from aduni.data.cache.image_cache import ImageCache
 from aduni.errors import UserError
 
 DataOnGpu = Literal["auto", True, False]
-CHUNK = 2**26
-"""Bytes that are copied at a time."""
+CHUNK_BYTES = 2**26
+"""Bytes copied at a time."""
 
 
 class DeviceImages:
-    """The images, once they are on a device.
-
-    Args:
-        choice: of the user.
-
-    Attributes:
-        images: (n, H, W, 3) uint8, or None.
-    """
+    """Images (n, H, W, 3) uint8 of a data set on a device; None until they are copied there."""
 
     def __init__(self, choice: DataOnGpu) -> None:
         self._choice: DataOnGpu = choice
         self.images: Tensor | None = None
 
     def fill(self, cache: ImageCache, device: torch.device) -> None:
-        """Copy the whole cache to the device, if it is to be there and is not yet.
+        """Copy the whole cache to the device if the setting asks for it and it is not there yet.
 
         Raises:
-            UserError: it is to be there and cannot.
+            UserError: if `data_on_gpu=true` and there is no GPU or too little memory.
         """
         if self.has(device):
             return
         self.images = None
         if belongs_on_gpu(self._choice, cache.pixels.nbytes, free_bytes(device)):
-            self.images = copied(cache, device)
+            self.images = copy_to_device(cache, device)
 
     def has(self, device: torch.device) -> bool:
-        """Whether the images are on this device."""
         return self.images is not None and self.images.device == device
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Of a GPU's memory; None for other devices."""
+    """Return the free memory of a GPU; None for other devices."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
 
 
 def belongs_on_gpu(choice: DataOnGpu, needed: int, free: int | None) -> bool:
-    """Whether the images are to be copied.
-
-    Args:
-        choice: of the user; auto copies what takes less than half of the free memory.
-        needed: bytes.
-        free: bytes; None where there is no GPU.
+    """Decide whether to copy images of `needed` bytes to a GPU with `free` bytes, or no GPU (None).
 
     Raises:
-        UserError: they are to be and cannot.
+        UserError: if `data_on_gpu=true` and there is no GPU or too little memory.
     """
     if choice is False or (choice == "auto" and free is None):
         return False
@@ -75,12 +62,12 @@ def belongs_on_gpu(choice: DataOnGpu, needed: int, free: int | None) -> bool:
     return True
 
 
-def copied(cache: ImageCache, device: torch.device) -> Tensor:
-    """(n, H, W, 3) uint8 of the whole cache."""
+def copy_to_device(cache: ImageCache, device: torch.device) -> Tensor:
+    """Copy the whole cache to a device: (n, H, W, 3) uint8."""
     images = torch.empty(cache.pixels.shape, dtype=torch.uint8, device=device)
-    step = max(CHUNK // cache.pixels[0].nbytes, 1)
+    step = max(CHUNK_BYTES // cache.pixels[0].nbytes, 1)
     for start in range(0, len(images), step):
-        # Each time a new map: the pages of one that stays count as this process's memory.
+        # A new memory map each time, since the pages of one in use count as this process's memory.
         chunk = np.array(ImageCache(cache.folder).pixels[start : start + step])
         images[start : start + step] = torch.from_numpy(chunk)
     return images

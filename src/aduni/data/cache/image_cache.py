@@ -1,4 +1,4 @@
-"""Resized images as one memory-mapped uint8 array, built once and read by every run."""
+"""Cache resized images in one memory-mapped uint8 array that is built once for all runs."""
 
 import hashlib
 import logging
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 
-from aduni.data.cache.decode import ALL_BITS, BeyondRangeError, decoded, resized
+from aduni.data.cache.decode import ALL_BITS, BeyondRangeError, decode_image, resize_image
 from aduni.data.cache.integrity import COLUMNS, cache_fault, read_originals, row_digest, write_seal
-from aduni.data.image_table import shown
+from aduni.data.image_table import escape
 from aduni.errors import UserError, warn
 from aduni.shortage import raise_shortage
 from aduni.system.temporary import temporary_name
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImageCache:
-    """A finished cache folder.
+    """Complete cache folder.
 
-    It opens its array in whichever process uses it: a memory map that is sent to another process
+    Each process opens the array itself, because a memory map that is sent to another process
     arrives as a copy of the whole array.
     """
 
@@ -41,13 +41,13 @@ class ImageCache:
 
     @cached_property
     def pixels(self) -> Pixels:
-        """(n, H, W, 3) uint8, read-only, in the order of the image table."""
+        """Resized images (n, H, W, 3) uint8, read-only, in the order of the image table."""
         pixels: Pixels = np.load(self.folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
         return pixels
 
     @cached_property
     def originals(self) -> pd.DataFrame:
-        """See `read_originals`."""
+        """Table of the original images, as from `read_originals`."""
         return read_originals(self.folder)
 
     def __getstate__(self) -> dict[str, Path]:
@@ -55,7 +55,7 @@ class ImageCache:
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may use: a scheduler or a container may allow it a few of them."""
+    """Count the CPUs that this process may use, which a scheduler or container can restrict."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -70,22 +70,21 @@ def build_cache(
     every_row: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> ImageCache:
-    """The cache at `folder`, built under a temporary name if it is not there, whole and of these.
+    """Return the cache at `folder`, and build it if it is missing, damaged or of other images.
 
-    Of several processes that ask at once, one builds and the others wait. A cache that is there is
-    checked: complete, of these images in this size, the originals' table unchanged, and the pixels
-    of a few rows.
+    It is built under a temporary name and then renamed. Of several processes one builds and the
+    others wait. An existing cache is checked by `cache_fault`.
 
     Args:
-        folder: where the cache is to be.
-        images: identifiers, one a row.
+        folder: folder of the cache.
+        images: identifiers, one per row.
         open_image: row -> RGB image in its original size.
-        image_size: side of the square that images are resized to.
-        every_row: check all pixels of a cache that is there.
-        check: called when all images of a new cache were read; what it raises leaves no cache.
+        image_size: side of the square that images are resized to, pixels.
+        every_row: check all pixels of an existing cache.
+        check: called after all images of a new cache were read; if it raises, no cache is left.
 
     Raises:
-        UserError: an image cannot be read, or the folder cannot be written.
+        UserError: if an image cannot be read, or the folder cannot be written.
     """
     fault = partial(cache_fault, folder, images, image_size, every_row=every_row)
     if folder.is_dir() and not fault():
@@ -93,10 +92,10 @@ def build_cache(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
-            found = fault() if folder.exists() else "it is missing"
-            if found and folder.exists():
-                warn(log, f"The image cache {folder} is built anew: {found}.")
-            if found:
+            problem = fault() if folder.exists() else "it is missing"
+            if problem and folder.exists():
+                warn(log, f"The image cache {folder} is built anew: {problem}.")
+            if problem:
                 partial_folder = temporary_name(folder)
                 try:
                     partial_folder.mkdir()
@@ -116,38 +115,33 @@ def build_cache(
 
 
 def open_rgb(file: Path, bits: int = ALL_BITS) -> Image.Image:
-    """The decoded image.
-
-    Args:
-        file: of the image.
-        bits: of the grey levels that 16-bit files hold.
+    """Decode an image of a data set; see `decode_image` for the arguments.
 
     Raises:
-        UserError: no image, a truncated one, or one with higher grey levels.
+        UserError: if the file is not an image, is truncated, or has higher grey levels.
     """
     try:
-        return decoded(file, bits)
+        return decode_image(file, bits)
     except BeyondRangeError as error:
-        more = "" if error.fitting == ALL_BITS else " or more, or auto"
+        more = "" if error.min_bits == ALL_BITS else " or more, or auto"
         raise UserError(
-            f"{shown(str(file))} {error}; set dataset.bits={error.fitting}{more}."
+            f"{escape(str(file))} {error}; set dataset.bits={error.min_bits}{more}."
         ) from error
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
         raise_shortage(error)
-        raise unreadable(file, error) from error
+        raise unreadable_error(file, error) from error
 
 
-def unreadable(file: Path, why: object) -> UserError:
-    """What a data set's file that is no image is refused with."""
-    reason = " ".join(str(why).split()) or type(why).__name__
+def unreadable_error(file: Path, cause: object) -> UserError:
+    """Return the error for a file of a data set that is not a readable image."""
+    reason = " ".join(str(cause).split()) or type(cause).__name__
     return UserError(
-        f"{shown(str(file))} is not a readable image ({reason}); restore the file or remove its "
+        f"{escape(str(file))} is not a readable image ({reason}); restore the file or remove its "
         "row."
     )
 
 
 def _remove(folder: Path) -> None:
-    """What stands in a cache's place."""
     if folder.is_dir() and not folder.is_symlink():
         shutil.rmtree(folder)
     else:
@@ -161,7 +155,7 @@ def _write(
     pixels = np.lib.format.open_memmap(
         folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape
     )
-    if hasattr(os, "posix_fallocate"):  # a disk that fills up under a map kills the process
+    if hasattr(os, "posix_fallocate"):  # writing to a map on a full disk kills the process
         with (folder / "pixels.npy").open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, pixels.offset + pixels.nbytes)
     # Pillow releases the interpreter lock while it decodes and resizes.
@@ -184,7 +178,7 @@ def _resize_into(
 ) -> tuple[str, str, int, int, int]:
     image = open_image(row)
     digest = hashlib.sha256(str(image.size).encode())
-    digest.update(image.tobytes())  # joined with the size, it would be copied
-    pixels[row] = resized(image, pixels.shape[1])
+    digest.update(image.tobytes())  # separate, because joining it with the size would copy it
+    pixels[row] = resize_image(image, pixels.shape[1])
     brightest = int(np.asarray(image).max())
     return digest.hexdigest(), row_digest(pixels[row]), image.width, image.height, brightest

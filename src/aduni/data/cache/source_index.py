@@ -1,4 +1,4 @@
-"""The file that keeps what is known of source files from one start to the next."""
+"""Store the status and digests of source files between runs."""
 
 import hashlib
 import logging
@@ -15,21 +15,14 @@ from aduni.shortage import raise_shortage
 from aduni.system.atomic_files import atomic_write
 
 UNKNOWN = -1
-"""In place of a number that is not known yet."""
+"""Stands for a number that is not known yet."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What an index holds, of n files.
-
-    Attributes:
-        names: n absolute paths.
-        status: (n, 4), see `Sources`.
-        digests: (n, 32).
-        highest: (n,).
-    """
+class SourceIndex:
+    """Content of an index: n absolute paths, and arrays as those of `Sources`."""
 
     names: list[str]
     status: NDArray[np.int64]
@@ -37,13 +30,12 @@ class Kept:
     highest: NDArray[np.int32]
 
     @classmethod
-    def none(cls) -> "Kept":
-        """Of no file."""
-        return cls([], *empty(0))
+    def none(cls) -> "SourceIndex":
+        return cls([], *unknown_arrays(0))
 
 
-def empty(count: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int32]]:
-    """Status, digests and highest levels of files that nothing is known of."""
+def unknown_arrays(count: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int32]]:
+    """Return placeholders for the status, digests and highest levels of files."""
     return (
         np.zeros((count, 4), dtype=np.int64),
         np.zeros((count, 32), dtype=np.uint8),
@@ -52,13 +44,13 @@ def empty(count: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.
 
 
 def index_file(cache_dir: Path, title: str, root: Path) -> Path:
-    """Where the digests of a data set in a folder are kept."""
-    place = hashlib.sha256(os.fsencode(os.path.abspath(root))).hexdigest()[:16]
-    return cache_dir / f"{title}-sources-{place}.npz"
+    """Return the path of the index of a data set in the folder `root`."""
+    key = hashlib.sha256(os.fsencode(os.path.abspath(root))).hexdigest()[:16]
+    return cache_dir / f"{title}-sources-{key}.npz"
 
 
-def locked(index: Path) -> AbstractContextManager[object]:
-    """Hold a lock beside the index; none where the folder cannot be written."""
+def lock(index: Path) -> AbstractContextManager[object]:
+    """Acquire a lock file beside the index, or none if the folder cannot be written."""
     try:
         index.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(index.with_name(f"{index.name}.lock")).acquire()
@@ -66,26 +58,28 @@ def locked(index: Path) -> AbstractContextManager[object]:
         return nullcontext()
 
 
-def load(index: Path) -> Kept:
-    """What is kept; nothing where the index is missing or damaged."""
+def load(index: Path) -> SourceIndex:
+    """Read an index; a missing or damaged one counts as empty."""
     try:
-        # numpy would not close the file of what is no archive.
+        # Opened here, because numpy does not close a file that is not an archive.
         with index.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = [archive[name] for name in ("status", "digests", "highest")]
             blob = archive["names"].tobytes()
         names = [os.fsdecode(name) for name in blob.split(b"\0")] if blob else []
     except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
         raise_shortage(error)
-        return Kept.none()
-    fits = [(a.shape, a.dtype) for a in arrays] == [(e.shape, e.dtype) for e in empty(len(names))]
-    return Kept(names, *arrays) if fits else Kept.none()
+        return SourceIndex.none()
+    fits = [(a.shape, a.dtype) for a in arrays] == [
+        (e.shape, e.dtype) for e in unknown_arrays(len(names))
+    ]
+    return SourceIndex(names, *arrays) if fits else SourceIndex.none()
 
 
-def save(found: Kept, index: Path) -> None:
-    """Keep what was found, beside what is known of other files."""
+def save(found: SourceIndex, index: Path) -> None:
+    """Store what was found, together with what the index has on other files."""
     others = load(index)
-    apart = set(found.names)
-    rows = [row for row, name in enumerate(others.names) if name not in apart]
+    updated = set(found.names)
+    rows = [row for row, name in enumerate(others.names) if name not in updated]
     names = found.names + [others.names[row] for row in rows]
     arrays = {
         "names": np.frombuffer(b"\0".join(map(os.fsencode, names)), dtype=np.uint8),

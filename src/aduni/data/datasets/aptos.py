@@ -1,9 +1,9 @@
-"""APTOS 2019 blindness detection: 3,662 fundus photographs in five grades."""
+"""Read APTOS 2019 blindness detection: 3,662 fundus photographs in five grades."""
 
 import numpy as np
 
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import ImageTable, check_root, read_csv, shown
+from aduni.data.image_table import ImageTable, check_root, escape, read_csv
 from aduni.data.module import ImageDataModule
 from aduni.data.whole_numbers import plain_number
 from aduni.errors import UserError
@@ -12,9 +12,9 @@ GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]
 
 
 class APTOS(ImageDataModule):
-    """The official layout: train.csv (id_code, diagnosis 0 to 4) and train_images/.
+    """APTOS 2019 in its official layout: train.csv (id_code, diagnosis 0 to 4) and train_images/.
 
-    Photographs may be .png as published, .jpg or .jpeg, as those of the competition of 2015.
+    Photographs may be .png as published, or .jpg or .jpeg as in the competition of 2015.
     """
 
     title = "aptos"
@@ -24,7 +24,7 @@ class APTOS(ImageDataModule):
     )
 
     def read_table(self) -> ImageTable:
-        """Labels from train.csv; there are no patients or lesions in it."""
+        """Read the labels from train.csv, which names no patients or lesions."""
         check_root(self.root, "APTOS 2019", self.obtain)
         path = self.root / "train.csv"
         frame = read_csv(path, ["id_code", "diagnosis"])
@@ -35,7 +35,7 @@ class APTOS(ImageDataModule):
         for image, diagnosis, grade in zip(images, frame["diagnosis"], grades, strict=True):
             if grade not in known:
                 raise UserError(
-                    f"{path} gives {shown(image)} the diagnosis '{shown(diagnosis)}'; it must be "
+                    f"{path} gives {escape(image)} the diagnosis '{escape(diagnosis)}'; it must be "
                     f"one of {', '.join(known)}."
                 )
         files = find_files(images, self.root / "train_images", [".png", ".jpg", ".jpeg"])

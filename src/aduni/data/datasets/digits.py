@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits, made long-tailed: real images without a download."""
+"""Provide scikit-learn's handwritten digits with a long-tailed training part."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from aduni.data.module import ImageDataModule
 
 
 class Digits(ImageDataModule):
-    """1,797 digits of 8 x 8 pixels in 10 classes, the training part thinned out.
+    """scikit-learn's 1,797 digits of 8 x 8 pixels in 10 classes, with a long-tailed training part.
 
     Args:
         imbalance_ratio: images of the most frequent class over the rarest, in the training part.
@@ -32,19 +32,19 @@ class Digits(ImageDataModule):
         self._digits = load_digits()
 
     def read_table(self) -> ImageTable:
-        """Images digit_0000 to digit_1796."""
+        """Return the rows digit_0000 to digit_1796."""
         labels: Ints = self._digits.target.astype(np.int64)
         images = [f"digit_{i:04d}" for i in range(len(labels))]
         # A 3 is not nearer to a 4 than to a 7: as classes, digits have no order.
         return ImageTable(images, labels, [str(c) for c in range(10)], ordinal=False)
 
     def open_image(self, row: int) -> Image.Image:
-        """Grey levels 0..16 scaled to 0..255."""
+        """Return a digit as RGB, its grey levels 0..16 scaled to 0..255."""
         grey = np.round(self._digits.images[row] * (255 / 16)).astype(np.uint8)
         return Image.fromarray(grey).convert("RGB")
 
     def divide(self) -> NDArray[np.str_]:
-        """The protocol's split with an exponential profile in the training part."""
+        """Apply the protocol's split and thin the training part to an exponential profile."""
         parts = super().divide()
         rows = np.flatnonzero(parts == "train")
         kept = long_tail(self.table.labels[rows], self.imbalance_ratio, self.protocol.split_seed)
@@ -53,14 +53,9 @@ class Digits(ImageDataModule):
 
 
 def long_tail(labels: Ints, ratio: float, seed: int) -> Ints:
-    """Positions kept so that class c has n_max * ratio^(-c / (C - 1)) images, at least 1.
+    """Select positions so that class c keeps n_max * ratio^(-c / (C - 1)) images, at least 1.
 
     n_max is the smallest class's count, so that the profile holds exactly.
-
-    Args:
-        labels: (n,) classes.
-        ratio: of the first class to the last.
-        seed: which images are kept.
     """
     counts = np.bincount(labels)
     shares = ratio ** (-np.arange(len(counts)) / max(len(counts) - 1, 1))

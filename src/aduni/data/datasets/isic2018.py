@@ -1,10 +1,10 @@
-"""ISIC 2018 task 3 (HAM10000): 10,015 dermoscopic photographs in seven classes."""
+"""Read ISIC 2018 task 3 (HAM10000): 10,015 dermoscopic photographs in seven classes."""
 
 import numpy as np
 
 from aduni.data.groups import group_names
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import ImageTable, check_root, one_hot_columns, read_csv, shown
+from aduni.data.image_table import ImageTable, check_root, escape, one_hot_columns, read_csv
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
 
@@ -13,13 +13,13 @@ CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]
 
 
 class ISIC2018(ImageDataModule):
-    """The official layout: one-hot ground truth, lesion groupings, 600 x 450 JPEGs."""
+    """ISIC 2018 in its official layout: one-hot ground truth, lesion groupings, 600 x 450 JPEGs."""
 
     title = "isic2018"
     obtain = "fetch it with python src/prepare.py dataset=isic2018 download=true"
 
     def read_table(self) -> ImageTable:
-        """Labels from the ground truth, groups from the lesion groupings."""
+        """Read the labels from the ground truth and the groups from the lesion groupings."""
         check_root(self.root, "ISIC 2018 task 3", self.obtain)
         truth_path = self.root / f"{PREFIX}_GroundTruth" / f"{PREFIX}_GroundTruth.csv"
         if not truth_path.exists():
@@ -33,7 +33,7 @@ class ISIC2018(ImageDataModule):
         unclear = np.flatnonzero((one_hot.sum(axis=1) != 1) | ~known.all(axis=1))
         if len(unclear):
             raise UserError(
-                f"{truth_path} does not give {shown(images[unclear[0]])} exactly one of the "
+                f"{truth_path} does not give {escape(images[unclear[0]])} exactly one of the "
                 f"classes {', '.join(CLASSES)}; correct the row."
             )
         files = find_files(images, self.root / f"{PREFIX}_Input", [".jpg"])
@@ -41,9 +41,9 @@ class ISIC2018(ImageDataModule):
         return ImageTable(images, labels, CLASSES, self._lesions(images), files, ordinal=False)
 
     def _refuse_other_release(self) -> None:
-        """Raise UserError where the root holds another year's ground truth, which is named."""
+        """Raise UserError if the root holds the ground truth of another year."""
         for path in sorted(self.root.glob("*GroundTruth.csv")):
-            names = ", ".join(map(shown, one_hot_columns(read_csv(path, ["image"]))))
+            names = ", ".join(map(escape, one_hot_columns(read_csv(path, ["image"]))))
             raise UserError(
                 f"{path} is not the ground truth of ISIC 2018 (it has a column for each of "
                 f"{names}); set dataset.root to the release of 2018, or write one column of class "
@@ -54,11 +54,11 @@ class ISIC2018(ImageDataModule):
         path = self.root / f"{PREFIX}_LesionGroupings.csv"
         lesions = read_csv(path, ["image", "lesion_id"])
         check_images(lesions["image"].tolist(), path)
-        of_image = dict(zip(lesions["image"], lesions["lesion_id"], strict=True))
-        missing = [image for image in images if image not in of_image]
+        lesion_of = dict(zip(lesions["image"], lesions["lesion_id"], strict=True))
+        missing = [image for image in images if image not in lesion_of]
         if missing:
             raise UserError(
-                f"{path} has no lesion for {len(missing)} images, first {shown(missing[0])}; fetch "
-                "the official file again."
+                f"{path} has no lesion for {len(missing)} images, first {escape(missing[0])}; "
+                "fetch the official file again."
             )
-        return group_names([of_image[image] for image in images], images)
+        return group_names([lesion_of[image] for image in images], images)

@@ -1,4 +1,4 @@
-"""MedMNIST's data sets of flat images, with their official split."""
+"""Read MedMNIST's 2D data sets, with their official split."""
 
 import shutil
 from functools import cached_property
@@ -11,8 +11,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
-from aduni.data.datasets.user_images import OwnImages
-from aduni.data.download.unzip import ALLOWANCE, GROWTH
+from aduni.data.datasets.user_images import UserImages
+from aduni.data.download.unzip import EXTRA_BYTES, MAX_EXPANSION
 from aduni.data.image_table import ImageTable
 from aduni.errors import UserError, did_you_mean
 from aduni.shortage import raise_shortage
@@ -20,19 +20,19 @@ from aduni.system.npz import read_array
 from aduni.system.temporary import temporary_name
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
-"""The archive's names of the parts, and ours."""
+"""Names of the parts in the archive -> names in this project."""
 
 
-class MedMNIST(OwnImages):
-    """One of the data sets of the package medmnist, from its .npz archive.
+class MedMNIST(UserImages):
+    """Data set of the package medmnist, read from its .npz archive.
 
     Args:
-        name: as the package has it.
+        name: name in the package.
         size: side of the archive's images, pixels.
-        kwargs: see OwnImages; `root` is the folder of the archives.
+        kwargs: see UserImages; `root` is the folder of the archives.
 
     Raises:
-        UserError: there is no such data set, or it has no single label for a flat image.
+        UserError: if there is no such data set, or it is 3D or has several labels an image.
     """
 
     obtain = "the package medmnist fetches it when it is read"
@@ -45,68 +45,68 @@ class MedMNIST(OwnImages):
 
     @property
     def file(self) -> Path:
-        """The archive, by the package's names."""
+        """Path of the archive, named as by the package."""
         return self.root / f"{self.name}{'' if self.size == 28 else f'_{self.size}'}.npz"
 
     @property
     def source_files(self) -> list[Path]:
-        """The archive."""
+        """The archive as the only source file."""
         return [self.file]
 
     def read_rows(self) -> ImageTable:
-        """Images train_000000 to test_..., in the archive's order; fetched where it is missing."""
+        """Read the rows train_000000 to test_...; fetch the archive if it is missing."""
         if not self.file.exists():
             self._fetch()
         names = [str(self._info["label"][str(i)]) for i in range(len(self._info["label"]))]
         images, labels, parts = [], [], []
-        for theirs, ours in PARTS.items():
-            numbers = self._array(f"{theirs}_labels")
+        for prefix, part in PARTS.items():
+            numbers = self._array(f"{prefix}_labels")
             wrong = numbers.ndim != 2 or numbers.shape[1] != 1 or numbers.dtype.kind not in "iu"
             if wrong or not np.isin(numbers, np.arange(len(names))).all():
-                raise self._foreign(f"{theirs}_labels are not one of {len(names)} classes each")
-            images += [f"{theirs}_{i:06d}" for i in range(len(numbers))]
+                raise self._damaged(f"{prefix}_labels are not one of {len(names)} classes each")
+            images += [f"{prefix}_{i:06d}" for i in range(len(numbers))]
             labels.append(numbers[:, 0].astype(np.int64))
-            parts += [ours] * len(numbers)
-        graded = self._info["task"] == "ordinal-regression"
-        sides = np.array(parts, dtype="<U10")
-        return ImageTable(images, np.concatenate(labels), names, parts=sides, ordinal=graded)
+            parts += [part] * len(numbers)
+        ordinal = self._info["task"] == "ordinal-regression"
+        part_array = np.array(parts, dtype="<U10")
+        return ImageTable(images, np.concatenate(labels), names, parts=part_array, ordinal=ordinal)
 
     def open_image(self, row: int) -> Image.Image:
-        """Grey levels or colours as the archive has them, RGB."""
-        with self._lock:  # threads ask for images
+        """Open an image as RGB, with the archive's grey levels or colours."""
+        with self._lock:  # several threads open images
             pixels = self._pixels
         part, number = self.table.images[row].split("_")
         return Image.fromarray(pixels[part][int(number)]).convert("RGB")
 
     @cached_property
     def _pixels(self) -> dict[str, NDArray[np.uint8]]:
-        """(n, H, W) or (n, H, W, 3) of each part; read only where the cache is to be built."""
-        found = {}
+        """Images (n, H, W) or (n, H, W, 3) of each part, read only to build the cache."""
+        arrays = {}
         for part in PARTS:
             pixels = self._array(f"{part}_images")
             flat = pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] == 3)
-            known = sum(image.startswith(f"{part}_") for image in self.table.images)
-            if pixels.dtype != np.uint8 or not flat or len(pixels) != known:
-                raise self._foreign(f"{part}_images are not {known} flat 8-bit images")
-            found[part] = pixels
-        return found
+            count = sum(image.startswith(f"{part}_") for image in self.table.images)
+            if pixels.dtype != np.uint8 or not flat or len(pixels) != count:
+                raise self._damaged(f"{part}_images are not {count} flat 8-bit images")
+            arrays[part] = pixels
+        return arrays
 
     def _array(self, name: str) -> NDArray[Any]:
         try:
-            most = GROWTH * self.file.stat().st_size + ALLOWANCE
-            return read_array(self.file, name, most)
-        except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
+            max_bytes = MAX_EXPANSION * self.file.stat().st_size + EXTRA_BYTES
+            return read_array(self.file, name, max_bytes)
+        except Exception as error:  # zipfile, zlib and numpy raise errors of many kinds
             raise_shortage(error)
-            raise self._foreign(" ".join(str(error).split()) or type(error).__name__) from error
+            raise self._damaged(" ".join(str(error).split()) or type(error).__name__) from error
 
-    def _foreign(self, why: str) -> UserError:
+    def _damaged(self, reason: str) -> UserError:
         return UserError(
-            f"{self.file} is no whole archive of MedMNIST's {self.name} ({why}); remove it, and "
+            f"{self.file} is no whole archive of MedMNIST's {self.name} ({reason}); remove it, and "
             "the next call fetches it again."
         )
 
     def _fetch(self) -> None:
-        """By the package, which checks the sum; the archive appears whole."""
+        """Fetch the archive by the package, which checks its sum, and move it into place."""
         import medmnist  # type: ignore[import-untyped]
 
         published = getattr(medmnist, self._info["python_class"])
@@ -131,7 +131,7 @@ class MedMNIST(OwnImages):
 
 
 def _info(name: str) -> dict[str, Any]:
-    """What the package knows of a data set."""
+    """Return the package's description of a data set."""
     from medmnist.info import INFO  # type: ignore[import-untyped]  # takes seconds
 
     flat = [

@@ -1,4 +1,4 @@
-"""What a user's own data sets share: a name, checked labels, and a split they may bring along."""
+"""Base class of user data sets: their name, checks of the table, and the split they bring along."""
 
 import re
 from abc import abstractmethod
@@ -10,29 +10,31 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import AfterValidator
 
-from aduni.data.class_names import Name, named
-from aduni.data.datasets.titles import LONGEST, PUBLISHED
-from aduni.data.image_table import ImageTable, shown
+from aduni.data.class_names import Name, match_name
+from aduni.data.datasets.titles import MAX_TITLE_LENGTH, PUBLISHED
+from aduni.data.image_table import ImageTable, escape
 from aduni.data.module import ImageDataModule
 from aduni.data.splits.predefined import GivenSplit, divide_as_given
 from aduni.data.splits.protocol import check_parts
 from aduni.data.whole_numbers import is_whole, plain_number
 from aduni.errors import UserError, did_you_mean, is_utf8
 
-SMALLEST = 8
-"""Pixels of an original's shorter side: below, it is an icon or a damaged file."""
+MIN_IMAGE_SIZE = 8
+"""Smallest side in pixels: a smaller image is an icon or a damaged file."""
 
 
-def _a_name(title: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", title) or len(title) > LONGEST:
-        raise ValueError(f"is no name for folders; use up to {LONGEST} letters, digits, _, . and -")
+def _check_title(title: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", title) or len(title) > MAX_TITLE_LENGTH:
+        raise ValueError(
+            f"is no name for folders; use up to {MAX_TITLE_LENGTH} letters, digits, _, . and -"
+        )
     if title in PUBLISHED:
         raise ValueError("is the name of a published data set; give another")
     return title
 
 
-class OwnImages(ImageDataModule):
-    """Images of one's own.
+class UserImages(ImageDataModule):
+    """Base class of data sets of the user's own images.
 
     Args:
         title: names the data set in folders and reports.
@@ -43,7 +45,7 @@ class OwnImages(ImageDataModule):
     def __init__(
         self,
         *,
-        title: Annotated[Name, AfterValidator(_a_name)],
+        title: Annotated[Name, AfterValidator(_check_title)],
         split: GivenSplit = "given",
         **kwargs: Any,
     ) -> None:
@@ -52,22 +54,22 @@ class OwnImages(ImageDataModule):
 
     @abstractmethod
     def read_rows(self) -> ImageTable:
-        """The rows as they stand there; raises UserError where they do not hold together."""
+        """Read the rows without further checks; raise UserError if they are inconsistent."""
 
     def read_table(self) -> ImageTable:
-        """The rows, checked for what every data set needs."""
+        """Read the rows, and check the names, the number of classes and the parts."""
         table = self.read_rows()
         for image in table.images:
             if not is_utf8(image):
                 raise UserError(
-                    f"{shown(str(self.root))} has an image {shown(image)}, a name that is not "
+                    f"{escape(str(self.root))} has an image {escape(image)}, a name that is not "
                     "UTF-8; give the file or its folder another one."
                 )
         for name in table.class_names:
             if not name.isprintable():
                 raise UserError(
-                    f"{self.title} has a class named '{shown(name)}', with signs that no table can "
-                    "show; give it a plain name."
+                    f"{self.title} has a class named '{escape(name)}', with signs that no table "
+                    "can show; give it a plain name."
                 )
         if len(table.class_names) < 2:
             raise UserError(
@@ -75,21 +77,22 @@ class OwnImages(ImageDataModule):
                 "one, or correct the labels."
             )
         if table.parts is not None and self.given_split != "ignore":
-            _check_sides(table, self.title)
+            _check_required_parts(table, self.title)
         return table
 
     def open_image(self, row: int) -> Image.Image:
-        """The original of a row, RGB; raises UserError where it is unreadable or tiny."""
+        """Open the original of a row as RGB; raise UserError if it is unreadable or too small."""
         image = super().open_image(row)
-        if min(image.size) < SMALLEST:
+        if min(image.size) < MIN_IMAGE_SIZE:
             raise UserError(
-                f"{shown(self.table.images[row])} is {image.width} x {image.height} pixels; "
-                f"replace it by an image of {SMALLEST} x {SMALLEST} or more, or remove it."
+                f"{escape(self.table.images[row])} is {image.width} x {image.height} pixels; "
+                f"replace it by an image of {MIN_IMAGE_SIZE} x {MIN_IMAGE_SIZE} or more, or remove "
+                "it."
             )
         return image
 
     def divide(self) -> NDArray[np.str_]:
-        """The given split, where there is one and it counts; else the protocol's."""
+        """Apply the given split if there is one that is not ignored, else the protocol's."""
         if self.table.parts is None or self.given_split == "ignore":
             return super().divide()
         if self.loading.fold > 0:
@@ -103,54 +106,48 @@ class OwnImages(ImageDataModule):
         return parts
 
 
-def numbered(
+def number_classes(
     names: Sequence[str], order: Sequence[str] | None
 ) -> tuple[list[str], NDArray[np.int64]]:
-    """Class names in order and the (n,) class numbers of rows that have these names.
+    """Return the ordered class names and the (n,) class numbers of rows.
 
-    Whole numbers are ordered by size, and 1.0 is 1: spreadsheets write either. Other names are
-    ordered as texts.
+    Whole numbers are sorted by size, and 1.0 equals 1, since spreadsheets write both. Other names
+    are sorted as texts.
 
     Args:
-        names: of the rows' classes.
-        order: all classes in the order that is wanted, each as `named` reads it; None for the
-            order above.
+        names: class name of each row.
+        order: all classes in the order wanted, each matched by `match_name`; None to sort them.
 
     Raises:
-        UserError: `order` has not the classes of the rows.
+        UserError: if `order` does not have exactly the classes of the rows.
     """
-    plain = _plain_numbers(names)
-    written = list(names) if plain is None else plain
-    classes = sorted(set(written), key=None if plain is None else float)
+    numeric = all(map(is_whole, names))
+    row_names = [plain_number(name) for name in names] if numeric else list(names)
+    classes = sorted(set(row_names), key=float if numeric else None)
     if order is not None:
-        wanted = [named(name, classes) for name in order]
-        _check_order(wanted, classes)
-        classes = wanted
+        ordered = [match_name(name, classes) for name in order]
+        _check_order(ordered, classes)
+        classes = ordered
     number = {name: i for i, name in enumerate(classes)}
-    return classes, np.array([number[name] for name in written], dtype=np.int64)
+    return classes, np.array([number[name] for name in row_names], dtype=np.int64)
 
 
 def _check_order(order: Sequence[str], classes: list[str]) -> None:
     missing = next((name for name in classes if name not in order), None)
     if missing is not None:
         raise UserError(
-            f"Class {shown(missing)} is not in dataset.classes{did_you_mean(missing, order)}; add "
+            f"Class {escape(missing)} is not in dataset.classes{did_you_mean(missing, order)}; add "
             "it, or correct the labels."
         )
-    strange = next((name for name in order if name not in classes or order.count(name) > 1), None)
-    if strange is not None:
+    extra = next((name for name in order if name not in classes or order.count(name) > 1), None)
+    if extra is not None:
         raise UserError(
-            f"dataset.classes names {strange}, of which there is no image or which comes twice; "
+            f"dataset.classes names {extra}, of which there is no image or which comes twice; "
             "remove it."
         )
 
 
-def _plain_numbers(names: Sequence[str]) -> list[str] | None:
-    """None unless all are whole numbers."""
-    return [plain_number(name) for name in names] if all(map(is_whole, names)) else None
-
-
-def _check_sides(table: ImageTable, title: str) -> None:
+def _check_required_parts(table: ImageTable, title: str) -> None:
     assert table.parts is not None
     for part in ("train", "test"):
         if not (table.parts == part).any():

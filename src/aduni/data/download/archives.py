@@ -1,4 +1,4 @@
-"""Fetch a data set's published archives; nothing half-written ever looks complete."""
+"""Fetch and unpack the published archives of a data set, never leaving an incomplete file."""
 
 import hashlib
 import sys
@@ -16,25 +16,28 @@ from aduni.data.download.http import Report, discard, fetch
 from aduni.data.download.unzip import unpack, zip_fault
 from aduni.errors import UserError
 
-WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before each reconnection
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)  # delay before each reconnection
 COLUMNS = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One published file: a zip to unpack below the dataset's root, or a plain file."""
+    """Published file: a zip to unpack below the dataset's root, or a plain file."""
 
     url: str
-    creates: str  # file or folder below the root; while it is there, nothing is fetched
+    creates: str  # file or folder below the root; if it exists, nothing is fetched
     size: int | None = None
     sha256: str | None = None
 
 
-def download(archives: Sequence[Archive], root: Path, waits: Sequence[float] = WAITS) -> None:
+def download(
+    archives: Sequence[Archive], root: Path, delays: Sequence[float] = RETRY_SECONDS
+) -> None:
     """Fetch and unpack every archive whose `creates` is missing below root.
 
-    Raises UserError where an address is not HTTPS, a server cannot be reached or refuses, a
-    file is not the published one, or root cannot be written or is in use by another download.
+    Raises:
+        UserError: if an address is not HTTPS, a server cannot be reached or refuses, a file is not
+            the published one, or root cannot be written or is in use by another download.
     """
     missing = [archive for archive in archives if not (root / archive.creates).exists()]
     if not missing:
@@ -44,23 +47,23 @@ def download(archives: Sequence[Archive], root: Path, waits: Sequence[float] = W
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".download.lock", timeout=0), bar:
             for archive in missing:
-                _provide(archive, root, waits, partial(bar.update, bar.add_task(archive.creates)))
+                _obtain(archive, root, delays, partial(bar.update, bar.add_task(archive.creates)))
     except Timeout as error:
         raise UserError(f"Another process is downloading into {root}; wait for it.") from error
-    except OSError as error:  # the network's have been handled in fetch
+    except OSError as error:  # fetch has handled those of the network
         raise UserError(
             f"{root} cannot be written: {error.strerror or error}; "
             "set dataset.root to another folder."
         ) from error
 
 
-def _provide(archive: Archive, root: Path, waits: Sequence[float], report: Report) -> None:
+def _obtain(archive: Archive, root: Path, delays: Sequence[float], report: Report) -> None:
     name = urlsplit(archive.url).path.rpartition("/")[2]
     is_zip = name.lower().endswith(".zip")
     part, final = root / f"{name}.part", root / (name if is_zip else archive.creates)
-    path = final if final.exists() else part  # a zip is there if its unpacking was interrupted
+    path = final if final.exists() else part  # a zip exists if unpacking was interrupted
     if path == part:
-        fetch(archive.url, part, size=archive.size, waits=waits, report=report)
+        fetch(archive.url, part, size=archive.size, delays=delays, report=report)
     if fault := _fault(archive, path) or (is_zip and zip_fault(path)):
         discard(part)
         raise UserError(

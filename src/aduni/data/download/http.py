@@ -1,4 +1,4 @@
-"""One file over HTTP, resumed where an earlier transfer broke off."""
+"""Download a file over HTTP, and resume an interrupted transfer."""
 
 import os
 import re
@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 from aduni.errors import UserError
 
-TIMEOUT = 60.0  # seconds of silence after which a connection counts as dropped
-LOOPBACK = ("127.0.0.1", "::1", "localhost")  # the hosts to which http:// is allowed
-Report = Callable[..., None]  # Progress.update, bound to one file
-Response = HTTPResponse | HTTPError  # a refused range (416) comes as the latter
+TIMEOUT_SECONDS = 60.0  # without data, after which a connection counts as dropped
+LOOPBACK = ("127.0.0.1", "::1", "localhost")  # hosts for which http:// is allowed
+Report = Callable[..., None]  # Progress.update of one file's task
+Response = HTTPResponse | HTTPError  # status 416 is raised as the latter
 
 
 class _DroppedError(Exception):
-    """A connection ended before the file was complete; another one may finish it."""
+    """Raised when a connection ended before the file was complete, so that a retry can help."""
 
 
 class _HttpsOnly(urllib.request.BaseHandler):
@@ -33,21 +33,21 @@ class _HttpsOnly(urllib.request.BaseHandler):
 
 
 def fetch(
-    url: str, part: Path, *, size: int | None, waits: Sequence[float], report: Report
+    url: str, part: Path, *, size: int | None, delays: Sequence[float], report: Report
 ) -> None:
-    """Complete the part file, over as many connections as `waits` allows.
+    """Download a file, or complete a part of it, with a reconnection for each of the delays.
 
     Args:
-        url: https, or http to this machine.
-        part: what an earlier call left of the file is kept, if the server says it is the same.
-        size: bytes, where published.
-        waits: seconds before each reconnection.
+        url: https address, or http to this machine.
+        part: file to write; the part from an earlier call is kept if the server's file is the same.
+        size: published size in bytes, if any.
+        delays: seconds before each reconnection.
         report: called with `completed` and `total` bytes.
 
     Raises:
-        UserError: the server refuses, or the connections ended before the file did.
+        UserError: if the server refuses, or all connections ended before the file was complete.
     """
-    for wait in (*waits, None):
+    for wait in (*delays, None):
         try:
             _transfer(url, part, size, report)
             return
@@ -95,7 +95,7 @@ def _connect(url: str, have: int, version: str) -> Response:
     opener = urllib.request.build_opener(_HttpsOnly)
     try:
         request = urllib.request.Request(url, headers=headers)
-        response: HTTPResponse = opener.open(request, timeout=TIMEOUT)
+        response: HTTPResponse = opener.open(request, timeout=TIMEOUT_SECONDS)
         return response
     except HTTPError as error:
         if error.code == 416 and have:
@@ -113,12 +113,12 @@ def _connect(url: str, have: int, version: str) -> Response:
 
 
 def _span(response: Response) -> tuple[int, int | None]:
-    """Where in the file the answer's bytes start, and how long the file is."""
-    found = re.match(r"bytes (?:(\d+)-\d+|\*)/(\d+)$", response.headers.get("Content-Range", ""))
+    """Return the offset of the response's bytes in the file and the size of the file."""
+    match = re.match(r"bytes (?:(\d+)-\d+|\*)/(\d+)$", response.headers.get("Content-Range", ""))
     if response.status in (206, 416):
-        return (int(found[1] or found[2]), int(found[2])) if found else (-1, None)
+        return (int(match[1] or match[2]), int(match[2])) if match else (-1, None)
     if "chunked" in response.headers.get("Transfer-Encoding", ""):
-        return 0, None  # its end is marked
+        return 0, None  # chunked encoding marks the end
     if not (length := response.headers.get("Content-Length", "")).isdecimal():
         raise UserError(
             f"{response.url}: the server does not tell the file's length; fetch it by hand."
@@ -134,7 +134,7 @@ def _read(response: Response) -> bytes:
 
 
 def _version(response: Response) -> str:
-    """What names this state of the remote file, empty where the server tells nothing reliable."""
+    """Return an identifier of the remote file's content; empty without a reliable one."""
     tag: str = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
 
@@ -144,6 +144,5 @@ def _version_file(part: Path) -> Path:
 
 
 def discard(part: Path) -> None:
-    """Remove the part file and what is remembered about it."""
     part.unlink(missing_ok=True)
     _version_file(part).unlink(missing_ok=True)

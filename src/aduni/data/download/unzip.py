@@ -1,4 +1,4 @@
-"""Zip archives, checked and unpacked whole."""
+"""Check and unpack zip archives."""
 
 import shutil
 import stat
@@ -9,35 +9,35 @@ from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 from aduni.system.temporary import temporary_name
 
-GROWTH, ALLOWANCE = 20, 2**26
-"""An archive may unpack to so many times its size, and 64 MiB. Photographs grow by a hundredth,
-tables tenfold; a bomb a thousandfold."""
+MAX_EXPANSION, EXTRA_BYTES = 20, 2**26
+"""Limit of the unpacked size: 20 times that of the archive plus 64 MiB. Photographs grow by a
+hundredth, tables tenfold, a zip bomb a thousandfold."""
 
 
 def zip_fault(path: Path) -> str | None:
-    """What is wrong with an archive: damaged, a bomb, or members that would leave the folder."""
+    """Describe an archive that is damaged, a zip bomb, or has members outside its folder."""
     try:
         with ZipFile(path) as content:
             for info in content.infolist():
                 inside = PureWindowsPath(info.filename)  # knows /, \ and drive letters
                 if inside.anchor or ".." in inside.parts or stat.S_ISLNK(info.external_attr >> 16):
                     return f"its member {info.filename!r} would leave the folder"
-            # Of a member that claims too little, no more than that is unpacked: testzip finds it.
+            # A member with a too small declared size is cut off there, which testzip detects.
             unpacked = sum(info.file_size for info in content.infolist())
-            if unpacked > GROWTH * path.stat().st_size + ALLOWANCE:
+            if unpacked > MAX_EXPANSION * path.stat().st_size + EXTRA_BYTES:
                 return f"its {path.stat().st_size} bytes would become {unpacked}"
             bad = content.testzip()
             return bad and f"its member {bad!r} is damaged"
-    except Exception as error:  # zipfile and its decompressors each raise kinds of their own
+    except Exception as error:  # zipfile and its decompressors raise errors of many kinds
         raise_shortage(error)
         return f"it is not a whole zip archive ({error})"
 
 
 def unpack(path: Path, root: Path, creates: Path) -> None:
-    """Unpack into root and remove the archive; `creates` appears last, when all else is there.
+    """Unpack an archive into root, with `creates` as the last file, and remove the archive.
 
     Raises:
-        UserError: the archive does not contain `creates`.
+        UserError: if the archive does not contain `creates`.
     """
     temporary = temporary_name(root / path.name)
     try:
@@ -54,10 +54,10 @@ def unpack(path: Path, root: Path, creates: Path) -> None:
 
 
 def _move(source: Path, target: Path, last: Path) -> None:
-    """Move what source holds into target, by renames that make `last` appear last."""
+    """Move the content of source into target by renames, `last` at the end."""
     for entry in sorted(source.iterdir(), key=lambda e: last.is_relative_to(target / e.name)):
-        place = target / entry.name
-        if entry.is_dir() and place.is_dir():
-            _move(entry, place, last)
+        destination = target / entry.name
+        if entry.is_dir() and destination.is_dir():
+            _move(entry, destination, last)
         else:
-            entry.replace(place)
+            entry.replace(destination)

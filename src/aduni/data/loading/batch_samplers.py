@@ -1,4 +1,4 @@
-"""From a sampler's batches to what this process loads."""
+"""Batch samplers that give each process its share of an epoch's batches."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,14 +12,14 @@ from aduni.errors import UserError
 
 
 class SampleIndex(NamedTuple):
-    """One appearance of an image in an epoch.
+    """Image to load, with the numbers that its augmentation is seeded with.
 
-    The epoch travels with it, since workers that outlive an epoch would not see it change.
+    The epoch is part of it because workers that outlive an epoch would not see it change.
 
     Attributes:
-        row: of the image table.
+        row: row of the image table.
         epoch: from 0.
-        repeat: how often the image has appeared in this epoch before.
+        repeat: earlier appearances of the image in this epoch.
     """
 
     row: int
@@ -28,25 +28,25 @@ class SampleIndex(NamedTuple):
 
 
 class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
-    """This rank's share of each of a sampler's batches.
+    """Batch sampler that yields this rank's share of each of a sampler's batches.
 
     Args:
-        sampler: decides the batches.
+        sampler: sampler that composes the batches.
         rows: (n,) table rows of the training part.
         labels: (n,) their classes.
         epochs: T, the stage's length.
-        seed: of the run.
-        batch_size: of all ranks together.
-        first_epoch: where a resumed stage goes on. Loaders with workers ask for its first batches
-            before the trainer tells the epoch.
+        seed: seed of the stage.
+        batch_size: images of a batch, all ranks together.
+        first_epoch: epoch at which a resumed stage continues. Loaders with workers ask for its
+            first batches before the trainer calls `set_epoch`.
         min_per_class: images of each class that every batch must hold.
 
     Attributes:
-        first: a draw like all others.
-        largest: images of the first epoch's largest batch, all ranks together.
+        first_index: an index of the first epoch, for measuring the size of a sample.
+        largest_batch: images of the first epoch's largest batch, all ranks together.
 
     Raises:
-        UserError: a batch of the first epoch holds fewer.
+        UserError: if a batch of the first epoch has fewer than `min_per_class` of a class.
     """
 
     def __init__(
@@ -66,27 +66,27 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
         self._epoch = first_epoch
         batches = self._batches()
         self._length = len(batches)
-        self.first = SampleIndex(int(rows[0]), first_epoch, 0)
-        self.largest = max(len(batch) for batch in batches)
-        self._check(batches, min_per_class)
+        self.first_index = SampleIndex(int(rows[0]), first_epoch, 0)
+        self.largest_batch = max(len(batch) for batch in batches)
+        self._check_min_per_class(batches, min_per_class)
 
     @property
     def sampler(self) -> "TrainingBatchSampler":
-        """Lightning tells the epoch to a batch sampler's `sampler`, not to the batch sampler."""
+        """Return itself: Lightning calls `set_epoch` on a batch sampler's `sampler`."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer before each epoch."""
+        """Set the epoch of the next iteration; the trainer calls this before each epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[list[SampleIndex]]:
-        """This rank's share of each batch.
+        """Yield this rank's share of each batch.
 
         Raises:
-            UserError: a batch has fewer images than there are ranks.
+            UserError: if a batch has fewer images than there are ranks.
         """
         batches = self._batches()
         smallest = min(len(batch) for batch in batches)
@@ -96,23 +96,21 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
                 f"{world_size()} processes; use a batch_size that gives {world_size()} or more, or "
                 "fewer trainer.devices."
             )
-        number = repeats(np.concatenate(batches))
-        start = 0
-        for batch in batches:
-            own = slice(rank(), None, world_size())
-            rows, counts = self._rows[batch], number[start : start + len(batch)]
-            pairs = zip(rows[own].tolist(), counts[own].tolist(), strict=True)
+        ends = np.cumsum([len(batch) for batch in batches])[:-1]
+        repeats = np.split(count_repeats(np.concatenate(batches)), ends)
+        share = slice(rank(), None, world_size())
+        for batch, counts in zip(batches, repeats, strict=True):
+            pairs = zip(self._rows[batch[share]].tolist(), counts[share].tolist(), strict=True)
             yield [SampleIndex(row, self._epoch, repeat) for row, repeat in pairs]
-            start += len(batch)
 
-    def _check(self, batches: list[Ints], least: int) -> None:
+    def _check_min_per_class(self, batches: list[Ints], minimum: int) -> None:
         classes = int(self._labels.max()) + 1
-        for batch in batches if least else ():
-            if np.bincount(self._labels[batch], minlength=classes).min() < least:
+        for batch in batches if minimum else ():
+            if np.bincount(self._labels[batch], minlength=classes).min() < minimum:
                 raise UserError(
-                    f"batch_size={self._batch_size} does not give this stage {least} images of "
-                    f"each class in every batch; use batch_size={least * classes} or more, and a "
-                    "sampler with equally many of each class (upsample) for this stage."
+                    f"batch_size={self._batch_size} does not give this stage {minimum} images of "
+                    f"each class in every batch; use batch_size={minimum * classes} or more, and "
+                    "a sampler with equally many of each class (upsample) for this stage."
                 )
 
     def _batches(self) -> list[Ints]:
@@ -126,16 +124,16 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
 
 
 class EvaluationBatchSampler(TorchSampler[list[int]]):
-    """Every row once.
+    """Batch sampler that yields every row once.
 
     Args:
         rows: (n,) table rows.
-        batch_size: of each process.
-        split: over all ranks together, without padding, which would count images twice; else
-            every process that asks gets all rows.
+        batch_size: images of a batch of one process.
+        split: divide the rows among the ranks, without padding, which would count images twice;
+            otherwise every process gets all rows.
 
     Raises:
-        UserError: there are fewer rows to split than ranks.
+        UserError: if there are fewer rows to split than ranks.
     """
 
     def __init__(self, rows: Ints, batch_size: int, *, split: bool) -> None:
@@ -145,18 +143,18 @@ class EvaluationBatchSampler(TorchSampler[list[int]]):
                 f"processes; use trainer.devices={len(rows)} or fewer."
             )
         self._batch_size = batch_size
-        self._own: list[int] = (rows[rank() :: world_size()] if split else rows).tolist()
+        self._share: list[int] = (rows[rank() :: world_size()] if split else rows).tolist()
 
     def __len__(self) -> int:
-        return -(-len(self._own) // self._batch_size)
+        return -(-len(self._share) // self._batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
-        for start in range(0, len(self._own), self._batch_size):
-            yield self._own[start : start + self._batch_size]
+        for start in range(0, len(self._share), self._batch_size):
+            yield self._share[start : start + self._batch_size]
 
 
-def repeats(positions: Ints) -> Ints:
-    """How often each position occurred before: [5, 2, 5, 5] -> [0, 0, 1, 2]."""
+def count_repeats(positions: Ints) -> Ints:
+    """Count the earlier occurrences of each position: [5, 2, 5, 5] -> [0, 0, 1, 2]."""
     order = np.argsort(positions, kind="stable")
     ordered = positions[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])

@@ -1,4 +1,4 @@
-"""Loaders of data sets that return whole batches."""
+"""Data loaders for training and evaluation, and errors of their worker processes."""
 
 import os
 import sys
@@ -17,92 +17,80 @@ from aduni.data.augmentation.gpu.batch_views import (
     RawEvaluationDataset,
     RawTrainingDataset,
     as_raw_batch,
-    with_views,
+    complete_batch,
 )
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
 from aduni.data.cache.gpu_images import DataOnGpu, DeviceImages
 from aduni.data.cache.image_cache import ImageCache
 from aduni.data.loading.samplers import Ints
-from aduni.data.loading.shared_memory import AHEAD, check_loader
+from aduni.data.loading.shared_memory import PREFETCH_FACTOR, check_loader
 from aduni.data.loading.torch_datasets import EvaluationDataset, TrainingDataset, as_batch
 from aduni.errors import UserError
 from aduni.shortage import shortage
 
 Loader = DataLoader[Any]
-"""Of `Batch`, or of `RawBatch` where the device makes the views."""
+"""Loader of `Batch`, or of `RawBatch` if the views are made on the device."""
 
-LONGEST_WAIT = 600
-"""Seconds to wait for a batch of a loader process: one that lost it never says so."""
+BATCH_TIMEOUT_SECONDS = 600
+"""Seconds to wait for a batch: a loader process that has lost one does not report it."""
 
 
-class ViewLoaders:
-    """Whole batches, whose views are made on the CPU.
-
-    Args:
-        transforms: of the training views.
-    """
+class LoaderFactory:
+    """Makes loaders of whole batches; the transforms are applied by the loader, on the CPU."""
 
     def __init__(self, transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> None:
         self._transforms = transforms
-        self._begun: Callable[[], Loader] | None = None
-        self._most_views = 1  # of all stages so far
+        self._make_stage_loader: Callable[[], Loader] | None = None
+        self._max_views = 1  # of all stages so far
 
     def fill(self, cache: ImageCache, device: torch.device) -> None:
-        """Nothing is kept on the device."""
+        """Copy the images to the device if they are to be kept there."""
 
-    def training(
-        self,
-        cache: ImageCache,
-        labels: Ints,
-        draws: Any,
-        num_workers: int,
-        *,
-        views: int,
-        seed: int,
+    def training_loader(
+        self, cache: ImageCache, labels: Ints, sampler: Any, workers: int, views: int, seed: int
     ) -> Loader:
-        """V augmented views of each drawn image."""
-        made = TrainingDataset(cache, labels, self._transforms, views=views, seed=seed)
-        return _loader(made, draws, as_batch, num_workers)
+        """Make the loader of V augmented views of each sampled image."""
+        dataset = TrainingDataset(cache, labels, self._transforms, views=views, seed=seed)
+        return _loader(dataset, sampler, as_batch, workers)
 
-    def begin(self, *data: Any, views: int, seed: int) -> None:
-        """Take the arguments of `training` for the stage that comes next."""
-        self._begun = partial(self.training, *data, views=views, seed=seed)
-        self._most_views = max(self._most_views, views)
+    def set_stage(
+        self, cache: ImageCache, labels: Ints, sampler: Any, workers: int, views: int, seed: int
+    ) -> None:
+        """Store the arguments of `training_loader` for the next stage."""
+        data = cache, labels, sampler, workers
+        self._make_stage_loader = partial(self.training_loader, *data, views, seed)
+        self._max_views = max(self._max_views, views)
 
-    def begun(self, processes: int) -> Loader:
-        """The stage's training loader.
-
-        Args:
-            processes: training processes on this machine.
+    def stage_loader(self, processes: int) -> Loader:
+        """Make the training loader of the stage, for one of the processes on this machine.
 
         Raises:
-            UserError: loader processes have no room for its batches, or for those of another stage.
+            UserError: if the shared memory is too small for the batches of any stage so far.
         """
-        assert self._begun is not None, "begin comes first"
-        loader = self._begun()
-        check_loader(loader, self._most_views, processes)
+        assert self._make_stage_loader is not None, "set_stage comes first"
+        loader = self._make_stage_loader()
+        check_loader(loader, self._max_views, processes)
         return loader
 
-    def plain(self, cache: ImageCache, labels: Ints, rows: Any, device: torch.device) -> Loader:
-        """Images as they are, on their way to a device."""
-        return _loader(EvaluationDataset(cache, labels), rows, as_batch, 0)
+    def evaluation_loader(
+        self, cache: ImageCache, labels: Ints, sampler: Any, device: torch.device
+    ) -> Loader:
+        """Make the loader of unaugmented images that are to be sent to a device."""
+        return _loader(EvaluationDataset(cache, labels), sampler, as_batch, 0)
 
-    def whole(self, batch: Batch | RawBatch) -> Batch:
-        """The batch, on the device that it has been sent to."""
-        assert isinstance(batch, Batch)
-        return batch
+    def to_batch(self, loaded: Batch | RawBatch) -> Batch:
+        """Complete a loaded batch on the device that it has been sent to."""
+        assert isinstance(loaded, Batch)
+        return loaded
 
 
-class RawLoaders(ViewLoaders):
-    """Batches whose views are made on the device.
+class RawLoaderFactory(LoaderFactory):
+    """Makes loaders of batches whose views are made on the device.
 
-    Args:
-        transforms: of the training views.
-        data_on_gpu: whether the device is to have all images: no loader reads any then, nor needs
-            workers.
+    If `data_on_gpu` keeps all images on the device, loaders read none and need no workers.
 
     Raises:
-        UserError: the transforms are none for whole batches.
+        UserError: if the transforms cannot be applied to whole batches.
     """
 
     def __init__(
@@ -110,65 +98,61 @@ class RawLoaders(ViewLoaders):
     ) -> None:
         super().__init__(transforms)
         self._recipe = read_recipe(transforms)
-        self._on_device = DeviceImages(data_on_gpu)
+        self._device_images = DeviceImages(data_on_gpu)
 
     def fill(self, cache: ImageCache, device: torch.device) -> None:
-        """Copy all images to the device, if they are to be there."""
-        self._on_device.fill(cache, device)
+        """Copy the images to the device if they are to be kept there."""
+        self._device_images.fill(cache, device)
 
-    def training(
-        self,
-        cache: ImageCache,
-        labels: Ints,
-        draws: Any,
-        num_workers: int,
-        *,
-        views: int,
-        seed: int,
+    def training_loader(
+        self, cache: ImageCache, labels: Ints, sampler: Any, workers: int, views: int, seed: int
     ) -> Loader:
-        """What V augmented views of each drawn image are made from."""
-        sent = self._on_device.images is None
-        raw = RawTrainingDataset(
-            cache, labels, self._recipe, views=views, seed=seed, with_images=sent
+        """Make the loader of each sampled image with the parameters of its V views."""
+        with_images = self._device_images.images is None
+        dataset = RawTrainingDataset(
+            cache, labels, self._recipe, views=views, seed=seed, with_images=with_images
         )
-        return _loader(raw, draws, as_raw_batch, num_workers if sent else 0)
+        return _loader(dataset, sampler, as_raw_batch, workers if with_images else 0)
 
-    def plain(self, cache: ImageCache, labels: Ints, rows: Any, device: torch.device) -> Loader:
-        """Images as they are: their rows, where the device has the images."""
-        if self._on_device.has(device):
-            return _loader(RawEvaluationDataset(labels), rows, as_raw_batch, 0)
-        return super().plain(cache, labels, rows, device)
+    def evaluation_loader(
+        self, cache: ImageCache, labels: Ints, sampler: Any, device: torch.device
+    ) -> Loader:
+        """Make the loader of unaugmented images, or of their rows if the device has the images."""
+        if self._device_images.has(device):
+            return _loader(RawEvaluationDataset(labels), sampler, as_raw_batch, 0)
+        return super().evaluation_loader(cache, labels, sampler, device)
 
-    def whole(self, batch: Batch | RawBatch) -> Batch:
-        """The batch with its views."""
-        if isinstance(batch, Batch):
-            return batch
-        return with_views(batch, self._on_device.images, nearest=self._recipe.warp.nearest)
+    def to_batch(self, loaded: Batch | RawBatch) -> Batch:
+        """Make the views of a loaded batch on the device that it has been sent to."""
+        if isinstance(loaded, Batch):
+            return loaded
+        nearest = self._recipe.warp.nearest
+        return complete_batch(loaded, self._device_images.images, nearest=nearest)
 
 
-def view_loaders(
+def make_loader_factory(
     transforms: Sequence[A.BasicTransform | A.BaseCompose], augment: str, data_on_gpu: DataOnGpu
-) -> ViewLoaders:
-    """Those that `augment`, cpu or gpu, asks for; raises as `RawLoaders`."""
+) -> LoaderFactory:
+    """Return the factory for `augment`, cpu or gpu; raises as `RawLoaderFactory` does."""
     if augment == "gpu":
-        return RawLoaders(transforms, data_on_gpu)
-    return ViewLoaders(transforms)
+        return RawLoaderFactory(transforms, data_on_gpu)
+    return LoaderFactory(transforms)
 
 
-def lost_worker(error: BaseException) -> UserError | None:
-    """A sentence, if a training's error is torch's word on a loader process that is gone or stuck.
+def worker_error(error: BaseException) -> UserError | None:
+    """Return a readable error if torch reports a loader process that has ended or is stuck.
 
-    The signal of a child's end interrupts the training anywhere, not only where it asks for a
-    batch.
+    torch raises it from a signal handler, anywhere in the training and not only where it waits for
+    a batch.
     """
     if not isinstance(error, RuntimeError):
         return None
     reason = " ".join(str(error).split()).rstrip(".")
     if reason.startswith("DataLoader timed out"):
         return UserError(
-            f"The loader processes gave no batch in {LONGEST_WAIT} seconds; run again with resume= "
-            "the run's folder and num_workers=0, or free shared memory (/dev/shm; in a container "
-            "give it more with --shm-size or --ipc=host)."
+            f"The loader processes gave no batch in {BATCH_TIMEOUT_SECONDS} seconds; run again "
+            "with resume= the run's folder and num_workers=0, or free shared memory (/dev/shm; in "
+            "a container give it more with --shm-size or --ipc=host)."
         )
     if not reason.startswith("DataLoader worker (pid"):
         return None
@@ -180,38 +164,38 @@ def lost_worker(error: BaseException) -> UserError | None:
 
 
 def _loader(
-    dataset: Dataset[Any], rows: Any, collate: Callable[[Any], Any], num_workers: int
+    dataset: Dataset[Any], sampler: Any, collate: Callable[[Any], Any], num_workers: int
 ) -> Loader:
     return DataLoader(
         dataset,
-        batch_sampler=rows,
+        batch_sampler=sampler,
         collate_fn=collate,
         num_workers=num_workers,
-        prefetch_factor=AHEAD if num_workers else None,
-        timeout=LONGEST_WAIT if num_workers else 0,
+        prefetch_factor=PREFETCH_FACTOR if num_workers else None,
+        timeout=BATCH_TIMEOUT_SECONDS if num_workers else 0,
         persistent_workers=num_workers > 0,
-        worker_init_fn=partial(_begin_worker, gives_way=not torch.cuda.is_available()),
+        worker_init_fn=partial(_init_worker, lower_priority=not torch.cuda.is_available()),
         pin_memory=torch.cuda.is_available(),
-        # The loader draws a base seed for its workers: not from the model's random numbers.
+        # The loader draws a base seed for its workers, which must not advance the global generator.
         generator=torch.Generator(),
     )
 
 
-def _begin_worker(worker: int, *, gives_way: bool) -> None:
-    """Have a loader process end where it cannot send a batch, and give way to the model.
+def _init_worker(worker: int, *, lower_priority: bool) -> None:
+    """Set the priority of a loader process, and make it exit if it cannot send a batch.
 
     Args:
-        worker: its number.
-        gives_way: a CPU's model has threads that wait for one another: who takes one's core stops
-            them all.
+        worker: number of the process.
+        lower_priority: run below the priority of the training process. On a CPU the model's
+            threads wait for each other, so a worker that takes a core stalls all of them.
     """
-    if gives_way and hasattr(os, "nice"):  # not on Windows
+    if lower_priority and hasattr(os, "nice"):  # not on Windows
         os.nice(10)
-    # The thread that sends batches would print its error and go on, and the model would wait.
-    Queue._on_queue_feeder_error = staticmethod(_end_worker)  # type: ignore[attr-defined]
+    # By default the sending thread prints its error and continues, and the model waits for ever.
+    Queue._on_queue_feeder_error = staticmethod(_exit_worker)  # type: ignore[attr-defined]
 
 
-def _end_worker(error: Exception, batch: object) -> None:
+def _exit_worker(error: Exception, batch: object) -> None:
     reason = shortage(error) or " ".join(str(error).split()) or type(error).__name__
     print(f"A loader process cannot send its batch: {reason}", file=sys.stderr, flush=True)
     os._exit(1)

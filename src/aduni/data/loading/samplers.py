@@ -1,8 +1,7 @@
-"""Which images make up an epoch's batches: pure functions of (labels, epoch, seed).
+"""Samplers: the images of an epoch's batches as a function of (labels, epoch, seed).
 
-Every process computes the same batches and takes its own share of each (see
-`aduni.data.loading.batch_samplers`).
-A sampler's `frequencies` are the class shares that its batches have, exactly or in expectation.
+Every process computes the same batches and takes its share of each in
+`aduni.data.loading.batch_samplers`.
 """
 
 from abc import ABC, abstractmethod
@@ -18,10 +17,10 @@ Floats = NDArray[np.float64]
 
 
 class Sampler(ABC):
-    """Order of a training part.
+    """Base class of samplers, which compose the batches of an epoch.
 
     Args:
-        epoch_length: at most so many batches an epoch; None for the sampler's own length.
+        epoch_length: maximum number of batches an epoch; None for the sampler's own length.
     """
 
     def __init__(self, epoch_length: PositiveInt | None = None) -> None:
@@ -30,17 +29,17 @@ class Sampler(ABC):
     def batches(
         self, labels: Ints, *, epoch: int, epochs: int, seed: int, batch_size: int
     ) -> list[Ints]:
-        """Positions in `labels` of each batch of the epoch.
+        """Return the positions in `labels` that make up each batch of the epoch.
 
         Args:
             labels: (n,) classes of the training part.
             epoch: from 0.
             epochs: T, the stage's length.
-            seed: of the run.
-            batch_size: of all processes together.
+            seed: seed of the stage.
+            batch_size: images of a batch, all processes together.
 
         Raises:
-            UserError: where the batch size does not suit the training part.
+            UserError: if the batch size does not suit the training part.
         """
         if batch_size > len(labels):
             raise UserError(
@@ -52,17 +51,17 @@ class Sampler(ABC):
 
     @abstractmethod
     def frequencies(self, counts: Ints, epoch: int, epochs: int) -> Floats:
-        """(C,) class shares of the epoch's images, given the (C,) counts."""
+        """Return the (C,) exact or expected class shares of the epoch from the (C,) counts."""
 
     @abstractmethod
     def _draw(
         self, labels: Ints, epoch: int, epochs: int, batch_size: int, rng: np.random.Generator
     ) -> list[Ints]:
-        """All batches of the epoch."""
+        """Return all batches of the epoch."""
 
 
 class InstanceBalanced(Sampler):
-    """Every image once an epoch, shuffled; the incomplete last batch is dropped.
+    """Draw every image once an epoch, shuffled, and drop the incomplete last batch.
 
     The paper's "w/o sampling".
     """
@@ -74,15 +73,15 @@ class InstanceBalanced(Sampler):
     def _draw(
         self, labels: Ints, epoch: int, epochs: int, batch_size: int, rng: np.random.Generator
     ) -> list[Ints]:
-        return _cut(rng.permutation(len(labels)), batch_size)
+        return _full_batches(rng.permutation(len(labels)), batch_size)
 
 
 class Upsample(Sampler):
-    """floor(B / C) images of each class in every batch; floor(n_max C / B) batches an epoch.
+    """Put floor(B / C) images of each class into every batch, floor(n_max C / B) batches an epoch.
 
     A class's images come in random order, each once before any comes again, so that their counts
-    in an epoch differ by at most one. The paper's up-sampling, with the released code's epoch
-    length; that code's own batches, cut at B, drift off the class grid.
+    in an epoch differ by at most one. This is the paper's up-sampling with the epoch length of the
+    released code, whose batches, cut at B, do not stay aligned with the classes.
     """
 
     def frequencies(self, counts: Ints, epoch: int, epochs: int) -> Floats:
@@ -100,8 +99,8 @@ class Upsample(Sampler):
             )
         length = max(counts.max() * len(counts) // batch_size, 1)
         columns = [
-            _repeat_shuffled(members, length * share, rng).reshape(length, -1)
-            for members in _members(labels)
+            _repeat_shuffled(positions, length * share, rng).reshape(length, -1)
+            for positions in _positions_by_class(labels)
         ]
         return list(rng.permuted(np.concatenate(columns, axis=1), axis=1))
 
@@ -123,22 +122,22 @@ class ClassAware(Sampler):
     def _draw(
         self, labels: Ints, epoch: int, epochs: int, batch_size: int, rng: np.random.Generator
     ) -> list[Ints]:
-        classes = _members(labels)
-        whole = max(len(members) for members in classes) * len(classes)
-        ends = _even_ends(whole, batch_size)[: self.epoch_length]
+        classes = _positions_by_class(labels)
+        total = max(map(len, classes)) * len(classes)
+        ends = _batch_ends(total, batch_size)[: self.epoch_length]
         rounds = -(-int(ends[-1]) // len(classes))
-        # Own generators: what a cap leaves out is not drawn, and changes nothing before it.
-        turns, *cycles = rng.spawn(1 + len(classes))
+        # Separate generators, so that a capped epoch is the beginning of the full one.
+        order_rng, *class_rngs = rng.spawn(1 + len(classes))
         columns = [
-            _repeat_shuffled(members, rounds, cycle)
-            for members, cycle in zip(classes, cycles, strict=True)
+            _repeat_shuffled(positions, rounds, class_rng)
+            for positions, class_rng in zip(classes, class_rngs, strict=True)
         ]
-        order = turns.permuted(np.stack(columns, axis=1), axis=1).ravel()
+        order = order_rng.permuted(np.stack(columns, axis=1), axis=1).ravel()
         return np.split(order[: ends[-1]], ends[:-1])
 
 
 class ClassWeighted(Sampler):
-    """As many draws as images, with replacement: a class by `frequencies`, then any image of it."""
+    """Draw n images with replacement: a class by `frequencies`, then any image of it."""
 
     def _draw(
         self, labels: Ints, epoch: int, epochs: int, batch_size: int, rng: np.random.Generator
@@ -146,11 +145,11 @@ class ClassWeighted(Sampler):
         counts = np.bincount(labels)
         weights = (self.frequencies(counts, epoch, epochs) / counts)[labels]
         draws = rng.choice(len(labels), size=len(labels), p=weights / weights.sum())
-        return _cut(draws, batch_size)
+        return _full_batches(draws, batch_size)
 
 
 class SquareRoot(ClassWeighted):
-    """Class probability proportional to the square root of its count (Mahajan et al. 2018)."""
+    """Draw a class in proportion to the square root of its count (Mahajan et al. 2018)."""
 
     def frequencies(self, counts: Ints, epoch: int, epochs: int) -> Floats:
         roots: Floats = np.sqrt(counts)
@@ -159,7 +158,7 @@ class SquareRoot(ClassWeighted):
 
 
 class Progressive(ClassWeighted):
-    """From instance- to class-balanced: p_c = (1 - t/T) n_c/N + (t/T) / C, T the last epoch.
+    """Shift from instance- to class-balanced: p_c = (1 - t/T) n_c/N + (t/T) / C, last epoch T.
 
     Source: Kang et al. 2020, equation 3 (the released code lags one epoch behind it).
     """
@@ -171,33 +170,32 @@ class Progressive(ClassWeighted):
 
 
 class Balanced(ClassWeighted):
-    """Every class equally likely."""
+    """Draw every class with the same probability."""
 
     def frequencies(self, counts: Ints, epoch: int, epochs: int) -> Floats:
         return np.full(len(counts), 1 / len(counts))
 
 
-def _cut(order: Ints, batch_size: int) -> list[Ints]:
-    """Whole batches only: ranks need equal shares, and batch norm dislikes scraps."""
-    whole = len(order) // batch_size
-    return list(order[: whole * batch_size].reshape(whole, batch_size))
+def _full_batches(order: Ints, batch_size: int) -> list[Ints]:
+    # Ranks need equal shares, and a small last batch would disturb batch norm's statistics.
+    count = len(order) // batch_size
+    return list(order[: count * batch_size].reshape(count, batch_size))
 
 
-def _even_ends(length: int, batch_size: int) -> Ints:
-    """Where each of as few batches as there can be ends, if their sizes differ by at most one."""
+def _batch_ends(length: int, batch_size: int) -> Ints:
+    """Divide `length` images into the fewest batches, with sizes that differ by at most one."""
     batches = -(-length // batch_size)
     sizes = np.full(batches, length // batches)
     sizes[: length % batches] += 1
     return sizes.cumsum()
 
 
-def _members(labels: Ints) -> list[Ints]:
-    """Positions of each class, in rising order."""
+def _positions_by_class(labels: Ints) -> list[Ints]:
     ends = np.bincount(labels).cumsum()
     return np.split(np.argsort(labels, kind="stable"), ends[:-1])
 
 
-def _repeat_shuffled(members: Ints, length: int, rng: np.random.Generator) -> Ints:
-    """`length` members: whole shuffles one after another."""
-    rounds = -(-length // len(members))
-    return np.concatenate([rng.permutation(members) for _ in range(rounds)])[:length]
+def _repeat_shuffled(positions: Ints, length: int, rng: np.random.Generator) -> Ints:
+    """Return `length` positions: complete shuffles one after another."""
+    rounds = -(-length // len(positions))
+    return np.concatenate([rng.permutation(positions) for _ in range(rounds)])[:length]

@@ -1,8 +1,8 @@
-"""Room in shared memory for the batches that loader processes hand over.
+"""Check that the batches of the loader processes fit into shared memory.
 
-A loader process of torch copies each tensor of a batch into a file of /dev/shm, whichever of its
-two sharing strategies is set. Where the file does not fit, the batch is lost in one of the
-process's threads, and the training waits for it.
+torch's loader processes copy each tensor of a batch into a file of /dev/shm, under both of its
+sharing strategies. If a file does not fit, its batch is lost in a thread of the process, and the
+training waits for it.
 """
 
 import math
@@ -20,76 +20,69 @@ from aduni.data.loading.batch_samplers import TrainingBatchSampler
 from aduni.distributed.collectives import rank, world_size
 from aduni.errors import UserError
 
-SHARED = Path("/dev/shm")
-"""Where Linux keeps it; on other systems no file system limits it."""
+SHM_DIR = Path("/dev/shm")
+"""File system of Linux's shared memory; other systems have no such limit."""
 
-AHEAD = 2
-"""Batches that each loader process prepares."""
+PREFETCH_FACTOR = 2
+"""Batches that each loader process prepares in advance."""
 
-HELD = 2
-"""Batches that the trainer holds: the step's, and the one after it."""
+TRAINER_BATCHES = 2
+"""Batches that the trainer holds: that of the step and the next one."""
 
-LOCKS = 2**20
-"""Bytes for the locks of a training process's queues, which take a page each."""
+QUEUE_LOCK_BYTES = 2**20
+"""Bytes for the locks of a training process's queues, one page each."""
 
 
 def check_loader(loader: DataLoader[Any], views: int, processes: int) -> None:
-    """Check that the loader processes of a training can hand over their batches.
+    """Check that shared memory has room for the batches of a training's loader processes.
 
     Args:
-        loader: of this process.
-        views: of an image, at most, in any of the training's stages.
+        loader: training loader of this process.
+        views: largest number of views of an image in any stage.
         processes: training processes on this machine.
 
     Raises:
-        UserError: they cannot.
+        UserError: if there is too little free shared memory.
     """
-    draws = loader.batch_sampler
+    sampler = loader.batch_sampler
     if not loader.num_workers or rank() % processes:
-        return  # the first process of a machine speaks for all of them
-    assert isinstance(draws, TrainingBatchSampler)
+        return  # only the first process of a machine checks, for all of them
+    assert isinstance(sampler, TrainingBatchSampler)
     dataset: Any = loader.dataset
-    sample = dataset.__getitems__([draws.first])
-    batch = shared_bytes(sample, -(-draws.largest // world_size()))
-    check_room(-(-batch * views // dataset.views), loader.num_workers, processes)
+    sample = dataset.__getitems__([sampler.first_index])
+    batch = shared_bytes(sample, -(-sampler.largest_batch // world_size()))
+    check_free_memory(-(-batch * views // dataset.views), loader.num_workers, processes)
 
 
-def check_room(batch: int, workers: int, processes: int) -> None:
-    """Check that there is room for batches; raises as `check_loader`.
+def check_free_memory(batch: int, workers: int, processes: int) -> None:
+    """Check that there is room for batches of so many bytes; raises as `check_loader` does.
 
-    Args:
-        batch: bytes of one.
-        workers: loader processes of each training process.
-        processes: training processes on this machine.
+    Each of the training `processes` of this machine has `workers` loader processes.
     """
     free = free_bytes()
     if free is None:
         return
-    needed = processes * (batch * (AHEAD * workers + HELD) + LOCKS)
+    needed = processes * (batch * (PREFETCH_FACTOR * workers + TRAINER_BATCHES) + QUEUE_LOCK_BYTES)
     if needed <= free:
         return
-    fewer = max(((free // processes - LOCKS) // batch - HELD) // AHEAD, 0)
+    batches = (free // processes - QUEUE_LOCK_BYTES) // batch - TRAINER_BATCHES
+    fewer = max(batches // PREFETCH_FACTOR, 0)
     raise UserError(
-        f"{SHARED} has {free / 2**20:.0f} MiB free, and the batches of {processes * workers} "
+        f"{SHM_DIR} has {free / 2**20:.0f} MiB free, and the batches of {processes * workers} "
         f"loader processes take up to {math.ceil(needed / 2**20)} MiB there; give a container more "
         f"with --shm-size={math.ceil(needed / 2**30)}g or --ipc=host, or set num_workers={fewer}."
     )
 
 
 def free_bytes() -> int | None:
-    """The free shared memory, 0 where it cannot be used; None where nothing limits it."""
+    """Return the free shared memory: 0 if it cannot be used, None if nothing limits it."""
     if sys.platform != "linux":
         return None
-    return shutil.disk_usage(SHARED).free if os.access(SHARED, os.W_OK | os.X_OK) else 0
+    return shutil.disk_usage(SHM_DIR).free if os.access(SHM_DIR, os.W_OK | os.X_OK) else 0
 
 
 def shared_bytes(sample: Any, images: int) -> int:
-    """The shared memory that a batch takes.
-
-    Args:
-        sample: a batch of one image: a named tuple of tensors, named tuples and None.
-        images: of the batch.
-    """
+    """Compute the bytes of a batch in shared memory from a batch of one image."""
     page = os.sysconf("SC_PAGESIZE")
     return sum(-(-tensor.nbytes * images // page) * page for tensor in _tensors(sample))
 

@@ -1,4 +1,4 @@
-"""How many images of a class folds need, and which folds so few images are enough for."""
+"""Compute how many images of a class folds need, and which folds fewer images suffice for."""
 
 import math
 
@@ -8,27 +8,22 @@ def needed_images(folds: int, parts: int) -> int:
 
     Args:
         folds: k of the cross-validation.
-        parts: of so many parts of the training folds one is the validation part; 0 without one.
+        parts: k of the validation part, which is 1/k of the training folds; 0 without one.
     """
-    # The largest test fold has ceil(n / folds) of n; the rest are to reach `parts`.
+    # The largest test fold has ceil(n / folds) of n images; the rest must be `parts` or more.
     return max(folds, math.ceil(parts * folds / (folds - 1)))
 
 
-def settings_for(available: int, folds: int, parts: int) -> str | None:
-    """Name the settings nearest to these for which so few images of a class are enough.
+def suggest_settings(available: int, folds: int, parts: int) -> str | None:
+    """Return the nearest settings for which the available images of a class suffice.
 
-    Args:
-        available: images of the class.
-        folds: that are too many.
-        parts: as for `needed_images`.
-
-    Returns:
-        Keys with their values; None where no folds can be made.
+    The arguments are as for `needed_images`; the result is None if no folds can be made.
     """
     for fewer in range(folds, 1, -1):
         for k in range(parts, 1, -1) if parts else [0]:
             if needed_images(fewer, k) <= available:
-                lower = [f"protocol.folds={fewer}"] if fewer < folds else []
-                more = [f"protocol.validation_fraction={1 / k:.4g}"] if k < parts else []
-                return " ".join(lower + more)
+                settings = [f"protocol.folds={fewer}"] if fewer < folds else []
+                if k < parts:
+                    settings.append(f"protocol.validation_fraction={1 / k:.4g}")
+                return " ".join(settings)
     return None

@@ -1,4 +1,4 @@
-"""A split that a data set brings along: folders, a column, or the official one."""
+"""Use a split that a data set brings along: by folders, by a column, or the official one."""
 
 from typing import Literal
 
@@ -6,42 +6,42 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.image_table import ImageTable, shown
+from aduni.data.image_table import ImageTable, escape
 from aduni.data.loading.samplers import Ints
 from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError
 
 GivenSplit = Literal["given", "cleaned", "ignore"]
-"""given: as it is, refused where it leaks. cleaned: without the images by which it leaks. ignore:
-the protocol's own folds."""
+"""given: unchanged; an error if it leaks. cleaned: without the images by which it leaks. ignore:
+replaced by the protocol's folds."""
 
-NAMES = {
+PART_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-"""What parts are called, in small letters, and their names here."""
+"""Lower-case names that users give to parts -> names in this project."""
 
-RANK = {"unused": 0, "train": 1, "validation": 2, "test": 3}
-"""Of several sides that hold one group, the highest keeps its images: the test part stays whole."""
+PRECEDENCE = {"unused": 0, "train": 1, "validation": 2, "test": 3}
+"""Of several parts with images of a group, the highest keeps them: the test part is unchanged."""
 
 
 def divide_as_given(
     table: ImageTable, groups: Ints, protocol: Protocol, *, cleaned: bool
 ) -> NDArray[np.str_]:
-    """The part of each row: the given one, with a validation part as the protocol wants it.
+    """Return the part of each row by the given split.
 
-    Without a given validation part one is divided off the training part, by groups and classes.
-    Where the protocol selects on the test part, a given validation part trains.
+    Without a given validation part, one is taken from the training part, by groups and classes. If
+    the protocol selects on the test part, a given validation part joins the training part.
 
     Args:
-        table: with its parts.
+        table: table with given parts.
         groups: (n,) group numbers (see `group_rows`).
-        protocol: says whether groups must stay together, and whether there is validation.
+        protocol: decides whether groups stay together, and whether there is a validation part.
         cleaned: leave out images by which the split leaks.
 
     Raises:
-        UserError: it leaks and is not to be cleaned, or a class is too small to be divided.
+        UserError: if it leaks and `cleaned` is False, or a class is too small to be divided.
     """
     assert table.parts is not None
     parts = table.parts.copy()
@@ -58,16 +58,16 @@ def divide_as_given(
 
 
 def leaking(parts: NDArray[np.str_], groups: Ints) -> Ints:
-    """Rows whose group stands on several sides, ordered by group."""
+    """Return the rows whose group is in several parts, sorted by group."""
     used = np.flatnonzero(parts != "unused")
-    sides = pd.Series(parts[used]).groupby(groups[used]).transform("nunique").to_numpy()
-    rows: Ints = used[sides > 1]
+    counts = pd.Series(parts[used]).groupby(groups[used]).transform("nunique").to_numpy()
+    rows: Ints = used[counts > 1]
     return rows[np.argsort(groups[rows], kind="stable")]
 
 
 def outranked(parts: NDArray[np.str_], groups: Ints) -> Ints:
-    """Rows of whose group a higher side holds some, too: without them, no group leaks."""
-    rank = pd.Series([RANK[part] for part in parts], dtype=np.int64)
+    """Return the rows whose group also has rows in a higher part; without them no group leaks."""
+    rank = pd.Series([PRECEDENCE[part] for part in parts], dtype=np.int64)
     highest = rank.groupby(groups).transform("max")
     return np.flatnonzero(((rank < highest) & (rank > 0)).to_numpy())
 
@@ -80,8 +80,8 @@ def _check_leaks(table: ImageTable, parts: NDArray[np.str_], groups: Ints) -> No
     other = next(r for r in rows if groups[r] == groups[first] and parts[r] != parts[first])
     raise UserError(
         f"The given split has {len(rows)} images of {len(np.unique(groups[rows]))} groups or "
-        f"copies on several sides, first {shown(table.images[first])} ({parts[first]}) and "
-        f"{shown(table.images[other])} ({parts[other]}); set dataset.split=cleaned to leave out "
+        f"copies on several sides, first {escape(table.images[first])} ({parts[first]}) and "
+        f"{escape(table.images[other])} ({parts[other]}); set dataset.split=cleaned to leave out "
         "those that are not in the test part, dataset.split=ignore to make own folds, or use "
         "protocol=paper, which allows it."
     )

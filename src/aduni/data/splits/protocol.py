@@ -1,4 +1,4 @@
-"""Protocols: which images train, select the checkpoint, and test."""
+"""Protocols: which images train, select the checkpoint and test."""
 
 import math
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from sklearn.model_selection import StratifiedKFold
 
 from aduni.data.image_table import ImageTable
 from aduni.data.loading.samplers import Ints
-from aduni.data.splits.fold_sizes import needed_images, settings_for
+from aduni.data.splits.fold_sizes import needed_images, suggest_settings
 from aduni.data.splits.stratified_group_kfold import GroupFolds
 from aduni.errors import UserError
 
 
-def _one_of_k(fraction: float) -> float:
-    """A part is a fold of k: its share is 1/k."""
+def _check_unit_fraction(fraction: float) -> float:
+    """Check that a fraction is 1/k, since a part is one of k folds."""
     parts = 1 / fraction if fraction else 0
     if abs(parts - round(parts)) > 0.01:
         nearest = " or ".join(f"{1 / k:.4g}" for k in (math.ceil(parts), math.floor(parts)))
@@ -34,13 +34,13 @@ class Protocol:
     """How a data set is divided and how the checkpoint is chosen.
 
     Attributes:
-        name: shown with every result.
+        name: name shown with every result.
         folds: k of the k-fold cross-validation.
-        grouped: keep lesions and pixel-identical images on one side.
+        grouped: keep the images of a lesion and pixel-identical images in one part.
         validation_fraction: share of the training folds that selects the checkpoint, one divided
             by a whole number; 0 selects on the test part.
-        select: `macro_f1`, or `accuracy_and_macro_f1` where both must improve (released code).
-        split_seed: of the shuffle; apart from the run's seed, so that seeds share their folds.
+        select: `macro_f1`, or `accuracy_and_macro_f1` if both must improve (released code).
+        split_seed: seed of the shuffle, separate from the run's so that seeds share their folds.
         split_file: a split.csv to use instead.
         caveat: caution shown with every result.
     """
@@ -48,7 +48,9 @@ class Protocol:
     name: str
     folds: Annotated[int, Field(ge=2)] = 5
     grouped: bool = True
-    validation_fraction: Annotated[float, Field(ge=0, le=0.5), AfterValidator(_one_of_k)] = 0.2
+    validation_fraction: Annotated[
+        float, Field(ge=0, le=0.5), AfterValidator(_check_unit_fraction)
+    ] = 0.2
     select: Literal["macro_f1", "accuracy_and_macro_f1"] = "macro_f1"
     split_seed: NonNegativeInt = 0
     split_file: str | None = None
@@ -56,43 +58,43 @@ class Protocol:
 
     @property
     def selected_on(self) -> str:
-        """The part whose scores choose the checkpoint."""
+        """Part whose metrics select the checkpoint."""
         return "validation" if self.validation_fraction > 0 else "test"
 
     @property
     def reported(self) -> tuple[str, ...]:
-        """The parts whose figures are reported."""
+        """Parts whose metrics are reported."""
         return ("validation", "test") if self.validation_fraction > 0 else ("test",)
 
     @property
     def needed(self) -> int:
-        """Independent images of a class without which the folds cannot be made."""
+        """Smallest number of independent images of a class for which folds can be made."""
         return needed_images(self.folds, self._validation_parts)
 
     @property
     def _validation_parts(self) -> int:
-        """Of so many parts of the training folds one is the validation part; 0 without one."""
+        """k of the validation part, which is 1/k of the training folds; 0 without one."""
         return round(1 / self.validation_fraction) if self.validation_fraction > 0 else 0
 
     def check_fold(self, fold: int) -> None:
-        """Raise UserError where there is no such fold."""
+        """Raise UserError if there is no such fold."""
         if fold >= self.folds:
             raise UserError(
                 f"fold={fold} does not exist: the protocol has folds 0 to {self.folds - 1}."
             )
 
     def split(self, table: ImageTable, groups: Ints, fold: int) -> NDArray[np.str_]:
-        """The part of each row.
+        """Return the part of each row.
 
         Args:
             table: labels and class names.
             groups: (n,) group numbers (see `group_rows`).
-            fold: which fold is the test part, 0 .. folds - 1.
+            fold: fold that is the test part, 0 .. folds - 1.
 
         Raises:
-            UserError: too few images or groups of a class for the folds.
+            UserError: if a class has too few images or groups for the folds.
         """
-        self._check_enough(table, groups)
+        self._check_counts(table, groups)
         rows = np.arange(len(table.labels))
         training, test = self._divide(table.labels, groups, rows, self.folds, fold)
         parts = np.full(len(rows), "train", dtype="<U10")
@@ -102,17 +104,12 @@ class Protocol:
         return parts
 
     def validation_rows(self, table: ImageTable, groups: Ints, training: Ints) -> Ints:
-        """Which rows of a training part are to select the checkpoint instead.
-
-        Args:
-            table: labels and class names.
-            groups: (n,) group numbers (see `group_rows`).
-            training: (m,) rows of the part.
+        """Select those of the (m,) training rows that become the validation part.
 
         Raises:
-            UserError: too few images or groups of a class.
+            UserError: if a class has too few images or groups.
         """
-        parts = round(1 / self.validation_fraction)
+        parts = self._validation_parts
         for name, available in self.available(table, groups, training):
             if available < parts:
                 raise UserError(
@@ -123,47 +120,39 @@ class Protocol:
         return self._validation(table.labels, groups, training)
 
     def _validation(self, labels: Ints, groups: Ints, training: Ints) -> Ints:
-        return self._divide(labels, groups, training, round(1 / self.validation_fraction), 0)[1]
+        return self._divide(labels, groups, training, self._validation_parts, 0)[1]
 
     def _divide(
         self, labels: Ints, groups: Ints, rows: Ints, k: int, fold: int
     ) -> tuple[Ints, Ints]:
-        """(rows of the other folds, rows of the fold)."""
+        """Return the rows of the other folds and those of this fold."""
         cls = GroupFolds if self.grouped else StratifiedKFold
         splitter = cls(k, shuffle=True, random_state=self.split_seed)
         grouping = groups[rows] if self.grouped else None
-        inside, outside = list(splitter.split(rows, labels[rows], grouping))[fold]
-        return rows[inside], rows[outside]
+        others, selected = list(splitter.split(rows, labels[rows], grouping))[fold]
+        return rows[others], rows[selected]
 
-    def _check_enough(self, table: ImageTable, groups: Ints) -> None:
+    def _check_counts(self, table: ImageTable, groups: Ints) -> None:
         folds, parts, needed = self.folds, self._validation_parts, self.needed
         validation = f" and a validation part of 1/{parts} of the training ones" if parts else ""
         for name, available in self.available(table, groups, np.arange(len(table.labels))):
             if available < needed:
-                enough = settings_for(available, folds, parts)
+                settings = suggest_settings(available, folds, parts)
                 raise UserError(
                     f"Class {name} has {available} independent images, too few for {folds} folds"
                     f"{validation}: {needed} are needed; add images, or "
-                    f"{f'set {enough}' if enough else 'leave the class out'}."
+                    f"{f'set {settings}' if settings else 'leave the class out'}."
                 )
 
     def available(self, table: ImageTable, groups: Ints, rows: Ints) -> Iterator[tuple[str, int]]:
-        """Each class with how many of its images among the rows are independent."""
+        """Yield each class name with the number of its independent images among the rows."""
         for number, name in enumerate(table.class_names):
-            members = rows[table.labels[rows] == number]
-            yield name, len(np.unique(groups[members])) if self.grouped else len(members)
+            class_rows = rows[table.labels[rows] == number]
+            yield name, len(np.unique(groups[class_rows])) if self.grouped else len(class_rows)
 
 
 def group_rows(table: ImageTable, pixel_digests: list[str]) -> Ints:
-    """Group numbers: rows that share a name in `table.groups` or all their pixels belong together.
-
-    Args:
-        table: n rows.
-        pixel_digests: n digests of the original pixels.
-
-    Returns:
-        (n,) numbers from 0.
-    """
+    """Number from 0 the groups (n,) of rows that share a name in `table.groups` or all pixels."""
     n = len(table.images)
     columns = [pd.factorize(np.array(pixel_digests))[0]]
     if table.groups is not None:
@@ -179,12 +168,12 @@ def group_rows(table: ImageTable, pixel_digests: list[str]) -> Ints:
 def check_parts(
     table: ImageTable, parts: NDArray[np.str_], protocol: Protocol, *, given: bool = False
 ) -> None:
-    """Raise UserError where a class is empty in a part that needs it.
+    """Raise UserError if a class has no image in a part that needs one.
 
     Args:
         table: labels and class names.
         parts: (n,) the part of each row.
-        protocol: by which they were made, or are used.
+        protocol: protocol that uses the parts.
         given: whether the data set brought them along.
     """
     for part in sorted({"train", "test", protocol.selected_on}):
@@ -193,12 +182,11 @@ def check_parts(
             if count == 0:
                 raise UserError(
                     f"Class {name} has no image in the {part} part; "
-                    f"{_another_split(protocol, part, given=given)}."
+                    f"{_split_remedy(protocol, part, given=given)}."
                 )
 
 
-def _another_split(protocol: Protocol, part: str, *, given: bool) -> str:
-    """What to do where a class is missing from a part."""
+def _split_remedy(protocol: Protocol, part: str, *, given: bool) -> str:
     if protocol.split_file:
         return "set protocol.split_file to another split, or to null to make folds"
     if given:

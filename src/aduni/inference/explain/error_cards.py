@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aduni.data.cache.decode import resized
-from aduni.data.image_table import shown
+from aduni.data.cache.decode import resize_image
+from aduni.data.image_table import escape
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
 from aduni.inference.explain.confident_errors import ClassErrors, Tested, confident_errors
@@ -44,13 +44,13 @@ def error_groups(
         cards = []
         for rank, i in enumerate(errors.rows.tolist(), start=1):
             name = f"{errors.label}_{file_name(names[errors.label])}_{rank:02d}"
-            picture = np.asarray(resized(data.open_image(int(rows[i])), SHOWN))
+            picture = np.asarray(resize_image(data.open_image(int(rows[i])), SHOWN))
             heat = saved_heat(
                 picture, heats[i], folder / f"{name}_{file_name(tested.images[i])}.png"
             )
             predicted = subject.shares(probabilities[i], 1)[0]
             truth = subject.share(probabilities[i], errors.label)
-            image = shown(tested.images[i])
+            image = escape(tested.images[i])
             cards.append(ErrorCard(image, data_uri(picture), heat, predicted, truth))
         groups.append(ErrorGroup(names[errors.label], summary(errors, names), cards))
     return groups
@@ -76,7 +76,7 @@ def _rows(data: ImageDataModule, tested: Tested) -> NDArray[np.int64]:
     missing = [image for image in tested.images if image not in place]
     if missing:
         raise UserError(
-            f"{data.root} has no image {shown(missing[0])}, which was predicted; set dataset.root "
+            f"{data.root} has no image {escape(missing[0])}, which was predicted; set dataset.root "
             "to the data set that the model was tested on."
         )
     return np.array([place[image] for image in tested.images], dtype=np.int64)

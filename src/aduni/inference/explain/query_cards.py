@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.cache.decode import resized
-from aduni.data.image_table import shown
+from aduni.data.cache.decode import resize_image
+from aduni.data.image_table import escape
 from aduni.data.module import ImageDataModule
 from aduni.inference.explain.explained_model import Subject, batches
 from aduni.inference.explain.neighbours import Neighbour, Reference, nearest, unit_features
@@ -98,7 +98,7 @@ def query_card(subject: Subject, answer: Answer, target: int | None, file: Path)
     if subject.data is not None:
         near = [_neighbour(subject.data, item, predicted) for item in answer.neighbours]
     return QueryCard(
-        name=shown(str(answer.query.file)),
+        name=escape(str(answer.query.file)),
         picture=data_uri(picture),
         heat=saved_heat(picture, answer.heat, file),
         target=predicted if target is None else subject.trained.class_names[target],
@@ -135,8 +135,8 @@ def _neighbour(data: ImageDataModule, item: Neighbour, predicted: str) -> Neighb
     table = data.table
     label = table.class_names[table.labels[item.row]]
     return NeighbourCard(
-        picture=data_uri(resized(data.open_image(item.row), THUMB)),
-        image=shown(table.images[item.row]),
+        picture=data_uri(resize_image(data.open_image(item.row), THUMB)),
+        image=escape(table.images[item.row]),
         label=label,
         distance=item.distance,
         same=item.same,

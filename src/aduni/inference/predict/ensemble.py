@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aduni.data.cache.decode import InputFormat
-from aduni.data.class_names import named
+from aduni.data.class_names import match_name
 from aduni.errors import UserError, did_you_mean
 from aduni.evaluation.trained_model import TrainedModel, load_trained
 from aduni.inference.images import device
@@ -158,7 +158,7 @@ def _frequency(
 ) -> Floats:
     """(C,) shares in the order of the classes, their sum 1."""
     names = trained.class_names
-    given = [named(name, names) for name in shares]
+    given = [match_name(name, names) for name in shares]
     twice = next((name for name in given if given.count(name) > 1), None)
     if twice is not None:
         raise UserError(f"class_frequency names {twice} twice; give every class one share.")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.image_table import shown
+from aduni.data.image_table import escape
 from aduni.errors import UserError
 from aduni.inference.images import image_files
 from aduni.inference.predict.batches import read_batches
@@ -123,7 +123,7 @@ def _check_writable(path: Path) -> None:
 def _check_read(unreadable: Sequence[Path], total: int, *, skip: bool) -> None:
     if not unreadable or (skip and len(unreadable) < total):
         return
-    first = shown(str(unreadable[0]))
+    first = escape(str(unreadable[0]))
     remedy = "restore them" if skip else "restore them, or leave them out with skip_unreadable=true"
     raise UserError(f"{len(unreadable)} of {total} images cannot be read, first {first}; {remedy}.")
 

@@ -1,4 +1,4 @@
-"""Pixels of batch augmentation: albumentations', for the same parameters."""
+"""Batch augmentation gives the pixels of albumentations for the same parameters."""
 
 import colorsys
 from collections.abc import Iterator
@@ -14,9 +14,16 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from aduni.data.augmentation.affine import FlippedAffine
 from aduni.data.augmentation.gpu import augment
-from aduni.data.augmentation.gpu.augment import augmented
+from aduni.data.augmentation.gpu.augment import make_views
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
-from aduni.data.augmentation.gpu.parameters import ORDERS, Drawn, Jitters, draw, prepared, sampling
+from aduni.data.augmentation.gpu.parameters import (
+    ORDERS,
+    Jitters,
+    ViewParameters,
+    draw_parameters,
+    sampling,
+    sort_by_hue,
+)
 
 AFFINE = {
     "rotate": (-180, 180),
@@ -39,31 +46,31 @@ def blotches(seed: int, side: int) -> np.ndarray:
     return np.array(small.resize((side, side), Image.Resampling.BICUBIC))
 
 
-def of(affine: A.Affine | None, jitter: A.ColorJitter | None, side: int) -> Drawn:
-    """The parameters that these transforms used last, for one view of one image."""
+def of(affine: A.Affine | None, jitter: A.ColorJitter | None, side: int) -> ViewParameters:
+    """Return the parameters that these transforms used last, for one view of one image."""
     matrix = np.eye(3)
     if affine is not None:
         matrix[:2] = affine.params["matrix"][:2]
     warp = sampling(matrix[None], side)
     if jitter is None:
-        return prepared(warp, None)
+        return sort_by_hue(warp, None)
     used = jitter.params
     factors = np.array([[used[name]] for name in ("brightness", "contrast", "saturation")])
     order = ORDERS.tolist().index([int(number) for number in used["order"]])
-    return prepared(warp, Jitters(factors, np.array([used["hue"]]), np.array([order])))
+    return sort_by_hue(warp, Jitters(factors, np.array([used["hue"]]), np.array([order])))
 
 
 def deviations(
     images: list[np.ndarray], affine: A.Affine | None, jitter: A.ColorJitter | None
 ) -> Iterator[np.ndarray]:
-    """What the batch's pixels have more than those of albumentations, image by image."""
+    """Return the batch's pixels minus those of albumentations, image by image."""
     for seed, image in enumerate(images):
         expected = image
         for transform in (affine, jitter):
             if transform is not None:
                 transform.set_random_seed(seed)
                 expected = transform(image=expected)["image"]
-        (view,) = augmented(
+        (view,) = make_views(
             torch.from_numpy(image)[None],
             torch.tensor([0]),
             of(affine, jitter, len(image)),
@@ -140,8 +147,8 @@ def test_hue_turns_every_colour_as_colorsys_does():
     image = np.resize(colours, (20, 20, 3))
     for steps in (-90, -7, 0, 1, 30, 89):
         jitters = Jitters(np.ones((3, 1)), np.array([steps / 180]), np.array([5]))
-        drawn = prepared(sampling(np.eye(3)[None], 20), jitters)
-        (view,) = augmented(torch.from_numpy(image)[None], torch.tensor([0]), drawn, nearest=True)[
+        drawn = sort_by_hue(sampling(np.eye(3)[None], 20), jitters)
+        (view,) = make_views(torch.from_numpy(image)[None], torch.tensor([0]), drawn, nearest=True)[
             0
         ]
         for given, got in zip(image.reshape(-1, 3), view.flatten(1).T.tolist(), strict=True):
@@ -153,25 +160,27 @@ def test_hue_turns_every_colour_as_colorsys_does():
 # Batches
 
 
-def recipe_draw(rows: list[int], view: int, side: int, **affine) -> Drawn:
+def recipe_draw(rows: list[int], view: int, side: int, **affine) -> ViewParameters:
     recipe = read_recipe([FlippedAffine(**AFFINE, **affine, p=1), A.ColorJitter(**COLOURS, p=1)])
     numbers = np.array(rows)
-    return draw(recipe, 1, numbers * 0, numbers, numbers * 0 + view, side)
+    return draw_parameters(recipe, 1, numbers * 0, numbers, numbers * 0 + view, side)
 
 
-def joined(rows: list[int], views: int, side: int) -> Drawn:
+def joined(rows: list[int], views: int, side: int) -> ViewParameters:
     recipe = read_recipe([FlippedAffine(**AFFINE, p=1), A.ColorJitter(**COLOURS, p=1)])
     numbers = np.tile(rows, views)
-    return draw(recipe, 1, numbers * 0, numbers, np.repeat(np.arange(views), len(rows)), side)
+    return draw_parameters(
+        recipe, 1, numbers * 0, numbers, np.repeat(np.arange(views), len(rows)), side
+    )
 
 
 @pytest.mark.parametrize("pixels", [1, 5 * 16**2, 2**16])
 @pytest.mark.parametrize("nearest", [True, False])
 def test_each_view_is_that_of_its_image_alone(monkeypatch, pixels, nearest):
-    monkeypatch.setattr(augment, "PIXELS_OF_CPU", pixels)
+    monkeypatch.setattr(augment, "MAX_PIXELS_CPU", pixels)
     images = torch.from_numpy(np.stack([blotches(seed, 16) for seed in range(9)]))
     rows = [4, 8, 4, 0, 1, 2, 3, 5]
-    views = augmented(images, torch.tensor(rows), joined(rows, 3, 16), nearest=nearest)
+    views = make_views(images, torch.tensor(rows), joined(rows, 3, 16), nearest=nearest)
 
     assert views.shape == (3, 8, 3, 16, 16)
     assert views.dtype == torch.uint8
@@ -179,7 +188,7 @@ def test_each_view_is_that_of_its_image_alone(monkeypatch, pixels, nearest):
     for view, position in product(range(3), range(8)):
         row = rows[position]
         drawn = recipe_draw([row], view, 16)
-        (alone,) = augmented(images[row : row + 1], torch.tensor([0]), drawn, nearest=nearest)[0]
+        (alone,) = make_views(images[row : row + 1], torch.tensor([0]), drawn, nearest=nearest)[0]
         assert torch.equal(views[view, position], alone)
 
 
@@ -188,9 +197,9 @@ def test_each_view_is_that_of_its_image_alone(monkeypatch, pixels, nearest):
 def test_parameters_that_do_nothing_leave_the_images_as_they_are(side, nearest):
     images = torch.randint(0, 256, (24, side, side, 3), dtype=torch.uint8)
     neutral = Jitters(np.ones((3, 24)), np.zeros(24), np.arange(24))
-    drawn = prepared(sampling(np.tile(np.eye(3), (24, 1, 1)), side), neutral)
+    drawn = sort_by_hue(sampling(np.tile(np.eye(3), (24, 1, 1)), side), neutral)
 
-    views = augmented(images, torch.arange(24), drawn, nearest=nearest)
+    views = make_views(images, torch.arange(24), drawn, nearest=nearest)
     assert torch.equal(views[0], images.permute(0, 3, 1, 2))
 
 
@@ -202,7 +211,7 @@ def test_a_gpu_is_never_waited_for():
         moved = colours._replace(blends=colours.blends.cuda(), hue=colours.hue.cuda())
         images = torch.empty((9, 16, 16, 3), dtype=torch.uint8, device="cuda")
         rows = torch.empty(3, dtype=torch.int64, device="cuda")
-        views = augmented(images, rows, Drawn(*drawn, moved), nearest=False)
+        views = make_views(images, rows, ViewParameters(*drawn, moved), nearest=False)
 
     assert views.shape == (2, 3, 3, 16, 16)
     assert views.device.type == "cuda"

@@ -1,4 +1,4 @@
-"""augment=gpu from the draws to what a step sees, with and without images on the device."""
+"""augment=gpu from the sample indices to the training step, with and without images on the GPU."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ def make_gpu(make_data):
 
 @pytest.fixture
 def room(monkeypatch):
-    """The CPU passes for a GPU with free memory."""
+    """Make the CPU pass for a GPU with free memory."""
     monkeypatch.setattr(gpu_images, "free_bytes", lambda device: 2**30)
 
 
 class Recorder(LightningModule):
-    """Keeps what it was shown, epoch by epoch."""
+    """Model that keeps its batches, epoch by epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Recorder(LightningModule):
 def trained(
     data, epochs: int = 2, start: Any = None, keep: Any = None, precision: Any = "32-true"
 ) -> Recorder:
-    """What a model was shown by a trainer in two epochs of four steps."""
+    """Return a model's batches in two epochs of four steps."""
     data.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)
     recorder = Recorder()
     silent = dict.fromkeys(

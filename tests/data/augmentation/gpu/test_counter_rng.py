@@ -14,7 +14,7 @@ def words(hexadecimal: str) -> list[int]:
 
 
 def slow_philox(counter: list[int], key: list[int]) -> list[int]:
-    """One block in whole numbers, as the paper's figure 4 draws it."""
+    """Compute one block in Python integers, as in the paper's figure 4."""
     for _ in range(10):
         products = 0xD2511F53 * counter[0], 0xCD9E8D57 * counter[2]
         (high_0, low_0), (high_1, low_1) = (divmod(product, 2**32) for product in products)
@@ -24,7 +24,7 @@ def slow_philox(counter: list[int], key: list[int]) -> list[int]:
 
 
 def numbers(seed=0, epoch=0, row=0, number=0, count=16) -> np.ndarray:
-    """Of one key."""
+    """Return the numbers of one key."""
     return uniforms(seed, *(np.array([value]) for value in (epoch, row, number)), count)[0]
 
 

@@ -1,4 +1,4 @@
-"""What is read off a recipe, and what is refused."""
+"""Recipes are read from transforms, and unsupported transforms are refused."""
 
 import albumentations as A
 import pytest
@@ -37,8 +37,8 @@ def test_ranges_and_probabilities_are_those_of_the_transforms():
         jitter=Jitter(0.9, (0.8, 1.2), (0.7, 1.2), (0.6, 1.2), (-0.1, 0.1)),
     )
 
-    affine, *_, colours = SEPARATE
-    arguments = {name: getattr(affine, name) for name in ("rotate", "scale", "keep_ratio", "shear")}
+    plain, *_, colours = SEPARATE
+    arguments = {name: getattr(plain, name) for name in ("rotate", "scale", "keep_ratio", "shear")}
     folded = affine.FlippedAffine(
         **arguments, interpolation=0, horizontal_flip=0.5, vertical_flip=0.25, p=1.0
     )

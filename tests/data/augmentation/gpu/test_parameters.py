@@ -1,4 +1,4 @@
-"""Parameters of views: their ranges and distributions are albumentations'."""
+"""Parameters of views have the ranges and distributions of albumentations."""
 
 from collections import Counter
 
@@ -16,12 +16,12 @@ from aduni.data.augmentation.gpu.parameters import (
     ORDERS,
     Jitters,
     Warps,
-    draw,
     draw_jitters,
+    draw_parameters,
     draw_warps,
     forward_matrices,
-    prepared,
     sampling,
+    sort_by_hue,
 )
 
 N = 3000
@@ -44,7 +44,7 @@ AFFINES = {
 
 
 def drawn(recipe: Recipe, side: int = 30) -> tuple[Warps, Jitters | None]:
-    """Of N images."""
+    """Draw the warps and jitters of N images."""
     rows = np.arange(N)
     u = uniforms(3, rows * 0, rows, rows * 0, 16).T
     jitters = None if recipe.jitter is None else draw_jitters(recipe.jitter, u[10:])
@@ -182,7 +182,7 @@ def test_a_batch_shears_when_its_transform_does(order):
     transform = FlippedAffine(**fixed, order=order, p=1)
     one_by_one = transform.get_params_dependent_on_data({"shape": (20, 20, 3)}, {})["matrix"]
     key = np.zeros(1, dtype=np.int64)
-    drawn = draw(read_recipe([transform]), 0, key, key, key, 20)
+    drawn = draw_parameters(read_recipe([transform]), 0, key, key, key, 20)
 
     expected = sampling(np.vstack([one_by_one, [0, 0, 1]])[None], 20)
     assert drawn.sampling.numpy() == pytest.approx(expected.numpy(), abs=1e-7)
@@ -204,10 +204,10 @@ def test_views_are_sorted_by_the_turn_of_their_hue():
     )
     factors = np.array([[0.5, 0.6, 0.7], [0.8, 0.9, 1.0], [1.1, 1.2, 1.3]])
     jitters = Jitters(factors, np.array([0.1, -0.1, 0.001]), orders)
-    samples, _, colours = prepared(sampling(np.tile(np.eye(3), (3, 1, 1)), 16), jitters)
+    samples, _, colours = sort_by_hue(sampling(np.tile(np.eye(3), (3, 1, 1)), 16), jitters)
 
     assert samples.tolist() == [1, 2, 0]
-    assert colours.turns == [0, 1, 2, 2, 3]
+    assert colours.hue_starts == [0, 1, 2, 2, 3]
     assert colours.hue.tolist() == pytest.approx([-18 / 30, 0, 18 / 30])
     bright, contrast, saturate = (
         lambda f: [f, 0, 0, 0],
@@ -225,11 +225,11 @@ def test_views_are_sorted_by_the_turn_of_their_hue():
 def test_draw_uses_each_number_once():
     recipe = read_recipe([A.Affine(**AFFINES["all"], p=1), A.ColorJitter(p=1)])
     rows = np.arange(5)
-    whole = draw(recipe, 5, rows * 0, rows, rows * 0, 16)
+    whole = draw_parameters(recipe, 5, rows * 0, rows, rows * 0, 16)
 
     u = uniforms(5, rows * 0, rows, rows * 0, 16).T
     warp = sampling(forward_matrices(draw_warps(recipe, u[:10], 16), 16), 16)
-    parts = prepared(warp, draw_jitters(recipe.jitter, u[10:]))
+    parts = sort_by_hue(warp, draw_jitters(recipe.jitter, u[10:]))
     assert whole.samples.tolist() == parts.samples.tolist()
     assert whole.sampling.tolist() == parts.sampling.tolist()
     assert whole.colours.blends.tolist() == parts.colours.blends.tolist()
@@ -238,10 +238,10 @@ def test_draw_uses_each_number_once():
 def test_draw_puts_each_view_where_its_number_says():
     recipe = read_recipe([A.Affine(**AFFINES["all"], p=1), A.ColorJitter(p=1)])
     key = [np.array(part) for part in ([0, 0, 1], [4, 7, 4], [0, 1, 1])]
-    together = draw(recipe, 5, *key, 16)
+    together = draw_parameters(recipe, 5, *key, 16)
 
     for place in range(3):
-        alone = draw(recipe, 5, *(part[place : place + 1] for part in key), 16)
+        alone = draw_parameters(recipe, 5, *(part[place : place + 1] for part in key), 16)
         (at,) = np.flatnonzero(together.samples == place)
         assert together.sampling[at].tolist() == alone.sampling[0].tolist()
         assert together.colours.blends[at].tolist() == alone.colours.blends[0].tolist()

@@ -1,4 +1,4 @@
-"""From a loader's rows to a `Batch` whose views are made on the device."""
+"""Data sets that load raw images, and the completion of their batches on the device."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from aduni.batch import Batch
-from aduni.data.augmentation.gpu.augment import augmented
+from aduni.data.augmentation.gpu.augment import make_views
 from aduni.data.augmentation.gpu.from_albumentations import Recipe
-from aduni.data.augmentation.gpu.parameters import Drawn, draw
+from aduni.data.augmentation.gpu.parameters import ViewParameters, draw_parameters
 from aduni.data.cache.image_cache import ImageCache
 from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.samplers import Ints
@@ -18,33 +18,29 @@ from aduni.errors import UserError
 
 
 class RawBatch(NamedTuple):
-    """What makes a `Batch` on the device.
+    """Images, labels and view parameters from which a `Batch` is made on the device.
 
     Attributes:
-        images: (B, H, W, 3) uint8; None where the device has them all.
+        images: (B, H, W, 3) uint8; None if the device keeps all images.
         labels: (B,) int64 class numbers.
         indices: (B,) int64 rows of the image table.
-        drawn: parameters of N = V * B views; None where the images themselves are the view.
+        parameters: parameters of N = V * B views; None for unaugmented images, V = 1.
     """
 
     images: Tensor | None
     labels: Tensor
     indices: Tensor
-    drawn: Drawn | None
+    parameters: ViewParameters | None
 
 
 class RawTrainingDataset(Dataset[RawBatch]):
-    """Images as they are, with the parameters of V views of each.
+    """Data set of batches of unaugmented images with the parameters of V views of each.
 
-    Random numbers depend on (seed, epoch, row, view) alone, as those of `TrainingDataset` do.
+    Arguments and random numbers are as those of `TrainingDataset`, except for:
 
     Args:
-        cache: the images.
-        labels: (n,) classes of all rows.
-        recipe: of the augmentation.
-        views: V.
-        seed: of the run.
-        with_images: False where the device has them all.
+        recipe: ranges and probabilities of the augmentation.
+        with_images: whether batches contain images; False if the device keeps them all.
     """
 
     def __init__(
@@ -60,11 +56,10 @@ class RawTrainingDataset(Dataset[RawBatch]):
         self._cache, self._labels, self._recipe = cache, labels, recipe
         self.views, self._seed, self._with_images = views, seed, with_images
 
-    def __getitems__(self, draws: list[SampleIndex]) -> RawBatch:
-        """A whole batch."""
-        rows, epochs, repeats = np.array(draws, dtype=np.int64).T
+    def __getitems__(self, indices: list[SampleIndex]) -> RawBatch:
+        rows, epochs, repeats = np.array(indices, dtype=np.int64).T
         numbers = repeats * self.views + np.arange(self.views)[:, None]
-        drawn = draw(
+        parameters = draw_parameters(
             self._recipe,
             self._seed,
             np.tile(epochs, self.views),
@@ -73,49 +68,46 @@ class RawTrainingDataset(Dataset[RawBatch]):
             self._cache.pixels.shape[1],
         )
         images = torch.from_numpy(self._cache.pixels[rows]) if self._with_images else None
-        return RawBatch(images, torch.from_numpy(self._labels[rows]), torch.from_numpy(rows), drawn)
+        labels = torch.from_numpy(self._labels[rows])
+        return RawBatch(images, labels, torch.from_numpy(rows), parameters)
 
 
 class RawEvaluationDataset(Dataset[RawBatch]):
-    """Rows of images that the device has, for evaluation."""
+    """Data set of batches of rows whose images the device keeps, for evaluation."""
 
     def __init__(self, labels: Ints) -> None:
         self._labels = labels
 
     def __getitems__(self, rows: list[int]) -> RawBatch:
-        """A whole batch."""
         labels = torch.from_numpy(self._labels[rows])
         return RawBatch(None, labels, torch.tensor(rows), None)
 
 
 def as_raw_batch(batch: RawBatch) -> RawBatch:
-    """The loader's collate function: the data sets above return whole batches."""
+    """Collate a batch, which the data set returned whole."""
     return batch
 
 
-def with_views(raw: RawBatch, device_images: Tensor | None, *, nearest: bool) -> Batch:
-    """The batch, on the device where `raw` is.
+def complete_batch(raw: RawBatch, device_images: Tensor | None, *, nearest: bool) -> Batch:
+    """Make the views of a raw batch on its device; arguments are as those of `make_views`.
 
-    Args:
-        raw: of a loader.
-        device_images: (n, H, W, 3) uint8 of the whole table, for batches without images.
-        nearest: interpolation of the warp; else linear.
+    A batch without images takes them from `device_images`, which has those of the whole table.
 
     Raises:
-        UserError: a trainer of another precision has rounded the parameters on the way.
+        UserError: if the trainer's precision plugin has rounded the parameters.
     """
     if raw.images is not None:
         images, rows = raw.images, torch.arange(len(raw.labels), device=raw.labels.device)
     else:
         assert device_images is not None
         images, rows = device_images, raw.indices
-    if raw.drawn is None:
+    if raw.parameters is None:
         views = images[rows][None].permute(0, 1, 4, 2, 3)
-    elif raw.drawn.sampling.dtype != torch.float32:
+    elif raw.parameters.sampling.dtype != torch.float32:
         raise UserError(
             "augment=gpu needs the parameters of its views in 32 bits; use augment=cpu, "
             "precision=32-true or a mixed precision."
         )
     else:
-        views = augmented(images, rows, raw.drawn, nearest=nearest)
+        views = make_views(images, rows, raw.parameters, nearest=nearest)
     return Batch(views, raw.labels, raw.indices)

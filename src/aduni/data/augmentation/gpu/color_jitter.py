@@ -1,7 +1,7 @@
-"""Colour jitter of many images at once, each with its own factors and order.
+"""Jitter the colours of many images at once, each with its own factors and order.
 
-As albumentations does it to 8-bit images: every step ends in whole numbers from 0 to 255. The hue
-alone is exact in between, where albumentations rounds hue and saturation to 8 bits.
+As in albumentations for 8-bit images, every step ends in whole numbers from 0 to 255. Only the hue
+is computed exactly, where albumentations rounds hue and saturation to 8 bits.
 """
 
 import torch
@@ -13,37 +13,37 @@ GREY = (0.299, 0.587, 0.114)
 
 
 def jitter_(images: Tensor, colours: Colours, start: int) -> None:
-    """Change colours in place.
+    """Jitter the colours of images in place.
 
     Args:
         images: (n, 3, H, W) float32, whole numbers.
-        colours: of N views.
-        start: images are views start to start + n.
+        colours: parameters of N views.
+        start: position of the first image among the N views.
     """
     views = slice(start, start + len(images))
     blends, hue = colours.blends[views], colours.hue[views]
-    turns = [min(max(turn - start, 0), len(images)) for turn in colours.turns]
-    for turn in range(4):
-        own = slice(turns[turn], turns[turn + 1])
-        if own.start < own.stop:
-            _shift_hue_(images[own], hue[own])
-        if turn < 3:
-            _blend_(images, blends[:, turn])
+    hue_starts = [min(max(first - start, 0), len(images)) for first in colours.hue_starts]
+    for step in range(4):
+        group = slice(hue_starts[step], hue_starts[step + 1])
+        if group.start < group.stop:
+            _shift_hue_(images[group], hue[group])
+        if step < 3:
+            _blend_(images, blends[:, step])
 
 
 def _blend_(images: Tensor, blends: Tensor) -> None:
-    """Mix (n, 3, H, W) with their greys and mean greys by (n, 4): see `Colours.blends`."""
+    """Mix images (n, 3, H, W) with their greys and mean greys by the (n, 4) `Colours.blends`."""
     red, green, blue = images.chunk(3, dim=1)
     grey = (red * GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2]).round_()
-    # Exact, so that the number of images in the call does not change it.
+    # An integer sum is exact, so that it does not depend on the number of images in the call.
     total = grey.sum(dim=(1, 2, 3), keepdim=True, dtype=torch.int64)
-    pixel, own, mean, constant = blends.view(-1, 4, 1, 1, 1).unbind(1)
-    grey.mul_(own).add_(mean * (total / grey[0].numel()) + constant)
+    pixel, own_grey, mean, constant = blends.view(-1, 4, 1, 1, 1).unbind(1)
+    grey.mul_(own_grey).add_(mean * (total / grey[0].numel()) + constant)
     images.mul_(pixel).add_(grey).clamp_(0, 255).floor_()
 
 
 def _shift_hue_(images: Tensor, shift: Tensor) -> None:
-    """Turn the hues of (n, 3, H, W) by (n,) sixths of a circle.
+    """Shift the hues of images (n, 3, H, W) by (n,) sixths of a circle.
 
     With V the largest channel, C its distance to the smallest, and a hue h in sixths, the channels
     are V - C max(0, min(k, 4 - k, 1)), k = (h + 5, 3, 1) mod 6.

@@ -1,4 +1,4 @@
-"""Random numbers that are a function of what they are for, without a state."""
+"""Counter-based random numbers: functions of (seed, epoch, row, view) without a state."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
-"""32-bit words in 64 bits: numpy has no wider product of 32-bit ones."""
+"""32-bit words, stored in 64 bits because numpy has no widening product of 32-bit integers."""
 
 ROUNDS = 10
 MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
@@ -21,14 +21,14 @@ def uniforms(
     numbers: NDArray[np.int64],
     count: int,
 ) -> NDArray[np.float64]:
-    """Numbers that depend on the arguments of their row alone.
+    """Return uniform random numbers, each row a function of its own arguments only.
 
     Args:
         seed: below 2^32.
         epochs: (N,) from 0.
-        rows: (N,) of the image table.
-        numbers: (N,) of the view among all views of the image in the epoch.
-        count: P, numbers for each; further ones leave the first as they are.
+        rows: (N,) rows of the image table.
+        numbers: (N,) number of the view among all views of the image in the epoch.
+        count: P, numbers per view; a larger count extends the rows and leaves their beginning.
 
     Returns:
         (N, P), uniform in [0, 1), multiples of 2^-32.
@@ -37,19 +37,19 @@ def uniforms(
     counter = [np.repeat(part.astype(np.uint64), blocks) for part in (rows, epochs, numbers)]
     counter.append(np.tile(np.arange(blocks, dtype=np.uint64), len(rows)))
     words = philox(counter, (seed, 0)).reshape(len(rows), 4 * blocks)
-    drawn: NDArray[np.float64] = words[:, :count].astype(np.float64)
-    return drawn / 2**32
+    values: NDArray[np.float64] = words[:, :count].astype(np.float64)
+    return values / 2**32
 
 
 def philox(counter: list[Words], key: tuple[int, int]) -> Words:
-    """Philox4x32-10.
+    """Encrypt counters by Philox4x32-10.
 
     Args:
-        counter: four words (n,).
+        counter: four arrays of words (n,).
         key: two words.
 
     Returns:
-        (n, 4) words: a bijection of the counter for each key.
+        (n, 4) words; for each key a bijection of the counter.
 
     Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
     """

@@ -1,4 +1,4 @@
-"""What a recipe of albumentations transforms asks of a batch: ranges and probabilities."""
+"""Read the ranges and probabilities of albumentations transforms for batch augmentation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,48 +12,48 @@ from aduni.data.augmentation.color_jitter import ColorJitter
 from aduni.errors import UserError
 
 Range = tuple[float, float]
-NOTHING: Range = (0.0, 0.0)
-SAME: Range = (1.0, 1.0)
+ZERO: Range = (0.0, 0.0)
+ONE: Range = (1.0, 1.0)
 
 FLIPS = (A.HorizontalFlip, A.VerticalFlip)
-PLACES: dict[type[A.BasicTransform], int] = {
+POSITIONS: dict[type[A.BasicTransform], int] = {
     **dict.fromkeys((A.Affine, FlippedAffine), 0),
     **dict.fromkeys(FLIPS, 1),
     **dict.fromkeys((A.ColorJitter, ColorJitter), 2),
 }
-"""The transforms that a recipe may have, and their order."""
+"""Transforms that a recipe may have, with their positions in it."""
 
-PLAIN = {
+REQUIRED = {
     "fill": 0,
     "border_mode": cv2.BORDER_CONSTANT,
     "fit_output": False,
     "balanced_scale": False,
 }
-"""Arguments of Affine that have no other value here."""
+"""Arguments of Affine that must have their default."""
 
 
 @dataclass(frozen=True)
 class Warp:
-    """Ranges of an affine warp; without arguments it does nothing.
+    """Ranges of an affine warp, by default the identity.
 
     Attributes:
         p: probability that it is applied.
         rotate: degrees.
         scale: factors along x and y.
-        keep_ratio: the factor along x holds for y as well.
+        keep_ratio: whether the factor along x is used for y as well.
         shear: degrees along x and y.
-        translate: along x and y, pixels or shares of the side.
-        in_pixels: which of them.
-        order: of shear and rotation, as in `FlippedAffine`.
-        nearest: interpolation; else linear.
+        translate: shift along x and y, in pixels or as a share of the side.
+        in_pixels: whether `translate` is in pixels.
+        order: order of shear and rotation, as in `FlippedAffine`.
+        nearest: whether to take the nearest pixel or to interpolate linearly.
     """
 
     p: float = 0.0
-    rotate: Range = NOTHING
-    scale: tuple[Range, Range] = (SAME, SAME)
+    rotate: Range = ZERO
+    scale: tuple[Range, Range] = (ONE, ONE)
     keep_ratio: bool = False
-    shear: tuple[Range, Range] = (NOTHING, NOTHING)
-    translate: tuple[Range, Range] = (NOTHING, NOTHING)
+    shear: tuple[Range, Range] = (ZERO, ZERO)
+    translate: tuple[Range, Range] = (ZERO, ZERO)
     in_pixels: bool = True
     order: Order = "shear_last"
     nearest: bool = True
@@ -61,7 +61,7 @@ class Warp:
 
 @dataclass(frozen=True)
 class Jitter:
-    """Ranges of factors (brightness, contrast, saturation) and of the hue's shift, in turns."""
+    """Ranges of the factors and of the hue's shift, as a share of the colour circle."""
 
     p: float
     brightness: Range
@@ -72,7 +72,7 @@ class Jitter:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A warp, flips along x and y with their probabilities, and colours, in this order."""
+    """Augmentation: a warp, flips along x and y with these probabilities, then a colour jitter."""
 
     warp: Warp = Warp()
     flips: tuple[float, float] = (0.0, 0.0)
@@ -80,37 +80,37 @@ class Recipe:
 
 
 def read_recipe(transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> Recipe:
-    """The recipe that these transforms are.
+    """Convert transforms to a recipe.
 
     Raises:
-        UserError: one of them, or their order, is none that a batch can be augmented with.
+        UserError: if a transform, or the order of them, is not supported for whole batches.
     """
     recipe = Recipe()
-    before: list[type[A.BasicTransform]] = []
+    previous: list[type[A.BasicTransform]] = []
     for transform in transforms:
         kind = type(transform)
-        _check_place(kind, before)
-        if PLACES[kind] == 0:
+        _check_supported(kind, previous)
+        if POSITIONS[kind] == 0:
             recipe = replace(recipe, warp=_warp(transform), flips=_flips(transform))
-        elif PLACES[kind] == 1:
+        elif POSITIONS[kind] == 1:
             flips = list(recipe.flips)
             flips[FLIPS.index(kind)] = transform.p
             recipe = replace(recipe, flips=(flips[0], flips[1]))
         else:
             recipe = replace(recipe, jitter=_jitter(transform))
-        before.append(kind)
+        previous.append(kind)
     return recipe
 
 
-def _check_place(kind: type[A.BasicTransform], before: list[type[A.BasicTransform]]) -> None:
-    if kind not in PLACES:
-        known = ", ".join(dict.fromkeys(one.__name__ for one in PLACES))
-        raise _refused(kind, f"is none of {known}")
-    for one in before:
-        two_flips = PLACES[one] == PLACES[kind] == 1 and one is not kind
-        flips_again = one is FlippedAffine and PLACES[kind] == 1
-        if flips_again or (PLACES[one] >= PLACES[kind] and not two_flips):
-            raise _refused(kind, f"stands after {one.__name__}")
+def _check_supported(kind: type[A.BasicTransform], previous: list[type[A.BasicTransform]]) -> None:
+    if kind not in POSITIONS:
+        known = ", ".join(dict.fromkeys(one.__name__ for one in POSITIONS))
+        raise _unsupported(kind, f"is none of {known}")
+    for one in previous:
+        two_flips = POSITIONS[one] == POSITIONS[kind] == 1 and one is not kind
+        flips_again = one is FlippedAffine and POSITIONS[kind] == 1
+        if flips_again or (POSITIONS[one] >= POSITIONS[kind] and not two_flips):
+            raise _unsupported(kind, f"stands after {one.__name__}")
 
 
 def _flips(affine: Any) -> tuple[float, float]:
@@ -118,16 +118,16 @@ def _flips(affine: Any) -> tuple[float, float]:
         return 0.0, 0.0
     flips = (affine.horizontal_flip, affine.vertical_flip)
     if affine.p < 1 and any(flips):
-        raise _refused(type(affine), f"has flips and p={affine.p}")
+        raise _unsupported(type(affine), f"has flips and p={affine.p}")
     return flips
 
 
 def _warp(affine: Any) -> Warp:
-    for name, value in PLAIN.items():
+    for name, value in REQUIRED.items():
         if getattr(affine, name) != value:
-            raise _refused(type(affine), f"has {name}={getattr(affine, name)}")
+            raise _unsupported(type(affine), f"has {name}={getattr(affine, name)}")
     if affine.interpolation not in (cv2.INTER_NEAREST, cv2.INTER_LINEAR):
-        raise _refused(type(affine), f"has interpolation={affine.interpolation}")
+        raise _unsupported(type(affine), f"has interpolation={affine.interpolation}")
     in_pixels = affine.translate_px is not None
     return Warp(
         p=affine.p,
@@ -150,7 +150,7 @@ def _pair(ranges: dict[str, Range]) -> tuple[Range, Range]:
     return ranges["x"], ranges["y"]
 
 
-def _refused(kind: type[A.BasicTransform], fault: str) -> UserError:
+def _unsupported(kind: type[A.BasicTransform], fault: str) -> UserError:
     return UserError(
         f"dataset.augment: {kind.__name__} {fault}, which augment=gpu cannot do; use augment=cpu."
     )
