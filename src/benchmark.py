@@ -1,4 +1,4 @@
-"""How fast each part is, against its floor: python src/benchmark.py (conf/benchmark.yaml)."""
+"""Benchmark each part against its lower bound: python src/benchmark.py (conf/benchmark.yaml)."""
 
 import sys
 from pathlib import Path

@@ -19,9 +19,9 @@ def main(config: DictConfig) -> None:
     """Evaluate one checkpoint."""
     settings = read_evaluate_settings(config)
     output = Path(settings.output) if settings.output else None
-    places, trust = settings.dataset, settings.trust
-    ckpt = Path(settings.ckpt)
-    print_summary(*evaluate_checkpoint(ckpt, places.root, places.cache_dir, output, trust))
+    folders, ckpt = settings.dataset, Path(settings.ckpt)
+    result = evaluate_checkpoint(ckpt, folders.root, folders.cache_dir, output, settings.trust)
+    print_summary(*result)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Why a model says what it says: python src/explain.py ckpt=CHECKPOINT images=FOLDER."""
+"""Explain a model's predictions: python src/explain.py ckpt=CHECKPOINT images=FOLDER."""
 
 from aduni.cli import quick_imports
 

@@ -1,4 +1,4 @@
-"""Tables and page from existing runs: python src/report.py runs=DIR (conf/report.yaml)."""
+"""Report on existing runs: python src/report.py runs=DIR (conf/report.yaml)."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The paper's tables and figures: python src/reproduce.py profile=smoke (conf/reproduce.yaml)."""
+"""Reproduce the paper: python src/reproduce.py profile=smoke (conf/reproduce.yaml)."""
 
 import sys
 
@@ -18,7 +18,7 @@ with quick_imports():
 @hydra.main(version_base="1.3", config_path="../conf", config_name="reproduce")
 @task
 def main(config: DictConfig) -> None:
-    """Train what is missing, then report; or say how far it is."""
+    """Train missing runs and report, or print the status."""
     reproduce(read_reproduction(config), HydraConfig.get())
 
 

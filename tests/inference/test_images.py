@@ -1,4 +1,4 @@
-"""Which files are meant, and what a model sees of them."""
+"""Search for image files, and the pixels that a model gets."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from aduni.inference.images import device, image_files, read_image
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Images at several depths, beside what is none."""
+    """Write images at several depths, beside other files."""
     top = tmp_path / "photographs"
     names = ["b.png", "a.JPG", "sub/d.tiff", "sub/deep/c.webp", "Z/e.jpeg"]
     others = ["notes.txt", ".hidden.png", ".cache/f.png", "sub/.g.jpg", "png"]
@@ -86,7 +86,7 @@ UNREADABLE = {
 
 
 def bound(path: Path) -> None:
-    """A socket; its path is longer than the system takes."""
+    """Create a socket, whose path is longer than the system accepts."""
     with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as opened:
         opened.bind(path.name)
 
@@ -127,7 +127,7 @@ def test_what_holds_no_image_is_refused(tmp_path, monkeypatch, refusal):
 
 
 def test_a_folder_that_cannot_be_read_is_named(folder):
-    """Root may read everything: the process that looks gives its rights up first."""
+    """Root may read everything, so the process gives up its rights first."""
     (folder / "sub").chmod(0)
     code = (
         "import os\n"

@@ -18,7 +18,7 @@ Planned = tuple[Plan, list[PlannedRun]]
 
 @pytest.fixture
 def settings(tmp_path) -> Callable[..., Reproduction]:
-    """What `reproduce.py OVERRIDES` runs with, in a folder of the test's own."""
+    """Return a function that reads the settings of `reproduce.py OVERRIDES`, in a test folder."""
 
     def read(*overrides: str) -> Reproduction:
         with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -33,14 +33,14 @@ def settings(tmp_path) -> Callable[..., Reproduction]:
 
 @pytest.fixture
 def plan(settings, monkeypatch) -> Callable[..., Planned]:
-    """The plan of a call; splits are named by fold and size of the test's own."""
+    """Return a function that plans a call, with the fold in place of the split's hash."""
     monkeypatch.setattr("aduni.reproduce.splits._compute", lambda config: f"split{config['fold']}")
 
     def make(*overrides: str) -> Planned:
         checked = settings(*overrides)
         checked.output.mkdir(exist_ok=True)
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            planning._composed.cache_clear()
+            planning._compose.cache_clear()
             planned = make_plan(checked)
         write_plan(planned[0], checked)
         return planned
@@ -50,5 +50,5 @@ def plan(settings, monkeypatch) -> Callable[..., Planned]:
 
 @pytest.fixture
 def out(tmp_path) -> Path:
-    """Where the reproduction lies."""
+    """Return the folder of the reproduction."""
     return tmp_path / "out"

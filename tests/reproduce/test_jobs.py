@@ -1,4 +1,4 @@
-"""One planned run as an idempotent command; train.py itself is replaced by a stand-in."""
+"""`train_planned` is idempotent; a stand-in replaces train.py."""
 
 import os
 
@@ -20,11 +20,11 @@ WORDS = (
 
 
 class Training:
-    """Stands for train.py: notes its overrides and environment, and ends as it is told."""
+    """Stand-in for train.py that records its calls and ends with a chosen status."""
 
     def __init__(self, monkeypatch):
         self.calls, self.status, self.printed = [], 0, ""
-        monkeypatch.setattr(jobs, "_call", self)
+        monkeypatch.setattr(jobs, "_call_train", self)
 
     def __call__(self, overrides, folder, environment):
         self.calls.append((overrides, environment))
@@ -44,7 +44,7 @@ def training(monkeypatch):
 
 @pytest.fixture
 def planned(plan):
-    """The plan, CE's run and BALMS's."""
+    """Return the plan with the runs of CE and BALMS."""
     made, _ = plan(*WORDS)
     return made, *made.runs
 

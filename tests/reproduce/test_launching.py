@@ -1,4 +1,4 @@
-"""Which runs are launched, when, and how often."""
+"""Order and number of the launches of planned runs."""
 
 from aduni.reproduce import launching
 from aduni.reproduce.launching import train_all
@@ -9,7 +9,7 @@ WORDS = ("tables=[1]", "profile.rows=[CE,LDAM,BALMS]", "profile.features=[]", "p
 
 
 class Jobs:
-    """Stands for a launcher: notes what it is given, and leaves runs done or failed."""
+    """Stand-in for a launcher that records its runs and leaves them done or failed."""
 
     def __init__(self, root, plan, failing=()):
         self.root, self.runs, self.failing = root, {run.id: run for run in plan.runs}, failing

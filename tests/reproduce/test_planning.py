@@ -1,4 +1,4 @@
-"""Which runs a profile consists of, and how they are named."""
+"""Runs of a profile, and their names."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from aduni.config.schema import read_settings
 from aduni.reproduce import planning, splits
 from aduni.reproduce.planning import make_plan, write_plan
 from aduni.results import predictions_csv
-from aduni.results.addresses import FORMER
+from aduni.results.addresses import FORMER, with_package_level_names
 from aduni.results.finished_runs import read_runs
 from aduni.results.identity import NEUTRAL, comparable
 from aduni.results.plan import PlannedRun, read_plan, run_folder
@@ -84,13 +84,14 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
 
 @pytest.fixture
 def study(plan, monkeypatch, out):
-    """Plans the study beside its kept runs, whose splits are known without the data."""
+    """Return a function that plans the study beside its kept runs, without reading the data."""
     kept = read_plan(STUDY)
     split_of = {}
     for run in kept.runs:
         folder = run_folder(STUDY, run)
         config, metrics = read_yaml(folder.config), read_json(folder.metrics)
-        split_of[run.dataset, str(config["protocol"])] = metrics["split_hash"]
+        protocol = with_package_level_names(config["protocol"])
+        split_of[run.dataset, str(protocol)] = metrics["split_hash"]
     out.mkdir()
     (out / "runs").symlink_to(STUDY / "runs")
     monkeypatch.setattr(splits, "_files", lambda root: [])
@@ -106,7 +107,7 @@ def study(plan, monkeypatch, out):
 
 WORDS = ("datasets=[aptos]", "tables=[1]")
 PARTS = [pytest.param(WORDS, 9), pytest.param((), 96, marks=pytest.mark.slow)]
-"""Of the study: words of the command line, and how many runs that is."""
+"""Arguments of the study's calls, and the number of their runs."""
 
 
 def _found(runs, out):
@@ -114,15 +115,15 @@ def _found(runs, out):
 
 
 def _replanned(monkeypatch, change):
-    """Let every configuration that a plan composes be changed, as if conf/ were another one."""
-    composed = planning._composed.__wrapped__
+    """Change every configuration that a plan composes, as if conf/ were another one."""
+    composed = planning._compose.__wrapped__
 
     def changed(overrides):
         config = composed(overrides)
         change(config)
         return config
 
-    monkeypatch.setattr(planning, "_composed", cache(changed))
+    monkeypatch.setattr(planning, "_compose", cache(changed))
 
 
 def test_the_kept_study_is_what_its_profile_plans(study, out):
@@ -202,7 +203,7 @@ def test_a_folder_that_holds_another_run_than_its_name_says_is_refused(plan, out
     folder = run_folder(out, run)
     folder.path.mkdir(parents=True)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        own, other = (planning._composed((*run.overrides, *more)) for more in ((), ("lr=0.5",)))
+        own, other = (planning._compose((*run.overrides, *more)) for more in ((), ("lr=0.5",)))
     write_yaml(other, folder.config)
     write_csv(pd.DataFrame(SPLIT), folder.split)
     assert plan(*ONE)[1] == [run]  # nothing was trained: the folder is free
@@ -416,6 +417,6 @@ def test_a_run_has_the_identity_that_it_was_planned_with(profile, plan, monkeypa
     _, runs = plan(f"profile={profile}", *(own if profile == "own" else ()))
     for overrides in {run.overrides: None for run in runs if run.seed == 0 and run.fold == 0}:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            composed = planning._composed(overrides)
+            composed = planning._compose(overrides)
         stored = read_settings(OmegaConf.create(composed)).model_dump()
         assert comparable(stored) == comparable(composed)

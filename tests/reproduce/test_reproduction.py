@@ -43,7 +43,7 @@ NO_TORCH = 'raise ImportError("torch is not to be imported")\n'
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
-    """Profiles of the test's own, and a cache."""
+    """Write the profiles of this test, and a cache."""
     folder = tmp_path_factory.mktemp("reproduction")
     (folder / "conf" / "profile").mkdir(parents=True)
     (folder / "conf" / "profile" / "tiny.yaml").write_text(PROFILE)
@@ -86,7 +86,7 @@ def _tables(out: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def undisturbed(place) -> Path:
-    """A reproduction that two calls at once brought to its end."""
+    """Run a reproduction by two calls at the same time."""
     out = place / "undisturbed"
     first = _start(place, out)
     second = _start(place, out)

@@ -52,8 +52,8 @@ def test_an_invalid_value_is_refused_with_its_key(settings, override):
 
 def test_the_tables_of_a_call_have_the_profiles_rows(settings):
     read = settings("tables=[2]", "profile.samplers=[none]", "profile.rows=[CE]")
-    assert read.wanted == {"sampling"}
-    planned = read.planned("digits")
+    assert read.chosen_tables == {"sampling"}
+    planned = read.tables_of("digits")
     assert [row.label for row in planned["sampling"].rows] == [
         "alpha = 0.01, w/o sampling",
         "alpha 1 to 0.01, w/o sampling",
@@ -63,13 +63,13 @@ def test_the_tables_of_a_call_have_the_profiles_rows(settings):
 
 
 def test_pairs_are_kept_where_both_rows_are(settings):
-    planned = settings("profile.rows=[CE,PaCo,AdUni]").planned("digits")
+    planned = settings("profile.rows=[CE,PaCo,AdUni]").tables_of("digits")
     assert planned["methods"].pairs == (("AdUni", "PaCo"),)
 
 
 def test_a_block_of_switches_comes_with_the_rows_that_it_is_compared_to(settings):
     read = settings("profile.switches=[temperature]")
-    rows = [row.label for row in read.planned("digits")["switches"].rows]
+    rows = [row.label for row in read.tables_of("digits")["switches"].rows]
     assert rows == ["AdUni", "CE", "temperature, 0.05", "temperature, 0.2"]
 
 
@@ -77,7 +77,7 @@ def test_a_data_set_of_only_some_rows_has_no_others(settings):
     read = settings("profile=study")
     labels = {
         table: [row.label for row in definition.rows]
-        for table, definition in read.planned("isic2018").items()
+        for table, definition in read.tables_of("isic2018").items()
     }
     assert labels == {
         "methods": ["CE", "CICL", "PaCo", "AdUni"],
@@ -91,7 +91,7 @@ def test_a_data_set_of_only_some_rows_has_no_others(settings):
             "PaCo, no logit adjustment",
         ],
     }
-    assert len(read.planned("aptos")["switches"].rows) == len(read.switches.rows)
+    assert len(read.tables_of("aptos")["switches"].rows) == len(read.switches.rows)
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", "submitit_slurm"])

@@ -1,4 +1,4 @@
-"""States of runs, and the time that is left."""
+"""States of runs, and the time left."""
 
 import json
 
@@ -14,7 +14,7 @@ HISTORY = "stage,epoch,loss,images,seconds\ntrain,0,1.5,8,1.0\ntrain,1,1.0,8,1.0
 
 @pytest.fixture
 def runs(plan, out):
-    """CE done and running, LDAM failed and stopped, BALMS missing."""
+    """Return a plan with CE done and running, LDAM failed and stopped, BALMS missing."""
     made, runs = plan(*WORDS)
     folders = {}
     for run in runs:

@@ -1,4 +1,4 @@
-"""What commands on images of one's own share: finding the files, reading them, and the device."""
+"""Find and read a user's images, and select the device to compute on."""
 
 import os
 import sys
@@ -26,62 +26,63 @@ STANDARD_INPUT = "-"
 
 
 def image_files(sources: Sequence[str]) -> list[Path]:
-    """The images that are meant, in the order given; those of a folder sorted, no path twice.
+    """Return the image files of the sources in order, without duplicate paths.
 
     Args:
-        sources: files, folders, which are searched with all that they and links in them hold, and
-            `-` for the sources that standard input lists, one a line. Hidden files and folders
-            in a folder are left out; what ends as no image does is counted on standard error. A
-            file that is named itself may end in anything.
+        sources: files, folders, and `-` for the sources that standard input lists, one a line.
+            Folders and links in them are searched recursively, in sorted order and without hidden
+            files and folders. Their files without the suffix of an image are counted on standard
+            error. A file that is named itself may have any suffix.
 
     Raises:
-        UserError: a source is missing, a folder cannot be read, or there is no image.
+        UserError: if a source is missing, a folder cannot be read, or there is no image.
     """
-    found: dict[str, Path] = {}
-    passed_over: Counter[str] = Counter()
-    for source in _listed(sources):
-        for file in _images_of(Path(source), passed_over):
-            found.setdefault(os.path.abspath(file), file)
-    others = format_counts(passed_over)
-    if not found:
+    files: dict[str, Path] = {}
+    skipped: Counter[str] = Counter()
+    for source in _expand_standard_input(sources):
+        for file in _files_of(Path(source), skipped):
+            files.setdefault(os.path.abspath(file), file)
+    others = format_counts(skipped)
+    if not files:
+        names = ", ".join("standard input" if name == STANDARD_INPUT else name for name in sources)
         beside = f" ({others} passed over)" if others else ""
         raise UserError(
-            f"There is no image in {_names(sources)}{beside}; give image files, or folders with "
-            f"files that end in {', '.join(SUFFIXES)}."
+            f"There is no image in {escape(names)}{beside}; give image files, or folders with files "
+            f"that end in {', '.join(SUFFIXES)}."
         )
     if others:
         print(f"passed over: {others}", file=sys.stderr)
-    return list(found.values())
+    return list(files.values())
 
 
 def read_image(file: Path, side: int, bits: int = ALL_BITS) -> NDArray[np.uint8]:
-    """(3, side, side) pixels as a model takes them.
+    """Read an image as the (3, side, side) pixels that a model expects.
 
     Args:
-        file: of any size and shape.
-        side: of the square that it is resized to, pixels.
-        bits: of the grey levels that 16-bit files hold.
+        file: image of any size and shape.
+        side: side of the square that it is resized to, pixels.
+        bits: bits of the grey levels in 16-bit files.
 
     Raises:
-        UserError: no image, a damaged one, or one with higher grey levels.
+        UserError: if the file is no image, damaged, or has higher grey levels.
     """
     return read_formats(file, [InputFormat(side, bits)])[0]
 
 
 def read_formats(file: Path, formats: Sequence[InputFormat]) -> list[NDArray[np.uint8]]:
-    """As `read_image`, for models of several formats: decoded once where their bits agree."""
+    """Read an image as `read_image` does, in several formats; decode it once for equal bits."""
     try:
         if reason := file_fault(file):  # reading a pipe would block
             raise OSError(reason)
-        of_bits = {bits: decode_image(file, bits) for bits in {each.bits for each in formats}}
-        squares = [resize_image(of_bits[each.bits], each.side) for each in formats]
+        images = {bits: decode_image(file, bits) for bits in {each.bits for each in formats}}
+        squares = [resize_image(images[each.bits], each.side) for each in formats]
         return [np.ascontiguousarray(square.transpose(2, 0, 1)) for square in squares]
     except BeyondRangeError as error:
         raise UserError(
             f"{escape(str(file))} {error}, as the model was trained; convert it to that range, or "
             "leave it out."
         ) from error
-    except Exception as error:  # of damaged files Pillow raises errors of many kinds
+    except Exception as error:  # Pillow raises many types for damaged files
         raise_shortage(error)
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
@@ -91,11 +92,11 @@ def read_formats(file: Path, formats: Sequence[InputFormat]) -> list[NDArray[np.
 
 
 def device() -> torch.device:
-    """The first GPU, where there is one."""
+    """Return the first GPU, or the CPU if there is none."""
     return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 
 
-def _listed(sources: Sequence[str]) -> Iterator[str]:
+def _expand_standard_input(sources: Sequence[str]) -> Iterator[str]:
     for source in sources:
         if source == STANDARD_INPUT:
             lines = sys.stdin.buffer.read().split(b"\n")
@@ -104,19 +105,14 @@ def _listed(sources: Sequence[str]) -> Iterator[str]:
             yield source
 
 
-def _images_of(source: Path, passed_over: Counter[str]) -> Iterator[Path]:
-    """What cannot be read is among them: whoever reads it says its name."""
+def _files_of(source: Path, skipped: Counter[str]) -> Iterator[Path]:
+    """Yield the files of a source, with unreadable ones, which are reported when they are read."""
     if source.is_file():
         yield source
     elif source.is_dir():
-        found = walk(source)
-        passed_over.update(found.passed_over)
-        yield from sorted([*found.images, *found.unreadable])
+        content = walk(source)
+        skipped.update(content.passed_over)
+        yield from sorted([*content.images, *content.unreadable])
     else:
         what = "is neither file nor folder" if source.exists() else "is missing"
         raise UserError(f"{escape(str(source))} {what}; give image files or folders of images.")
-
-
-def _names(sources: Sequence[str]) -> str:
-    names = ["standard input" if source == STANDARD_INPUT else source for source in sources]
-    return escape(", ".join(names))

@@ -1,1 +1,1 @@
-"""From a profile to finished runs: planning, jobs, status. Training happens in train.py alone."""
+"""Reproduce the paper: plan the runs of a profile, train them with train.py and report."""

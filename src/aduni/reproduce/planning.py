@@ -1,4 +1,4 @@
-"""From a profile to the list of runs, each named by what it computes."""
+"""Plan the runs of a profile, each named by a hash of what it computes."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -18,11 +18,19 @@ from aduni.results.kept_runs import folders_of, identities
 from aduni.results.plan import SWITCHES, Plan, PlannedRun, read_plan
 from aduni.system.atomic_files import write_json
 
-KEEPS_FEATURES = "save_features=true"
+SAVE_FEATURES = "save_features=true"
 
 
-class _Wanted(NamedTuple):
-    """A row that needs runs of some seeds, and the row whose run is each one's first stage."""
+class _RowPlan(NamedTuple):
+    """The runs of one row of a table on one data set.
+
+    Attributes:
+        rows: (table, label) of the row; empty for a first stage that no table shows.
+        row: the row.
+        first: row whose run is the first stage of each run, if there is one.
+        seeds: seeds of the runs.
+        overrides: overrides of train.py for the table.
+    """
 
     rows: tuple[tuple[str, str], ...]
     row: Row
@@ -32,122 +40,116 @@ class _Wanted(NamedTuple):
 
 
 def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
-    """The plan of the profile on this call's data sets, and the runs of this call's tables.
+    """Return the plan of the profile on this call's data sets, and the runs of this call's tables.
 
-    Data sets that other calls planned stay in the plan. Nothing is written but hashes of splits,
-    and those only where the reproduction has a folder.
+    Data sets that other calls planned stay in the plan. Only the hashes of splits are written, and
+    only if the folder of the reproduction exists.
 
     Raises:
-        UserError: a data set is missing, an override does not fit, or there is no run.
+        UserError: if a data set is missing, an override is not accepted, or there is no run.
     """
-    runs = _in_their_folders(settings.output, list(_expand(settings)))
+    runs = _with_existing_folders(settings.output, list(_planned_runs(settings)))
     earlier = read_plan(settings.output)
-    replaced = {*settings.chosen, *(run.dataset for run in runs)}
+    replaced = {*settings.chosen_datasets, *(run.dataset for run in runs)}
     others = [run for run in earlier.runs if run.dataset not in replaced] if earlier else []
     ordered = sorted((*runs, *others), key=lambda run: run.turn[:3])
     plan = Plan(profile=settings.name, folds=settings.profile.folds, runs=tuple(ordered))
-    wanted = [run for run in runs if {table for table, _ in run.rows} & settings.wanted]
-    if not wanted:
-        tables, names = (", ".join(map(str, held)) for held in (settings.tables, settings.chosen))
+    tables = settings.chosen_tables
+    chosen = [run for run in runs if {table for table, _ in run.rows} & tables]
+    if not chosen:
         raise UserError(
-            f"profile={settings.name} has no run of tables={tables} on {names}; choose other "
-            "tables, data sets or profile."
+            f"profile={settings.name} has no run of tables={', '.join(map(str, settings.tables))} "
+            f"on {', '.join(settings.chosen_datasets)}; choose other tables, data sets or profile."
         )
-    stages = {run.first_stage for run in wanted}
-    chosen = {run.id for run in wanted} | stages
-    return plan, [run for run in plan.runs if run.id in chosen]
+    chosen_ids = {run.id for run in chosen} | {run.first_stage for run in chosen}
+    return plan, [run for run in plan.runs if run.id in chosen_ids]
 
 
 def write_plan(plan: Plan, settings: Reproduction) -> None:
-    """Put plan.json into the reproduction's folder, which exists; of two calls, one by one."""
+    """Write plan.json into the existing folder of the reproduction, one call at a time."""
     with FileLock(settings.output / ".plan.lock"):
         write_json(plan.model_dump(mode="json"), settings.output / "plan.json")
 
 
-def _in_their_folders(root: Path, runs: list[PlannedRun]) -> list[PlannedRun]:
-    """Planned runs, each in the folder that holds it, whatever that is called.
+def _with_existing_folders(root: Path, runs: list[PlannedRun]) -> list[PlannedRun]:
+    """Replace the folders of planned runs by those that contain them already under another name.
 
     Raises:
-        UserError: a folder that is to be made holds a run of other settings.
+        UserError: if the folder for a new run contains a run of other settings.
     """
-    folders = identities(root)
-    held = folders_of(folders)
-    found = [run.model_copy(update={"folder": held.get(run.id, run.folder)}) for run in runs]
-    for run in found:
-        if folders.get(run.folder) not in (run.id, None):
+    ids = identities(root)
+    folders = folders_of(ids)
+    runs = [run.model_copy(update={"folder": folders.get(run.id, run.folder)}) for run in runs]
+    for run in runs:
+        if ids.get(run.folder) not in (run.id, None):
             raise UserError(
                 f"{root / 'runs' / run.folder} holds a run of other settings than its name says; "
                 "give it another name, and the planned run will be trained."
             )
-    return found
+    return runs
 
 
-def _expand(settings: Reproduction) -> Iterator[PlannedRun]:
-    """Runs of all tables; one of several rows comes once, with all of them."""
+def _planned_runs(settings: Reproduction) -> Iterator[PlannedRun]:
+    """Yield the runs of all tables; a run of several rows comes once, with all of them."""
     hashes = SplitHashes(settings.output)
-    for dataset in settings.chosen:
+    for dataset in settings.chosen_datasets:
         runs: dict[str, PlannedRun] = {}
-        for wanted in _wanted(settings, dataset):
-            for run in _runs(settings, dataset, wanted, hashes):
+        for row_plan in _row_plans(settings, dataset):
+            for run in _runs_of_row(settings, dataset, row_plan, hashes):
                 known = runs.get(run.id, run)
-                keeps = {KEEPS_FEATURES} & {*run.overrides} - {*known.overrides}
+                features = {SAVE_FEATURES} & {*run.overrides} - {*known.overrides}
                 runs[run.id] = known.model_copy(
                     update={
                         "rows": tuple(dict.fromkeys((*known.rows, *run.rows))),
-                        "overrides": (*known.overrides, *keeps),
+                        "overrides": (*known.overrides, *features),
                     }
                 )
         yield from runs.values()
 
 
-def _wanted(settings: Reproduction, dataset: str) -> Iterator[_Wanted]:
+def _row_plans(settings: Reproduction, dataset: str) -> Iterator[_RowPlan]:
     profile = settings.profile
     methods = {row.name: row for row in settings.methods.rows}
-    for table, definition in settings.planned(dataset).items():
-        beyond = table == SWITCHES
-        seeds = profile.switch_seeds if beyond else profile.seeds
-        overrides = profile.switch_overrides if beyond else ()
+    for table, definition in settings.tables_of(dataset).items():
+        is_switches = table == SWITCHES
+        seeds = profile.switch_seeds if is_switches else profile.seeds
+        overrides = profile.switch_overrides if is_switches else ()
         for row in definition.rows:
             first = methods[row.after] if row.after else None
             if first:
-                yield _Wanted((), first, None, seeds, overrides)
-            yield _Wanted(((table, row.label),), row, first, seeds, overrides)
+                yield _RowPlan((), first, None, seeds, overrides)
+            yield _RowPlan(((table, row.label),), row, first, seeds, overrides)
 
 
-def _runs(
-    settings: Reproduction, dataset: str, wanted: _Wanted, hashes: SplitHashes
+def _runs_of_row(
+    settings: Reproduction, dataset: str, plan: _RowPlan, hashes: SplitHashes
 ) -> Iterator[PlannedRun]:
     profile = settings.profile
-    overrides = _overrides(settings, dataset, wanted.overrides, wanted.row)
-    config = _composed(overrides)
+    overrides = _overrides(settings, dataset, plan.overrides, plan.row)
+    config, first = _compose(overrides), None
+    if plan.first:
+        first = _compose(_overrides(settings, dataset, plan.overrides, plan.first))
     title, method = (config["names"][key].replace("/", "_") for key in ("dataset", "method"))
-    first = (
-        _composed(_overrides(settings, dataset, wanted.overrides, wanted.first))
-        if wanted.first
-        else None
+    saves_features = any(
+        table == "methods" and label in profile.features for table, label in plan.rows
     )
-    for seed in wanted.seeds:
+    for seed in plan.seeds:
         for fold in profile.folds:
-            place = {"fold": fold, "seed": seed}
-            split = hashes.of(config | place)
-            before = identity(first | place, split, None) if first else None
-            own = identity(config | place, split, before)
-            keeps = (fold, seed) == (profile.folds[0], profile.seeds[0]) and any(
-                table == "methods" and label in profile.features for table, label in wanted.rows
-            )
+            keys = {"fold": fold, "seed": seed}
+            split = hashes.of(config | keys)
+            first_stage = identity(first | keys, split, None) if first else None
+            run_id = identity(config | keys, split, first_stage)
+            is_first = (fold, seed) == (profile.folds[0], profile.seeds[0])
+            features = [SAVE_FEATURES] if saves_features and is_first else []
             yield PlannedRun(
-                id=own,
-                folder=f"{title}_{method}_fold{fold}_seed{seed}_{own}",
+                id=run_id,
+                folder=f"{title}_{method}_fold{fold}_seed{seed}_{run_id}",
                 dataset=title,
                 fold=fold,
                 seed=seed,
-                rows=wanted.rows,
-                overrides=(
-                    *overrides,
-                    *(f"{key}={value}" for key, value in place.items()),
-                    *([KEEPS_FEATURES] if keeps else []),
-                ),
-                first_stage=before,
+                rows=plan.rows,
+                overrides=(*overrides, f"fold={fold}", f"seed={seed}", *features),
+                first_stage=first_stage,
             )
 
 
@@ -157,17 +159,17 @@ def _overrides(
     profile = settings.profile
     of_method = profile.method_overrides.get(row.values["method"], ())
     general = (*profile.overrides, *profile.dataset_overrides.get(dataset, ()), *of_table)
-    # The last word is the row's: what it changes is no matter of the profile.
+    # The row's overrides come after the profile's, which they may replace.
     return (f"dataset={dataset}", *general, *of_method, *row.overrides, *settings.data)
 
 
 @cache
-def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
-    """What train.py would run with, resolved."""
+def _compose(overrides: tuple[str, ...]) -> dict[str, Any]:
+    """Return the resolved configuration that train.py would run with."""
     config = compose("train", list(overrides), return_hydra_config=True)
     choices = config.hydra.runtime.choices
     with open_dict(config):
-        # What is no choice is the title of a data set of one's own.
+        # A name that is not a group's choice is the title of a user's data set.
         raw: Any = OmegaConf.to_container(config.names, resolve=False)
         config.names.update({name: choices[name] for name in raw if "${hydra:" in raw[name]})
         del config.hydra

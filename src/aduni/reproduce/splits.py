@@ -1,4 +1,4 @@
-"""Hashes of splits, remembered, so that nobody reads a data set twice to name its runs."""
+"""Cache the hashes of splits, so that a second call need not read the data set to name its runs."""
 
 import hashlib
 import json
@@ -12,37 +12,35 @@ from aduni.system.atomic_files import read_json, write_json
 
 
 class SplitHashes:
-    """splits.json in a reproduction's folder.
-
-    A hash is good as long as the data set's files have the same names, sizes and times.
+    """Hashes of splits in splits.json, valid while the data set's files keep name, size and time.
 
     Args:
-        folder: of the reproduction.
+        folder: folder of the reproduction.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "splits.json"
-        self._known: dict[str, str] = read_json(self._path) if self._path.exists() else {}
+        self._hashes: dict[str, str] = read_json(self._path) if self._path.exists() else {}
 
     def of(self, config: dict[str, Any]) -> str:
-        """The hash of a run's split.
+        """Return the hash of a run's split.
 
         Args:
-            config: the run's resolved configuration.
+            config: resolved configuration of the run.
 
         Raises:
-            UserError: the data set is missing or does not hold together.
+            UserError: if the data set is missing or inconsistent.
         """
         key = _key(config)
-        if key not in self._known:
-            self._known[key] = _compute(config)
+        if key not in self._hashes:
+            self._hashes[key] = _compute(config)
             if self._path.parent.is_dir():
-                write_json(self._known, self._path)
-        return self._known[key]
+                write_json(self._hashes, self._path)
+        return self._hashes[key]
 
 
 def _key(config: dict[str, Any]) -> str:
-    """Of the split's settings and the state of the data set's files."""
+    """Return a key that changes with the split's settings and the files of the data set."""
     dataset = {key: value for key, value in config["dataset"].items() if key != "cache_dir"}
     digest = hashlib.sha256(json.dumps([dataset, config["protocol"], config["fold"]]).encode())
     table = Path(dataset.get("csv") or "")
@@ -50,27 +48,27 @@ def _key(config: dict[str, Any]) -> str:
         digest.update(table.read_bytes())
     root = Path(dataset["root"] or table.parent)
     if dataset["root"] or table.is_file():
-        for name, size, time in _files(root):
-            digest.update(f"{name}\0{size}\0{time}\n".encode())
+        for path, size, time in _files(root):
+            digest.update(f"{path}\0{size}\0{time}\n".encode())
     return f"{config['names']['dataset']} fold {config['fold']} {digest.hexdigest()[:16]}"
 
 
 def _files(root: Path) -> list[tuple[str, int, int]]:
-    found = []
+    """Return (relative path, bytes, modification time in ns) of all files in a folder, sorted."""
+    files = []
     for folder, _, names in os.walk(root):
         for name in names:
+            path = os.path.join(folder, name)
             try:
-                status = os.stat(os.path.join(folder, name))
-            except FileNotFoundError:  # a link that leads nowhere, perhaps of no account
+                status = os.stat(path)
+            except FileNotFoundError:  # a broken link, which the data set may not need
                 continue
-            place = os.path.relpath(os.path.join(folder, name), root)
-            found.append((place, status.st_size, status.st_mtime_ns))
-    return sorted(found)
+            files.append((os.path.relpath(path, root), status.st_size, status.st_mtime_ns))
+    return sorted(files)
 
 
 def _compute(config: dict[str, Any]) -> str:
-    # Reading a data set takes torch and all else that trains, which a second call does not need.
-    from aduni.config.build import build_data
+    from aduni.config.build import build_data  # imports torch, which a cached hash does not need
     from aduni.config.schema import read_settings
 
     return build_data(read_settings(OmegaConf.create(config))).split_hash

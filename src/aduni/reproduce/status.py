@@ -1,4 +1,4 @@
-"""How far a reproduction has come, and how long the rest will take."""
+"""Print the progress of a reproduction and estimate the time left."""
 
 import statistics
 from collections import Counter
@@ -13,12 +13,12 @@ from aduni.system.atomic_files import read_json, read_yaml
 
 
 def print_status(root: Path, plan: Plan, runs: Sequence[PlannedRun]) -> None:
-    """A line for every run that is not finished, counts, and an estimate.
+    """Print a line for each unfinished run, the number of runs by state, and the time left.
 
     Args:
-        root: of the reproduction.
-        plan: all of it; finished runs of other calls help to estimate.
-        runs: those to show.
+        root: folder of the reproduction.
+        plan: whole plan; finished runs of other calls improve the estimate.
+        runs: runs to print.
     """
     states = {run.id: state_of(run_folder(root, run)) for run in plan.runs}
     width = max(len(run.folder) for run in runs)
@@ -45,25 +45,25 @@ def _detail(root: Path, run: PlannedRun, states: dict[str, State]) -> str:
 
 
 def _estimate(root: Path, plan: Plan, runs: Sequence[PlannedRun], states: dict[str, State]) -> str:
-    """Training time that is left, from the finished runs."""
-    left = [run for run in runs if states[run.id] != "done"]
-    if not left:
+    """Estimate the training time left from the finished runs."""
+    unfinished = [run for run in runs if states[run.id] != "done"]
+    if not unfinished:
         return "All runs are finished."
-    done_runs = [run for run in plan.runs if states[run.id] == "done"]
-    seconds = {run: _seconds(run_folder(root, run)) for run in done_runs}
+    finished = [run for run in plan.runs if states[run.id] == "done"]
+    seconds = {run: _train_seconds(run_folder(root, run)) for run in finished}
     if not seconds:
         return "Time left: known once a run is finished."
     total = 0.0
-    for run in left:
+    for run in unfinished:
         folder = run_folder(root, run)
         done, planned = _epochs(folder) if folder.config.exists() else (0, 1)
-        total += _typical(run, seconds) * (1 - min(done / planned, 1))
+        total += _expected_seconds(run, seconds) * (1 - min(done / planned, 1))
     parallel = max(sum(state == "running" for state in states.values()), 1)
-    return f"Time left: about {_duration(total / parallel)}, with {parallel} at a time."
+    return f"Time left: about {_format_duration(total / parallel)}, with {parallel} at a time."
 
 
-def _typical(run: PlannedRun, seconds: dict[PlannedRun, float]) -> float:
-    """Of finished runs of the same row and data set, else of the same data set, else of all."""
+def _expected_seconds(run: PlannedRun, seconds: dict[PlannedRun, float]) -> float:
+    """Return the mean of runs of the same rows and data set, else of the data set, else of all."""
     same_data = [s for other, s in seconds.items() if other.dataset == run.dataset]
     same_row = [
         s for other, s in seconds.items() if (other.dataset, other.rows) == (run.dataset, run.rows)
@@ -71,22 +71,22 @@ def _typical(run: PlannedRun, seconds: dict[PlannedRun, float]) -> float:
     return statistics.mean(same_row or same_data or seconds.values())
 
 
-def _seconds(folder: RunFolder) -> float:
+def _train_seconds(folder: RunFolder) -> float:
     value = read_json(folder.metrics).get("train_seconds")
     return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _epochs(folder: RunFolder) -> tuple[int, int]:
-    """Finished and planned epochs of the first stage, which takes most of the time."""
+    """Return finished and planned epochs of the first stage, which takes most of the time."""
     try:
         planned = int(read_yaml(folder.config)["epochs"])
         done = len(read_history(folder.history))
-    except (UserError, KeyError, ValueError, OSError):  # the next try will say what is wrong
+    except (UserError, KeyError, ValueError, OSError):  # the next attempt reports it
         return 0, 1
     return min(done, planned), max(planned, 1)
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = seconds / 60

@@ -1,4 +1,4 @@
-"""The most confident errors against a slow loop, and what is said about them."""
+"""The most confident errors agree with a slow loop, and are summarised in words."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from aduni.inference.explain.confident_errors import (
     predictions_file,
     read_test_part,
 )
-from aduni.inference.explain.error_cards import summary
+from aduni.inference.explain.error_cards import summarize
 from aduni.results.run_folder import RunFolder
 from hand_made import CLASSES, make_run
 
@@ -34,8 +34,8 @@ def test_a_loop_finds_the_same_errors(count):
         rows, wrong = slow(labels, probabilities, errors.label, count)
         assert errors.rows.tolist() == rows
         assert errors.wrong == wrong
-        assert errors.tested == (labels == errors.label).sum()
-        assert errors.taken_for[errors.label] == 0
+        assert errors.total == (labels == errors.label).sum()
+        assert errors.predicted_counts[errors.label] == 0
 
 
 def test_the_test_part_is_read_with_its_names_restored(tmp_path):
@@ -43,10 +43,10 @@ def test_the_test_part_is_read_with_its_names_restored(tmp_path):
     run = make_run(tmp_path / "run", labels=[0, 1, 2, 2], predicted=[0, 2, 2, 1], classes=classes)
     text = run.predictions.read_text().replace("f0_0001", "'=1+1").replace("f0_0002", "NA")
     run.predictions.write_text(text.replace("f0_0003,test", "f0_0003,other"))
-    tested = read_test_part(run.predictions, list(classes))
-    assert tested.images == ["f0_0000", "=1+1", "NA"]
-    assert tested.labels.tolist() == [0, 1, 2]
-    np.testing.assert_allclose(tested.probabilities[1], [0.1, 0.1, 0.8])
+    part = read_test_part(run.predictions, list(classes))
+    assert part.images == ["f0_0000", "=1+1", "NA"]
+    assert part.labels.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(part.probabilities[1], [0.1, 0.1, 0.8])
 
 
 def test_predictions_of_other_classes_are_refused(tmp_path):
@@ -56,7 +56,7 @@ def test_predictions_of_other_classes_are_refused(tmp_path):
 
 
 class Checkpoint:
-    """Where a checkpoint lies."""
+    """Stand-in for a trained model with its paths only."""
 
     def __init__(self, path) -> None:
         self.path = path
@@ -81,7 +81,7 @@ def test_the_summary_counts_what_a_class_is_taken_for():
     def said(tested: int, *taken_for: int) -> str:
         rows = np.array([], dtype=np.int64)
         names = [*CLASSES, "fourth", "fifth"]
-        return summary(ClassErrors(0, tested, np.array(taken_for), rows), names)
+        return summarize(ClassErrors(0, tested, np.array(taken_for), rows), names)
 
     assert said(0, 0, 0, 0, 0, 0) == "The test part has no image of this class."
     assert said(4, 0, 0, 0, 0, 0) == "0 of 4 test images are wrong."

@@ -1,4 +1,4 @@
-"""The page: names are text, pictures are inside, nothing is asked for."""
+"""The page escapes names, contains its pictures and requests nothing."""
 
 import html.parser
 import io
@@ -19,8 +19,15 @@ from aduni.inference.explain.page import (
     Share,
     render,
 )
-from aduni.inference.explain.pictures import COLOURS, STRENGTH, beside, data_uri, file_name, overlay
-from aduni.inference.explain.query_cards import agreement
+from aduni.inference.explain.pictures import (
+    COLOUR_MAP,
+    MAX_OPACITY,
+    data_uri,
+    overlay,
+    safe_file_name,
+    side_by_side,
+)
+from aduni.inference.explain.query_cards import describe_agreement
 
 SCRIPT = "<script>alert('x')</script>"
 ATTRIBUTE = '" onmouseover="alert(1)'
@@ -35,17 +42,17 @@ def example(**changes) -> Page:
     shares = [Share(SCRIPT, 0.7), Share(ATTRIBUTE, 0.3)]
     near = [neighbour(SCRIPT, same=True), neighbour(ATTRIBUTE, agrees=False)]
     query = QueryCard(
-        SCRIPT, PICTURE, PICTURE, SCRIPT, False, shares, near, agreement(near, SCRIPT)
+        SCRIPT, PICTURE, PICTURE, SCRIPT, False, shares, near, describe_agreement(near, SCRIPT)
     )
     plain = QueryCard(ATTRIBUTE, PICTURE, "", ATTRIBUTE, False, shares)
     errors = [ErrorCard(SCRIPT, PICTURE, PICTURE, shares[0], shares[1])]
     groups = [ErrorGroup(SCRIPT, SCRIPT, errors), ErrorGroup(ATTRIBUTE, ATTRIBUTE, [])]
-    parts = {"queries": [query, plain], "groups": groups, "heats": True, **changes}
+    parts = {"queries": [query, plain], "groups": groups, "has_heat_maps": True, **changes}
     return Page(title=SCRIPT, facts=[(SCRIPT, ATTRIBUTE)], warnings=[SCRIPT], **parts)
 
 
 class Elements(html.parser.HTMLParser):
-    """Elements with their attributes, and the text between."""
+    """Parser that collects elements with their attributes, and the text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -85,7 +92,7 @@ def test_nothing_is_asked_for_and_every_picture_has_words():
 
 
 def test_parts_without_content_are_left_out():
-    page = Elements(render(example(queries=[], groups=[], heats=False)))
+    page = Elements(render(example(queries=[], groups=[], has_heat_maps=False)))
     assert "Most confident errors" not in page.text
     assert "largest value" not in page.text
     assert "img" not in [tag for tag, _ in page.found]
@@ -93,12 +100,12 @@ def test_parts_without_content_are_left_out():
 
 def test_copies_do_not_count_among_the_neighbours():
     near = [neighbour(same=True), neighbour(), neighbour("b", agrees=False), neighbour()]
-    assert agreement(near, "a") == (
+    assert describe_agreement(near, "a") == (
         "2 of the 3 nearest training images are a; this very picture is in the training part once "
         "and does not count."
     )
-    assert agreement(near[1:], "a") == "2 of the 3 nearest training images are a."
-    assert "2 times" in agreement([near[0], *near], "a")
+    assert describe_agreement(near[1:], "a") == "2 of the 3 nearest training images are a."
+    assert "2 times" in describe_agreement([near[0], *near], "a")
 
 
 def test_the_heat_is_laid_over_pixel_by_pixel():
@@ -109,15 +116,15 @@ def test_the_heat_is_laid_over_pixel_by_pixel():
     for y in range(5):
         for x in range(5):
             share = heat[y, x] / heat.max()
-            colour = np.array(colormaps[COLOURS](float(share))[:3]) * 255
-            mixed = picture[y, x] * (1 - STRENGTH * share) + colour * STRENGTH * share
+            colour = np.array(colormaps[COLOUR_MAP](float(share))[:3]) * 255
+            mixed = picture[y, x] * (1 - MAX_OPACITY * share) + colour * MAX_OPACITY * share
             assert np.abs(laid[y, x] - mixed).max() <= 1.5
     assert np.array_equal(overlay(picture, np.zeros((5, 5), dtype=np.float32)), picture)
 
 
 def test_pictures_stand_beside_each_other():
     left, right = np.zeros((4, 4, 3), dtype=np.uint8), np.full((4, 6, 3), 9, dtype=np.uint8)
-    row = np.asarray(beside([left, right]))
+    row = np.asarray(side_by_side([left, right]))
     assert row.shape == (4, 18, 3)
     assert np.array_equal(row[:, :4], left)
     assert np.array_equal(row[:, -6:], right)
@@ -132,5 +139,5 @@ def test_an_address_holds_the_picture():
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", SCRIPT, "x" * 300, "\udcff", "ü 1", ""])
 def test_names_of_files_stay_in_their_folder(name):
-    assert re.fullmatch(r"[\w.-]{0,50}", file_name(name))
-    file_name(name).encode()
+    assert re.fullmatch(r"[\w.-]{0,50}", safe_file_name(name))
+    safe_file_name(name).encode()

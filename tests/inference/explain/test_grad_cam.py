@@ -1,4 +1,4 @@
-"""Grad-CAM against networks whose maps are known, and against slow loops."""
+"""Grad-CAM agrees with networks whose maps are known, and with slow loops."""
 
 import copy
 
@@ -16,7 +16,7 @@ SIDE = 6
 
 
 class Tiny(Method):
-    """A map of two channels, red and green halved, and a head of one's own."""
+    """Network with a map of two channels, half of red and of green, and a given head."""
 
     stages = ()
 
@@ -33,7 +33,7 @@ class Tiny(Method):
 
 
 class Pooled(nn.Module):
-    """Mean over the positions, then a linear layer: Grad-CAM is then exactly known."""
+    """Head of a mean over the positions and a linear layer, for which Grad-CAM is exactly known."""
 
     def __init__(self, weight: list[list[float]]) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Pooled(nn.Module):
 
 
 class Curved(nn.Module):
-    """Nowhere linear, and different at each position."""
+    """Head that is nonlinear and different at each position."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ BACKBONES = {
 
 
 class Linear(Method):
-    """A backbone under a linear classifier of three classes."""
+    """Return a backbone under a linear classifier of three classes."""
 
     stages = ()
 
@@ -172,7 +172,7 @@ class Linear(Method):
 
 @pytest.mark.parametrize(("name", "layer"), BACKBONES.items())
 def test_under_pooling_and_a_linear_layer_it_is_cam(name, layer):
-    """Zhou et al. 2016: the map is the classifier's weights over the pooled channels."""
+    """Zhou et al. 2016: the map is the channels weighted by the classifier."""
     torch.manual_seed(0)
     method = Linear(Encoder(name, image_size=64, mean=[0.5] * 3, std=[0.2] * 3)).eval()
     weight = method.classifier.weight.requires_grad_(False)

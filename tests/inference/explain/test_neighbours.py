@@ -1,4 +1,4 @@
-"""Neighbours against scipy's distances."""
+"""Neighbours agree with scipy's distances."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Which feature map is taken, and what is said where there is none."""
+"""Selection of the feature map, and the error if there is none."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def test_a_last_map_of_one_position_is_passed_over(shufflenet):
 
 
 def test_pooling_is_no_map_though_it_has_positions():
-    """VGG's way: pooled to more positions than there were."""
+    """Backbone that pools to more positions than there were, as VGG does."""
     features = nn.Sequential(nn.Conv2d(3, 4, 3, stride=8, padding=1), nn.ReLU())
     encoder = nn.Sequential(features, nn.AdaptiveAvgPool2d(7), nn.Flatten())
     layer = find_layer(encoder, "auto", 16, "vgg11")

@@ -1,4 +1,4 @@
-"""Models to export: as a checkpoint gives them, without a training."""
+"""Untrained models to export, as a checkpoint would contain them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from aduni.config.build import build_method
 from aduni.evaluation.trained_model import TrainedModel
-from aduni.inference.export.exported_graph import Served
+from aduni.inference.export.exported_graph import ExportedModel
 from aduni.inference.export.formats import FORMATS
 from aduni.inference.export.metadata import describe
 from aduni.metrics.calibration import Calibration
@@ -22,7 +22,7 @@ TRUST = ["exported_models"]
 
 
 class Tiny(Encoder):
-    """An encoder of one layer, where the methods are what is tested."""
+    """Encoder of one layer, for tests of the methods."""
 
     features = 8
 
@@ -36,27 +36,27 @@ class Tiny(Encoder):
 
 @dataclass
 class Exported:
-    """What a checkpoint holds and gives, and what makes a file of it.
+    """A trained model, its probabilities and what is exported.
 
     Attributes:
         images: (100, 3, H, W).
-        probabilities: (100, C), of the checkpoint, by its definition.
+        probabilities: (100, C) probabilities of the model, computed by their definition.
     """
 
     trained: TrainedModel
     images: np.ndarray
     probabilities: np.ndarray
     description: dict[str, Any]
-    served: Served
+    model: ExportedModel
 
     def write(self, name: str, folder: Path) -> Path:
-        """The file of a format."""
+        """Write the file of a format."""
         path = folder / f"model{FORMATS[name].suffix}"
-        path.write_bytes(FORMATS[name].encode(self.served, self.description))
+        path.write_bytes(FORMATS[name].encode(self.model, self.description))
         return path
 
     def difference(self, name: str, folder: Path, counts: tuple[int, ...]) -> float:
-        """The largest one between the checkpoint and a file, over batches of several sizes."""
+        """Return the largest difference between model and file, over batches of several sizes."""
         run = FORMATS[name].runner(self.write(name, folder), TRUST)
         found = [run(self.images[:count]) for count in counts]
         expected = [self.probabilities[:count] for count in counts]
@@ -66,13 +66,13 @@ class Exported:
 def exported(
     folder: Path, *overrides: str, temperature: float | None = 1.7, tiny: bool = True
 ) -> Exported:
-    """A method of conf/method with weights that no two classes share.
+    """Return a method of conf/method whose weights differ for all classes.
 
     Args:
-        folder: for the checkpoint's file.
-        overrides: of conf/train.yaml.
-        temperature: None for a model without calibration.
-        tiny: the small encoder in place of a backbone.
+        folder: folder for the checkpoint's file.
+        overrides: overrides of conf/train.yaml.
+        temperature: temperature of the calibration; None for no calibration.
+        tiny: whether to replace the backbone by the small encoder.
     """
     torch.manual_seed(0)
     settings = settings_of("epochs=2", "batch_size=32", *overrides)
@@ -103,12 +103,12 @@ def exported(
         images=images.numpy(),
         probabilities=powers / powers.sum(axis=1, keepdims=True),
         description=describe(trained),
-        served=Served(method, temperature or 1.0, side),
+        model=ExportedModel(method, temperature or 1.0, side),
     )
 
 
 def _settle(method: nn.Module, images: Tensor) -> None:
-    """Batch norms get the statistics of the images: untrained, activations would explode."""
+    """Set batch norms to the statistics of the images, since untrained activations explode."""
     for module in method.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # the mean of all batches

@@ -1,4 +1,4 @@
-"""The comparison with the checkpoint, and the settings of the command."""
+"""Comparison with the checkpoint, and the settings of export.py."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every method and many backbones in every format, against the model that they were made from."""
+"""Every method and many backbones agree with their model in every format."""
 
 import pytest
 from exported_models import exported
@@ -43,7 +43,7 @@ def test_the_fast_methods_and_the_slow_ones_are_all():
 
 
 def test_channels_last_are_traced_for_any_number_of_images(tmp_path):
-    """From 128 pixels on, the encoder takes another way."""
+    """Encoders use channels last from 128 pixels on."""
     size = ("encoder.name=squeezenet1_1", "dataset.image_size=128", "method=ce")
     model = exported(tmp_path, *size, tiny=False)
 

@@ -1,4 +1,4 @@
-"""What stands in the files: names and constants, no paths, nothing that predictions do not read."""
+"""Exported files contain the description, no paths, and only weights that predictions use."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from torchvision.models import get_model
 
 from aduni.errors import UserError
 from aduni.inference.export import onnx_file
-from aduni.inference.export.exported_graph import Served, exporting
+from aduni.inference.export.exported_graph import ExportedModel, exporting
 from aduni.inference.export.formats import FORMATS
 from aduni.inference.export.safetensors_file import load
 
@@ -26,14 +26,14 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="module")
 def aduni(tmp_path_factory):
-    """On the small encoder, with its three files."""
+    """Export a model of the small encoder to all three formats."""
     folder = tmp_path_factory.mktemp("aduni")
     model = exported(folder, "method=aduni")
     return model, {name: model.write(name, folder) for name in FORMATS}
 
 
 def _descriptions(files):
-    """The JSON texts, found without this package."""
+    """Read the descriptions without this package."""
     with ZipFile(files["pt2"]) as archive:
         (name,) = (n for n in archive.namelist() if n.endswith("extra/aduni"))
         yield archive.read(name)
@@ -42,7 +42,7 @@ def _descriptions(files):
 
 
 def _header(file):
-    """Of a safetensors file: its length in eight bytes, then JSON."""
+    """Read the header of a safetensors file: its length in eight bytes, then JSON."""
     content = file.read_bytes()
     return json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
 
@@ -130,9 +130,9 @@ def test_an_onnx_file_has_one_dimension_open_and_all_weights_inside(aduni):
 
 def test_a_model_too_large_for_one_onnx_file_is_refused(aduni, refusal, monkeypatch):
     model, _ = aduni
-    monkeypatch.setattr(onnx_file, "LIMIT", 1000)
+    monkeypatch.setattr(onnx_file, "MAX_BYTES", 1000)
 
-    call = lambda: FORMATS["onnx"].encode(model.served, {})  # noqa: E731
+    call = lambda: FORMATS["onnx"].encode(model.model, {})  # noqa: E731
     refusal(call, "GB of weights", "format=onnx", "format=pt2")
 
 
@@ -175,11 +175,11 @@ def test_safetensors_rebuild_only_what_a_checkpoint_may(aduni, refusal):
     _, files = aduni
 
     refusal(lambda: load(files["safetensors"]), "exported_models.Tiny", "trust=[exported_models]")
-    assert isinstance(load(files["safetensors"], TRUST), Served)
+    assert isinstance(load(files["safetensors"], TRUST), ExportedModel)
 
 
 def _rewritten(source: Path, target: Path, **changes):
-    """The file with other entries in its description, or without those that are ...."""
+    """Rewrite a file with other entries in its description, without those that are `...`."""
     description = json.loads(_header(source)["__metadata__"]["aduni"]) | changes
     description = {k: v for k, v in description.items() if v is not ...}
     state = safetensors.torch.load_file(source)
@@ -206,17 +206,17 @@ def test_other_files_are_no_models(aduni, refusal, tmp_path):
 
 def test_an_exporters_failure_is_one_sentence(tmp_path, refusal):
     model = exported(tmp_path, "method=ce")
-    forward = type(model.served.method.encoder).forward
+    forward = type(model.model.method.encoder).forward
 
     class Choosy(torch.nn.Module):
         def forward(self, images):
             return forward(kept, images) * (2 if images.float().mean() > 100 else 1)
 
-    kept = model.served.method.encoder
-    model.served.method.encoder = Choosy()
+    kept = model.model.method.encoder
+    model.model.method.encoder = Choosy()
     for name in ("onnx", "pt2"):
         words = (f"cannot be exported as {name}", "format=safetensors")
-        refusal(lambda name=name: FORMATS[name].encode(model.served, {}), *words)
+        refusal(lambda name=name: FORMATS[name].encode(model.model, {}), *words)
 
 
 def test_pt2_extra_file_is_read_by_torch_alone(aduni):

@@ -1,4 +1,4 @@
-"""Parts of predict.py: its settings, the views of an image, and reading ahead."""
+"""Parts of predict.py: settings, views of an image, and reading ahead."""
 
 import re
 from pathlib import Path
@@ -13,8 +13,8 @@ from PIL import Image
 from aduni.data.cache.decode import InputFormat
 from aduni.errors import UserError
 from aduni.inference.predict.batches import _read_ahead, read_batches
-from aduni.inference.predict.ensemble import _frequency, dihedral
-from aduni.inference.predict.predict import Predictions, table
+from aduni.inference.predict.ensemble import _class_frequencies, dihedral
+from aduni.inference.predict.predict import Predictions, prediction_table
 from aduni.inference.predict.predict_settings import read_predict_settings
 from aduni.metrics.calibration import Calibration
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def configured():
-    """conf/predict.yaml with values of a test."""
+    """Return a function that reads conf/predict.yaml with other values."""
 
     def make(**values):
         config = OmegaConf.load(ROOT / "conf" / "predict.yaml")
@@ -36,7 +36,7 @@ def configured():
 
 @pytest.fixture
 def photographs(tmp_path):
-    """Ten images of one grey level each; numbers 3 and 8 are damaged."""
+    """Write ten images of one grey level each, numbers 3 and 8 damaged."""
     files = [tmp_path / f"{i}.png" for i in range(10)]
     for i, file in enumerate(files):
         Image.new("L", (5 + i, 9), 20 * i).save(file)
@@ -126,7 +126,7 @@ def test_shares_come_in_the_order_of_the_classes():
     trained = SimpleNamespace(path=Path("best.ckpt"), class_names=["a", "b", "c"])
     calibration = Calibration(1.0, 1.0, [0.0] * 3, [0.5, 0.5, 0.0])
 
-    shares = _frequency(trained, calibration, {"c": 0, "b": 0.7501, "a": 0.2505})
+    shares = _class_frequencies(trained, calibration, {"c": 0, "b": 0.7501, "a": 0.2505})
 
     assert shares == pytest.approx([0.2505 / 1.0006, 0.7501 / 1.0006, 0])
 
@@ -146,14 +146,14 @@ def test_shares_of_other_classes_are_refused(shares, words, refusal):
     trained = SimpleNamespace(path=Path("best.ckpt"), class_names=["a", "mole"])
     calibration = Calibration(1.0, 1.0, [0.0] * 2, [1.0, 0.0])
 
-    refusal(lambda: _frequency(trained, calibration, shares), words)
+    refusal(lambda: _class_frequencies(trained, calibration, shares), words)
 
 
 def test_the_table_has_a_row_an_image():
     files = [Path("a.png"), Path("b\udcff.png")]
-    found = Predictions(files, np.array([[0.25, 0.75], [0.5, 0.5]]), None, 0)
+    predictions = Predictions(files, np.array([[0.25, 0.75], [0.5, 0.5]]), None, 0)
 
-    rows = table(found, ["x", "y"])
+    rows = prediction_table(predictions, ["x", "y"])
 
     assert list(rows) == ["image", "predicted", "p_x", "p_y"]
     assert rows.to_numpy().tolist() == [["a.png", "y", 0.25, 0.75], ["b\\xff.png", "x", 0.5, 0.5]]

@@ -1,1 +1,1 @@
-"""Why a model says what it says: where it looks, what it takes for similar, where it errs."""
+"""Explain a model's predictions: Grad-CAM maps, similar training images, confident errors."""

@@ -1,4 +1,4 @@
-"""The test part's most confident errors, from the predictions that a run has left."""
+"""Select the most confident errors from the stored predictions of the test part."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,13 @@ from aduni.results.predictions_csv import labels_and_probabilities, read_predict
 
 
 @dataclass(frozen=True)
-class Tested:
+class StoredPredictions:
     """Predictions of the test part.
 
     Attributes:
         images: n identifiers.
         labels: (n,) true classes.
-        probabilities: (n, C), as the model gives them.
+        probabilities: (n, C), not calibrated.
     """
 
     images: list[str]
@@ -29,31 +29,31 @@ class Tested:
 
 @dataclass(frozen=True)
 class ClassErrors:
-    """The errors among one class's test images.
+    """Errors among the test images of one class.
 
     Attributes:
-        label: the class.
-        tested: images of the class.
-        taken_for: (C,) images by predicted class, 0 for the class itself.
-        rows: of the test part, the most confident error first.
+        label: true class.
+        total: number of test images of the class.
+        predicted_counts: (C,) number of errors by predicted class.
+        rows: rows of the test part, the most confident error first.
     """
 
     label: int
-    tested: int
-    taken_for: Ints
+    total: int
+    predicted_counts: Ints
     rows: Ints
 
     @property
     def wrong(self) -> int:
-        """Errors, shown or not."""
-        return int(self.taken_for.sum())
+        """Number of errors, including those that are not in `rows`."""
+        return int(self.predicted_counts.sum())
 
 
 def predictions_file(trained: TrainedModel) -> Path:
-    """Predictions that a checkpoint has made: its run's, or those of `evaluate.py`.
+    """Return the file of a checkpoint's predictions, written by its run or by `evaluate.py`.
 
     Raises:
-        UserError: there are none.
+        UserError: if there is none.
     """
     run = trained.run
     path = run.predictions
@@ -67,35 +67,35 @@ def predictions_file(trained: TrainedModel) -> Path:
     return path
 
 
-def read_test_part(path: Path, class_names: list[str]) -> Tested:
-    """The test rows of a predictions.csv.
+def read_test_part(path: Path, class_names: list[str]) -> StoredPredictions:
+    """Read the test rows of a predictions.csv.
 
     Raises:
-        UserError: the file does not fit the class names, or is damaged.
+        UserError: if the file is damaged or has other class names.
     """
     frame = read_predictions(path, class_names)
     rows = frame[frame["part"] == "test"]
-    return Tested(rows["image"].tolist(), *labels_and_probabilities(rows, class_names))
+    return StoredPredictions(rows["image"].tolist(), *labels_and_probabilities(rows, class_names))
 
 
 def confident_errors(
     labels: Ints, probabilities: NDArray[np.float64], count: int
 ) -> list[ClassErrors]:
-    """For each class the errors with the highest probability of the wrong class.
+    """Return the errors with the highest probability of the wrong class, for each true class.
 
     Args:
         labels: (n,) true classes.
-        probabilities: (n, C).
-        count: errors of a class that are wanted; ties keep the order of the rows.
+        probabilities: (n, C) probabilities.
+        count: maximum number of errors of a class; ties keep the order of the rows.
     """
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
-    found = []
+    errors = []
     for label in range(classes):
         rows = np.flatnonzero((labels == label) & (predicted != label))
         order = np.argsort(-confidence[rows], kind="stable")[:count]
-        taken_for = np.bincount(predicted[rows], minlength=classes)
-        tested = int((labels == label).sum())
-        found.append(ClassErrors(label, tested, taken_for, rows[order]))
-    return found
+        predicted_counts = np.bincount(predicted[rows], minlength=classes)
+        total = int((labels == label).sum())
+        errors.append(ClassErrors(label, total, predicted_counts, rows[order]))
+    return errors

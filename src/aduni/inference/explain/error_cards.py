@@ -1,4 +1,4 @@
-"""Cards of the test part's most confident errors."""
+"""Make the cards of the test part's most confident errors."""
 
 from pathlib import Path
 
@@ -9,85 +9,91 @@ from aduni.data.cache.decode import resize_image
 from aduni.data.image_table import escape
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
-from aduni.inference.explain.confident_errors import ClassErrors, Tested, confident_errors
-from aduni.inference.explain.explained_model import Subject, batches
+from aduni.inference.explain.confident_errors import (
+    ClassErrors,
+    StoredPredictions,
+    confident_errors,
+)
+from aduni.inference.explain.explained_model import ExplainedModel, batches
 from aduni.inference.explain.page import ErrorCard, ErrorGroup
-from aduni.inference.explain.pictures import SHOWN, data_uri, file_name, saved_heat
+from aduni.inference.explain.pictures import IMAGE_SIZE, data_uri, safe_file_name, save_heat_map
 
-MOST_FREQUENT = 3
+MAX_NAMED_CLASSES = 3
 """Wrong classes that a summary counts."""
 
 
 def error_groups(
-    subject: Subject, data: ImageDataModule, tested: Tested, count: int, folder: Path
+    model: ExplainedModel,
+    data: ImageDataModule,
+    predictions: StoredPredictions,
+    count: int,
+    folder: Path,
 ) -> list[ErrorGroup]:
-    """The most confident errors of each class.
+    """Return the cards of the most confident errors of each class.
 
     Args:
-        subject: the model.
-        data: that it was tested on.
-        tested: its predictions.
-        count: errors of a class that are shown.
-        folder: pictures beside their heat maps go into it, as files.
+        model: the model.
+        data: data set that it was tested on.
+        predictions: its predictions of the test part.
+        count: maximum number of cards of a class.
+        folder: existing folder for files of the pictures beside their heat maps.
 
     Raises:
-        UserError: the predictions are of images that the data set does not have.
+        UserError: if a predicted image is not in the data set.
     """
-    probabilities = subject.calibrated(tested.probabilities)
-    rows = _rows(data, tested)
-    found = confident_errors(tested.labels, probabilities, count)
-    chosen = np.concatenate([errors.rows for errors in found])
-    heats = dict(zip(chosen.tolist(), _heats(subject, data, rows[chosen]), strict=True))
-    names = subject.trained.class_names
+    probabilities = model.calibrate(predictions.probabilities)
+    rows = _table_rows(data, predictions)
+    classes = confident_errors(predictions.labels, probabilities, count)
+    chosen = np.concatenate([errors.rows for errors in classes])
+    heats = dict(zip(chosen.tolist(), _heat_maps(model, data, rows[chosen]), strict=True))
+    names = model.trained.class_names
     groups = []
-    for errors in found:
+    for errors in classes:
         cards = []
         for rank, i in enumerate(errors.rows.tolist(), start=1):
-            name = f"{errors.label}_{file_name(names[errors.label])}_{rank:02d}"
-            picture = np.asarray(resize_image(data.open_image(int(rows[i])), SHOWN))
-            heat = saved_heat(
-                picture, heats[i], folder / f"{name}_{file_name(tested.images[i])}.png"
-            )
-            predicted = subject.shares(probabilities[i], 1)[0]
-            truth = subject.share(probabilities[i], errors.label)
-            image = escape(tested.images[i])
-            cards.append(ErrorCard(image, data_uri(picture), heat, predicted, truth))
-        groups.append(ErrorGroup(names[errors.label], summary(errors, names), cards))
+            image, name = predictions.images[i], safe_file_name(names[errors.label])
+            file = folder / f"{errors.label}_{name}_{rank:02d}_{safe_file_name(image)}.png"
+            picture = np.asarray(resize_image(data.open_image(int(rows[i])), IMAGE_SIZE))
+            heat = save_heat_map(picture, heats[i], file)
+            predicted = model.shares(probabilities[i], 1)[0]
+            truth = model.share(probabilities[i], errors.label)
+            cards.append(ErrorCard(escape(image), data_uri(picture), heat, predicted, truth))
+        groups.append(ErrorGroup(names[errors.label], summarize(errors, names), cards))
     return groups
 
 
-def summary(errors: ClassErrors, names: list[str]) -> str:
-    """How many of a class are wrong, and what they are taken for most often."""
-    if not errors.tested:
+def summarize(errors: ClassErrors, names: list[str]) -> str:
+    """Say how many images of a class are wrong, and which wrong classes are the most frequent."""
+    if not errors.total:
         return "The test part has no image of this class."
-    sentence = f"{errors.wrong} of {errors.tested} test images are wrong"
+    sentence = f"{errors.wrong} of {errors.total} test images are wrong"
     if not errors.wrong:
         return f"{sentence}."
-    order = np.argsort(-errors.taken_for, kind="stable")[:MOST_FREQUENT]
-    often = [f"{errors.taken_for[c]} as {names[c]}" for c in order if errors.taken_for[c]]
-    share = f"({errors.wrong / errors.tested:.0%})"
-    most = "most often " if np.count_nonzero(errors.taken_for) > MOST_FREQUENT else ""
-    return f"{sentence} {share}: {most}{', '.join(often)}."
+    counts = errors.predicted_counts
+    order = np.argsort(-counts, kind="stable")[:MAX_NAMED_CLASSES]
+    frequent = ", ".join(f"{counts[c]} as {names[c]}" for c in order if counts[c])
+    most = "most often " if np.count_nonzero(counts) > MAX_NAMED_CLASSES else ""
+    return f"{sentence} ({errors.wrong / errors.total:.0%}): {most}{frequent}."
 
 
-def _rows(data: ImageDataModule, tested: Tested) -> NDArray[np.int64]:
-    """Of the data set's table, for each predicted image."""
-    place = {image: row for row, image in enumerate(data.table.images)}
-    missing = [image for image in tested.images if image not in place]
+def _table_rows(data: ImageDataModule, predictions: StoredPredictions) -> NDArray[np.int64]:
+    """Return the row of each predicted image in the data set's table."""
+    row_of = {image: row for row, image in enumerate(data.table.images)}
+    missing = [image for image in predictions.images if image not in row_of]
     if missing:
         raise UserError(
             f"{data.root} has no image {escape(missing[0])}, which was predicted; set dataset.root "
             "to the data set that the model was tested on."
         )
-    return np.array([place[image] for image in tested.images], dtype=np.int64)
+    return np.array([row_of[image] for image in predictions.images], dtype=np.int64)
 
 
-def _heats(
-    subject: Subject, data: ImageDataModule, rows: NDArray[np.int64]
+def _heat_maps(
+    model: ExplainedModel, data: ImageDataModule, rows: NDArray[np.int64]
 ) -> list[NDArray[np.float32] | None]:
-    """Of the predicted, wrong classes."""
-    if subject.layer is None:
+    """Compute the heat maps of the predicted classes."""
+    if model.layer is None:
         return [None] * len(rows)
     pixels = (data.cache.pixels[row].transpose(2, 0, 1) for row in rows)
-    images = batches(pixels, len(rows), subject.device, "Errors")
-    return [heat for batch in images for heat in subject.heats(batch, None)]
+    images = batches(pixels, len(rows), model.device, "Errors")
+    return [heat for batch in images for heat in model.heat_maps(batch, None)]

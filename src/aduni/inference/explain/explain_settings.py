@@ -1,4 +1,4 @@
-"""The keys of explain.py."""
+"""Check the settings of conf/explain.yaml."""
 
 from typing import Annotated, Any
 
@@ -13,18 +13,18 @@ PREDICTED = "predicted"
 NO_LAYER = "none"
 
 
-def _names(value: Any) -> Any:
-    """One name or several; the command line takes a folder 2026 for a number."""
+def _as_texts(value: Any) -> Any:
+    """Convert one value or a list to texts, since Hydra reads a folder 2026 as a number."""
     if value is None:
         return None
     return [str(name) for name in (value if isinstance(value, list) else [value])]
 
 
 class ExplainSettings(BaseModel, extra="forbid"):
-    """All keys of conf/explain.yaml."""
+    """Values of all keys of conf/explain.yaml."""
 
     ckpt: Annotated[str, BeforeValidator(str)]
-    images: Annotated[list[str] | None, BeforeValidator(_names)]
+    images: Annotated[list[str] | None, BeforeValidator(_as_texts)]
     output: str | None
     dataset: DataPlace
     neighbours: Annotated[int, Field(ge=0, le=50)]
@@ -35,10 +35,10 @@ class ExplainSettings(BaseModel, extra="forbid"):
     verbose: bool
 
     def target_class(self, class_names: list[str]) -> int | None:
-        """Number of the class that Grad-CAM explains; None for the predicted one.
+        """Return the index of the class that Grad-CAM explains, or None for the predicted one.
 
         Raises:
-            UserError: the model has no such class.
+            UserError: if the model has no such class.
         """
         if self.target == PREDICTED:
             return None
@@ -52,13 +52,14 @@ class ExplainSettings(BaseModel, extra="forbid"):
 
 
 def read_explain_settings(config: DictConfig) -> ExplainSettings:
-    """Checked settings.
+    """Return the checked settings.
 
     Raises:
-        UserError: unknown key, wrong type or value out of range, or there is nothing to explain.
-        MissingMandatoryValue: no checkpoint is given.
+        UserError: if a key is unknown, a value is of the wrong type or out of range, or there is
+            nothing to explain.
+        MissingMandatoryValue: if no checkpoint is given.
     """
-    _ = config.ckpt
+    _ = config.ckpt  # raises if it is missing
     settings = read(config, ExplainSettings, ())
     if settings.images is None and settings.errors == 0:
         raise UserError("images=null and errors=0 leave nothing to show; give images=, or errors=.")

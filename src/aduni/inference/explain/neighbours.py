@@ -1,4 +1,4 @@
-"""The training images that the encoder takes for most similar."""
+"""Find the training images that are most similar in the encoder's features."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Reference:
-    """Training images in the space of the encoder's features.
+    """Encoder features of the training images.
 
     Attributes:
-        rows: (n,) of the data set's table.
+        rows: (n,) rows of the data set's table.
         features: (n, D) unit vectors.
     """
 
@@ -30,12 +30,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training image near a query.
+    """A training image near a query image.
 
     Attributes:
-        row: of the data set's table.
+        row: row of the data set's table.
         distance: 1 - cosine of the features, 0 to 2.
-        same: to the pixel, in the model's size, the query itself.
+        same: whether all pixels equal the query's in the model's image size.
     """
 
     row: int
@@ -45,7 +45,7 @@ class Neighbour:
 
 @torch.inference_mode()
 def training_reference(method: Method, data: ImageDataModule, device: torch.device) -> Reference:
-    """Features of the training part's images as they are, with a progress bar."""
+    """Compute the features of the unaugmented training images, with a progress bar."""
     batches = data.evaluation_batches("train", device)
     total = -(-len(data.rows("train")) // EVALUATION_BATCH)
     rows, features = [], []
@@ -57,7 +57,7 @@ def training_reference(method: Method, data: ImageDataModule, device: torch.devi
 
 @torch.inference_mode()
 def unit_features(method: Method, images: torch.Tensor) -> Floats:
-    """(N, D) encoder features of (N, 3, H, W) images, divided by their length."""
+    """Return the (N, D) encoder features of (N, 3, H, W) images, scaled to unit length."""
     features = method.encoder(images).float()
     return np.asarray(functional.normalize(features, dim=1).cpu().numpy())
 
@@ -69,24 +69,24 @@ def nearest(
     data: ImageDataModule,
     count: int,
 ) -> list[Neighbour]:
-    """The nearest training images, from the nearest on.
+    """Return the nearest training images, the nearest first.
 
-    Copies of the query among them are marked, and do not count: as many others are found.
+    Copies of the query are included and marked, but do not count.
 
     Args:
-        query: (D,) unit vector.
-        pixels: (3, H, W) of the query, in the model's size.
-        reference: the training part.
+        query: (D,) features of the query, a unit vector.
+        pixels: (3, H, W) pixels of the query, in the model's image size.
+        reference: features of the training part.
         data: the data set.
-        count: of neighbours other than the query.
+        count: number of neighbours that are not copies of the query.
     """
     distances = np.maximum(1 - reference.features @ query, 0)
-    found: list[Neighbour] = []
+    neighbours: list[Neighbour] = []
     for i in np.argsort(distances, kind="stable"):
         row = int(reference.rows[i])
         same = np.array_equal(data.cache.pixels[row].transpose(2, 0, 1), pixels)
-        found.append(Neighbour(row, float(distances[i]), same))
+        neighbours.append(Neighbour(row, float(distances[i]), same))
         count -= not same
         if count == 0:
             break
-    return found
+    return neighbours

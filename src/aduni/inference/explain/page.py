@@ -1,15 +1,14 @@
-"""The page: one HTML file that holds its pictures, without scripts, and needs no network."""
+"""Render the page: one HTML file with its images inside, without scripts or network access."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aduni.inference.explain.pictures import SHOWN, THUMB, colour_bar
+from aduni.inference.explain.pictures import IMAGE_SIZE, THUMBNAIL_SIZE, css_gradient
 from aduni.report.page.templates import page_environment
 
-TEMPLATE = "page.html.j2"
-MARK = "aduni explain"
-"""Tells the page from others."""
+GENERATOR = "aduni explain"
+"""Content of the page's generator element, which identifies it."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +21,15 @@ class Share:
 
 @dataclass(frozen=True)
 class NeighbourCard:
-    """A training image near a query.
+    """A training image near an explained image.
 
     Attributes:
-        picture: as an address.
-        image: its identifier.
-        label: its class.
+        picture: data URI.
+        image: identifier of the image.
+        label: class of the image.
         distance: 1 - cosine.
-        same: it is the query itself.
-        agrees: its class is the predicted one.
+        same: whether it is the explained image itself.
+        agrees: whether its class is the predicted one.
     """
 
     picture: str
@@ -46,21 +45,21 @@ class QueryCard:
     """An explained image.
 
     Attributes:
-        name: of the file.
-        picture: as an address.
-        heat: the picture under its heat map; empty without Grad-CAM.
-        target: class that the heat map is of.
-        silent: nothing in the image speaks for the target.
-        shares: the most probable classes, the predicted one first.
-        neighbours: from the nearest on.
-        agreement: a sentence on the neighbours' classes.
+        name: name of the file.
+        picture: data URI.
+        heat: data URI of the picture under its heat map; empty without Grad-CAM.
+        target: class of the heat map.
+        is_zero: whether the heat map is 0 everywhere.
+        shares: most probable classes, the predicted one first.
+        neighbours: training images, the nearest first.
+        agreement: sentence on the neighbours' classes.
     """
 
     name: str
     picture: str
     heat: str
     target: str
-    silent: bool
+    is_zero: bool
     shares: Sequence[Share]
     neighbours: Sequence[NeighbourCard] = ()
     agreement: str = ""
@@ -68,14 +67,14 @@ class QueryCard:
 
 @dataclass(frozen=True)
 class ErrorCard:
-    """A test image that is mistaken.
+    """A misclassified test image.
 
     Attributes:
-        image: its identifier.
-        picture: as an address.
-        heat: the picture under the heat map of the predicted class; empty without Grad-CAM.
-        predicted: the wrong class and its probability.
-        truth: the true class and its probability.
+        image: identifier of the image.
+        picture: data URI.
+        heat: data URI of the picture under the predicted class's heat map; empty without Grad-CAM.
+        predicted: wrong class and its probability.
+        truth: true class and its probability.
     """
 
     image: str
@@ -87,7 +86,7 @@ class ErrorCard:
 
 @dataclass(frozen=True)
 class ErrorGroup:
-    """The errors of one class; the summary says how many there are."""
+    """The most confident errors of a true class, and a sentence on how many errors there are."""
 
     name: str
     summary: str
@@ -96,15 +95,15 @@ class ErrorGroup:
 
 @dataclass(frozen=True)
 class Page:
-    """All that the page shows; empty parts are left out.
+    """Content of the page; parts without content are left out.
 
     Attributes:
-        title: of the page.
-        facts: term and value of what was explained, and how.
+        title: title of the page.
+        facts: (term, value) pairs on what was explained, and how.
         warnings: one sentence each.
         queries: explained images.
         groups: errors by true class.
-        heats: whether there are heat maps.
+        has_heat_maps: whether the cards have heat maps.
     """
 
     title: str
@@ -112,11 +111,19 @@ class Page:
     warnings: Sequence[str]
     queries: Sequence[QueryCard]
     groups: Sequence[ErrorGroup]
-    heats: bool
+    has_heat_maps: bool
 
 
 def render(page: Page) -> str:
-    """The page as HTML; names are escaped."""
-    environment = page_environment(Path(__file__).parent)
-    given = {"mark": MARK, "shown": SHOWN, "thumb": THUMB, "colours": colour_bar()}
-    return environment.get_template(TEMPLATE).render(page=page, **given)
+    """Return the page as HTML, with all names escaped."""
+    return (
+        page_environment(Path(__file__).parent)
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            generator=GENERATOR,
+            image_size=IMAGE_SIZE,
+            thumbnail_size=THUMBNAIL_SIZE,
+            gradient=css_gradient(),
+        )
+    )

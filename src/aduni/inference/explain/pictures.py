@@ -1,4 +1,4 @@
-"""Pictures for the page: heat maps, thumbnails, and files that need no other."""
+"""Draw heat maps over images and encode images for a page without other files."""
 
 import io
 import re
@@ -14,32 +14,32 @@ from aduni.system.atomic_files import name_file_in_errors
 
 Pixels = NDArray[np.uint8]
 
-SHOWN = 256
-"""Side of a picture beside its heat map, pixels."""
-THUMB = 128
-COLOURS = "winter"
-"""From blue to green, which neither skin nor a retina is."""
-STRENGTH = 0.6
-"""Opacity of the heat map's hottest place."""
-GAP = 8
+IMAGE_SIZE = 256
+"""Side of an image beside its heat map, pixels."""
+THUMBNAIL_SIZE = 128
+COLOUR_MAP = "winter"
+"""Blue to green, colours that neither skin nor a retina has."""
+MAX_OPACITY = 0.6
+"""Opacity of a heat map at its maximum."""
+GAP = 8  # pixels
 
 
 def overlay(picture: Pixels, heat: NDArray[np.float32]) -> Pixels:
-    """The picture under a heat map, which is clear where it is 0 and scaled to its own maximum.
+    """Draw a heat map over a picture, scaled to the map's maximum and transparent at 0.
 
     Args:
         picture: (S, S, 3).
-        heat: (S, S), from 0 up.
+        heat: (S, S), non-negative.
     """
     scaled = heat / max(float(heat.max()), float(np.finfo(np.float32).tiny))
-    colours = colormaps[COLOURS](scaled)[..., :3] * 255
-    opacity = STRENGTH * scaled[..., None]
+    colours = colormaps[COLOUR_MAP](scaled)[..., :3] * 255
+    opacity = MAX_OPACITY * scaled[..., None]
     mixed: Pixels = np.round((1 - opacity) * picture + opacity * colours).astype(np.uint8)
     return mixed
 
 
-def beside(pictures: list[Pixels]) -> Image.Image:
-    """Pictures of one height in a row, on white."""
+def side_by_side(pictures: list[Pixels]) -> Image.Image:
+    """Arrange pictures of the same height in a row on white."""
     height = pictures[0].shape[0]
     width = sum(p.shape[1] for p in pictures) + GAP * (len(pictures) - 1)
     row = Image.new("RGB", (width, height), "white")
@@ -50,29 +50,29 @@ def beside(pictures: list[Pixels]) -> Image.Image:
     return row
 
 
-def saved_heat(picture: Pixels, heat: NDArray[np.float32] | None, file: Path) -> str:
-    """The address of a picture under its heat map; the file shows both. Empty without a map."""
+def save_heat_map(picture: Pixels, heat: NDArray[np.float32] | None, file: Path) -> str:
+    """Save a picture beside its overlay and return the overlay's data URI, empty without a map."""
     if heat is None:
         return ""
-    under = overlay(picture, heat)
+    overlaid = overlay(picture, heat)
     with name_file_in_errors(file):
-        beside([picture, under]).save(file, "PNG")
-    return data_uri(under)
+        side_by_side([picture, overlaid]).save(file, "PNG")
+    return data_uri(overlaid)
 
 
-def file_name(name: str) -> str:
-    """A name for a file, short and without what a file system or a shell might stumble over."""
+def safe_file_name(name: str) -> str:
+    """Shorten a name and replace the characters that file systems or shells may not accept."""
     return re.sub(r"[^\w.-]+", "_", name)[:50]
 
 
 def data_uri(picture: Pixels) -> str:
-    """A JPEG inside an address."""
+    """Encode a picture as the data URI of a JPEG."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
 
 
-def colour_bar() -> str:
-    """CSS colours of the heat maps, from 0 to the maximum."""
-    stops = colormaps[COLOURS](np.linspace(0, 1, 9))[:, :3] * 255
+def css_gradient() -> str:
+    """Return the CSS colours of the heat maps from 0 to the maximum."""
+    stops = colormaps[COLOUR_MAP](np.linspace(0, 1, 9))[:, :3] * 255
     return ", ".join(f"rgb({r:.0f} {g:.0f} {b:.0f})" for r, g, b in stops)

@@ -1,6 +1,6 @@
-"""Cards of the images that a user asks about."""
+"""Make the cards of the images that are to be explained."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,106 +11,102 @@ from numpy.typing import NDArray
 from aduni.data.cache.decode import resize_image
 from aduni.data.image_table import escape
 from aduni.data.module import ImageDataModule
-from aduni.inference.explain.explained_model import Subject, batches
+from aduni.inference.explain.explained_model import ExplainedModel, batches
 from aduni.inference.explain.neighbours import Neighbour, Reference, nearest, unit_features
 from aduni.inference.explain.page import NeighbourCard, QueryCard
-from aduni.inference.explain.pictures import SHOWN, THUMB, Pixels, data_uri, saved_heat
+from aduni.inference.explain.pictures import (
+    IMAGE_SIZE,
+    THUMBNAIL_SIZE,
+    Pixels,
+    data_uri,
+    save_heat_map,
+)
 from aduni.inference.images import read_image
 
-PROBABLE = 3
+MAX_SHARES = 3
 """Classes on a card."""
 COLUMNS = ["image", "predicted", "rank", "neighbour", "label", "distance", "same_picture"]
 
 
 @dataclass(frozen=True)
-class Query:
-    """An image that is asked about.
+class Explanation:
+    """Explanation of one image.
 
     Attributes:
-        file: of the image.
-        pixels: (3, H, W), as the model takes them.
+        file: file of the image.
+        probabilities: (C,) calibrated probabilities.
+        heat: (S, S) heat map; None without Grad-CAM.
+        neighbours: training images, the nearest first.
     """
 
     file: Path
-    pixels: Pixels
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the model says about an image.
-
-    Attributes:
-        query: the image.
-        probabilities: (C,).
-        heat: (S, S); None without Grad-CAM.
-        neighbours: from the nearest on.
-    """
-
-    query: Query
     probabilities: NDArray[np.float64]
     heat: NDArray[np.float32] | None
     neighbours: list[Neighbour]
 
 
-def answers(
-    subject: Subject,
-    queries: list[Query],
+def explain_images(
+    model: ExplainedModel,
+    images: Mapping[Path, Pixels],
     target: int | None,
     reference: Reference | None,
     count: int,
-) -> Iterator[Answer]:
-    """The model's answers, in the order of the queries.
+) -> Iterator[Explanation]:
+    """Yield the explanations of images in their order.
 
     Args:
-        subject: the model.
-        queries: the images.
+        model: the model.
+        images: file -> (3, H, W) pixels in the model's image size.
         target: class of the heat maps; None for the predicted one.
-        reference: where neighbours are looked for; None for none.
-        count: of neighbours.
+        reference: features of the training images; None for no neighbours.
+        count: number of neighbours.
     """
-    remaining = iter(queries)
-    pixels = (query.pixels for query in queries)
-    for images in batches(pixels, len(queries), subject.device, "Images"):
-        probabilities = subject.probabilities(images)
-        heats = subject.heats(images, target)
-        features = unit_features(subject.trained.method, images)
+    remaining = iter(images.items())
+    for batch in batches(images.values(), len(images), model.device, "Images"):
+        probabilities = model.probabilities(batch)
+        heats = model.heat_maps(batch, target)
+        features = unit_features(model.trained.method, batch)
         for i, heat in enumerate(heats):
-            query, near = next(remaining), []
-            if reference is not None and subject.data is not None:
-                near = nearest(features[i], query.pixels, reference, subject.data, count)
-            yield Answer(query, probabilities[i], heat, near)
+            (file, pixels), near = next(remaining), []
+            if reference is not None and model.data is not None:
+                near = nearest(features[i], pixels, reference, model.data, count)
+            yield Explanation(file, probabilities[i], heat, near)
 
 
-def query_card(subject: Subject, answer: Answer, target: int | None, file: Path) -> QueryCard:
-    """The card of an answer.
+def query_card(
+    model: ExplainedModel, explanation: Explanation, target: int | None, file: Path
+) -> QueryCard:
+    """Return the card of an explanation.
 
     Args:
-        subject: the model.
-        answer: about one image.
+        model: the model.
+        explanation: explanation of one image.
         target: class of the heat map; None for the predicted one.
-        file: to save the picture beside its heat map to.
+        file: file to save the picture beside its heat map to.
     """
-    bits = subject.trained.input_format.bits
-    picture = np.ascontiguousarray(read_image(answer.query.file, SHOWN, bits).transpose(1, 2, 0))
-    shares = subject.shares(answer.probabilities, PROBABLE)
+    bits = model.trained.input_format.bits
+    pixels = read_image(explanation.file, IMAGE_SIZE, bits)
+    picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    shares = model.shares(explanation.probabilities, MAX_SHARES)
     predicted = shares[0].name
     near: list[NeighbourCard] = []
-    if subject.data is not None:
-        near = [_neighbour(subject.data, item, predicted) for item in answer.neighbours]
+    if model.data is not None:
+        near = [_neighbour_card(model.data, item, predicted) for item in explanation.neighbours]
+    heat = explanation.heat
     return QueryCard(
-        name=escape(str(answer.query.file)),
+        name=escape(str(explanation.file)),
         picture=data_uri(picture),
-        heat=saved_heat(picture, answer.heat, file),
-        target=predicted if target is None else subject.trained.class_names[target],
-        silent=answer.heat is not None and not answer.heat.any(),
+        heat=save_heat_map(picture, heat, file),
+        target=predicted if target is None else model.trained.class_names[target],
+        is_zero=heat is not None and not heat.any(),
         shares=shares,
         neighbours=near,
-        agreement=agreement(near, predicted),
+        agreement=describe_agreement(near, predicted),
     )
 
 
-def agreement(neighbours: list[NeighbourCard], predicted: str) -> str:
-    """A sentence on how many of the neighbours, the same picture left out, are as predicted."""
+def describe_agreement(neighbours: list[NeighbourCard], predicted: str) -> str:
+    """Say how many neighbours have the predicted class, not counting copies of the image."""
     others = [item for item in neighbours if not item.same]
     agreeing = sum(item.agrees for item in others)
     sentence = f"{agreeing} of the {len(others)} nearest training images are {predicted}"
@@ -122,7 +118,7 @@ def agreement(neighbours: list[NeighbourCard], predicted: str) -> str:
 
 
 def neighbour_table(cards: list[QueryCard]) -> pd.DataFrame:
-    """A row for each neighbour of each image."""
+    """Return a table with a row for each neighbour of each image."""
     rows = [
         (card.name, card.shares[0].name, rank, near.image, near.label, near.distance, near.same)
         for card in cards
@@ -131,11 +127,11 @@ def neighbour_table(cards: list[QueryCard]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _neighbour(data: ImageDataModule, item: Neighbour, predicted: str) -> NeighbourCard:
+def _neighbour_card(data: ImageDataModule, item: Neighbour, predicted: str) -> NeighbourCard:
     table = data.table
     label = table.class_names[table.labels[item.row]]
     return NeighbourCard(
-        picture=data_uri(resize_image(data.open_image(item.row), THUMB)),
+        picture=data_uri(resize_image(data.open_image(item.row), THUMBNAIL_SIZE)),
         image=escape(table.images[item.row]),
         label=label,
         distance=item.distance,

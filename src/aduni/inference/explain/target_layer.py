@@ -1,4 +1,4 @@
-"""The feature map of an encoder that Grad-CAM looks at."""
+"""Select the layer of an encoder whose feature map Grad-CAM uses."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,15 +11,15 @@ from aduni.errors import UserError, did_you_mean
 AUTO = "auto"
 
 POOLING = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-"""What they give is no map of its own; VGG's repeats the positions of the one before."""
+"""Layers whose output is no new map; VGG's only repeats the positions of the map before it."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A module that gives (N, K, H', W').
+    """A module whose output is (N, K, H', W').
 
     Attributes:
-        name: within the backbone.
+        name: name of the module in the backbone.
         module: the module.
         height: H', positions.
         width: W', positions.
@@ -32,20 +32,20 @@ class Layer:
 
 
 def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str) -> Layer:
-    """The layer of a name, or for `auto` the last feature map of the backbone.
+    """Return the layer of a name, or for `auto` the last feature map of the backbone.
 
-    `auto` is the last map with more than one position, pooling left out, that all of the features
-    come from: layer4 of a ResNet, features of a DenseNet, permute of a Swin.
+    `auto` is the last map with more than one position, pooling excluded, through which all features
+    are computed: layer4 of a ResNet, features of a DenseNet, permute of a Swin.
 
     Args:
         encoder: on the CPU, in eval mode; (N, 3, H, W) images -> (N, D) features.
         name: `auto`, or a module of the backbone, such as layer3.
         image_size: side of the images, pixels.
-        encoder_name: for the errors.
+        encoder_name: name of the encoder, for errors.
 
     Raises:
-        UserError: there is no such module, or it gives no feature map; or `auto` where the features
-            do not come from a map, as in a ViT.
+        UserError: if there is no such module, if its output is no feature map, or if `auto` finds
+            no map that the features are computed from, as in a ViT.
     """
     backbone = cast(nn.Module, getattr(encoder, "backbone", encoder))
     shapes = _shapes(encoder, backbone, image_size)
@@ -60,9 +60,12 @@ def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str
         )
     shape = shapes.get(name, ())
     if not _is_map(shape):
+        output = "it has no output of its own"
+        if shape:
+            output = f"its output is {' x '.join(map(str, shape))}"
         raise UserError(
             f"layer={name} of encoder.name={encoder_name} gives no feature map of several "
-            f"positions ({_shown(shape)}); choose an earlier layer, or layer=auto."
+            f"positions ({output}); choose an earlier layer, or layer=auto."
         )
     return Layer(name, modules[name], *shape[2:])
 
@@ -73,9 +76,9 @@ def _last_map(
     trunk: set[str],
     encoder_name: str,
 ) -> str:
-    places = [name for name in shapes if name in trunk]
-    maps = [n for n in places if _is_map(shapes[n]) and not isinstance(modules[n], POOLING)]
-    rest = places[places.index(maps[-1]) + 1 :] if maps else []
+    names = [name for name in shapes if name in trunk]
+    maps = [n for n in names if _is_map(shapes[n]) and not isinstance(modules[n], POOLING)]
+    rest = names[names.index(maps[-1]) + 1 :] if maps else []
     if not maps or any(len(shapes[name]) == 3 for name in rest):
         raise UserError(
             f"encoder.name={encoder_name} has no convolutional feature map that its features come "
@@ -86,7 +89,7 @@ def _last_map(
 
 
 def _trunk(module: nn.Module, prefix: str = "") -> set[str]:
-    """Modules that are not in a branch: children, and children of what runs one after another."""
+    """Return the names of modules outside branches: children, also of sequential containers."""
     names = set()
     for name, child in module.named_children():
         names.add(f"{prefix}{name}")
@@ -96,10 +99,10 @@ def _trunk(module: nn.Module, prefix: str = "") -> set[str]:
 
 
 def _shapes(encoder: nn.Module, backbone: nn.Module, image_size: int) -> dict[str, tuple[int, ...]]:
-    """Of each module's last output for one image, in the order in which they finish."""
+    """Return the shape of each module's last output for one image, in the order of the outputs."""
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def note(name: str) -> Any:
+    def record(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             shapes.pop(name, None)
             if isinstance(output, Tensor):
@@ -108,7 +111,7 @@ def _shapes(encoder: nn.Module, backbone: nn.Module, image_size: int) -> dict[st
         return hook
 
     named = [(name, module) for name, module in backbone.named_modules() if name]
-    handles = [module.register_forward_hook(note(name)) for name, module in named]
+    handles = [module.register_forward_hook(record(name)) for name, module in named]
     try:
         with torch.inference_mode():
             encoder(torch.zeros(1, 3, image_size, image_size))
@@ -119,11 +122,5 @@ def _shapes(encoder: nn.Module, backbone: nn.Module, image_size: int) -> dict[st
 
 
 def _is_map(shape: tuple[int, ...]) -> bool:
-    """Square images have square maps; a Swin's (N, H', W', K) is no map in this sense."""
+    """Tell whether a shape is a square map; a Swin's (N, H', W', K) outputs are not."""
     return len(shape) == 4 and shape[2] == shape[3] > 1
-
-
-def _shown(shape: tuple[int, ...]) -> str:
-    return (
-        f"its output is {' x '.join(map(str, shape))}" if shape else "it has no output of its own"
-    )

@@ -1,1 +1,1 @@
-"""A trained model as one file for other programs: ONNX, torch's pt2, safetensors."""
+"""Export a trained model to one file for other programs: ONNX, torch's pt2, safetensors."""

@@ -1,4 +1,4 @@
-"""Does an exported file compute what its checkpoint does?"""
+"""Compare the probabilities of an exported file with those of its checkpoint."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,42 +12,41 @@ from aduni.evaluation.trained_model import TrainedModel
 from aduni.inference.export.exported_graph import Pixels, Probabilities
 from aduni.inference.images import image_files, read_image
 
-COUNT = 32
-"""Images that both are given."""
+MAX_IMAGES = 32
 
 TOLERANCE = 1e-4
 """Largest accepted difference of a probability."""
 
 
 def check_images(sources: Sequence[str] | None, side: int, bits: int = ALL_BITS) -> Pixels:
-    """(n, 3, side, side) pixels, n = 32 or as many as there are.
+    """Return (n, 3, side, side) pixels to compare on, n <= 32.
 
     Args:
-        sources: files and folders, of whose images every k-th is taken; None for made ones, of
-            which half are noise and half are smooth, as photographs are.
-        side: in pixels.
-        bits: of the grey levels that 16-bit files hold.
+        sources: files and folders, of which every k-th image is taken; None for random images,
+            half of them noise and half smooth, as photographs are.
+        side: side of the images, pixels.
+        bits: bits of the grey levels in 16-bit files.
 
     Raises:
-        UserError: there is no image, or one is damaged.
+        UserError: if there is no image, or one is damaged.
     """
     if sources is not None:
         files = image_files(sources)
-        chosen = files[:: -(-len(files) // COUNT)]
+        chosen = files[:: -(-len(files) // MAX_IMAGES)]
         return np.stack([read_image(file, side, bits) for file in chosen])
     random = torch.Generator().manual_seed(0)
-    noise = torch.rand(COUNT // 2, 3, side, side, generator=random)
-    coarse = torch.rand(COUNT // 2, 3, 4, 4, generator=random)
+    noise = torch.rand(MAX_IMAGES // 2, 3, side, side, generator=random)
+    coarse = torch.rand(MAX_IMAGES // 2, 3, 4, 4, generator=random)
     smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
     pixels: Pixels = (torch.cat([noise, smooth]) * 255).round().byte().numpy()
     return pixels
 
 
 def original_probabilities(trained: TrainedModel, images: Pixels) -> NDArray[np.float64]:
-    """(n, C) calibrated probabilities, as predict.py and the calibration give them.
+    """Return the checkpoint's (n, C) calibrated probabilities, as predict.py computes them.
 
     Raises:
-        UserError: they are not finite.
+        UserError: if the outputs are not finite.
     """
     with torch.inference_mode():
         logits = trained.method(torch.from_numpy(images)).double()
@@ -61,13 +60,15 @@ def original_probabilities(trained: TrainedModel, images: Pixels) -> NDArray[np.
 def largest_difference(
     run: Callable[[Pixels], Probabilities], images: Pixels, expected: NDArray[np.float64]
 ) -> float:
-    """Between the file's probabilities and the expected ones, in batches of 1, 3 and the rest.
+    """Return the largest difference from the expected probabilities.
+
+    The exported model is run on batches of 1, 3 and the remaining images.
 
     Args:
-        run: what the file computes.
-        images: (n, 3, H, W).
-        expected: (n, C).
+        run: exported model.
+        images: (n, 3, H, W) pixels.
+        expected: (n, C) probabilities of the checkpoint.
     """
     batches = [batch for batch in np.split(images, [1, 4]) if len(batch)]
-    found = np.concatenate([run(batch) for batch in batches])
-    return float(np.abs(found - expected).max())
+    probabilities = np.concatenate([run(batch) for batch in batches])
+    return float(np.abs(probabilities - expected).max())

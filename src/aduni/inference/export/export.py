@@ -1,4 +1,4 @@
-"""What export.py does, from checked settings to a file that was compared with its checkpoint."""
+"""Export a checkpoint to a file, and compare the two."""
 
 from pathlib import Path
 
@@ -11,33 +11,35 @@ from aduni.inference.export.compare import (
     original_probabilities,
 )
 from aduni.inference.export.export_settings import ExportSettings
-from aduni.inference.export.exported_graph import Served
+from aduni.inference.export.exported_graph import ExportedModel
 from aduni.inference.export.formats import FORMATS, check_packages
 from aduni.inference.export.metadata import describe
 from aduni.system.atomic_files import atomic_write
 
 
 def export(settings: ExportSettings) -> str:
-    """Write the file, read it again, and compare.
+    """Write the file, read it back and compare it with its checkpoint.
 
     Returns:
-        What was written and how well it agrees, in one line.
+        A sentence on the file and how well it agrees.
 
     Raises:
-        UserError: whatever the user can mend; then nothing is written.
+        UserError: if there is a mistake that the user can fix; then no file is written.
     """
     check_packages(settings.format)
     output = settings.output
-    _make_place(output)
+    if output.is_dir():
+        raise UserError(f"{output} is a folder; give the file another name.")
+    output.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(output) as temporary:
-        temporary.touch()  # what cannot be written should fail now, not in a minute
+        temporary.touch()  # fail now rather than in a minute if it cannot be written
         trained = load_trained(Path(settings.ckpt), settings.trust)
         images = check_images(settings.images, *trained.input_format)
         expected = original_probabilities(trained, images)
         description = describe(trained)
-        served = Served(trained.method, description["temperature"] or 1.0, trained.image_size)
+        model = ExportedModel(trained.method, description["temperature"] or 1.0, trained.image_size)
         kind = FORMATS[settings.format]
-        temporary.write_bytes(kind.encode(served, description))
+        temporary.write_bytes(kind.encode(model, description))
         difference = largest_difference(kind.runner(temporary, settings.trust), images, expected)
         if not difference <= TOLERANCE:
             raise UserError(
@@ -49,9 +51,3 @@ def export(settings: ExportSettings) -> str:
         f"{output} ({size:.1f} MiB): {len(images)} images agree to {difference:.1g}, the largest "
         "difference of a probability."
     )
-
-
-def _make_place(output: Path) -> None:
-    if output.is_dir():
-        raise UserError(f"{output} is a folder; give the file another name.")
-    output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The keys of conf/export.yaml, checked."""
+"""Check the settings of conf/export.yaml."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ def _as_list(value: Any) -> Any:
 
 
 class ExportSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, frozen=True):
-    """What export.py needs; conf/export.yaml says what each key is."""
+    """Values of all keys of conf/export.yaml, which describes them."""
 
     ckpt: Annotated[str, Field(min_length=1)]
     format: str
@@ -30,7 +30,7 @@ class ExportSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, froz
 
     @field_validator("format")
     @classmethod
-    def _known(cls, name: str) -> str:
+    def _check_format(cls, name: str) -> str:
         if name not in FORMATS:
             hint = did_you_mean(name, FORMATS)
             raise ValueError(f"is no format{hint}; choose one of {', '.join(FORMATS)}")
@@ -38,7 +38,7 @@ class ExportSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, froz
 
     @field_validator("output")
     @classmethod
-    def _fits(cls, output: Path, info: ValidationInfo) -> Path:
+    def _check_suffix(cls, output: Path, info: ValidationInfo) -> Path:
         name = info.data.get("format")
         if name is not None and output.suffix.lower() != FORMATS[name].suffix:
             suffix = FORMATS[name].suffix
@@ -47,11 +47,11 @@ class ExportSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, froz
 
 
 def read_export_settings(config: DictConfig) -> ExportSettings:
-    """Checked settings.
+    """Return the checked settings.
 
     Raises:
-        UserError: a key is missing or unknown, a value of the wrong type, or the output's suffix
-            is not the format's.
+        UserError: if a key is missing or unknown, a value is of the wrong type, or the output does
+            not have the suffix of the format.
     """
     for key in sorted(OmegaConf.missing_keys(config)):
         raise UserError(f"{key} is missing; give it on the command line.")

@@ -1,4 +1,4 @@
-"""What an exported file computes, and the graph of it that torch traces."""
+"""Wrap a method as the model that a file contains, and trace its graph."""
 
 import logging
 import warnings
@@ -26,13 +26,13 @@ INPUT = "images"
 OUTPUTS = ("logits", "probabilities")
 
 
-class Served(nn.Module):
-    """A method as a service: images to logits and calibrated probabilities.
+class ExportedModel(nn.Module):
+    """Model from images to logits and calibrated probabilities.
 
     Args:
-        method: in eval mode. It is taken over: what its predictions do not read is removed, such as
-            projectors, momentum copies, and queues, which hold features of training images.
-        temperature: that the logits are divided by before the softmax.
+        method: method in eval mode. It is modified: modules that its predictions do not use are
+            removed, such as projectors, momentum copies, and queues of training features.
+        temperature: divisor of the logits before the softmax.
         image_size: side of the images, pixels.
     """
 
@@ -41,46 +41,46 @@ class Served(nn.Module):
         self.method = method
         self.temperature = temperature
         self.image_size = image_size
-        for name in _unread_modules(method, self.example):
+        for name in _unused_modules(method, self.example):
             delattr(method, name)
-        # A graph keeps strides, which formats write as they please: channels last is for training.
+        # Formats do not agree on strides in a graph; channels last is for training only.
         self.to(memory_format=torch.contiguous_format)
         self.eval()
 
     @property
     def example(self) -> Tensor:
-        """(2, 3, H, W) black images. Of one, a tracer would take the batch for constant."""
+        """Two black images, (2, 3, H, W); with one, a tracer would fix the size of the batch."""
         return torch.zeros(2, 3, self.image_size, self.image_size, dtype=torch.uint8)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, H, W) uint8 RGB pixels -> (N, C) logits and (N, C) probabilities."""
+        """Compute (N, C) logits and probabilities from (N, 3, H, W) uint8 RGB pixels."""
         logits = self.method(images)
         return logits, (logits / self.temperature).softmax(dim=1)
 
 
-def traced(served: Served, name: str) -> ExportedProgram:
-    """The graph for any number of images.
+def trace(model: ExportedModel, name: str) -> ExportedProgram:
+    """Return the graph of a model for any number of images.
 
     Args:
-        served: the model.
-        name: of the format, for the error.
+        model: the model.
+        name: name of the format, for the error.
 
     Raises:
-        UserError: what the model does cannot be written as a graph.
+        UserError: if the model cannot be traced.
     """
     shapes = {INPUT: {0: Dim("batch")}}
     with exporting(name):
-        program = torch.export.export(served, (served.example,), dynamic_shapes=shapes, strict=True)
+        program = torch.export.export(model, (model.example,), dynamic_shapes=shapes, strict=True)
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # paths and lines of the code on this machine
+        node.meta.pop("stack_trace", None)  # it contains paths of this machine
     return program
 
 
 @contextmanager
 def exporting(name: str) -> Iterator[None]:
-    """An exporter's errors become a sentence.
+    """Turn an exporter's errors into one sentence, and suppress its output.
 
-    Its warnings and logs are of its own affairs, and it prints whole graphs where it fails.
+    Its warnings and logs concern its internals, and it prints whole graphs when it fails.
     """
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -88,7 +88,7 @@ def exporting(name: str) -> Iterator[None]:
         with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             yield
-    except Exception as error:  # dynamo, export and the ONNX exporter raise errors of many kinds
+    except Exception as error:  # exporters raise errors of many types
         raise_shortage(error)
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         raise UserError(
@@ -99,25 +99,27 @@ def exporting(name: str) -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _unread_modules(method: nn.Module, images: Tensor) -> list[str]:
-    """Names of the modules none of whose values the forward pass reads."""
-    with torch.no_grad(), _Reads() as reads:
+def run_batch(model: nn.Module, images: Pixels) -> Probabilities:
+    """Return the (N, C) probabilities of a loaded model for (N, 3, H, W) images."""
+    with torch.inference_mode():
+        probabilities: Probabilities = model(torch.from_numpy(images))[1].numpy()
+    return probabilities
+
+
+def _unused_modules(method: nn.Module, images: Tensor) -> list[str]:
+    """Return the modules with parameters or buffers of which the forward pass reads none."""
+    with torch.no_grad(), _ReadTracker() as tracker:
         method(images)
-    return [
-        name
-        for name, module in method.named_children()
-        if not any(id(value) in reads.seen for value in _values(module))
-        and any(True for _ in _values(module))
-    ]
+    unused = []
+    for name, module in method.named_children():
+        ids = {id(value) for value in (*module.parameters(), *module.buffers())}
+        if ids and not ids & tracker.seen:
+            unused.append(name)
+    return unused
 
 
-def _values(module: nn.Module) -> Iterator[Tensor]:
-    yield from module.parameters()
-    yield from module.buffers()
-
-
-class _Reads(TorchFunctionMode):
-    """Notes which tensors torch's functions are given."""
+class _ReadTracker(TorchFunctionMode):
+    """Record the ids of all tensors that are passed to torch's functions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,6 +132,6 @@ class _Reads(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        given = tree_leaves((args, dict(kwargs or {})))
-        self.seen |= {id(value) for value in given if isinstance(value, Tensor)}
+        values = tree_leaves((args, dict(kwargs or {})))
+        self.seen |= {id(value) for value in values if isinstance(value, Tensor)}
         return function(*args, **(kwargs or {}))

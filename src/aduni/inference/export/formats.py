@@ -1,4 +1,4 @@
-"""The formats that a model can be exported to."""
+"""Formats that a model can be exported to."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from typing import Any
 
 from aduni.errors import UserError
 from aduni.inference.export import onnx_file, pt2_file, safetensors_file
-from aduni.inference.export.exported_graph import Pixels, Probabilities, Served
+from aduni.inference.export.exported_graph import ExportedModel, Pixels, Probabilities
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a file is made, and how others use it.
+    """An export format.
 
     Attributes:
-        suffix: of the files.
-        encode: (model, description) -> the file's content.
-        runner: (file, packages that it may name) -> what it computes: (N, 3, H, W) images ->
-            (N, C) probabilities.
+        suffix: suffix of the files.
+        encode: (model, description) -> content of the file.
+        runner: (file, packages that it may name) -> function from (N, 3, H, W) images to (N, C)
+            probabilities.
         packages: modules of the `export` extra that it needs.
     """
 
     suffix: str
-    encode: Callable[[Served, dict[str, Any]], bytes]
+    encode: Callable[[ExportedModel, dict[str, Any]], bytes]
     runner: Callable[[Path, Sequence[str]], Callable[[Pixels], Probabilities]]
     packages: tuple[str, ...] = ()
 
@@ -41,7 +41,7 @@ FORMATS = {
 
 
 def check_packages(name: str) -> None:
-    """Raise a UserError with the remedy where a format's packages are not installed."""
+    """Raise a UserError that says what to install if a format's packages are missing."""
     missing = [package for package in FORMATS[name].packages if find_spec(package) is None]
     if missing:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What stands in an exported file beside the numbers: all that a program needs to serve it."""
+"""Describe an exported model with all that a program needs to serve it."""
 
 from dataclasses import asdict
 from hashlib import sha256
@@ -10,11 +10,11 @@ from aduni.evaluation.trained_model import TrainedModel
 from aduni.system.provenance import provenance
 
 KEY = "aduni"
-"""Name of the description, which is JSON text, among a file's metadata."""
+"""Key of the description, a JSON text, in a file's metadata."""
 
 
 def describe(trained: TrainedModel) -> dict[str, Any]:
-    """Plain values; docs/export.md says what each is."""
+    """Return the description as plain values; docs/export.md explains each."""
     settings, side = trained.settings, trained.image_size
     calibration, origin = trained.calibration, provenance()
     return {
@@ -48,7 +48,7 @@ def describe(trained: TrainedModel) -> dict[str, Any]:
 
 
 def _portable(settings: Settings) -> dict[str, Any]:
-    """What rebuilds the method, without the paths and accounts of where it was trained."""
+    """Return the settings that rebuild the method, without paths and accounts of the machine."""
     plain = settings.model_dump() | {"logger": {}, "resume": None}
     plain["dataset"] |= {"root": "", "cache_dir": ""}
     portable: dict[str, Any] = _without_folders(plain)
@@ -56,7 +56,7 @@ def _portable(settings: Settings) -> dict[str, Any]:
 
 
 def _without_folders(node: Any) -> Any:
-    """Absolute paths, at any depth, by their last part."""
+    """Replace absolute paths, at any depth, by their last part."""
     if isinstance(node, dict):
         return {key: _without_folders(value) for key, value in node.items()}
     if isinstance(node, list):

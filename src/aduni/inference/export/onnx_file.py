@@ -1,4 +1,4 @@
-"""ONNX: one file for the runtimes of many languages and devices."""
+"""Write and run ONNX files, which runtimes of many languages and devices can load."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,39 +13,39 @@ from aduni.errors import UserError
 from aduni.inference.export.exported_graph import (
     INPUT,
     OUTPUTS,
+    ExportedModel,
     Pixels,
     Probabilities,
-    Served,
     exporting,
-    traced,
+    trace,
 )
 from aduni.inference.export.metadata import KEY
 
-LIMIT = 2 * 10**9
-"""Bytes of weights: protobuf, which the format is written in, ends at 2 GiB."""
+MAX_BYTES = 2 * 10**9
+"""Size of the weights; ONNX is stored as protobuf, which is limited to 2 GiB."""
 
 
-def encode(served: Served, description: dict[str, Any]) -> bytes:
-    """The model; the description is the entry `aduni` of its metadata.
+def encode(model: ExportedModel, description: dict[str, Any]) -> bytes:
+    """Return a model as ONNX, with the description as the entry `aduni` of its metadata.
 
     Raises:
-        UserError: it cannot be written as a graph, or is too large for one file.
+        UserError: if the model cannot be traced or is too large for one file.
     """
-    size = sum(value.nbytes for value in served.state_dict().values())
-    if size > LIMIT:
+    size = sum(value.nbytes for value in model.state_dict().values())
+    if size > MAX_BYTES:
         raise UserError(
             f"The model has {size / 1e9:.1f} GB of weights, and a file of format=onnx holds "
-            f"{LIMIT / 1e9:g}; use format=pt2 or format=safetensors."
+            f"{MAX_BYTES / 1e9:g}; use format=pt2 or format=safetensors."
         )
-    model = _model(traced(served, "onnx"))
-    model.metadata_props.add(key=KEY, value=json.dumps(description))
-    content: bytes = model.SerializeToString()
+    proto = _model_proto(trace(model, "onnx"))
+    proto.metadata_props.add(key=KEY, value=json.dumps(description))
+    content: bytes = proto.SerializeToString()
     return content
 
 
 def runner(path: Path, _trust: Sequence[str]) -> Callable[[Pixels], Probabilities]:
-    """As examples/serve_onnx.py does."""
-    runtime: Any = import_module("onnxruntime")  # comes with the extra, and has no types
+    """Load a file as examples/serve_onnx.py does, and return the function that runs it."""
+    runtime: Any = import_module("onnxruntime")  # of the `export` extra, without types
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors
     with exporting("onnx"):
@@ -60,8 +60,8 @@ def runner(path: Path, _trust: Sequence[str]) -> Callable[[Pixels], Probabilitie
     return run
 
 
-def _model(program: ExportedProgram) -> Any:
-    """A ModelProto whose first dimension is called batch."""
+def _model_proto(program: ExportedProgram) -> Any:
+    """Convert a traced graph to a ModelProto whose first dimension is called batch."""
     with exporting("onnx"):
         exported = torch.onnx.export(
             program,
@@ -70,9 +70,9 @@ def _model(program: ExportedProgram) -> Any:
             output_names=list(OUTPUTS),
             verbose=False,
         )
-    model: Any = getattr(exported, "model_proto")  # noqa: B009  None only where it writes itself
-    graph = model.graph
+    proto: Any = getattr(exported, "model_proto")  # noqa: B009  # its type includes None
+    graph = proto.graph
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    del graph.value_info[:]  # shapes inside, with torch's name for the batch
-    return model
+    del graph.value_info[:]  # inner shapes, which have torch's name of the batch
+    return proto

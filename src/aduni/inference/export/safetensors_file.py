@@ -1,16 +1,17 @@
-"""safetensors: the weights, and the settings that rebuild their model; nothing in it is executed.
+"""Write and load safetensors files of the weights and the settings that rebuild their model.
 
-`load` needs this package; the encoder's weights have torchvision's names.
+Loading executes nothing from the file. `load` needs this package; the names of the encoder's
+weights are torchvision's.
 """
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.torch
-import torch
 from pydantic import BaseModel, NonNegativeInt, PositiveInt
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -19,12 +20,12 @@ from aduni.checkpoints.schema import Temperature
 from aduni.config.build import build_method
 from aduni.config.untrusted import read_stored
 from aduni.errors import UserError
-from aduni.inference.export.exported_graph import Pixels, Probabilities, Served
+from aduni.inference.export.exported_graph import ExportedModel, Pixels, Probabilities, run_batch
 from aduni.inference.export.metadata import KEY
 
 
 class _Description(BaseModel):
-    """The part of a file's description that rebuilds its model."""
+    """Part of a file's description that rebuilds its model."""
 
     settings: dict[str, Any]
     class_counts: list[NonNegativeInt]
@@ -32,45 +33,39 @@ class _Description(BaseModel):
     image_size: PositiveInt
 
 
-def encode(served: Served, description: dict[str, Any]) -> bytes:
-    """Weights, and the description as the entry `aduni` of the metadata."""
-    state = {name: value.contiguous() for name, value in served.method.state_dict().items()}
+def encode(model: ExportedModel, description: dict[str, Any]) -> bytes:
+    """Return the weights as a file, with the description as the entry `aduni` of its metadata."""
+    state = {name: value.contiguous() for name, value in model.method.state_dict().items()}
     return safetensors.torch.save(state, {KEY: json.dumps(description)})
 
 
-def load(path: Path, trust: Sequence[str] = ()) -> Served:
-    """The model of a file: (N, 3, H, W) uint8 -> (N, C) logits and probabilities.
+def load(path: Path, trust: Sequence[str] = ()) -> ExportedModel:
+    """Load a model: (N, 3, H, W) uint8 -> (N, C) logits and probabilities.
 
     Args:
-        path: of the file.
-        trust: packages that its settings may name beside this one (see `read_stored`).
+        path: path of the file.
+        trust: further packages that its settings may name (see `read_stored`).
 
     Raises:
-        UserError: missing, not a file of export.py, or its settings name what they may not.
+        UserError: if the file is missing, was not written by export.py, or its settings name a
+            forbidden class.
     """
     description, state = _read(path)
     settings = read_stored(description.settings, path, trust)
     method = build_method(settings, np.array(description.class_counts, dtype=np.int64))
-    served = Served(method.eval(), description.temperature or 1.0, description.image_size)
+    model = ExportedModel(method.eval(), description.temperature or 1.0, description.image_size)
     try:
-        served.method.load_state_dict(state)
+        model.method.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(
             f"{path} holds weights of another model than its settings describe; export it again."
         ) from error
-    return served
+    return model
 
 
 def runner(path: Path, trust: Sequence[str]) -> Callable[[Pixels], Probabilities]:
-    """As docs/export.md shows."""
-    served = load(path, trust)
-
-    def run(images: Pixels) -> Probabilities:
-        with torch.inference_mode():
-            probabilities: Probabilities = served(torch.from_numpy(images))[1].numpy()
-        return probabilities
-
-    return run
+    """Load a file as docs/export.md shows, and return the function that runs it."""
+    return partial(run_batch, load(path, trust))
 
 
 def _read(path: Path) -> tuple[_Description, dict[str, Tensor]]:

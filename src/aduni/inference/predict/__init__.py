@@ -1,1 +1,1 @@
-"""Images of one's own through trained models: probabilities as a table, features as an array."""
+"""Classify a user's images: probabilities as a table, features as an array."""

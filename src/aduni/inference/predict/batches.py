@@ -1,4 +1,4 @@
-"""Batches of images that threads decode while the model computes."""
+"""Read batches of images in threads while the model computes."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,17 +18,18 @@ from aduni.data.cache.image_cache import usable_cpus
 from aduni.errors import UserError
 from aduni.inference.images import read_formats
 
-Sizes = list[NDArray[np.uint8]]
+Pixels = list[NDArray[np.uint8]]
+"""One image in several formats."""
 
 
 @dataclass(frozen=True)
-class Images:
-    """A batch of them.
+class ImageBatch:
+    """A batch of images.
 
     Attributes:
-        files: N that could be read.
+        files: N readable files.
         pixels: format of side S -> (N, 3, S, S) uint8.
-        unreadable: files that came between them -> what is wrong, as a sentence.
+        unreadable: unreadable file -> sentence on what is wrong.
     """
 
     files: list[Path]
@@ -38,56 +39,48 @@ class Images:
 
 def read_batches(
     files: Sequence[Path], formats: Sequence[InputFormat], batch_size: int
-) -> Iterator[Images]:
-    """All images in order, with a progress bar.
-
-    Two batches are decoded ahead, whatever the number of images.
+) -> Iterator[ImageBatch]:
+    """Yield all images in order, with a progress bar; two batches are decoded ahead.
 
     Args:
-        files: of the images.
-        formats: that models take, each once.
-        batch_size: files of a batch, unreadable ones among them.
+        files: image files.
+        formats: distinct formats that the models expect.
+        batch_size: number of files in a batch, including unreadable ones.
     """
-    coming = track(_read_ahead(files, formats, 2 * batch_size), "Predicting", total=len(files))
-    while some := list(islice(coming, batch_size)):
-        yield _batch(some, formats)
+    images = track(_read_ahead(files, formats, 2 * batch_size), "Predicting", total=len(files))
+    while batch := list(islice(images, batch_size)):
+        readable: dict[Path, Pixels] = {}
+        unreadable: dict[Path, str] = {}
+        for file, pixels in batch:
+            if isinstance(pixels, UserError):
+                unreadable[file] = str(pixels)
+            else:
+                readable[file] = pixels
+        stacks = [torch.from_numpy(np.stack(p)) for p in zip(*readable.values(), strict=True)]
+        by_format = dict(zip(formats, stacks, strict=False))  # no stacks if no file is readable
+        yield ImageBatch(list(readable), by_format, unreadable)
 
 
 def _read_ahead(
     files: Iterable[Path], formats: Sequence[InputFormat], ahead: int
-) -> Iterator[tuple[Path, Sizes | UserError]]:
+) -> Iterator[tuple[Path, Pixels | UserError]]:
     # Pillow releases the interpreter lock while it decodes and resizes.
     pool = ThreadPoolExecutor(usable_cpus())
-    waiting: deque[tuple[Path, Future[Sizes | UserError]]] = deque()
+    pending: deque[tuple[Path, Future[Pixels | UserError]]] = deque()
     try:
         for file in files:
-            waiting.append((file, pool.submit(_read, file, formats)))
-            if len(waiting) > ahead:
-                first, future = waiting.popleft()
+            pending.append((file, pool.submit(_read, file, formats)))
+            if len(pending) > ahead:
+                first, future = pending.popleft()
                 yield first, future.result()
-        for file, future in waiting:
+        for file, future in pending:
             yield file, future.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _read(file: Path, formats: Sequence[InputFormat]) -> Sizes | UserError:
+def _read(file: Path, formats: Sequence[InputFormat]) -> Pixels | UserError:
     try:
         return read_formats(file, formats)
     except UserError as error:
         return error
-
-
-def _batch(
-    some: Iterable[tuple[Path, Sizes | UserError]], formats: Sequence[InputFormat]
-) -> Images:
-    read: dict[Path, Sizes] = {}
-    unreadable: dict[Path, str] = {}
-    for file, found in some:
-        if isinstance(found, UserError):
-            unreadable[file] = str(found)
-        else:
-            read[file] = found
-    stacks = zip(*read.values(), strict=True)
-    pixels = {f: torch.from_numpy(np.stack(p)) for f, p in zip(formats, stacks, strict=False)}
-    return Images(list(read), pixels, unreadable)

@@ -1,4 +1,4 @@
-"""What predict.py does, from checked settings to written files."""
+"""Classify images with trained models and write a table of the probabilities."""
 
 import os
 import sys
@@ -25,13 +25,13 @@ from aduni.system.out_of_memory import explain_out_of_memory
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of n images.
+    """Predictions for n images.
 
     Attributes:
-        files: n.
+        files: files of the images.
         probabilities: (n, C).
-        features: (n, D); None where none were asked for.
-        unreadable: how many files are left out.
+        features: (n, D); None if they are not requested.
+        unreadable: number of files that were skipped.
     """
 
     files: list[Path]
@@ -44,10 +44,10 @@ def predict(settings: PredictSettings) -> str:
     """Predict, and write the table and the features.
 
     Returns:
-        What was done, in one sentence.
+        A sentence on what was done.
 
     Raises:
-        UserError: whatever the user can mend; then nothing is written.
+        UserError: if there is a mistake that the user can fix; then nothing is written.
     """
     outputs = [path for path in (settings.output, settings.embeddings) if path is not None]
     for path in outputs:
@@ -57,62 +57,65 @@ def predict(settings: PredictSettings) -> str:
     begin = time.perf_counter()
     half = max(1, settings.batch_size // 2)
     with explain_out_of_memory(f"take fewer images at a time, for example batch_size={half}"):
-        found = predict_files(files, ensemble, settings)
+        predictions = predict_files(files, ensemble, settings)
     seconds = time.perf_counter() - begin
-    if found.features is not None and settings.embeddings is not None:
-        write_npy(found.features, settings.embeddings)
-    write_csv(table(found, ensemble.class_names), settings.output)
-    return _sentence(found, ensemble, outputs, seconds)
+    if predictions.features is not None and settings.embeddings is not None:
+        write_npy(predictions.features, settings.embeddings)
+    write_csv(prediction_table(predictions, ensemble.class_names), settings.output)
+    count, models = len(predictions.files), ensemble.members
+    calibrated = sum(model.calibrate is not None for model in models)
+    skipped = f", {predictions.unreadable} left out" if predictions.unreadable else ""
+    return (
+        f"{count} images{skipped} in {seconds:.1f} s ({count / seconds:.0f} images/s), "
+        f"{calibrated} of {len(models)} checkpoints calibrated: "
+        f"{' and '.join(map(str, outputs))}"
+    )
 
 
 def predict_files(
     files: Sequence[Path], ensemble: Ensemble, settings: PredictSettings
 ) -> Predictions:
-    """The probabilities of all images; the unreadable ones are listed on standard error.
+    """Predict all images, and list the unreadable ones on standard error.
 
     Raises:
-        UserError: an image cannot be read and none is to be left out, or none can be read.
+        UserError: if an image is unreadable without `skip_unreadable`, or if all are.
     """
     read: list[Path] = []
     probabilities: list[Floats] = []
     features: list[NDArray[np.float32]] = []
     unreadable: dict[Path, str] = {}
-    for images in read_batches(files, ensemble.formats, settings.batch_size):
-        unreadable |= images.unreadable
-        refused = unreadable and not settings.skip_unreadable
-        if refused or not images.files:  # the others are read all the same: all faults are listed
+    for batch in read_batches(files, ensemble.formats, settings.batch_size):
+        unreadable |= batch.unreadable
+        fails = unreadable and not settings.skip_unreadable
+        if fails or not batch.files:  # go on reading, so that all unreadable images are listed
             continue
-        read += images.files
-        probabilities.append(ensemble.probabilities(images.pixels))
+        read += batch.files
+        probabilities.append(ensemble.probabilities(batch.pixels))
         if settings.embeddings is not None:
-            features.append(ensemble.features(images.pixels))
+            features.append(ensemble.features(batch.pixels))
     for sentence in unreadable.values():
         print(f"unreadable: {sentence}", file=sys.stderr)
     _check_read(list(unreadable), len(files), skip=settings.skip_unreadable)
-    found = np.concatenate(features) if features else None
-    return Predictions(read, np.concatenate(probabilities), found, len(unreadable))
+    all_features = np.concatenate(features) if features else None
+    return Predictions(read, np.concatenate(probabilities), all_features, len(unreadable))
 
 
-def table(found: Predictions, class_names: Sequence[str]) -> pd.DataFrame:
-    """Columns image, predicted, and one probability a class; a row an image."""
+def prediction_table(predictions: Predictions, class_names: Sequence[str]) -> pd.DataFrame:
+    """Return a row for each image: image, predicted, and the probability of each class."""
     names = np.array(class_names)
     frame = pd.DataFrame(
         {
-            "image": [_written(file) for file in found.files],
-            "predicted": names[found.probabilities.argmax(axis=1)],
+            # Bytes of a file name that are not UTF-8 are escaped.
+            "image": [os.fsencode(f).decode(errors="backslashreplace") for f in predictions.files],
+            "predicted": names[predictions.probabilities.argmax(axis=1)],
         }
     )
     columns = [probability_column(name) for name in class_names]
-    return frame.join(pd.DataFrame(found.probabilities, columns=columns))
-
-
-def _written(file: Path) -> str:
-    """With escapes for the bytes of a name that are no UTF-8."""
-    return os.fsencode(file).decode(errors="backslashreplace")
+    return frame.join(pd.DataFrame(predictions.probabilities, columns=columns))
 
 
 def _check_writable(path: Path) -> None:
-    """Before the models compute for hours: make the folder, and try to write into it."""
+    """Create the folder and try to write into it, before the models compute for hours."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise UserError(f"{path} is a folder; give the file another name.")
@@ -126,15 +129,3 @@ def _check_read(unreadable: Sequence[Path], total: int, *, skip: bool) -> None:
     first = escape(str(unreadable[0]))
     remedy = "restore them" if skip else "restore them, or leave them out with skip_unreadable=true"
     raise UserError(f"{len(unreadable)} of {total} images cannot be read, first {first}; {remedy}.")
-
-
-def _sentence(
-    found: Predictions, ensemble: Ensemble, outputs: Sequence[Path], seconds: float
-) -> str:
-    calibrated = sum(member.calibrate is not None for member in ensemble.members)
-    skipped = f", {found.unreadable} left out" if found.unreadable else ""
-    return (
-        f"{len(found.files)} images{skipped} in {seconds:.1f} s "
-        f"({len(found.files) / seconds:.0f} images/s), {calibrated} of {len(ensemble.members)} "
-        f"checkpoints calibrated: {' and '.join(map(str, outputs))}"
-    )

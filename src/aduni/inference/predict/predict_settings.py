@@ -1,4 +1,4 @@
-"""The keys of conf/predict.yaml, checked."""
+"""Check the settings of conf/predict.yaml."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,16 +10,16 @@ from aduni.config.schema import read
 from aduni.data.class_names import ClassName
 from aduni.errors import UserError
 
-ROUNDING = 1e-3
-"""How far shares may be from 1 in sum: they are written with few digits."""
+SUM_TOLERANCE = 1e-3
+"""Deviation of the sum of class frequencies from 1, which are written with few digits."""
 
 
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def _ending(suffix: str) -> AfterValidator:
-    """Before anything is overwritten: an image in the table's place is a slip of the hand."""
+def _with_suffix(suffix: str) -> AfterValidator:
+    """Require a suffix, so that a mistyped output does not overwrite an image."""
 
     def check(path: Path) -> Path:
         if path.suffix.lower() != suffix:
@@ -37,34 +37,34 @@ Names = Annotated[
 class PredictSettings(
     BaseModel, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True, frozen=True
 ):
-    """What predict.py needs; conf/predict.yaml says what each key is."""
+    """Values of all keys of conf/predict.yaml, which describes them."""
 
     ckpt: Names
     images: Names
-    output: Annotated[Path, _ending(".csv")]
+    output: Annotated[Path, _with_suffix(".csv")]
     batch_size: PositiveInt
     tta: Literal[1, 2, 4, 8]
     skip_unreadable: bool
     calibrated: Literal["auto", True, False]
     class_frequency: dict[ClassName, Annotated[float, Field(ge=0)]] | None
-    embeddings: Annotated[Path, _ending(".npy")] | None
+    embeddings: Annotated[Path, _with_suffix(".npy")] | None
     trust: list[str]
     verbose: bool
 
     @field_validator("class_frequency")
     @classmethod
-    def _sums_to_one(cls, shares: dict[str, float] | None) -> dict[str, float] | None:
-        if shares is not None and abs(sum(shares.values()) - 1) > ROUNDING:
+    def _check_sum(cls, shares: dict[str, float] | None) -> dict[str, float] | None:
+        if shares is not None and abs(sum(shares.values()) - 1) > SUM_TOLERANCE:
             raise ValueError(f"sums to {sum(shares.values()):g}; make the shares add up to 1")
         return shares
 
 
 def read_predict_settings(config: DictConfig) -> PredictSettings:
-    """Checked settings.
+    """Return the checked settings.
 
     Raises:
-        UserError: a key is missing or unknown, a value of the wrong type or out of range, or two
-            exclude each other.
+        UserError: if a key is missing or unknown, a value is of the wrong type or out of range, or
+            two values exclude each other.
     """
     for key in sorted(OmegaConf.missing_keys(config)):
         raise UserError(f"{key} is missing; give it on the command line.")
