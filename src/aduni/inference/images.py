@@ -47,8 +47,8 @@ def image_files(sources: Sequence[str]) -> list[Path]:
         names = ", ".join("standard input" if name == STANDARD_INPUT else name for name in sources)
         beside = f" ({others} passed over)" if others else ""
         raise UserError(
-            f"There is no image in {escape(names)}{beside}; give image files, or folders with files "
-            f"that end in {', '.join(SUFFIXES)}."
+            f"There is no image in {escape(names)}{beside}; give image files, or folders with "
+            f"files that end in {', '.join(SUFFIXES)}."
         )
     if others:
         print(f"passed over: {others}", file=sys.stderr)
