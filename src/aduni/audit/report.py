@@ -28,7 +28,7 @@ from aduni.data.cache.image_cache import usable_cpus
 from aduni.data.download.archives import download
 from aduni.data.groups import is_missing
 from aduni.data.image_table import escape
-from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
+from aduni.data.loading.sampler_advice import imbalance_ratio, suggest_sampler
 from aduni.data.module import ImageDataModule
 from aduni.data.walk import format_counts
 from aduni.errors import UserError
@@ -117,7 +117,7 @@ def _print_classes(console: Console, data: ImageDataModule) -> None:
         cells = [str(counts[number]), *(str(column[number]) for column in columns)]
         table.add_row(name, *cells, *([str(paper[name])] if paper else []))
     console.print(table)
-    sampler, reason = suggested_sampler(counts)
+    sampler, reason = suggest_sampler(counts)
     console.print(
         f"Imbalance ratio {imbalance_ratio(counts):.1f} (most frequent class to rarest); "
         f"suggested: sampler={sampler} ({reason})."

@@ -46,9 +46,9 @@ def are_increasing(class_names: Sequence[str]) -> bool:
 def _normalise_yaml(name: str) -> str:
     """Return one spelling for all names that YAML reads as the same value."""
     word = name.lower()
-    for words in (TRUE, FALSE, NULL):
-        if word in words:
-            return words[0]
+    for spellings in (TRUE, FALSE, NULL):
+        if word in spellings:
+            return spellings[0]
     try:
         return repr(float(name))
     except ValueError:

@@ -14,7 +14,7 @@ from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.cache.decode import ALL_BITS
 from aduni.data.image_table import escape
-from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
+from aduni.data.loading.sampler_advice import imbalance_ratio, suggest_sampler
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.module import ImageDataModule
 from aduni.data.walk import format_counts
@@ -123,7 +123,7 @@ def class_bars(names: list[str], counts: Ints) -> Table:
 
 
 def _sampler(name: str, counts: Ints) -> str:
-    suggested, reason = suggested_sampler(counts)
+    suggested, reason = suggest_sampler(counts)
     if suggested == name:
         return name
     return f"{name} (sampler={suggested} is suggested: {reason})"

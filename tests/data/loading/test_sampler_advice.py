@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
+from aduni.data.loading.sampler_advice import imbalance_ratio, suggest_sampler
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from aduni.data.loading.sampler_advice import imbalance_ratio, suggested_sampler
     ],
 )
 def test_the_ratio_decides(counts, sampler):
-    assert suggested_sampler(np.array(counts))[0] == sampler
+    assert suggest_sampler(np.array(counts))[0] == sampler
 
 
 def test_a_class_without_images_has_no_say():
@@ -31,7 +31,7 @@ def test_a_class_without_images_has_no_say():
 
 @given(st.lists(st.integers(1, 10_000), min_size=1))
 def test_the_suggestion_is_an_option_of_conf_and_a_clause(counts):
-    name, reason = suggested_sampler(np.array(counts))
+    name, reason = suggest_sampler(np.array(counts))
 
     assert name in ("none", "upsample", "sqrt")
     assert reason[0].islower()

@@ -75,17 +75,17 @@ def load(index: Path) -> SourceIndex:
     return SourceIndex(names, *arrays) if fits else SourceIndex.none()
 
 
-def save(found: SourceIndex, index: Path) -> None:
-    """Store what was found, together with what the index has on other files."""
+def save(updates: SourceIndex, index: Path) -> None:
+    """Store updates together with what the index has on other files."""
     others = load(index)
-    updated = set(found.names)
+    updated = set(updates.names)
     rows = [row for row, name in enumerate(others.names) if name not in updated]
-    names = found.names + [others.names[row] for row in rows]
+    names = updates.names + [others.names[row] for row in rows]
     arrays = {
         "names": np.frombuffer(b"\0".join(map(os.fsencode, names)), dtype=np.uint8),
-        "status": np.concatenate([found.status, others.status[rows]]),
-        "digests": np.concatenate([found.digests, others.digests[rows]]),
-        "highest": np.concatenate([found.highest, others.highest[rows]]),
+        "status": np.concatenate([updates.status, others.status[rows]]),
+        "digests": np.concatenate([updates.digests, others.digests[rows]]),
+        "highest": np.concatenate([updates.highest, others.highest[rows]]),
     }
     try:
         with atomic_write(index) as temporary, temporary.open("wb") as file:
@@ -93,7 +93,7 @@ def save(found: SourceIndex, index: Path) -> None:
     except OSError as error:
         log.warning(
             "The digests of %d files cannot be kept in %s (%s): the next start reads them again.",
-            len(found.names),
+            len(updates.names),
             index,
             error.strerror or error,
         )

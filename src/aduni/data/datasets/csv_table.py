@@ -121,22 +121,22 @@ class CSVTable(UserImages):
         files: dict[str, str] = {}
         missing = []
         for image in images:
-            found = present.find(self._path_in_root(image, present))
-            if not found:
+            matches = present.find(self._path_in_root(image, present))
+            if not matches:
                 missing.append(image)
-            elif len(found) > 1:
-                names = " or ".join(escape(os.path.basename(file)) for file in found)
+            elif len(matches) > 1:
+                names = " or ".join(escape(os.path.basename(file)) for file in matches)
                 raise UserError(
                     f"{self.csv} has the image {escape(image)}, which may be {names}; write the "
                     "suffix, too."
                 )
-            elif found[0] in files:
+            elif matches[0] in files:
                 raise UserError(
-                    f"{self.csv} has two rows for one file, {escape(files[found[0]])} and "
+                    f"{self.csv} has two rows for one file, {escape(files[matches[0]])} and "
                     f"{escape(image)}; keep one."
                 )
             else:
-                files[found[0]] = image
+                files[matches[0]] = image
         if missing:
             suggestion = present.suggest(missing)
             remedy = "set dataset.root to the folder that the paths are relative to, or remove the"

@@ -47,8 +47,10 @@ class Digits(ImageDataModule):
         """Apply the protocol's split and thin the training part to an exponential profile."""
         parts = super().divide()
         rows = np.flatnonzero(parts == "train")
-        kept = long_tail(self.table.labels[rows], self.imbalance_ratio, self.protocol.split_seed)
-        parts[np.setdiff1d(rows, rows[kept])] = "unused"
+        selected = long_tail(
+            self.table.labels[rows], self.imbalance_ratio, self.protocol.split_seed
+        )
+        parts[np.setdiff1d(rows, rows[selected])] = "unused"
         return parts
 
 

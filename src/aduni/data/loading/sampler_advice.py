@@ -14,7 +14,7 @@ def imbalance_ratio(counts: Ints) -> float:
     return float(present.max() / present.min())
 
 
-def suggested_sampler(counts: Ints) -> tuple[str, str]:
+def suggest_sampler(counts: Ints) -> tuple[str, str]:
     """Return an option of conf/sampler for (C,) class counts, and the reason as a short clause.
 
     Between the two limits it is the paper's best: in its table 2 AdUni with up-sampling leads on
