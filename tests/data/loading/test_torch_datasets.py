@@ -21,6 +21,7 @@ from aduni.data.cache.image_cache import ImageCache, build_cache
 from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.samplers import Upsample
 from aduni.data.loading.torch_datasets import EvaluationDataset, TrainingDataset
+from aduni.results.addresses import with_package_level_names
 from aduni.system.atomic_files import read_yaml
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
@@ -275,7 +276,7 @@ def test_recipe_of_the_photographs_is_the_papers(make_data, name):
 
 def test_runs_that_were_stored_before_the_order_could_be_chosen_shear_last():
     stored = sorted((CONF.parent / "results" / "study" / "runs").glob("*/config.yaml"))[0]
-    config = read_yaml(stored)["dataset"]["augment"][0]
+    config = with_package_level_names(read_yaml(stored)["dataset"]["augment"][0])
 
     assert "order" not in config
     assert instantiate(config, _convert_="all").order == "shear_last"

@@ -47,9 +47,8 @@ class Digits(ImageDataModule):
         """Apply the protocol's split and thin the training part to an exponential profile."""
         parts = super().divide()
         rows = np.flatnonzero(parts == "train")
-        selected = long_tail(
-            self.table.labels[rows], self.imbalance_ratio, self.protocol.split_seed
-        )
+        labels = self.table.labels[rows]
+        selected = long_tail(labels, self.imbalance_ratio, self.protocol.split_seed)
         parts[np.setdiff1d(rows, rows[selected])] = "unused"
         return parts
 
