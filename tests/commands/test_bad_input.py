@@ -103,7 +103,7 @@ def test_an_experiment_of_another_method_is_named_and_not_its_keys(train):
     assert finished.status == 1
     assert finished.err == (
         "error: experiment=paper_aptos sets method.logit_adjustment, which is no option of "
-        "aduni.methods.softmax.Softmax; remove method=ce or experiment=paper_aptos.\n"
+        "aduni.methods.Softmax; remove method=ce or experiment=paper_aptos.\n"
     )
 
 
