@@ -283,7 +283,7 @@ def test_auto_starts_a_run_then_continues_it_then_shows_it(train, tmp_path, metr
 
     assert metrics(run) == first
     assert (run / "checkpoints" / "last.ckpt").stat().st_mtime_ns == trained
-    assert "macro F1" in shown.out
+    assert "Macro F1" in shown.out
     assert (run / "metrics.json").stat().st_mtime_ns == written
     assert {folder.name for folder in tmp_path.iterdir()} == {"run"}
 
@@ -441,7 +441,7 @@ def test_a_finished_run_returns_at_once(train):
     finished, _ = train("epochs=1", f"resume={run}")
 
     assert finished.status == 0
-    assert "macro F1" in finished.out
+    assert "Macro F1" in finished.out
     assert (run / "metrics.json").stat().st_mtime_ns == written
 
 

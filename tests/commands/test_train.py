@@ -48,7 +48,7 @@ def test_a_run_leaves_everything_behind(finished_run):
         ".lock",
     }
     assert str(run) in finished.out
-    assert "macro F1" in finished.out
+    assert "Macro F1" in finished.out
 
 
 def test_metrics_are_those_of_the_predictions(finished_run):

@@ -1,6 +1,7 @@
 """Data loaders for training and evaluation, and errors of their worker processes."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 import albumentations as A
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data._utils import signal_handling
 
 from aduni.batch import Batch
 from aduni.data.augmentation.gpu.batch_views import (
@@ -166,6 +168,8 @@ def worker_error(error: BaseException) -> UserError | None:
 def _loader(
     dataset: Dataset[Any], sampler: Any, collate: Callable[[Any], Any], num_workers: int
 ) -> Loader:
+    if num_workers:
+        _reinstall_child_handler()
     return DataLoader(
         dataset,
         batch_sampler=sampler,
@@ -179,6 +183,16 @@ def _loader(
         # The loader draws a base seed for its workers, which must not advance the global generator.
         generator=torch.Generator(),
     )
+
+
+def _reinstall_child_handler() -> None:
+    """Have torch handle SIGCHLD again, which tells it at once that a loader process has ended.
+
+    Lightning restores all signal handlers at the end of a fit, torch's among them, and torch
+    installs its own once a process only: later stages and jobs would wait for the time limit.
+    """
+    if sys.platform != "win32" and signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL:
+        signal_handling._SIGCHLD_handler_set = False
 
 
 def _init_worker(worker: int, *, lower_priority: bool) -> None:
