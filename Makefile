@@ -2,7 +2,7 @@
 # requirements.lock.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train reproduce benchmark test test-slow lint types docs lock audit clean
+.PHONY: help setup train reproduce benchmark test test-slow lint types docs lines lock audit clean
 
 # Find or install uv; it selects a suitable Python.
 UV := sh scripts/uv.sh
@@ -58,6 +58,9 @@ types: setup ## check types
 
 docs: setup ## write docs/configuration.md from conf/
 	$(PY) scripts/configuration
+
+lines: setup ## write the table of lines per package into CONTRIBUTING.md
+	$(PY) scripts/lines.py
 
 lock: ## write requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \

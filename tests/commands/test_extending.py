@@ -1,6 +1,9 @@
 """The worked examples of docs/extending.md, written to a reader's folder and trained."""
 
+import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -77,3 +80,53 @@ def test_the_data_set(train, command, own):
     assert "trust=[shapes]" in refused.err
     evaluated = command("evaluate", ckpt, "trust=[shapes]")
     assert evaluated.status == 0, evaluated.err
+
+
+FOUND = """
+import sys
+from aduni.metrics import classification
+from aduni.report import figures
+classification.__path__.append(sys.argv[1])
+figures.__path__.append(sys.argv[2])
+from aduni.metrics.names import METRICS
+from aduni.report.figures.draw import all_figures
+import json
+import numpy as np
+from aduni.metrics.evaluate import evaluate
+from aduni.metrics.intervals import intervals
+labels, probabilities = np.array([0, 0, 1, 1, 1]), np.eye(2)[[0, 1, 1, 1, 1]]
+names = [figure.name for figure in all_figures()]
+low, high = intervals(labels, probabilities, np.arange(5)).metrics["worst_recall"]
+value = evaluate(labels, probabilities, ["a", "b"])["worst_recall"]
+print(json.dumps([value, low, high, METRICS["worst_recall"].title, names]))
+"""
+
+
+def test_the_metric_and_the_figure_are_found_by_listing_their_folders(page, tmp_path):
+    folders = [tmp_path / "classification", tmp_path / "figures"]
+    for folder, name in zip(folders, ("worst_recall", "train_time"), strict=True):
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(_block(page, f"`{name}.py`", "python"))
+    command = [sys.executable, "-c", FOUND, *map(str, folders)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    value, low, high, title, names = json.loads(printed)
+
+    assert value == 0.5  # class a: one of two
+    assert low <= value <= high
+    assert title == "Worst recall"
+    assert names[-1] == "train_time"
+
+
+def test_the_figure(page, tmp_path, root, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "train_time.py").write_text(_block(page, "`train_time.py`", "python"))
+
+    from train_time import FIGURE
+
+    from aduni.results.finished_runs import read_run
+    from hand_made import make_run
+
+    labels = [0, 1] * 4
+    run = read_run(make_run(tmp_path / "run", labels=labels, predicted=labels))
+    (bar,) = FIGURE.draw({"CE": [run]}, "Toy").axes[0].patches
+    assert bar.get_width() == run.metrics["train_seconds"] / 60
