@@ -221,7 +221,7 @@ def test_no_room_for_the_history(train, monkeypatch):
             temporary.write_text("stage,epo")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("aduni.training.callbacks.history.write_csv", full)
+    monkeypatch.setattr("aduni.results.history_csv.write_csv", full)
     finished, run = train("epochs=1")
 
     assert finished.status == 1

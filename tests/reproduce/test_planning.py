@@ -13,8 +13,8 @@ from aduni.config.schema import read_settings
 from aduni.reproduce import planning, splits
 from aduni.reproduce.planning import make_plan, write_plan
 from aduni.results import predictions_csv
-from aduni.results.addresses import FORMER, with_package_level_names
 from aduni.results.finished_runs import read_runs
+from aduni.results.former_class_paths import FORMER, with_package_level_names
 from aduni.results.identity import NEUTRAL, comparable
 from aduni.results.plan import PlannedRun, read_plan, run_folder
 from aduni.system.atomic_files import read_json, read_yaml, write_csv, write_json, write_yaml

@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from aduni.results import identity
-from aduni.results.addresses import FORMER
+from aduni.results.former_class_paths import FORMER
 from aduni.results.identity import NEUTRAL, WITHOUT_IDENTITY
 from composing import settings_of
 

@@ -8,8 +8,7 @@ import torch
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.cache.changed_images import check_unchanged
-from aduni.data.cache.image_cache import usable_cpus
-from aduni.data.loader_settings import LoaderSettings
+from aduni.data.loader_settings import LoaderSettings, default_workers
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.module import ImageDataModule
 from aduni.methods.base import DataInfo, Method
@@ -41,7 +40,7 @@ def build_data(settings: Settings) -> ImageDataModule:
     workers = settings.num_workers
     loading = LoaderSettings(
         batch_size=settings.batch_size,
-        num_workers=min(usable_cpus() - 1, 8) if workers is None else workers,
+        num_workers=default_workers() if workers is None else workers,
         seed=settings.seed,
         fold=settings.fold,
         augment=settings.augment,

@@ -22,7 +22,7 @@ from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError, complaint
 from aduni.methods.base import Method
 from aduni.models.encoder import Encoder
-from aduni.results.addresses import package_level_name, with_package_level_names
+from aduni.results.former_class_paths import package_level_name, with_package_level_names
 
 CLASSES = ("aduni.data", "aduni.methods", "aduni.models")
 FUNCTIONS = ("aduni.losses", "aduni.schedules")

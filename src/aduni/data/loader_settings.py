@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aduni.data.cache.gpu_images import DataOnGpu
+from aduni.data.cache.image_cache import usable_cpus
 from aduni.errors import UserError
+
+MAX_DEFAULT_WORKERS = 8
+
+
+def default_workers() -> int:
+    """Return the number of loader processes: one for each core but the one of the training."""
+    return min(usable_cpus() - 1, MAX_DEFAULT_WORKERS)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from aduni.methods.base import DataInfo, Method, Stage
 from aduni.methods.contrasts import gather_contrasts
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
-from aduni.models.memory import KeyQueue, MomentumCopy
+from aduni.models.key_queue import KeyQueue
+from aduni.models.momentum_copy import MomentumCopy
 from aduni.schedules import AlphaSchedule
 
 

@@ -1,12 +1,13 @@
-"""Read history.csv, a row for each epoch, and the training speed that it gives."""
+"""Write and read history.csv, a row for each epoch, and compute the training speed from it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from aduni.errors import UserError
-from aduni.system.atomic_files import readable
+from aduni.system.atomic_files import readable, write_csv
 from aduni.system.csv_escape import read_saved
 
 
@@ -46,3 +47,17 @@ def read_history(path: Path) -> pd.DataFrame:
     if frame.empty or not there or not whole or np.isinf(numbers).any(axis=None):
         raise UserError(f"{path} is cut or was changed; {remedy}.")
     return frame
+
+
+def add_epoch(path: Path, row: dict[str, Any]) -> None:
+    """Add a row to history.csv, in place of those of its stage from its epoch on.
+
+    Args:
+        path: history.csv; it is made if it does not exist.
+        row: stage, epoch, loss, images, seconds and further numbers.
+    """
+    earlier = read_history(path)
+    if len(earlier):
+        replaced = (earlier["stage"] == row["stage"]) & (earlier["epoch"] >= row["epoch"])
+        earlier = earlier[~replaced]
+    write_csv(pd.concat([earlier, pd.DataFrame([row])], ignore_index=True), path)

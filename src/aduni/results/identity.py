@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aduni.results.addresses import package_level_name
+from aduni.results.former_class_paths import package_level_name
 from aduni.results.run_folder import WITHOUT_EFFECT
 
 NEUTRAL: dict[str, Any] = {

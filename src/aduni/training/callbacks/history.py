@@ -4,12 +4,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from aduni.distributed.collectives import mean_over_ranks, world_size
-from aduni.results.history_csv import read_history
-from aduni.system.atomic_files import write_csv
+from aduni.results.history_csv import add_epoch, read_history
 
 
 class History(Callback):
@@ -51,10 +49,4 @@ class History(Callback):
         row |= dict(zip(values, means, strict=True))
         row["images"] = round(images * world_size())
         row["seconds"] = round(time.perf_counter() - self._started, 3)
-        earlier = read_history(self._path)
-        if len(earlier):
-            replaced = (earlier["stage"] == self._stage) & (
-                earlier["epoch"] >= trainer.current_epoch
-            )
-            earlier = earlier[~replaced]
-        write_csv(pd.concat([earlier, pd.DataFrame([row])], ignore_index=True), self._path)
+        add_epoch(self._path, row)
