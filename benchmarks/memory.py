@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity
 
+from benchmarks.children import child_environment
+
 MIB = 2**20
 
 
@@ -77,7 +79,10 @@ def peak_of_child(command: list[str], interval: float = 0.02) -> ProcessPeak:
         subprocess.CalledProcessError: it failed; `stderr` has what it printed.
     """
     with tempfile.TemporaryFile("w+") as printed:
-        process = subprocess.Popen(command, stdout=printed, stderr=subprocess.STDOUT)
+        environment = child_environment()
+        process = subprocess.Popen(
+            command, env=environment, stdout=printed, stderr=subprocess.STDOUT
+        )
         own, files = [0.0], [0.0]
         while process.poll() is None:
             seen = _resident(process.pid)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from benchmarks.children import child_environment
 from benchmarks.composing import TRAIN
 from benchmarks.first_step import MARK
 from benchmarks.measure import ratio, spread
@@ -67,7 +68,7 @@ def seconds_to_mark(command: list[str], mark: Path) -> list[float]:
         subprocess.CalledProcessError: it ended without; `stderr` has what it printed.
     """
     mark.unlink(missing_ok=True)
-    environment = {**os.environ, MARK: str(mark), "NO_ALBUMENTATIONS_UPDATE": "1"}
+    environment = {**child_environment(), MARK: str(mark), "NO_ALBUMENTATIONS_UPDATE": "1"}
     with tempfile.TemporaryFile("w+") as printed:
         started = time.time()
         process = subprocess.Popen(
