@@ -73,4 +73,4 @@ audit: ## check the locked packages for known vulnerabilities, with PyPI's servi
 clean: ## remove the environment and the tools' caches, but no data and no results
 	rm -rf .venv .venv-tools .mypy_cache .pytest_cache .ruff_cache build dist
 	rm -rf src/*.egg-info
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +

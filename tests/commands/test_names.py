@@ -86,5 +86,5 @@ def test_a_declared_order_of_numbers_gives_a_kappa(train, tmp_path):
     assert list(metrics["test"]["support"]) == ["2", "1", "0"]
     assert metrics["task"] == "ordinal"
     assert isinstance(metrics["test"]["quadratic_kappa"], float)
-    assert "quadratic kappa" in finished.out
+    assert "Quadratic kappa" in finished.out
     assert "Quadratic kappa" in (run / "model_card.md").read_text()
