@@ -200,6 +200,7 @@ UNTOUCHED = [
     *("predict images=- tta=8", "predict 'class_frequency={a: 0.9, b: 0.1}'", "report runs=1-2"),
     *("predict images=2026-01-02", "predict 'images=1 2'", "report columns=macro_auroc,macro_f1"),
     *("reproduce status", "reproduce gpus=0,1,2 tables=1", "reproduce dataset=csv,folder"),
+    *("reproduce dataset=digits status", "reproduce profile=smoke dataset=digits status"),
     *("reproduce 'dataset.csv=/a b/(c).csv'", "reproduce launcher=joblib job=x"),
     *(
         "predict class_frequency=a:0.9 output=s3://x",

@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from aduni.cli.arguments import LIST_KEYS
+from aduni.cli.arguments import ALIASES, LIST_KEYS
 from aduni.cli.mistyped.catalogue import Catalogue, catalogue_of
 from aduni.cli.mistyped.quoting import quote_for_shell
 
@@ -45,6 +45,8 @@ class CommandLine:
 
     def _may_continue(self, arg: str) -> bool:
         if not arg.strip() or "=" in arg or re.match(r"~\w", arg):
+            return False
+        if self.command == "reproduce" and arg in ALIASES:
             return False
         return arg.rstrip(":") not in self.catalogue
 
