@@ -52,9 +52,16 @@ def test_one_name_and_several_mean_the_same(configured):
     assert settings.ckpt == ["a.ckpt", "b.ckpt"]
 
 
+@pytest.mark.parametrize("text", ["{شامة: 0.4, b c: 0.6}", '{"شامة": 0.4, "b c": 0.6}'])
+def test_shares_of_classes_in_other_scripts_are_given_as_a_text(configured, text):
+    settings = read_predict_settings(configured(class_frequency=text))
+    assert settings.class_frequency == {"شامة": 0.4, "b c": 0.6}
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
+        ({"class_frequency": "{a: 0.4"}, "class_frequency={a: 0.4 is not valid"),
         ({"output": "scan.png"}, "output=scan.png does not end in .csv; give"),
         ({"embeddings": "out.csv"}, "embeddings=out.csv does not end in .npy; give"),
         ({"tta": 3}, "tta=3 is not valid: it should be 1, 2, 4 or 8"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PositiveInt, field_validator
 
@@ -50,6 +51,15 @@ class PredictSettings(
     embeddings: Annotated[Path, _with_suffix(".npy")] | None
     trust: list[str]
     verbose: bool
+
+    @field_validator("class_frequency", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any) -> Any:
+        """Read a quoted mapping, since Hydra's grammar has no keys in other scripts or quotes."""
+        try:
+            return yaml.safe_load(value) if isinstance(value, str) else value
+        except yaml.YAMLError:
+            return value
 
     @field_validator("class_frequency")
     @classmethod
