@@ -339,6 +339,7 @@ def test_as_a_frame(add):
     frame = comparison_frame(comparisons)
     first = frame.iloc[0]
     assert (first["row"], first["baseline"], first["folds"]) == ("LDAM", "CE", 1)
+    assert set(frame["figure"]) == {"accuracy", "macro_f1"}
     assert (first["low"], first["high"]) == comparisons[0].interval
     assert math.isnan(first["p"])
     assert frame[frame["row"] == "CICL"]["difference"].isna().all()

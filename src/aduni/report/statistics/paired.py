@@ -75,7 +75,8 @@ def comparison_frame(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     rows = []
     for comparison in comparisons:
         low, high = comparison.interval or (None, None)
-        rows.append({**asdict(comparison), "low": low, "high": high})
+        interval = {"low": low, "high": high}
+        rows.append({**asdict(comparison), "figure": comparison.metric, **interval})
     numbers = dict.fromkeys(("difference", "pooled", "low", "high", "p"), np.float64)
     return pd.DataFrame(rows, columns=names.split()).astype(numbers)
 
