@@ -60,8 +60,8 @@ def test_a_killed_worker_ends_the_run_with_one_sentence(root, quick, cache, tmp_
     (sentence,) = err.splitlines()
     assert sentence.startswith("error: A loader process ended before its time (DataLoader worker")
     assert sentence.endswith(
-        "run again with resume= the run's folder, and where memory is short "
-        "with a lower num_workers."
+        "run again with resume= the run's folder, and where memory, shared memory (/dev/shm) or "
+        "open files are short with a lower num_workers, at the least num_workers=0."
     )
     assert "A loader process ended" in (run / "train.log").read_text()
     assert (run / "checkpoints" / "last.ckpt").exists()
