@@ -12,9 +12,7 @@ Ints = NDArray[np.int64]
 
 MIN_PROBABILITY = np.finfo(np.float64).tiny  # a probability of 0 has no logarithm
 MAX_INVERSE_TEMPERATURE = 20.0
-MAX_BIAS = (
-    1e6  # far beyond any fit: log p is -708 at least, and T at least 1 / MAX_INVERSE_TEMPERATURE
-)
+MAX_BIAS = 1e6  # far beyond any fit, as |log p / T| is below 15,000
 
 
 @dataclass(frozen=True)
