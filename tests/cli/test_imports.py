@@ -35,6 +35,14 @@ def test_collector_works_again_after_an_import_that_fails():
     assert gc.isenabled()
 
 
+def test_a_package_that_is_not_installed_is_named_in_one_sentence():
+    with (
+        pytest.raises(SystemExit, match="no_such_package is missing"),
+        quick_imports(),
+    ):
+        import no_such_package.part  # type: ignore[import-not-found]  # noqa: F401
+
+
 @pytest.mark.parametrize(
     "module", ["aduni.cli.app", "aduni.report.build", "aduni.reproduce.reproduce"]
 )

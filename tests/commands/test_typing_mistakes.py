@@ -163,6 +163,11 @@ SENTENCES = {
     "reproduce stats": "stats cannot be read as KEY=VALUE (did you mean status?); write status.",
     "reproduce Status": "(did you mean status?); write status.",
     "reproduce smoke": "write profile=smoke.",
+    "reproduce epochs=3": "or write \"profile.overrides=['epochs=3']\" instead of that list.",
+    "reproduce epochs 3": "or write \"profile.overrides=['epochs=3']\" instead of that list.",
+    "reproduce method=ce": "method=ce is set by the rows of the tables; choose rows by",
+    "reproduce method = ce": "method is set by the rows of the tables; choose rows by",
+    "reproduce profile.overrides=[epochs=2]": "write \"profile.overrides=['epochs=2']\".",
     "train and": "leave it out, or see --help for the keys.",
 }
 
@@ -186,6 +191,7 @@ FLAGS = {
     "train --config x.yaml": "no file of settings is read; write KEY=VALUE.",
     "predict --images 'a b.jpg'": "write 'images=a b.jpg'.",
     "reproduce --status": "write status.",
+    "reproduce --epochs 3": "or write \"profile.overrides=['epochs=3']\" instead of that list.",
     "reproduce -m": "reproduce.py takes no -m, for it starts its runs itself; leave -m out.",
 }
 

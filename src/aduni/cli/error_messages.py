@@ -108,7 +108,8 @@ def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     known = [str(key) for key in siblings if key not in ("hydra", "_target_", "_partial_")]
     near = did_you_mean(full.rpartition(".")[2], known)
     hint = _hint_deeper_key(full, siblings) or _hint_other_key(full, near) or near
-    return f"{full} is no known key{hint}; the keys there are {', '.join(known)}."
+    others = f"; the keys there are {', '.join(known)}" if known else ""
+    return f"{full} is no known key{hint}{others}."
 
 
 def _hint_other_key(key: str, near: str) -> str:

@@ -21,8 +21,8 @@ def quick_imports() -> Iterator[None]:
     The imports create a million objects, none of which is garbage: collecting them took a quarter
     of the start. They are frozen, so later collections skip them too, and unfrozen at exit, where
     extension modules expect to be cleaned up. Ctrl-C ends the process at once, since extension
-    modules turn an interrupted import into other errors. If memory or file handles run out, the
-    process exits with one sentence.
+    modules turn an interrupted import into other errors. If memory or file handles run out, or a
+    package is missing, the process exits with one sentence.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # a shell may have SIGINT ignored
@@ -32,6 +32,12 @@ def quick_imports() -> Iterator[None]:
     try:
         answer_first()
         yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("aduni"):
+            raise
+        package = error.name.partition(".")[0]
+        remedy = "install the packages with make setup, and start with .venv/bin/python"
+        sys.exit(f"error: The package {package} is missing; {remedy}.")
     except Exception as error:
         sentence = shortage(error)
         if sentence is None:

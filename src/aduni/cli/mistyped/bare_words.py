@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aduni.cli.arguments import ALIASES
 from aduni.cli.mistyped.command_line import CommandLine
+from aduni.cli.mistyped.keys_of_train import find_key_of_train
 from aduni.cli.mistyped.quoting import strip_to_argument, to_argument
 
 HELP = ("help", "usage", "?", "/?", "-?", "h", "man", "commands", "list", "-help")
@@ -19,8 +20,12 @@ def check_bare_word(line: CommandLine, index: int) -> str | None:
     arg = line.args[index]
     if line.command == "reproduce" and arg in ALIASES:
         return None
+    rest = line.args[index + 1 : index + 3]
+    key = arg.rstrip(":")
+    if place := find_key_of_train(line, key, _value_after(line, rest)):
+        return f"{key}{place}"
     rules = (_other_characters, _program_word, _option, _joined, _path, _similar)
-    remedy = _separated(line, arg, line.args[index + 1 : index + 3]) or next(
+    remedy = _separated(line, key, rest) or next(
         filter(None, (rule(line, arg) for rule in rules)),
         "; leave it out, or see --help for the keys",
     )
@@ -36,17 +41,22 @@ def suggest_value(line: CommandLine, key: str) -> str:
     return f"; write {key}=VALUE"
 
 
-def _separated(line: CommandLine, arg: str, rest: Sequence[str]) -> str | None:
+def _separated(line: CommandLine, name: str, rest: Sequence[str]) -> str | None:
     """Handle `method = ce`, `method ce` and `method: ce` as several arguments, and `method`."""
-    key = line.catalogue.resolve(arg.rstrip(":"))
+    key = line.catalogue.resolve(name)
     if key is None:
         return None
-    value = ""
-    if rest and rest[0].startswith("="):
-        value = rest[0].lstrip("=") or "".join(rest[1:])
-    elif rest and "=" not in rest[0] and rest[0].rstrip(":") not in line.catalogue:
-        value = rest[0]
+    value = _value_after(line, rest)
     return f"; write {strip_to_argument(key, value)}" if value else suggest_value(line, key)
+
+
+def _value_after(line: CommandLine, rest: Sequence[str]) -> str:
+    """Return the value in the two arguments after a key, empty if they are other arguments."""
+    if rest and rest[0].startswith("="):
+        return rest[0].lstrip("=") or "".join(rest[1:])
+    if rest and "=" not in rest[0] and rest[0].rstrip(":") not in line.catalogue:
+        return rest[0]
+    return ""
 
 
 def _other_characters(line: CommandLine, arg: str) -> str | None:

@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from aduni.cli.arguments import ALIASES
 from aduni.cli.mistyped.bare_words import HELP, suggest_value
 from aduni.cli.mistyped.command_line import CommandLine
+from aduni.cli.mistyped.keys_of_train import find_key_of_train
 from aduni.cli.mistyped.quoting import strip_to_argument
 from aduni.errors import did_you_mean
 
@@ -76,6 +77,8 @@ def _unknown(line: CommandLine, arg: str, parser: ArgumentParser) -> str:
     find_key = line.catalogue.resolve if hint else line.catalogue.closest
     if name in ALIASES and line.command == "reproduce":
         remedy = f"; write {name}"
+    elif place := find_key_of_train(line, name, value):
+        return f"{flag}{place}"
     elif key := find_key(name):
         right = f"; write {strip_to_argument(key, value)}" if value else suggest_value(line, key)
         remedy = f", and keys have no dashes{right}"

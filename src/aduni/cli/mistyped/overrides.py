@@ -8,6 +8,7 @@ from pathlib import Path
 from aduni.cli.arguments import hydra_arguments
 from aduni.cli.mistyped.bare_words import check_bare_word
 from aduni.cli.mistyped.command_line import SHORT_FORM_COMMANDS, CommandLine
+from aduni.cli.mistyped.keys_of_train import find_key_of_train
 from aduni.cli.mistyped.misread_values import check_value, suggest_several
 from aduni.cli.mistyped.quoting import (
     QUOTES,
@@ -32,6 +33,8 @@ def find_mistake(line: CommandLine, index: int) -> str | None:
         return f"{arg} has no key; write KEY=VALUE without blanks"
     if (rest := line.rest_of_value(index)) and (remedy := _join(line, key, value, rest)):
         return f"{' '.join([arg, *rest])} cannot be read as one KEY=VALUE; write {remedy}"
+    if place := find_key_of_train(line, key, value):
+        return f"{arg}{place}"
     has_short_forms = line.command in SHORT_FORM_COMMANDS
     override = parse_override(hydra_arguments([arg])[0] if has_short_forms else arg)
     if override is None:
@@ -84,6 +87,9 @@ def _candidates(text: str) -> Iterator[str]:
     yield text.rstrip(",;")
     if text[:1] in BRACKETS:
         yield text + BRACKETS[text[0]]
+    if text[:1] == "[":
+        yield re.sub(r"[^][,'\" ]+=[^][,'\"]*", r"'\g<0>'", text)  # a list of KEY=VALUE
+    if text[:1] == "{":
         yield re.sub(r"(\w)\s*=\s*", r"\1: ", text)
     if re.fullmatch(r"\([^()]*,[^()]*\)", text):
         yield f"[{text[1:-1]}]"
