@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from annotations import format_value, of_constructor, of_model, summary_of, values_of
 
+from aduni.cli.help import groups_of
 from aduni.cli.yaml_docs import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +78,7 @@ def page() -> str:
 def _command(name: str) -> str:
     path = CONF / f"{name}.yaml"
     content, comments = yaml.safe_load(path.read_text()), comments_of(path)
-    chosen = [group for entry in content["defaults"] for group in _group_of(entry)]
+    chosen = dict.fromkeys(group.partition("@")[0] for group in sorted(groups_of(path)))
     hints, words = of_model(COMMANDS[name])
     rows = [
         Row(
@@ -95,17 +96,9 @@ def _command(name: str) -> str:
 
 
 def _required(key: str) -> NoDefault:
-    """Say why a key has no default: each data set sets its own, or the user must give it."""
-    of_dataset = key in yaml.safe_load((CONF / "dataset" / "digits.yaml").read_text())
-    return NoDefault("the data set's" if of_dataset else "must be given")
-
-
-def _group_of(entry: Any) -> Iterator[str]:
-    """Yield the group that an entry of a defaults list opens, if it opens one."""
-    if isinstance(entry, dict):
-        (name,) = entry
-        if not name.startswith("override "):
-            yield name.partition("@")[0]
+    """Say why a key has no default: each recipe sets its own, or the user must give it."""
+    of_recipe = key in yaml.safe_load((CONF / "recipe" / "scratch.yaml").read_text())
+    return NoDefault("the recipe's" if of_recipe else "must be given")
 
 
 def _group(group: str) -> Iterator[str]:

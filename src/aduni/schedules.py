@@ -35,6 +35,7 @@ def published_epoch(epoch: int, epochs: int) -> int:
 def released(
     epoch: int,
     epochs: int,
+    /,
     *,
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
@@ -54,6 +55,7 @@ def released(
 def cosine(
     epoch: int,
     epochs: int,
+    /,
     *,
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
@@ -67,6 +69,7 @@ def cosine(
 def printed(
     epoch: int,
     epochs: int,
+    /,
     *,
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
@@ -80,6 +83,7 @@ def printed(
 def step(
     epoch: int,
     epochs: int,
+    /,
     *,
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
@@ -92,6 +96,7 @@ def step(
 def linear(
     epoch: int,
     epochs: int,
+    /,
     *,
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
@@ -101,7 +106,7 @@ def linear(
     return Weights(alpha, 1 - alpha)
 
 
-def constant(epoch: int, epochs: int, *, value: NonNegativeFloat = 0.01) -> Weights:
+def constant(epoch: int, epochs: int, /, *, value: NonNegativeFloat = 0.01) -> Weights:
     """Return the same alpha in every epoch (the paper's table 2; PaCo)."""
     return Weights(value)
 
@@ -109,6 +114,7 @@ def constant(epoch: int, epochs: int, *, value: NonNegativeFloat = 0.01) -> Weig
 def learning_rate(
     epoch: int,
     epochs: int,
+    /,
     *,
     start: PositiveFloat,
     end: NonNegativeFloat,

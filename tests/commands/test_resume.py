@@ -17,7 +17,7 @@ import torch
 from aduni.config.resume import resume_settings
 from aduni.errors import UserError
 from aduni.results.run_folder import RunFolder
-from aduni.system.atomic_files import write_yaml
+from aduni.system.atomic_files import read_yaml, write_yaml
 from composing import settings_of
 from own_data import blotches, class_folders
 
@@ -140,6 +140,26 @@ def test_a_run_from_before_an_option_has_its_neutral_value(tmp_path, refusal, bi
             refusal(call, "dataset.bits cannot be changed", "started with dataset.bits=16")
         else:
             assert call().resume == str(tmp_path)
+
+
+def test_a_run_from_before_there_were_optimizers_and_recipes_goes_on(stored, tmp_path, refusal):
+    go_on = stored("recipe=scratch", "optimizer.momentum=0.8")
+    folder = RunFolder(tmp_path)
+    config = read_yaml(folder.config)
+    sgd = config.pop("optimizer")
+    earlier = {**config, "momentum": sgd["momentum"], "weight_decay": sgd["weight_decay"]}
+    del earlier["names"]["recipe"]
+    write_yaml(earlier, folder.config)
+
+    given = ("recipe=scratch", "optimizer.momentum=0.8", "resume=auto")
+    assert go_on(*given).optimizer == sgd
+    assert go_on(f"resume={tmp_path}").optimizer == sgd
+    refusal(lambda: go_on(*given, "optimizer=adamw"), "optimizer._target_ cannot be changed")
+    refusal(
+        lambda: go_on("optimizer.momentum=0.5", f"resume={tmp_path}"),
+        "optimizer.momentum cannot be changed",
+        "optimizer.momentum=0.8",
+    )
 
 
 APTOS = ("dataset=aptos", "trainer=cpu")
@@ -455,9 +475,9 @@ def test_a_damaged_configuration_is_refused(train):
     assert "config.yaml is not readable as YAML" in finished.err
 
 
-@pytest.mark.parametrize("method", ["aduni", "paco"])
-def test_a_truncated_newest_checkpoint_changes_no_result(train, metrics, method):
-    options = ("epochs=3", f"method={method}")
+@pytest.mark.parametrize("words", ["method=aduni", "method=paco", "optimizer=adamw lr=0.002"])
+def test_a_truncated_newest_checkpoint_changes_no_result(train, metrics, words):
+    options = ("epochs=3", *words.split())
     _, whole = train(*options, folder="whole")
     _, run = train(*options)
     (run / "metrics.json").unlink()

@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from aduni.cli.before_imports import CONF
 from aduni.cli.mistyped.command_line import CommandLine
+from aduni.cli.mistyped.contradictions import find_contradiction
 from aduni.cli.mistyped.overrides import find_mistake
 
 WITHOUT_TORCH = """
@@ -135,9 +136,9 @@ SENTENCES = {
     "train '~epochs'": "~epochs takes away what the command needs, or does not have; leave it out.",
     "train '~method'": "~method takes away what the command needs, or does not have; leave it out.",
     "export '~trainer=3'": "or does not have; leave it out.",
+    "evaluate hydra=1": "hydra=1 names no option; leave it out, or name one.",
     "reproduce launcher=3": "launcher=3 names no option; leave it out, or name one.",
     "train hydra/launcher=": "hydra/launcher= names no option; leave it out, or name one.",
-    "evaluate hydra=1": "hydra=1 names no option; leave it out, or name one.",
     "reproduce table=1": "table is no key of reproduce.py; write tables=1.",
     # Signs of word processors and input methods.
     "train method=“ce”": "write method=ce.",
@@ -239,6 +240,18 @@ def test_a_typing_mistake_has_its_sentence(faults, text):
     assert SENTENCES[text] in f"{first}."
     assert "\n" not in first
     assert not re.search(r";\s*[.;]|\.\s+[A-Z]", first)
+
+
+@pytest.mark.parametrize("words", [["dataset=isic2018"], ["method=ce", "dataset=digits"]])
+def test_an_experiment_on_one_data_set_takes_no_other(words):
+    for args in (["experiment=paper_aptos", *words], [*words, "experiment=paper_aptos"]):
+        sentence = find_contradiction(CommandLine(CONF, "train", args))
+        assert f"leave {words[-1]} out" in sentence
+    assert (
+        find_contradiction(CommandLine(CONF, "train", ["experiment=paper_aduni", *words])) is None
+    )
+    same = ["experiment=paper_aptos", "dataset=aptos"]
+    assert find_contradiction(CommandLine(CONF, "train", same)) is None
 
 
 @pytest.mark.parametrize("text", UNTOUCHED)

@@ -173,7 +173,7 @@ def test_trust_is_not_stored():
 
 
 def test_settings_of_another_version_are_named(content, refusal, tmp_path):
-    del content["momentum"]
+    del content["lr_schedule"], content["optimizer"]
 
     refusal(lambda: read_stored(content, tmp_path, []), tmp_path, "start a new run")
 

@@ -77,3 +77,15 @@ def test_decouples_classifier_is_on_the_released_sampler(words, sampler, length)
     node = composed("method=decouple", *words).method.classifier_sampler
     expected = {"_target_": f"aduni.data.{sampler}", "epoch_length": length}
     assert node == expected
+
+
+def test_a_data_set_names_its_recipe_and_the_command_line_wins():
+    assert settings_of("dataset=aptos").names.recipe == "paper"
+    settings = settings_of("recipe=scratch", "dataset=aptos", "lr=0.01")
+    assert (settings.names.recipe, settings.epochs, settings.lr) == ("scratch", 50, 0.01)
+
+
+@pytest.mark.parametrize("words", [("experiment=paper_paco", "dataset=digits")])
+def test_the_order_of_experiment_and_data_set_changes_nothing(words):
+    assert settings_of(*words) == settings_of(*reversed(words))
+    assert settings_of(*words).names.recipe == "digits"

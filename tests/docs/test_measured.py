@@ -90,18 +90,18 @@ def test_quoted_differences_are_the_studys(pairs):
 
 
 def verdict_of(sides: list[int]) -> str:
-    """By the sides of unmoved and moved: 1 the claim's, -1 the other, 0 neither."""
+    """By the sides without and with tuned adjustment: 1 the claim's, -1 the other, 0 neither."""
     match sides:
         case [1, 1]:
             return "confirmed"
         case [1, 0]:
-            return "unmoved only"
+            return "without tuned adjustment only"
         case [1, -1]:
-            return "ahead, behind when moved"
+            return "ahead, behind with tuned adjustment"
         case [0, 1]:
-            return "moved only"
+            return "with tuned adjustment only"
         case [-1, 1]:
-            return "behind, ahead when moved"
+            return "behind, ahead with tuned adjustment"
         case [-1, -1]:
             return "not confirmed"
     return "undecided"
@@ -119,16 +119,16 @@ def test_quoted_changes_are_the_studys(pairs):
 def written_pair(
     pairs: pd.DataFrame, table: str, dataset: str, row: str, baseline: str
 ) -> tuple[list[str], list[int]]:
-    """A difference's six cells: macro F1 unmoved and moved, accuracy; the intervals' sides of 0.
+    """Return a difference's six cells and the sides of 0 on which macro F1's intervals lie.
 
-    The sides are those of macro F1.
+    The cells are macro F1 without and with tuned adjustment, and accuracy, each with its interval.
     """
-    keys = [(table, "macro_f1"), (moved(table), "macro_f1"), (table, "accuracy")]
+    keys = [(table, "macro_f1"), (adjusted(table), "macro_f1"), (table, "accuracy")]
     found = [written(pairs, (name, dataset, figure, row, baseline)) for name, figure in keys]
     return [text for texts, _ in found for text in texts], [side for _, side in found[:2]]
 
 
-def moved(table: str) -> str:
+def adjusted(table: str) -> str:
     return f"{table}-moved"
 
 

@@ -9,6 +9,7 @@ from aduni.evaluation.trained_model import load_trained
 from aduni.methods.base import Method, Stage
 from aduni.results.run_folder import RunFolder
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
+from aduni.training.optimizers import sgd
 from aduni.training.run import run
 from composing import settings_of
 
@@ -29,9 +30,8 @@ class Linear(Method):
 def test_validation_under_mixed_precision_gives_the_logits_of_the_test():
     method = Linear()
     stage = Stage("train", 1, lambda batch, epoch: {})
-    learner = StageModule(
-        method, stage, Optimisation(1, 1, 0, 0, 0), 3, (0, 0), {}, learnable(method)
-    )
+    optimisation = Optimisation(sgd, 1, 1, 0)
+    learner = StageModule(method, stage, optimisation, 3, (0, 0), {}, learnable(method))
     views = torch.randint(0, 256, (1, 5, 3, 2, 2), dtype=torch.uint8)
     batch = type("Batch", (), {"views": views, "labels": torch.arange(5) % 3})
     with torch.no_grad():

@@ -24,6 +24,7 @@ from aduni.models.momentum_copy import MomentumCopy
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
+from aduni.training.optimizers import sgd
 from aduni.training.run import run
 from composing import options, settings_of
 
@@ -203,7 +204,7 @@ def _steps(trained: TrainedModel, method: Method, number: int, count: int) -> li
 
 def _stage_module(method: Method, number: int) -> StageModule:
     """Make the module of a stage, which freezes what the stage does not train."""
-    optimisation = Optimisation(0.05, 0.001, 0, 0.9, 1e-4)
+    optimisation = Optimisation(sgd, 0.05, 0.001, 0)
     free = learnable(method)
     return StageModule(method, _with_steps(method)[number], optimisation, 10, (0, 0), {}, free)
 

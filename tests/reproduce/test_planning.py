@@ -14,7 +14,7 @@ from aduni.reproduce import planning, splits
 from aduni.reproduce.planning import make_plan, write_plan
 from aduni.results import predictions_csv
 from aduni.results.finished_runs import read_runs
-from aduni.results.former_class_paths import FORMER, with_package_level_names
+from aduni.results.former_configurations import FORMER, with_package_level_names
 from aduni.results.identity import NEUTRAL, comparable
 from aduni.results.plan import PlannedRun, read_plan, run_folder
 from aduni.system.atomic_files import read_json, read_yaml, write_csv, write_json, write_yaml
@@ -175,8 +175,8 @@ def test_the_kept_study_is_found_after_a_new_option_and_a_moved_class(
 
 @pytest.mark.parametrize(("words", "count"), PARTS)
 def test_no_kept_run_is_found_after_a_changed_default(words, count, study, out, monkeypatch):
-    monkeypatch.setitem(NEUTRAL, "weight_decay", 0.0)  # at another value it counts
-    _replanned(monkeypatch, lambda config: config.update(weight_decay=0.01))
+    monkeypatch.setitem(NEUTRAL, "optimizer.weight_decay", 0.0)  # at another value it counts
+    _replanned(monkeypatch, lambda config: config["optimizer"].update(weight_decay=0.01))
     runs = study(*words)
     assert len(runs) == count
     assert not _found(runs, out)

@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from aduni.results import identity
-from aduni.results.former_class_paths import FORMER
+from aduni.results.former_configurations import FORMER
 from aduni.results.identity import NEUTRAL, WITHOUT_IDENTITY
 from composing import settings_of
 
@@ -65,7 +65,9 @@ def test_it_is_always_the_same(config):
         ("protocol.folds", 6),
         ("encoder.weights", "DEFAULT"),
         ("trainer.devices", 2),
-        ("weight_decay", None),
+        ("optimizer.weight_decay", None),
+        ("optimizer.decay_norms_and_biases", False),
+        ("optimizer._target_", "aduni.training.adamw"),
     ],
 )
 def test_a_value_changes_it(config, key, value):

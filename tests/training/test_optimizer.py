@@ -1,4 +1,6 @@
-"""The optimiser against SGD written out: momentum and weight decay are those of the settings."""
+"""Compare the optimizers with their formulas written out, and check their parameter groups."""
+
+from functools import partial
 
 import pytest
 import torch
@@ -6,6 +8,7 @@ from torch import nn
 
 from aduni.methods.base import Method, Stage
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
+from aduni.training.optimizers import adamw, sgd
 from composing import settings_of
 
 
@@ -17,29 +20,90 @@ class Weights(Method):
         self.encoder = nn.Linear(3, 2)
 
 
+def _optimizer(method, make):
+    stage = Stage("train", 1, lambda batch, epoch: {})
+    optimisation = Optimisation(make, 0.1, 0.1, 0)
+    learner = StageModule(method, stage, optimisation, 2, (0, 0), {}, learnable(method))
+    return learner.configure_optimizers()
+
+
+def _cubes(optimizer, method, steps=3):
+    """Yield before each step of a loss that is the sum of the cubes of all weights."""
+    for _ in range(steps):
+        optimizer.zero_grad()
+        sum((value**3).sum() for value in method.parameters()).backward()
+        yield
+        optimizer.step()
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
 @pytest.mark.parametrize(("momentum", "decay"), [(0.9, 0.05), (0.0, 0.05), (0.7, 0.0), (0.0, 0.0)])
-def test_three_steps_are_those_of_the_formula(momentum, decay):
+def test_three_steps_of_sgd_are_those_of_the_formula(momentum, decay, everywhere):
     torch.manual_seed(0)
     method = Weights().double()
-    stage = Stage("train", 1, lambda batch, epoch: {})
-    settings = Optimisation(0.1, 0.1, 0, momentum, decay)
-    learner = StageModule(method, stage, settings, 2, (0, 0), {}, learnable(method))
-    optimiser = learner.configure_optimizers()
+    options = {"momentum": momentum, "weight_decay": decay, "decay_norms_and_biases": everywhere}
+    optimizer = _optimizer(method, partial(sgd, **options))
     expected = {name: value.detach().clone() for name, value in method.named_parameters()}
     speed = {name: torch.zeros_like(value) for name, value in expected.items()}
-    for _ in range(3):
-        optimiser.zero_grad()
-        sum((value**3).sum() for value in method.parameters()).backward()
-        optimiser.step()
+    for _ in _cubes(optimizer, method):
         for name, value in expected.items():
-            speed[name] = momentum * speed[name] + 3 * value**2 + decay * value
+            own = decay if everywhere or name == "encoder.weight" else 0.0
+            speed[name] = momentum * speed[name] + 3 * value**2 + own * value
             expected[name] = value - 0.1 * speed[name]
 
     for name, value in method.named_parameters():
         torch.testing.assert_close(value.detach(), expected[name], rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_three_steps_of_adamw_are_those_of_the_formula(everywhere):
+    torch.manual_seed(0)
+    method = Weights().double()
+    options = {"betas": (0.8, 0.9), "weight_decay": 0.3, "decay_norms_and_biases": everywhere}
+    optimizer = _optimizer(method, partial(adamw, **options))
+    expected = {name: value.detach().clone() for name, value in method.named_parameters()}
+    mean = {name: torch.zeros_like(value) for name, value in expected.items()}
+    square = {name: torch.zeros_like(value) for name, value in expected.items()}
+    for step, _ in enumerate(_cubes(optimizer, method), start=1):
+        for name, value in expected.items():
+            gradient = 3 * value**2
+            mean[name] = 0.8 * mean[name] + 0.2 * gradient
+            square[name] = 0.9 * square[name] + 0.1 * gradient**2
+            decay = 0.3 if everywhere or name == "encoder.weight" else 0.0
+            direction = (mean[name] / (1 - 0.8**step)) / (
+                (square[name] / (1 - 0.9**step)).sqrt() + 1e-8
+            )
+            expected[name] = value - 0.1 * decay * value - 0.1 * direction
+
+    for name, value in method.named_parameters():
+        torch.testing.assert_close(value.detach(), expected[name], rtol=1e-10, atol=0)
+
+
+def test_norms_and_biases_are_the_group_without_decay():
+    class Normed(Method):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
+
+    method = Normed()
+    decaying, free = _optimizer(method, partial(adamw, weight_decay=0.1)).param_groups
+
+    names = {id(value): name for name, value in method.named_parameters()}
+    assert [names[id(value)] for value in decaying["params"]] == [
+        "encoder.0.weight",
+        "encoder.2.weight",
+    ]
+    assert len(free["params"]) == 4
+    assert (decaying["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
+
+
 def test_the_defaults_are_those_of_the_released_code():
     settings = settings_of()
 
-    assert (settings.momentum, settings.weight_decay) == (0.9, 1e-4)
+    assert settings.optimizer == {
+        "_target_": "aduni.training.sgd",
+        "_partial_": True,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "decay_norms_and_biases": True,
+    }

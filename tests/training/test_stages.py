@@ -9,6 +9,7 @@ from aduni.methods.base import Method, Stage
 from aduni.models.momentum_copy import MomentumCopy
 from aduni.results.run_folder import RunFolder
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
+from aduni.training.optimizers import sgd
 from aduni.training.run import run
 from composing import settings_of
 
@@ -34,7 +35,7 @@ def _learning(method: Method, *stages: tuple[str, ...]) -> set[str]:
     free = learnable(method)
     for trainable in stages:
         stage = Stage("train", 1, lambda batch, epoch: {}, trainable=trainable)
-        learner = StageModule(method, stage, Optimisation(0.1, 0.1, 0, 0, 0), 2, (0, 0), {}, free)
+        learner = StageModule(method, stage, Optimisation(sgd, 0.1, 0.1, 0), 2, (0, 0), {}, free)
     chosen = {id(p) for p in learner.configure_optimizers().param_groups[0]["params"]}
     return {name for name, p in method.named_parameters() if id(p) in chosen}
 
@@ -50,8 +51,8 @@ def finished(tmp_path_factory):
         "sampler.epoch_length=2",
         "num_workers=0",
         "trainer=cpu",
-        "momentum=0.8",
-        "weight_decay=2e-4",
+        "optimizer.momentum=0.8",
+        "optimizer.weight_decay=2e-4",
         f"dataset.cache_dir={tmp_path_factory.mktemp('cache')}",
     )
     settings.method = METHOD

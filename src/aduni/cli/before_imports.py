@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from aduni.cli.help import help_text
 from aduni.cli.mistyped.command_line import CommandLine
+from aduni.cli.mistyped.contradictions import find_contradiction
 from aduni.cli.mistyped.flags import DASHES, read_flags
 from aduni.cli.mistyped.overrides import find_mistake
 from aduni.errors import is_utf8
@@ -49,6 +50,8 @@ def answer_first() -> None:
     for index in range(len(line.args)):
         if mistake := find_mistake(line, index):
             _refuse(mistake, 1)
+    if contradiction := find_contradiction(line):
+        _refuse(contradiction, 1)
 
 
 def _refuse(mistake: str, status: int) -> NoReturn:

@@ -32,7 +32,7 @@ def help_text(conf: Path, name: str, args: Sequence[str] = ()) -> str:
         _wrap(heading_of(path), ""),
         f"Usage: python src/{name}.py [GROUP=OPTION] [KEY=VALUE] [FLAG] ...",
         *_section("Groups, with their defaults in brackets", rows),
-        *_section("Keys", _command_keys(content, comments_of(path), _dataset_keys(conf, groups))),
+        *_section("Keys", _command_keys(content, comments_of(path), _recipe_keys(conf, groups))),
     ]
     chosen: list[str] = []
     for group, _, option in (arg.partition("=") for arg in args):
@@ -63,7 +63,7 @@ def groups_of(path: Path) -> dict[str, str | None]:
     groups: dict[str, str | None] = {}
     for entry in yaml.safe_load(path.read_text()).get("defaults", []):
         for group, option in entry.items() if isinstance(entry, dict) else ():
-            if not group.startswith("override ") and group not in unused:
+            if not group.startswith(("override ", "hydra")) and group not in unused:
                 groups[group] = option
     # Hydra composes groups that choose options of others last: these matter most.
     chosen = [group for group in reversed(groups) if groups[group] is not None]
@@ -81,7 +81,7 @@ def _options(conf: Path, group: str, default: str | None) -> str:
 
 
 def _command_keys(
-    content: Mapping[str, Any], comments: Mapping[str, str], dataset_keys: set[str]
+    content: Mapping[str, Any], comments: Mapping[str, str], recipe_keys: set[str]
 ) -> Rows:
     """Yield a command's own keys, without those that Hydra computes."""
     for key, value in flattened(content):
@@ -90,15 +90,15 @@ def _command_keys(
         if first in ("defaults", "hydra") or is_computed:
             continue
         text = "(must be given)" if value == "???" else _format(value)
-        if key in dataset_keys:
-            text = "(the data set's)"
+        if key in recipe_keys:
+            text = "(the recipe's)"
         yield f"{key}={text}", comments.get(key, "")
 
 
-def _dataset_keys(conf: Path, groups: Mapping[str, str | None]) -> set[str]:
-    if "dataset" not in groups:
+def _recipe_keys(conf: Path, groups: Mapping[str, str | None]) -> set[str]:
+    if "recipe" not in groups:
         return set()
-    return set(yaml.safe_load((conf / "dataset" / f"{groups['dataset']}.yaml").read_text()))
+    return set(yaml.safe_load((conf / "recipe" / f"{groups['recipe']}.yaml").read_text()))
 
 
 def _option_keys(leaf: Leaf, group: str) -> Rows:

@@ -15,9 +15,12 @@ GROUPS = (
     "alpha",
     "protocol",
     "encoder",
+    "recipe",
+    "optimizer",
     "trainer",
     "logger",
     "experiment",
+    "debug",
     "hparams_search",
     "profile",
 )

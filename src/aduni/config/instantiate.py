@@ -88,7 +88,8 @@ def _parameters(target: Any) -> tuple[dict[str, Any], set[str]]:
 
     For a class, the arguments that it passes on to its bases with ** are included.
     """
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    kinds = inspect.Parameter
+    without_key = (kinds.POSITIONAL_ONLY, kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)
     functions: list[Callable[..., Any]] = [target]
     if inspect.isclass(target):
         functions = [vars(c)["__init__"] for c in target.__mro__ if "__init__" in vars(c)]
@@ -97,9 +98,9 @@ def _parameters(target: Any) -> tuple[dict[str, Any], set[str]]:
     for function in functions:
         parameters = inspect.signature(function).parameters
         annotations = get_type_hints(function, include_extras=True)
-        named = {n: p for n, p in parameters.items() if n != "self" and p.kind not in variadic}
+        named = {n: p for n, p in parameters.items() if n != "self" and p.kind not in without_key}
         required |= {n for n, p in named.items() if p.default is p.empty and n not in hints}
-        hints |= {name: annotations.get(name, Any) for name in parameters} | hints
+        hints |= {name: annotations.get(name, Any) for name in named} | hints
         if all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
             break
     return hints, required

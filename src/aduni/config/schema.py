@@ -28,7 +28,10 @@ from aduni.schedules import RateSchedule
 Model = TypeVar("Model", bound=BaseModel)
 
 # The method is checked last, since its YAML repeats parts of the other groups.
-GROUPS = ("dataset", "sampler", "alpha", "protocol", "encoder", "trainer", "logger", "method")
+GROUPS = (
+    *("dataset", "sampler", "alpha", "protocol", "encoder", "trainer", "logger", "optimizer"),
+    "method",
+)
 
 ACCELERATORS = {
     "gpu": (CUDAAccelerator, MPSAccelerator),
@@ -48,6 +51,7 @@ class Names(BaseModel, extra="forbid"):
     alpha: str
     protocol: str
     encoder: str
+    recipe: str | None = None  # its values are settings of their own; earlier runs have none
 
 
 class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
@@ -62,6 +66,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     encoder: Node
     trainer: Node
     logger: Node
+    optimizer: Node
     fold: NonNegativeInt
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     epochs: PositiveInt
@@ -70,8 +75,6 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     lr_min: NonNegativeFloat
     warmup_epochs: NonNegativeInt
     lr_schedule: RateSchedule = "cosine"
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    weight_decay: NonNegativeFloat
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     num_workers: NonNegativeInt | None
     augment: Literal["cpu", "gpu"]

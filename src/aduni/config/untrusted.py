@@ -22,12 +22,18 @@ from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError, complaint
 from aduni.methods.base import Method
 from aduni.models.encoder import Encoder
-from aduni.results.former_class_paths import package_level_name, with_package_level_names
+from aduni.results.former_configurations import (
+    package_level_name,
+    with_optimizer,
+    with_package_level_names,
+)
 
 CLASSES = ("aduni.data", "aduni.methods", "aduni.models")
 FUNCTIONS = ("aduni.losses", "aduni.schedules")
-SINGLE_CLASSES = (
+SINGLE_TARGETS = (
     "aduni.training.WandbRunLogger",
+    "aduni.training.adamw",
+    "aduni.training.sgd",
     "aduni.distributed.MonitoredDDPStrategy",
     "pytorch_lightning.Trainer",
 )
@@ -56,8 +62,8 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
 
     Users choose what the command line builds, but a file may come from somebody else. It may
     therefore name only classes of aduni.data, aduni.methods and aduni.models, functions of
-    aduni.losses and aduni.schedules, the W&B logger, the trainer, its strategy and albumentations'
-    transforms.
+    aduni.losses and aduni.schedules, the optimizers, the W&B logger, the trainer, its strategy and
+    albumentations' transforms.
 
     Args:
         content: plain values from the file.
@@ -71,6 +77,7 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
     try:
         _check_entries(content, source, trust)
         content = with_package_level_names(content)
+        content = with_optimizer(content) if isinstance(content, dict) else content
     except RecursionError as error:
         raise UserError(f"{source} holds settings without end; start a new run.") from error
     try:
@@ -223,7 +230,7 @@ def _normalized(distribution: str) -> str:
 
 def _is_allowed(target: str, trust: Sequence[str]) -> bool:
     """Tell whether a file may name a target, without importing any other package to find out."""
-    if target in SINGLE_CLASSES:
+    if target in SINGLE_TARGETS:
         return True
     packages = (*CLASSES, *FUNCTIONS, *trust, TRANSFORMS)
     package = next((name for name in packages if target.startswith(f"{name}.")), None)

@@ -15,7 +15,7 @@ from aduni.report.inputs import Sources, States, states_of
 from aduni.report.page import sections
 from aduni.report.page.html import FigureGroup, Page, PageFigure, render
 from aduni.report.page.run_summary import summarise
-from aduni.report.statistics.adjusted_threshold import moved_frame, moved_table
+from aduni.report.statistics.adjusted_threshold import SUFFIX, adjusted_table, tau_frame
 from aduni.report.statistics.batch_composition import (
     PAPER_BATCH_SIZE,
     batch_statistic,
@@ -68,7 +68,7 @@ def build_report(sources: Sources, stamp: str) -> Path:
         )
         for name, definition in sources.definitions.items()
     }
-    tables = _with_moved(t for t in tables.values() if t.rows or t.name == "methods")
+    tables = _with_adjusted(t for t in tables.values() if t.rows or t.name == "methods")
     with atomic_folder(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
         made = _Report(sources, plan, states, runs, problems, tables, others, folder)
@@ -80,9 +80,9 @@ def build_report(sources: Sources, stamp: str) -> Path:
     return sources.output / INDEX
 
 
-def _with_moved(tables: Iterable[Table]) -> dict[str, Table]:
+def _with_adjusted(tables: Iterable[Table]) -> dict[str, Table]:
     """Return each table and the one with tuned logit adjustment, by name."""
-    pairs = ((table, moved_table(table)) for table in tables)
+    pairs = ((table, adjusted_table(table)) for table in tables)
     return {table.name: table for pair in pairs for table in pair}
 
 
@@ -134,7 +134,7 @@ class _Report:
         frames = {
             "comparisons": comparison_frame(comparisons),
             "classes": classes,
-            "moved": moved_frame(methods, self.tables[f"{methods.name}-moved"]),
+            "moved": tau_frame(methods, self.tables[f"{methods.name}{SUFFIX}"]),
         }
         if batches:
             named = [frame.assign(dataset=name) for name, frame in batches.items()]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aduni.results.former_class_paths import package_level_name
+from aduni.results.former_configurations import package_level_name, with_optimizer
 from aduni.results.run_folder import WITHOUT_EFFECT
 
 NEUTRAL: dict[str, Any] = {
@@ -30,6 +30,7 @@ WITHOUT_IDENTITY = frozenset(
         *(*WITHOUT_EFFECT, "save_features", "logger", "trust", "trainer.accelerator"),
         # `identity` uses what these two lead to.
         *("protocol.split_file", "method.stage1_ckpt"),
+        "names.recipe",  # its values are settings of their own
     ]
 )
 """Keys that may differ between runs of one identity: no metric depends on them."""
@@ -55,7 +56,7 @@ def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Keys that no metric depends on are left out, and options at their neutral value.
     """
-    return dict(_entries(config, ""))
+    return dict(_entries(with_optimizer(config), ""))
 
 
 def filled(config: Mapping[str, Any]) -> dict[str, Any]:

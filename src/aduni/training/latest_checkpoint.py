@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 from pydantic import Field, NonNegativeInt, ValidationError
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.plugins import MixedPrecision
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim import AdamW, Optimizer
 
 from aduni.checkpoints.load import load_checkpoint, shapes
 from aduni.checkpoints.schema import Checked, first_fault
@@ -18,6 +20,8 @@ from aduni.system.atomic_files import atomic_write, hard_link
 from aduni.training.callbacks.checkpoints import Checkpoints
 
 KEY = "resume"
+SGD_STATE = {"momentum_buffer"}
+ADAM_STATE = {"step", "exp_avg", "exp_avg_sq"}
 
 log = logging.getLogger(__name__)
 
@@ -36,35 +40,39 @@ class _Callbacks(Checked):
     best: _Best = Field(alias="Checkpoints")
 
 
-class _Momentum(Checked):
-    momentum_buffer: Tensor | None = None
-
-
 class _ParameterGroup(Checked):
     params: list[int]
     lr: float
-    momentum: float
     weight_decay: float
+    momentum: float | None = None
 
 
-class _Optimiser(Checked):
-    state: dict[int, _Momentum]
-    param_groups: Annotated[list[_ParameterGroup], Field(min_length=1, max_length=1)]
+class _OptimizerState(Checked):
+    state: dict[int, dict[str, Tensor | None]]
+    param_groups: Annotated[list[_ParameterGroup], Field(min_length=1)]
 
     def is_empty(self) -> bool:
-        """Return whether the momentum is missing."""
-        return self.param_groups[0].momentum > 0 and not self.state
+        """Return whether the averages of gradients are missing."""
+        return not self.state and any(group.momentum != 0 for group in self.param_groups)
 
-    def fits(self, parameters: list[nn.Parameter]) -> bool:
-        """Return whether the state belongs to these parameters."""
-        (group,) = self.param_groups
-        if group.params != list(range(len(parameters))):
+    def fits(self, optimizer: Optimizer) -> bool:
+        """Return whether the state belongs to the parameters of an optimizer, and to its kind."""
+        own = optimizer.state_dict()["param_groups"]
+        if [group.params for group in self.param_groups] != [group["params"] for group in own]:
             return False
-        buffers = {number: state.momentum_buffer for number, state in self.state.items()}
+        sizes = [p.shape for group in optimizer.param_groups for p in group["params"]]
+        names = ADAM_STATE if isinstance(optimizer, AdamW) else SGD_STATE
         return all(
-            number in group.params and (buffer is None or buffer.shape == parameters[number].shape)
-            for number, buffer in buffers.items()
+            number < len(sizes)
+            and set(state) == names
+            and all(_has_shape(value, sizes[number]) for value in state.values())
+            for number, state in self.state.items()
         )
+
+
+def _has_shape(value: Tensor | None, shape: torch.Size) -> bool:
+    """Return whether a value of the state is one number, or has a number for each weight."""
+    return value is None or value.shape in (shape, ())
 
 
 class _Loops(Checked):
@@ -77,7 +85,7 @@ class _Training(Checked):
     version: str = Field(alias="pytorch-lightning_version")
     global_step: NonNegativeInt
     callbacks: _Callbacks
-    optimizer_states: Annotated[list[_Optimiser], Field(min_length=1, max_length=1)]
+    optimizer_states: Annotated[list[_OptimizerState], Field(min_length=1, max_length=1)]
     lr_schedulers: list[Any]
     loops: _Loops
 
@@ -141,12 +149,13 @@ def _misfit(content: dict[str, Any], module: LightningModule, trainer: Trainer) 
     found, own = content["state_dict"], module.state_dict()
     if shapes(found) != shapes(own) or not _alike(found, dict(own)):
         return "weights of another model"
-    learning = [values for values in module.parameters() if values.requires_grad]
-    (optimiser,) = state.optimizer_states
+    optimizer = module.configure_optimizers()
+    assert isinstance(optimizer, Optimizer)  # StageModule returns one
+    (found_state,) = state.optimizer_states
     # With 16-mixed precision every step so far may have been skipped.
-    if optimiser.is_empty() and MixedPrecision.__qualname__ not in content:
+    if found_state.is_empty() and MixedPrecision.__qualname__ not in content:
         return "an optimiser without its momentum"
-    if not optimiser.fits(learning):
+    if not found_state.fits(optimizer):
         return "the optimiser of another model"
     progress = state.loops.fit_loop
     if not _alike(progress, trainer.fit_loop.state_dict()):

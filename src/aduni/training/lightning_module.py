@@ -1,13 +1,15 @@
 """The LightningModule that trains, schedules and logs one stage of any method."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
-from torch.optim import SGD
+from torch.nn import Parameter
+from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
@@ -26,13 +28,20 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class Optimisation:
-    """Settings of SGD and of its schedule; warm-up epochs are those of a 400-epoch run."""
+    """The optimizer and the schedule of its learning rate.
 
+    Attributes:
+        optimizer: (names and parameters, learning rate) -> optimizer.
+        lr: learning rate after the warm-up.
+        lr_min: learning rate of the last epoch.
+        warmup_epochs: warm-up epochs of a 400-epoch run.
+        lr_schedule: start of the cosine.
+    """
+
+    optimizer: Callable[[list[tuple[str, Parameter]], float], Optimizer]
     lr: float
     lr_min: float
     warmup_epochs: int
-    momentum: float
-    weight_decay: float
     lr_schedule: RateSchedule = "cosine"
 
 
@@ -42,7 +51,7 @@ class StageModule(LightningModule):
     Args:
         method: the model and its losses; shared by the learners of all its stages.
         stage: what is trained, and how.
-        optimisation: learning rate and its kin.
+        optimisation: optimizer and schedule of the learning rate.
         classes: C.
         entropy: seed of the run and number of the stage, from which random numbers follow.
         stored: plain values that go into every checkpoint under `aduni`.
@@ -87,16 +96,11 @@ class StageModule(LightningModule):
         """Set train mode, since Lightning leaves every module in the mode that it finds."""
         self.train()
 
-    def configure_optimizers(self) -> SGD:
-        """Return SGD over the parameters that are trained."""
+    def configure_optimizers(self) -> Optimizer:
+        """Return the optimizer of the parameters that are trained."""
         settings = self._optimisation
-        return SGD(
-            [parameter for parameter in self.parameters() if parameter.requires_grad],
-            lr=settings.lr,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            fused=True,  # one pass over the parameters
-        )
+        named = [(name, values) for name, values in self.named_parameters() if values.requires_grad]
+        return settings.optimizer(named, settings.lr)
 
     def on_train_epoch_start(self) -> None:
         """Set random numbers and learning rate, which depend on the epoch alone, resumed or not."""

@@ -181,12 +181,11 @@ class Training:
     def _module(self, number: int, stage: Stage) -> StageModule:
         settings = self.settings
         optimisation = Optimisation(
-            lr=settings.lr,
-            lr_min=settings.lr_min,
-            warmup_epochs=settings.warmup_epochs,
-            lr_schedule=settings.lr_schedule,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
+            build(settings.optimizer),
+            settings.lr,
+            settings.lr_min,
+            settings.warmup_epochs,
+            settings.lr_schedule,
         )
         classes, entropy = len(self.data.table.class_names), (settings.seed, number)
 

@@ -67,6 +67,8 @@ def _lines(
     yield "sampler", _sampler(settings.names.sampler, counts)
     name, size = settings.encoder["name"], data.image_size
     yield "method", f"{settings.names.method} on {name}, images of {size} x {size} pixels"
+    if settings.names.recipe:
+        yield "recipe", _recipe(settings)
     if "alpha" in settings.method:
         curve = alpha_curve(build(settings.method["alpha"]), settings.epochs)
         yield "alpha", f"{settings.names.alpha}, {curve}"
@@ -120,6 +122,13 @@ def class_bars(names: list[str], counts: Ints) -> Table:
         length = max(round(WIDEST_BAR * counts[row] / counts.max()), 1)
         table.add_row(Text(names[row]), str(counts[row]), Text(block * length, style="cyan"))
     return table
+
+
+def _recipe(settings: Settings) -> str:
+    optimizer = settings.optimizer["_target_"].rpartition(".")[2]
+    rates = f"learning rate {settings.lr:g} to {settings.lr_min:g}"
+    decay = settings.optimizer.get("weight_decay", 0)
+    return f"{settings.names.recipe}: {optimizer}, {rates}, weight decay {decay:g}"
 
 
 def _sampler(name: str, counts: Ints) -> str:

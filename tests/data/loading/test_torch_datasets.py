@@ -21,7 +21,7 @@ from aduni.data.cache.image_cache import ImageCache, build_cache
 from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.samplers import Upsample
 from aduni.data.loading.torch_datasets import EvaluationDataset, TrainingDataset
-from aduni.results.former_class_paths import with_package_level_names
+from aduni.results.former_configurations import with_package_level_names
 from aduni.system.atomic_files import read_yaml
 
 CONF = Path(__file__).resolve().parents[3] / "conf"

@@ -8,7 +8,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from aduni.report.statistics.adjusted_threshold import moved, moved_frame, moved_table
+from aduni.report.statistics.adjusted_threshold import (
+    adjusted_table,
+    tau_frame,
+    with_tuned_adjustment,
+)
 from aduni.report.statistics.paired import compare
 from aduni.report.tables.build_table import build_table
 from aduni.report.tables.definitions import Definition, Row
@@ -81,7 +85,7 @@ def _random(seed: int, n: int = 60) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _slow(labels, probabilities, tau: float, pi=PI) -> float:
-    """Macro F1 of the moved decisions, by loops and scikit-learn."""
+    """Macro F1 with tuned logit adjustment, by loops and scikit-learn."""
     decided = []
     for p in probabilities:
         scores = [math.log(max(p[c], 1e-12)) - tau * math.log(pi[c]) for c in range(len(pi))]
@@ -100,10 +104,10 @@ def _slow_tau(labels, probabilities) -> float:
 def test_tau_and_figures_are_those_of_a_slow_loop(make, seed):
     validation, test = _random(seed), _random(100 + seed, 40)
     run = make("a", validation, test)
-    found = moved(run)
+    found = with_tuned_adjustment(run)
     tau = _slow_tau(*validation)
-    assert found.metrics["moved_tau"] == tau
-    assert type(found.metrics["moved_tau"]) is float
+    assert found.metrics["tau"] == tau
+    assert type(found.metrics["tau"]) is float
     assert found.test["macro_f1"] == pytest.approx(_slow(*test, tau), abs=1e-12)
     assert found.metrics["validation"]["macro_f1"] == pytest.approx(
         _slow(*validation, tau), abs=1e-12
@@ -116,11 +120,11 @@ def test_tau_and_figures_are_those_of_a_slow_loop(make, seed):
         assert table == pytest.approx(weights / weights.sum(axis=1, keepdims=True), abs=1e-10)
 
 
-def test_the_moved_run_holds_together_and_the_old_one_is_untouched(make):
+def test_the_adjusted_run_holds_together_and_the_old_one_is_untouched(make):
     run = make("a", _random(1), _random(2))
     before, metrics = run.predictions.copy(), dict(run.metrics)
-    found = moved(run)
-    assert found.metrics["moved_tau"] != 0
+    found = with_tuned_adjustment(run)
+    assert found.metrics["tau"] != 0
     assert check_predictions(found.predictions, run.split, list(CLASSES)) == ""
     pd.testing.assert_frame_equal(run.predictions, before)
     assert run.metrics == metrics
@@ -145,8 +149,8 @@ def test_a_known_offset_is_recovered(make, offset):
             posterior.append(odds / odds.sum())
     shifted = np.array(posterior) * PI**offset
     shifted /= shifted.sum(axis=1, keepdims=True)
-    found = moved(make("a", (labels, shifted), (labels, shifted)))
-    assert found.metrics["moved_tau"] == offset
+    found = with_tuned_adjustment(make("a", (labels, shifted), (labels, shifted)))
+    assert found.metrics["tau"] == offset
     assert found.test["macro_f1"] == 1
     table = found.predictions.loc[found.predictions["part"] == "test", COLUMNS].to_numpy()
     assert table == pytest.approx(np.array(posterior), abs=1e-9)
@@ -162,8 +166,8 @@ def test_hand_worked_numbers(make):
     test = [0, 0, 1, 2], table[[0, 1, 1, 2]]
     run = make("a", (labels, table), test, training_labels=training)
     assert run.test["macro_f1"] == pytest.approx((2 * 2 / 5 + 0 + 1) / 3)  # 0 takes three
-    found = moved(run)
-    assert found.metrics["moved_tau"] == 1.05
+    found = with_tuned_adjustment(run)
+    assert found.metrics["tau"] == 1.05
     # Class 0: of 1 decided, 1 of 2 hit, F1 2/3; class 1: of 2 decided, 1 of 1 hit, F1 2/3.
     assert found.test["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
     assert found.test["confusion_matrix"] == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
@@ -172,15 +176,15 @@ def test_hand_worked_numbers(make):
 
 def test_tau_is_chosen_on_validation_alone(make):
     validation, (labels, table) = _random(3), _random(4)
-    one = moved(make("a", validation, (labels, table)))
-    other = moved(make("b", validation, (2 - labels, table[::-1, [1, 2, 0]])))
-    assert one.metrics["moved_tau"] == other.metrics["moved_tau"] != 0
+    one = with_tuned_adjustment(make("a", validation, (labels, table)))
+    other = with_tuned_adjustment(make("b", validation, (2 - labels, table[::-1, [1, 2, 0]])))
+    assert one.metrics["tau"] == other.metrics["tau"] != 0
     assert one.test["macro_f1"] != other.test["macro_f1"]
 
 
 def test_of_equally_good_taus_the_nearest_to_nothing_then_the_negative_one(make):
     sure = np.eye(3) * 0.997 + 0.001
-    assert moved(make("a", ([0, 1, 2], sure), _random(1))).metrics["moved_tau"] == 0
+    assert with_tuned_adjustment(make("a", ([0, 1, 2], sure), _random(1))).metrics["tau"] == 0
     # The first image is class 0's below -0.43, the last class 2's above 0.43, else both class 1's.
     first = np.array([(PI[1] / PI[0]) ** 0.43, 1, 1e-3])
     last = np.array([1e-3, 1, (PI[2] / PI[1]) ** 0.43])
@@ -189,23 +193,23 @@ def test_of_equally_good_taus_the_nearest_to_nothing_then_the_negative_one(make)
     assert _slow(labels, table, 0.4) == pytest.approx((0 + 1 / 2 + 0) / 3)
     assert _slow(labels, table, -0.45) == pytest.approx((1 + 2 / 3 + 0) / 3)
     assert _slow(labels, table, 0.45) == pytest.approx((0 + 2 / 3 + 1) / 3)
-    assert moved(make("b", (labels, table), _random(1))).metrics["moved_tau"] == -0.45
+    assert with_tuned_adjustment(make("b", (labels, table), _random(1))).metrics["tau"] == -0.45
 
 
 def test_a_probability_of_nothing_is_clipped(make):
     table = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    found = moved(make("a", ([0, 1, 2], table), ([0, 1, 2], table)))
-    assert found.metrics["moved_tau"] == 0
-    moved_values = found.predictions[COLUMNS].to_numpy()
-    assert np.isfinite(moved_values).all()
-    assert moved_values.min() == pytest.approx(1e-12, rel=1e-6, abs=0)
+    found = with_tuned_adjustment(make("a", ([0, 1, 2], table), ([0, 1, 2], table)))
+    assert found.metrics["tau"] == 0
+    adjusted_values = found.predictions[COLUMNS].to_numpy()
+    assert np.isfinite(adjusted_values).all()
+    assert adjusted_values.min() == pytest.approx(1e-12, rel=1e-6, abs=0)
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
 def test_a_class_without_test_images_counts_as_in_every_macro_f1(make):
     labels, table = _random(5)
     seen = labels != 2
-    found = moved(make("a", (labels, table), (labels[seen], table[seen])))
+    found = with_tuned_adjustment(make("a", (labels, table), (labels[seen], table[seen])))
     tau = _slow_tau(labels, table)
     assert found.test["macro_f1"] == pytest.approx(_slow(labels[seen], table[seen], tau))
     assert found.test["macro_auroc"] is None
@@ -216,12 +220,12 @@ def test_a_class_without_training_images_counts_as_one(make):
     none = make("a", validation, _random(6), training_labels=TRAINING[:50])
     one = make("b", validation, _random(6), training_labels=TRAINING[:51])
     assert none.metrics["training_counts"]["rare"] == 0
-    assert moved(none).metrics["moved_tau"] == moved(one).metrics["moved_tau"]
-    assert moved(none).test == moved(one).test
+    assert with_tuned_adjustment(none).metrics["tau"] == with_tuned_adjustment(one).metrics["tau"]
+    assert with_tuned_adjustment(none).test == with_tuned_adjustment(one).test
 
 
 def test_without_a_validation_part_nothing_moves(make):
-    assert moved(make("a", None, _random(1), protocol="paper")) is None
+    assert with_tuned_adjustment(make("a", None, _random(1), protocol="paper")) is None
 
 
 @pytest.fixture
@@ -251,13 +255,14 @@ def _cell(table: Table, row: str, figure: str = "macro_f1") -> Cell:
     return cell
 
 
-def test_the_table_of_moved_runs(table):
-    found = moved_table(table)
-    assert (found.name, found.title) == ("methods-moved", "Toy, decisions moved")
+def test_the_table_of_adjusted_runs(table):
+    found = adjusted_table(table)
+    assert (found.name, found.title) == ("methods-moved", "Toy, with tuned logit adjustment")
     assert (found.datasets, found.metrics, found.pairs) == (("toy",), table.metrics, table.pairs)
     assert [row.label for row in found.rows] == ["CE", "LDAM", "CICL"]
     assert all(cell.paper is None for row in found.rows for cell in row.cells)
-    values = {unit: moved(run).test["macro_f1"] for unit, run in table.runs["CE", "toy"].items()}
+    units = table.runs["CE", "toy"].items()
+    values = {unit: with_tuned_adjustment(run).test["macro_f1"] for unit, run in units}
     folds = [(values[fold, 0] + values[fold, 1]) / 2 for fold in (0, 1)]
     cell = _cell(found, "CE")
     assert cell.mean == pytest.approx(sum(folds) / 2)
@@ -269,15 +274,15 @@ def test_the_table_of_moved_runs(table):
     assert "paper" not in footnote(found)
 
 
-def test_rows_that_cannot_be_moved_show_no_value(table):
-    found = moved_table(table)
+def test_rows_that_cannot_be_adjusted_show_no_value(table):
+    found = adjusted_table(table)
     cell = _cell(found, "CICL")
     assert (cell.mean, cell.folds, cell.state) == (None, 0, "no validation part")
     assert cell.lacking == "0 of 2 folds"
     assert ("CICL", "toy") not in found.runs
     assert _cell(table, "CICL").mean is not None
     without = replace(table, runs={k: v for k, v in table.runs.items() if k[0] == "CE"})
-    assert _cell(moved_table(without), "LDAM").state == "not run"
+    assert _cell(adjusted_table(without), "LDAM").state == "not run"
     assert len(csv_frame([found])) == 9
 
 
@@ -291,19 +296,22 @@ def test_the_best_is_chosen_anew(make):
     runs = [make(m, part[m], part[m], method=m) for m in part]
     table = build_table("methods", TOY, runs)
     assert [_cell(table, row).best for row in ("CE", "LDAM")] == [True, False]
-    found = moved_table(table)
+    found = adjusted_table(table)
     assert [_cell(found, row).best for row in ("CE", "LDAM")] == [False, True]
     assert _cell(found, "LDAM").mean == 1
 
 
-def test_moved_rows_are_compared_like_others(table):
-    found = compare(moved_table(table))
+def test_adjusted_rows_are_compared_like_others(table):
+    found = compare(adjusted_table(table))
     pairs = {(c.row, c.baseline) for c in found}
     assert pairs == {("LDAM", "CE")}
     (f1,) = [c for c in found if c.metric == "macro_f1"]
     assert f1.table == "methods-moved"
     rows = {row: table.runs[row, "toy"] for row in ("CE", "LDAM")}
-    moves = {row: {unit: moved(run) for unit, run in units.items()} for row, units in rows.items()}
+    moves = {
+        row: {unit: with_tuned_adjustment(run) for unit, run in units.items()}
+        for row, units in rows.items()
+    }
     by_fold = [
         np.mean(
             [
@@ -319,7 +327,7 @@ def test_moved_rows_are_compared_like_others(table):
 
 
 def test_the_frame_has_a_line_a_run(table):
-    frame = moved_frame(table, moved_table(table))
+    frame = tau_frame(table, adjusted_table(table))
     assert list(frame.columns) == [
         *("dataset", "row", "fold", "seed", "tau", "macro_f1", "moved_macro_f1")
     ]
@@ -329,8 +337,8 @@ def test_the_frame_has_a_line_a_run(table):
     assert set(frame["dataset"]) == {"toy"}
     for line in frame[frame["row"] != "CICL"].itertuples():
         run = table.runs[line.row, "toy"][line.fold, line.seed]
-        found = moved(run)
-        assert line.tau == found.metrics["moved_tau"]
+        found = with_tuned_adjustment(run)
+        assert line.tau == found.metrics["tau"]
         assert line.macro_f1 == run.test["macro_f1"]
         assert line.moved_macro_f1 == found.test["macro_f1"]
     (paper,) = frame[frame["row"] == "CICL"].itertuples()
@@ -341,6 +349,6 @@ def test_the_frame_has_a_line_a_run(table):
 
 def test_a_table_without_runs():
     empty = build_table("methods", TOY, [])
-    assert moved_frame(empty, moved_table(empty)).empty
-    assert moved_frame(empty, moved_table(empty)).dtypes["tau"] == np.float64
-    assert moved_table(empty).runs == {}
+    assert tau_frame(empty, adjusted_table(empty)).empty
+    assert tau_frame(empty, adjusted_table(empty)).dtypes["tau"] == np.float64
+    assert adjusted_table(empty).runs == {}

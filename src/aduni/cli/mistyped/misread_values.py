@@ -30,7 +30,8 @@ def check_value(line: CommandLine, override: Any, arg: str) -> str | None:
         parsed = override.value()
         if isinstance(parsed, str) and re.fullmatch(r"\w+", value):
             return None  # a name; Hydra tells whether the option exists
-        if key not in line.catalogue.groups and (line.conf / key).is_dir():
+        is_of_another = key not in line.catalogue.groups and (line.conf / key).is_dir()
+        if is_of_another and key != "hydra":
             near = line.catalogue.closest(f"{key}s") or line.catalogue.closest(key)
             return f"{key} is no key of {line.command}.py; write {near or 'KEY'}={value}"
         fault = _check_option(line, key, value, parsed)

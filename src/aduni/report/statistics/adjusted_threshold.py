@@ -22,7 +22,9 @@ from aduni.results.predictions_csv import labels_and_probabilities, probability_
 
 Floats = NDArray[np.float64]
 
-TAUS = np.arange(-40, 41) / 20
+TAU_GRID = np.arange(-40, 41) / 20
+SUFFIX = "-moved"
+"""End of the adjusted table's name, and so of its files."""
 MIN_PROBABILITY = 1e-12
 """Probabilities are raised to this before they are adjusted."""
 NOTE = (
@@ -34,16 +36,16 @@ DIGITS = 12
 """Macro F1 is rounded to these in the search, since equally good taus differ by rounding."""
 
 
-def moved(run: Run) -> Run | None:
+def with_tuned_adjustment(run: Run) -> Run | None:
     """Return the run with decisions argmax_c log p_c - tau log pi_c, pi_c the training shares.
 
-    tau maximises macro F1 on the validation part among `TAUS`; of equally good ones it is the
+    tau maximises macro F1 on the validation part among `TAU_GRID`; of equally good ones it is the
     nearest to 0, then the negative one. A class without training images counts as having one.
     Source: post-hoc logit adjustment, Menon et al. 2021, equation 9, with tau from validation.
 
     Returns:
-        A copy with probabilities p_c pi_c^-tau / sum in all parts, their figures, and tau as
-        `moved_tau` in its metrics; None without a validation part.
+        A copy with probabilities p_c pi_c^-tau / sum in all parts, their metrics, and `tau` among
+        these; None without a validation part.
     """
     names, frame = run.class_names, run.predictions
     validation = frame[frame["part"] == "validation"]
@@ -53,11 +55,11 @@ def moved(run: Run) -> Run | None:
     prior = counts / counts.sum()
     tau = _best_tau(*labels_and_probabilities(validation, names), prior)
     _, before = labels_and_probabilities(frame, names)
-    after = _moved(before, prior, tau)
+    after = _adjusted(before, prior, tau)
     columns = dict(zip(map(probability_column, names), after.T, strict=True))
     predicted = np.array(names)[after.argmax(axis=1)]
     frame = frame.assign(predicted=predicted, **columns)
-    figures = {
+    metrics = {
         part: evaluate(
             *labels_and_probabilities(frame[frame["part"] == part], names),
             names,
@@ -65,15 +67,15 @@ def moved(run: Run) -> Run | None:
         )
         for part in ("validation", "test")
     }
-    return replace(run, predictions=frame, metrics={**run.metrics, **figures, "moved_tau": tau})
+    return replace(run, predictions=frame, metrics={**run.metrics, **metrics, "tau": tau})
 
 
-def moved_table(table: Table) -> Table:
+def adjusted_table(table: Table) -> Table:
     """Return the table over its adjusted runs, without the paper's values.
 
-    A row without a run that could be moved shows no value, and is not among the runs.
+    A row without a run that can be adjusted shows no value, and is not among the runs.
     """
-    runs = _moved_runs(table)
+    runs = _adjusted_runs(table)
     rows = []
     for row in table.rows:
         cells = []
@@ -86,28 +88,29 @@ def moved_table(table: Table) -> Table:
         rows.append(TableRow(row.name, row.block, row.label, tuple(cells)))
     return replace(
         table,
-        name=f"{table.name}-moved",
-        title=f"{table.title}, decisions moved",
+        name=f"{table.name}{SUFFIX}",
+        title=f"{table.title}, with tuned logit adjustment",
         note=NOTE,
         rows=tuple(with_best(rows)),
         runs=runs,
     )
 
 
-def moved_frame(table: Table, after: Table) -> pd.DataFrame:
+def tau_frame(table: Table, adjusted: Table) -> pd.DataFrame:
     """Return one line for each run, in the order of data sets, rows, folds and seeds.
 
     Args:
-        table: as it was.
-        after: its `moved_table`.
+        table: the table without the adjustment.
+        adjusted: its `adjusted_table`.
 
     Returns:
-        dataset, row (label), fold, seed; tau; macro_f1 of the test part as it was, and
-        moved_macro_f1. tau and moved_macro_f1 are NaN without a validation part.
+        dataset, row (label), fold, seed; tau; macro_f1 of the test part without the
+        adjustment, and moved_macro_f1 with it. The latter and tau are NaN without a validation
+        part.
     """
     numbers = dict.fromkeys(("tau", "macro_f1", "moved_macro_f1"), np.float64)
     columns = ("dataset", "row", "fold", "seed", *numbers)
-    frame = pd.DataFrame(list(_lines(table, after.runs)), columns=columns)
+    frame = pd.DataFrame(list(_lines(table, adjusted.runs)), columns=columns)
     return frame.astype({"fold": np.int64, "seed": np.int64, **numbers})
 
 
@@ -117,23 +120,23 @@ def _lines(table: Table, runs: Runs) -> Iterator[tuple[object, ...]]:
             place = (row.label, dataset)
             for unit, run in sorted(table.runs.get(place, {}).items()):
                 after = runs.get(place, {}).get(unit)
-                tau = after.metrics["moved_tau"] if after else None
+                tau = after.metrics["tau"] if after else None
                 f1 = after.test["macro_f1"] if after else None
                 yield dataset, row.label, *unit, tau, run.test["macro_f1"], f1
 
 
-def _moved_runs(table: Table) -> Runs:
+def _adjusted_runs(table: Table) -> Runs:
     """Return the runs that can be adjusted, by row."""
     runs: Runs = {}
     for place, units in table.runs.items():
-        pairs = ((unit, moved(run)) for unit, run in units.items())
+        pairs = ((unit, with_tuned_adjustment(run)) for unit, run in units.items())
         found = {unit: run for unit, run in pairs if run is not None}
         if found:
             runs[place] = found
     return runs
 
 
-def _moved(probabilities: Floats, prior: Floats, tau: float) -> Floats:
+def _adjusted(probabilities: Floats, prior: Floats, tau: float) -> Floats:
     """Return (n, C) p_c pi_c^-tau / sum of (n, C) p and (C,) pi."""
     weights = np.maximum(probabilities, MIN_PROBABILITY) * prior**-tau
     shares: Floats = weights / weights.sum(axis=1, keepdims=True)
@@ -148,12 +151,12 @@ def _best_tau(labels: NDArray[np.int64], probabilities: Floats, prior: Floats) -
         probabilities: (n, C).
         prior: (C,).
     """
-    decided = [_moved(probabilities, prior, tau).argmax(axis=1) for tau in TAUS]
+    decided = [_adjusted(probabilities, prior, tau).argmax(axis=1) for tau in TAU_GRID]
     hits, true, predicted = (
         np.stack([np.bincount(numbers, minlength=len(prior)) for numbers in each]).astype(float)
-        for each in ([labels[labels == d] for d in decided], [labels] * len(TAUS), decided)
+        for each in ([labels[labels == d] for d in decided], [labels] * len(TAU_GRID), decided)
     )
     counts = Counts(hits, true, predicted, true.sum(axis=1))
     f1 = macro_f1(counts).round(DIGITS)
-    best = TAUS[f1 == f1.max()].tolist()
+    best = TAU_GRID[f1 == f1.max()].tolist()
     return float(min(best, key=lambda tau: (abs(tau), tau)))

@@ -8,7 +8,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from aduni.config.untrusted import read_stored
-from aduni.results.former_class_paths import FORMER, package_level_name, with_package_level_names
+from aduni.results.former_configurations import FORMER, package_level_name, with_package_level_names
 from composing import CONF, settings_of
 
 PACKAGES = ("aduni.data", "aduni.distributed", "aduni.losses", "aduni.methods", "aduni.models")

@@ -1,4 +1,4 @@
-"""Resolve the names of classes and functions that earlier versions stored in configurations.
+"""Read configurations that earlier versions stored: names of classes and places of options.
 
 Configurations name what they build (`_target_`) by package-level names such as
 `aduni.methods.PaCo`, which do not change when a class moves to another module.
@@ -47,6 +47,10 @@ No entry is ever removed, since a kept run may use it.
 """
 
 
+SGD_OPTIONS = ("momentum", "weight_decay")
+"""Options of SGD that stood at the top level before there were other optimizers."""
+
+
 def package_level_name(target: str) -> str:
     """Return the name under which a stored target is found today."""
     return FORMER.get(target, target)
@@ -62,3 +66,13 @@ def with_package_level_names(node: Any) -> Any:
             for key, value in node.items()
         }
     return [*map(with_package_level_names, node)] if isinstance(node, list | tuple) else node
+
+
+def with_optimizer(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a configuration with SGD's options in the group `optimizer`, where they are today."""
+    if "optimizer" in config or not set(SGD_OPTIONS) <= config.keys():
+        return dict(config)
+    options = {key: config[key] for key in SGD_OPTIONS}
+    others = {key: value for key, value in config.items() if key not in SGD_OPTIONS}
+    target = {"_target_": "aduni.training.sgd", "_partial_": True}
+    return {**others, "optimizer": {**target, **options, "decay_norms_and_biases": True}}

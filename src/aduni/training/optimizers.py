@@ -1,0 +1,71 @@
+"""Optimizers of the group `optimizer`, for the parameters that a stage trains."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, NonNegativeFloat
+from torch.nn import Parameter
+from torch.optim import SGD, AdamW, Optimizer
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+def sgd(
+    named: list[tuple[str, Parameter]],
+    lr: float,
+    /,
+    *,
+    momentum: Share = 0.9,
+    weight_decay: NonNegativeFloat = 1e-4,
+    decay_norms_and_biases: bool = True,
+) -> Optimizer:
+    """Return SGD with momentum; weight decay is added to the gradient.
+
+    Args:
+        named: names and parameters to train.
+        lr: learning rate, which the caller changes every epoch.
+        momentum: factor of the sum of earlier gradients.
+        weight_decay: factor of the weights that are added to the gradient.
+        decay_norms_and_biases: whether parameters of norms and biases decay, too.
+    """
+    groups = parameter_groups(named, weight_decay, decay_norms_and_biases)
+    return SGD(groups, lr, momentum, weight_decay=weight_decay, fused=True)  # one pass
+
+
+def adamw(
+    named: list[tuple[str, Parameter]],
+    lr: float,
+    /,
+    *,
+    betas: tuple[Share, Share] = (0.9, 0.999),
+    weight_decay: NonNegativeFloat = 0.05,
+    decay_norms_and_biases: bool = False,
+) -> Optimizer:
+    """Return Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+
+    Args:
+        named: names and parameters to train.
+        lr: learning rate, which the caller changes every epoch.
+        betas: decay rates of the averages of the gradient and of its square.
+        weight_decay: share of the weights that a step of rate 1 takes away.
+        decay_norms_and_biases: whether parameters of norms and biases decay, too.
+    """
+    groups = parameter_groups(named, weight_decay, decay_norms_and_biases)
+    return AdamW(groups, lr, betas, weight_decay=weight_decay, fused=True)
+
+
+def parameter_groups(
+    named: list[tuple[str, Parameter]], weight_decay: float, decay_norms_and_biases: bool
+) -> list[dict[str, Any]]:
+    """Divide parameters into one group with weight decay and, if needed, one without.
+
+    As in timm, biases and parameters of at most one dimension, which norms have, do not decay.
+    """
+    free = [
+        parameter
+        for name, parameter in named
+        if not decay_norms_and_biases and (parameter.ndim <= 1 or name.endswith(".bias"))
+    ]
+    ids = {id(parameter) for parameter in free}
+    decaying = [parameter for _, parameter in named if id(parameter) not in ids]
+    groups = [{"params": decaying, "weight_decay": weight_decay}]
+    return groups + ([{"params": free, "weight_decay": 0.0}] if free else [])
