@@ -120,6 +120,8 @@ def rows_of(leaf: Leaf, group: str) -> Iterator[Row]:
     model = MODELS.get(group)
     for key, value in leaf.values.items():
         owner, _, name = key.rpartition(".")
+        if owner == "hydra":
+            continue
         target = leaf.target if owner == group else leaf.values.get(f"{owner}._target_", "")
         hints, words = of_model(model) if model else of_constructor(target)
         if owner == "":

@@ -154,7 +154,8 @@ def test_a_run_from_before_there_were_optimizers_and_recipes_goes_on(stored, tmp
     given = ("recipe=scratch", "optimizer.momentum=0.8", "resume=auto")
     assert go_on(*given).optimizer == sgd
     assert go_on(f"resume={tmp_path}").optimizer == sgd
-    refusal(lambda: go_on(*given, "optimizer=adamw"), "optimizer._target_ cannot be changed")
+    other = ("recipe=scratch", "optimizer=adamw", "resume=auto")
+    refusal(lambda: go_on(*other), "optimizer._target_ cannot be changed")
     refusal(
         lambda: go_on("optimizer.momentum=0.5", f"resume={tmp_path}"),
         "optimizer.momentum cannot be changed",
