@@ -1,121 +1,116 @@
 """Bare steps between the epochs of a real training, so that a busy machine slows both."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import pairwise
+from statistics import harmonic_mean
 from typing import Any, cast
 
-import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from torch.nn import functional
+from torch.optim import Optimizer
 
 from aduni.batch import Batch
 from aduni.methods.aduni import AdUni
-from benchmarks.bare import BareTraining
-from benchmarks.measure import CPU, WALL, wait_for
+from aduni.models.encoder import Encoder
+from benchmarks.measure import timed, wall_clock
 
-
-@dataclass(frozen=True)
-class Passed:
-    """What some work took.
-
-    Attributes:
-        images: that went through, not views.
-        wall: seconds.
-        cpu: seconds of this process, all its threads; loader processes are not in it.
-        validation: wall seconds of the validation pass, which is in neither of the others.
-    """
-
-    images: int
-    wall: float
-    cpu: float
-    validation: float = 0.0
+TINY_RATE = 1e-6
+"""Learning rate of bare steps: the same batch again and again must not make weights overflow."""
 
 
 class Alternation(Callback):
-    """Times whole epochs, and bare steps after each of them.
+    """Time whole epochs, and bare steps after each of them.
 
     An epoch's time is from the end of the bare steps before it to the beginning of those after
     it, without the validation pass: fetching, logging, metrics, history, checkpoints are in it.
     The first epoch warms up and is left out.
 
-    Args:
-        bare_steps: after every epoch; 0 for none.
+    Attributes:
+        epochs: images (not views) a second of each epoch.
+        seconds: of each epoch, validation included.
+        validation: seconds of each validation pass.
+        bare: images a second of the bare steps, also of those after the warm-up.
     """
 
     def __init__(self, bare_steps: int) -> None:
-        self.epochs: list[Passed] = []
-        self.bare: list[Passed] = []
+        self.epochs: list[float] = []
+        self.seconds: list[float] = []
+        self.validation: list[float] = []
+        self.bare: list[float] = []
         self._bare_steps = bare_steps
-        self._batch: Batch | None = None
-        self._training: BareTraining | None = None
-        self._started = self._validated = (0.0, 0.0)
+        self._step: Callable[[], None] | None = None
         self._images = 0
-        self._validation = (0.0, 0.0)
+        self._validation = self._started = 0.0
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Keep the first batch for the bare steps."""
-        if self._batch is None:
-            self._batch = Batch(*(values.clone() for values in batch))
+    @property
+    def bare_around(self) -> list[float]:
+        """Images a second of the bare steps before and after each epoch, taken together."""
+        return [harmonic_mean(pair) for pair in pairwise(self.bare)]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count images."""
+        """Count images, and keep a batch for the bare steps."""
         self._images += len(batch.labels)
+        self._batch: Batch = batch
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop the clock."""
-        self._validated = _now(pl_module.device)
+        self._validation -= wall_clock()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start it again."""
-        self._validation = _since(self._validated, pl_module.device)
+        self._validation += wall_clock()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The rest of the epoch's end, after this callback, is part of the next epoch's time."""
-        wall, cpu = _since(self._started, pl_module.device)
+        """End an epoch; what comes after this callback is part of the next epoch's time."""
+        seconds = wall_clock() - self._started
         if trainer.current_epoch > 0:
-            apart = self._validation
-            self.epochs.append(Passed(self._images, wall - apart[0], cpu - apart[1], apart[0]))
-        if self._bare_steps:
-            self.bare.append(self._steps(trainer, pl_module))
-        self._images = 0
-        self._validation = (0.0, 0.0)
-        self._started = _now(pl_module.device)
+            self.epochs.append(self._images / (seconds - self._validation))
+            self.seconds.append(seconds)
+            self.validation.append(self._validation)
+        self.bare.append(self._bare_rate(trainer, pl_module))
+        self._images, self._validation, self._started = 0, 0.0, wall_clock()
 
-    def _steps(self, trainer: Trainer, learner: LightningModule) -> Passed:
-        assert self._batch is not None
-        if self._training is None:
-            self._training = BareTraining(
-                cast(AdUni, learner.method),
-                trainer.optimizers[0],
-                self._batch.views,
-                self._batch.labels,
-                trainer.precision_plugin.train_step_context,
-            )
-            self._training.step()  # the first one plans its convolutions
-        start = _now(learner.device)
-        for _ in range(self._bare_steps):
-            self._training.step()
-        wall, cpu = _since(start, learner.device)
-        return Passed(self._bare_steps * len(self._batch.labels), wall, cpu)
+    def _bare_rate(self, trainer: Trainer, module: LightningModule) -> float:
+        if self._step is None:
+            context = trainer.precision_plugin.train_step_context
+            method = cast(AdUni, module.method)
+            self._step = bare_step(method, trainer.optimizers[0], self._batch, context)
+            self._step()  # the first one plans its convolutions
+        step = self._step
+        seconds = timed(lambda: [step() for _ in range(self._bare_steps)], wall_clock)
+        return self._bare_steps * len(self._batch.labels) / seconds
 
 
-def neighbours(bare: Sequence[Passed]) -> list[Passed]:
-    """Bare steps before and after an epoch, added: k + 1 measurements around k epochs."""
-    return [
-        Passed(one.images + two.images, one.wall + two.wall, one.cpu + two.cpu)
-        for one, two in pairwise(bare)
-    ]
+def bare_step(
+    method: AdUni,
+    optimiser: Optimizer,
+    batch: Batch,
+    context: Callable[[], AbstractContextManager[Any]],
+) -> Callable[[], None]:
+    """Return a step of copies of encoder, heads and optimiser, which no framework can undercut.
 
+    It takes the same images, normalised here, again and again. The loss is cross-entropy plus the
+    mean of the embeddings, so that all parameters learn; `context` is entered around it.
+    """
+    model, optimiser = copy.deepcopy((method, optimiser))
+    model.train()
+    for group in optimiser.param_groups:
+        group["lr"] = TINY_RATE
+    encoder, labels = cast(Encoder, model.encoder), batch.labels.repeat(len(batch.views))
+    with context():
+        images = encoder.normalised(batch.views.flatten(0, 1))
 
-def _now(device: torch.device) -> tuple[float, float]:
-    wait_for(device)
-    return WALL(), CPU()
+    def step() -> None:
+        optimiser.zero_grad()
+        with context():
+            features = encoder.backbone(images)
+            loss = functional.cross_entropy(model.classifier(features), labels)
+            loss = loss + model.projector(features).mean()
+        loss.backward()
+        optimiser.step()
 
-
-def _since(start: tuple[float, float], device: torch.device) -> tuple[float, float]:
-    wall, cpu = _now(device)
-    return wall - start[0], cpu - start[1]
+    return step

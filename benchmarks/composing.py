@@ -1,48 +1,51 @@
-"""Trainings on synthetic pictures, described as the command line of train.py would."""
+"""Loaders and trainings, described as the command line of train.py would."""
 
 from pathlib import Path
 
 from hydra import compose
 from omegaconf import open_dict
+from pytorch_lightning import Callback, seed_everything
 
+from aduni.config.build import build_data, build_data_and_method
+from aduni.config.instantiate import build
 from aduni.config.schema import Settings, read_settings
-
-TRAIN = Path(__file__).resolve().parents[1] / "src" / "train.py"
-
-
-def synthetic(
-    cache: Path, *, images: int, held_out: int, image_size: int, batch_size: int
-) -> list[str]:
-    """Overrides of train.py: ISIC 2018's recipe on pictures that are made on the spot.
-
-    Args:
-        cache: folder for the resized pictures.
-        images: of the training part.
-        held_out: of the validation part, and of the test part.
-        image_size: side, pixels.
-        batch_size: images.
-    """
-    return [
-        "dataset=isic2018",
-        "dataset._target_=benchmarks.synthetic.Synthetic",
-        f"+dataset.images={images}",
-        f"+dataset.held_out={held_out}",
-        f"dataset.cache_dir={cache}",
-        f"dataset.image_size={image_size}",
-        f"batch_size={batch_size}",
-        "encoder.stem=standard",
-    ]
+from aduni.data.loading.dataloaders import Loader
+from aduni.data.module import ImageDataModule
+from aduni.results.run_folder import RunFolder
+from aduni.training.stages import Training
+from benchmarks.synthetic import Synthetic
 
 
 def settings_of(overrides: list[str]) -> Settings:
-    """What train.py would run with; Hydra has been initialised with conf/.
-
-    Raises:
-        UserError: as `read_settings`.
-    """
+    """Return what train.py would run with; Hydra has been initialised with conf/."""
     config = compose("train", overrides, return_hydra_config=True)
     choices = config.hydra.runtime.choices
     with open_dict(config):
         config.names = {name: choices[name] for name in config.names}
         del config.hydra
     return read_settings(config)
+
+
+def training_loader(
+    overrides: list[str], transforms: slice = slice(None)
+) -> tuple[ImageDataModule, Loader]:
+    """Return a data set with its training loader, in this process, with some of its transforms."""
+    settings = settings_of([*overrides, "num_workers=0"])
+    settings.dataset["augment"] = settings.dataset["augment"][transforms]
+    data = build_data(settings)
+    data.prepare_data()
+    data.begin_stage(build(settings.sampler), views=2, epochs=1)
+    return data, data.train_dataloader()
+
+
+def train(overrides: list[str], folder: Path, watcher: Callback | None = None) -> Training:
+    """Train on synthetic pictures, with a watcher beside the callbacks of a run of train.py."""
+    settings = settings_of(overrides)
+    folder.mkdir(parents=True)
+    seed_everything(settings.seed, workers=False, verbose=False)
+    data, method = build_data_and_method(settings)
+    assert isinstance(data, Synthetic)
+    data.watcher = watcher
+    training = Training(settings, RunFolder(folder), data, method, None)
+    training.run()
+    return training

@@ -1,83 +1,60 @@
-"""Part (d): images a second of an evaluation over those of the bare forward."""
+"""Images a second of an evaluation over those of the bare forward."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, cast
+from functools import partial
+from typing import cast
 
 import torch
+from torch import Tensor
 
-from aduni.config.build import build_data, build_method
-from aduni.data.module import ImageDataModule
+from aduni.config.build import build_data_and_method
 from aduni.evaluation.predict import predict_parts
 from aduni.methods.aduni import AdUni
 from aduni.models.encoder import Encoder
-from benchmarks.bare import bare_forward
-from benchmarks.composing import settings_of, synthetic
-from benchmarks.measure import WALL, in_turns, rate, ratio
-from benchmarks.section import Bench, Row, Section, devices
+from benchmarks.composing import settings_of
+from benchmarks.measure import Spread, alternate, rate, ratio, wall_clock
+from benchmarks.part import GPU_HELD_OUT, ON_GPU, Bench, Row, Section, devices
 
 
-def measure_evaluation(bench: Bench) -> Section:
-    """A row for every device."""
-    effort = bench.effort
+def measure(bench: Bench) -> Section:
+    """Return a row for every device."""
     rows: list[Row] = []
-    figures = {}
+    figures: dict[str, Spread] = {}
     for device in devices():
-        size = effort.image_size if device.type == "cpu" else effort.gpu_size
-        held_out = effort.evaluated if device.type == "cpu" else effort.gpu_held_out
-        seconds = evaluated(
-            bench.scratch / "cache", held_out, size, effort.batch_size, effort.turns, device
-        )
-        efficiency = ratio(seconds["bare"], seconds["evaluation"])
-        rows.append(
-            {
-                "device": device.type,
-                "px": size,
-                "images": held_out,
-                "evaluation, images/s": rate(held_out, seconds["evaluation"]),
-                "bare, images/s": rate(held_out, seconds["bare"]),
-                "evaluation / bare": efficiency,
-            }
-        )
-        figures[f"evaluation_{device.type}"] = efficiency
+        on_gpu = device.type == "cuda"
+        images = GPU_HELD_OUT if on_gpu else bench.effort.evaluated
+        words = bench.synthetic(14, *(ON_GPU if on_gpu else ()), held_out=images)
+        evaluation, bare = _evaluated(words, device, bench.effort.rounds)
+        row = {
+            "evaluation, images/s": rate(images, evaluation),
+            "bare, images/s": rate(images, bare),
+            "evaluation / bare": ratio(bare, evaluation),
+        }
+        rows.append({"device": device.type, "images": images, **row})
+        figures[f"evaluation_{device.type}"] = row["evaluation / bare"]
     notes = (
-        "Evaluation: predictions of a part from the cache, as a table; bare: the same batches of "
-        "normalised floats, already on the device, through encoder and classifier in inference "
-        f"mode. {torch.get_num_threads()} torch threads.",
+        f"Evaluation: predictions of a part from the cache, as a table, {bench.effort.image_size} "
+        "px on a CPU and 384 px on a GPU; bare: the same batches of normalised floats, already on "
+        "the device, through encoder and classifier in inference mode. "
+        f"{torch.get_num_threads()} torch threads.",
     )
     return Section("Evaluation", rows, notes, figures)
 
 
-def evaluated(
-    cache: Path, held_out: int, size: int, batch_size: int, turns: int, device: torch.device
-) -> dict[str, list[float]]:
-    """Seconds of `evaluation` and `bare`, each over the whole test part."""
-    given = synthetic(cache, images=14, held_out=held_out, image_size=size, batch_size=batch_size)
-    settings = settings_of([*given, f"augment={'gpu' if device.type == 'cuda' else 'cpu'}"])
-    data = build_data(settings)
-    method = build_method(settings, data.training_counts)
-    assert isinstance(method, AdUni)
-    method.to(device).eval()
-    sizes = [len(batch.labels) for batch in data.evaluation_batches("test", device)]
-    calls: dict[str, Callable[[], Any]] = {
-        "evaluation": lambda: predict_parts(method, data, ("test",), device),
-        "bare": _Bare(method, data, sizes, device),
-    }
-    return in_turns(calls, turns, WALL, device)
+def _evaluated(words: list[str], device: torch.device, rounds: int) -> list[list[float]]:
+    """Return seconds of an evaluation of the test part, and of its bare forward."""
+    data, method = build_data_and_method(settings_of(words))
+    method = cast(AdUni, method.to(device).eval())
+    batches = [batch.views[0] for batch in data.evaluation_batches("test", device)]
+    # The first batch stands for all of its size: the values make no difference.
+    normalised = cast(Encoder, method.encoder).normalised(batches[0])
+    evaluation = partial(predict_parts, method, data, ("test",), device)
+    bare = partial(bare_forward, method, [normalised[: len(batch)] for batch in batches])
+    seconds = alternate({"evaluation": evaluation, "bare": bare}, rounds, wall_clock)
+    return list(seconds.values())
 
 
-class _Bare:
-    """The first batch stands for all of its size: the values make no difference."""
-
-    def __init__(
-        self, method: AdUni, data: ImageDataModule, sizes: list[int], device: torch.device
-    ) -> None:
-        first = next(iter(data.evaluation_batches("test", device))).views[0]
-        images = cast(Encoder, method.encoder).normalised(first)
-        self._method = method
-        self._batches = [images[:size] for size in sizes]
-
-    @torch.inference_mode()
-    def __call__(self) -> None:
-        for images in self._batches:
-            bare_forward(self._method, images)
+@torch.inference_mode()
+def bare_forward(method: AdUni, batches: list[Tensor]) -> list[Tensor]:
+    """Return the (N, C) logits of each batch of normalised images."""
+    backbone = cast(Encoder, method.encoder).backbone
+    return [method.classifier(backbone(images)) for images in batches]

@@ -2,6 +2,7 @@
 
 import os
 import time
+from multiprocessing import active_children
 from pathlib import Path
 
 from pytorch_lightning.profilers import Profiler
@@ -11,25 +12,19 @@ MARK = "ADUNI_FIRST_STEP"
 
 
 class FirstStep(Profiler):
-    """Lightning tells its profiler when an action begins and when it is over.
-
-    So train.py is measured as it is: trainer.profiler is an argument of its trainer.
-    """
+    """Profiler for trainer.profiler, so that train.py is measured as it is."""
 
     begun = 0.0
 
     def start(self, action_name: str) -> None:
-        """The batch is there; forward, backward and update are about to begin."""
-        if _is_step(action_name):
+        """Note when a batch is there and its step, forward and backward included, begins."""
+        if action_name.endswith(".optimizer_step"):
             self.begun = time.time()
 
     def stop(self, action_name: str) -> None:
-        """The first step ends the process: nothing else is waited for."""
-        if _is_step(action_name):
+        """End the process after its first step, and its loader processes with it."""
+        if action_name.endswith(".optimizer_step"):
             Path(os.environ[MARK]).write_text(f"{self.begun!r} {time.time()!r}")
+            for worker in active_children():
+                worker.kill()
             os._exit(0)
-
-
-def _is_step(action_name: str) -> bool:
-    """Lightning runs forward and backward within the optimiser's step."""
-    return action_name.endswith(".optimizer_step")

@@ -21,14 +21,7 @@ PARTS = (
 
 
 class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
-    """All keys of conf/benchmark.yaml.
-
-    Attributes:
-        parts: which are measured; None for all.
-        full: take the time for more turns and more images.
-        output: folder of the results.
-        verbose: show the traceback of errors.
-    """
+    """The keys of conf/benchmark.yaml, which explains them."""
 
     parts: tuple[str, ...] | str | None
     full: bool

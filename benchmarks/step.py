@@ -1,143 +1,63 @@
-"""Part (c): images a second of whole epochs over those of the bare model's steps."""
-
-from pathlib import Path
+"""Images a second of whole epochs over those of the bare model's steps."""
 
 import torch
 
 from aduni.data.cache.image_cache import usable_cpus
-from benchmarks.alternation import Alternation, Passed, neighbours
-from benchmarks.composing import synthetic
+from benchmarks.alternation import Alternation
+from benchmarks.composing import train
 from benchmarks.measure import Spread, one_thread, ratio, spread
-from benchmarks.section import Bench, Row, Section
-from benchmarks.training import watched_training
+from benchmarks.part import GPU_HELD_OUT, GPU_IMAGES, ON_GPU, Bench, Row, Section
 
-PAPER_EPOCHS = 400
+GPU_STEPS, PAPER_EPOCHS = 62, 400
 
 
-def measure_step(bench: Bench) -> Section:
-    """Two rows on the CPU, and one on a GPU where there is one."""
+def measure(bench: Bench) -> Section:
+    """Return two rows on the CPU, and one on a GPU where there is one."""
     effort = bench.effort
+    on_cpu = bench.synthetic(effort.steps * effort.batch_size, "num_workers=1", "trainer=cpu")
     with one_thread():
-        apart = _on_cpu(bench, "apart")
-    shared = _on_cpu(bench, "shared")
+        apart = _alternated(bench, "apart", on_cpu, effort.bare_steps)
+    shared = _alternated(bench, "shared", on_cpu, effort.bare_steps)
     rows = [
-        _row("cpu, 1 torch thread", effort.image_size, apart),
-        _row(f"cpu, {torch.get_num_threads()} torch threads", effort.image_size, shared),
+        _row("cpu, 1 torch thread", apart),
+        _row(f"cpu, {torch.get_num_threads()} torch threads", shared),
     ]
     figures = {"step_cpu": efficiency(apart), "step_cpu_shared": efficiency(shared)}
     if torch.cuda.is_available():
-        on_gpu = _on_gpu(bench)
-        rows.append(_row("cuda, bf16-mixed", effort.gpu_size, on_gpu))
-        figures["step_gpu"] = efficiency(on_gpu)
-        figures["isic_minutes"] = extrapolated(on_gpu.epochs, PAPER_EPOCHS)
-        for row in rows:
-            row["400 epochs, minutes"] = None
-        rows[-1]["400 epochs, minutes"] = figures["isic_minutes"]
-    steps = shared.epochs[0].images // effort.batch_size
+        further = (*ON_GPU, "trainer=gpu", "precision=bf16-mixed")
+        on_gpu = bench.synthetic(GPU_IMAGES, *further, held_out=GPU_HELD_OUT)
+        watcher = _alternated(bench, "gpu", on_gpu, GPU_STEPS)
+        rows.append(_row("cuda, 384 px, bf16-mixed", watcher))
+        figures["step_gpu"] = efficiency(watcher)
+        figures["isic_minutes"] = spread([PAPER_EPOCHS * each / 60 for each in watcher.seconds])
     notes = (
-        f"method=aduni, ResNet-18 with the standard stem, B = {effort.batch_size}, two views, 1 "
-        f"worker; epochs of {steps} steps and {effort.bare_steps} bare steps in turns, "
-        f"{effort.epochs} after one of warm-up.",
+        f"method=aduni, ResNet-18 with the standard stem, {effort.image_size} px, "
+        f"B = {effort.batch_size}, two views, 1 worker; epochs of {effort.steps} steps and "
+        f"{effort.bare_steps} bare steps alternately, {effort.epochs} after one of warm-up.",
         f"{usable_cpus()} cores: with as many torch threads as cores, the worker takes its time "
         "from threads that wait for one another; with one less it has a core of its own.",
         "An epoch holds loader, logging, metrics, progress bar, history and checkpoints, and no "
-        "validation pass. The paper's epoch on ISIC has 63 steps, of 128 images.",
-        "The bare model takes normalised floats that are there already through encoder, projector "
-        "and classifier, with cross-entropy, the same optimiser, and the memory format that the "
-        "encoder chooses.",
+        "validation pass. The bare model takes normalised floats that are there already.",
     )
     return Section("Step efficiency", rows, notes, figures)
 
 
-def alternated(
-    folder: Path,
-    *,
-    images: int,
-    steps: int,
-    bare_steps: int,
-    image_size: int,
-    batch_size: int,
-    epochs: int,
-) -> Alternation:
-    """Train on a CPU with one worker, `steps` an epoch, and bare steps after each."""
+def _alternated(bench: Bench, name: str, overrides: list[str], bare_steps: int) -> Alternation:
     watcher = Alternation(bare_steps)
-    overrides = [
-        *synthetic(
-            folder.parent / "cache",
-            images=images,
-            held_out=14,
-            image_size=image_size,
-            batch_size=batch_size,
-        ),
-        f"sampler.epoch_length={steps}",
-        f"epochs={epochs + 1}",
-        "num_workers=1",
-        "trainer=cpu",
-    ]
-    watched_training(overrides, folder, watcher)
-    return watcher
-
-
-def _on_cpu(bench: Bench, name: str) -> Alternation:
-    effort = bench.effort
-    return alternated(
-        bench.scratch / name,
-        images=effort.steps * effort.batch_size,
-        steps=effort.steps,
-        bare_steps=effort.bare_steps,
-        image_size=effort.image_size,
-        batch_size=effort.batch_size,
-        epochs=effort.epochs,
-    )
-
-
-def _on_gpu(bench: Bench) -> Alternation:
-    """As many images as ISIC 2018 has, with the paper's protocol's parts."""
-    effort = bench.effort
-    watcher = Alternation(effort.gpu_images // effort.gpu_batch)
-    overrides = [
-        *synthetic(
-            bench.scratch / "cache",
-            images=effort.gpu_images,
-            held_out=effort.gpu_held_out,
-            image_size=effort.gpu_size,
-            batch_size=effort.gpu_batch,
-        ),
-        f"epochs={effort.epochs + 1}",
-        "trainer=gpu",
-        "precision=bf16-mixed",
-        "augment=gpu",
-    ]
-    watched_training(overrides, bench.scratch / "gpu", watcher)
+    train([*overrides, f"epochs={bench.effort.epochs + 1}"], bench.scratch / name, watcher)
     return watcher
 
 
 def efficiency(watcher: Alternation) -> Spread:
-    """Images a second of each epoch over those of the bare steps before and after it."""
-    bare = neighbours(watcher.bare)
-    return ratio(
-        [epoch.images / epoch.wall for epoch in watcher.epochs],
-        [steps.images / steps.wall for steps in bare],
-    )
+    """Divide images a second of each epoch by those of the bare steps before and after it."""
+    return ratio(watcher.epochs, watcher.bare_around)
 
 
-def extrapolated(epochs: list[Passed], count: int) -> Spread:
-    """Minutes of so many epochs, validation passes included."""
-    return spread([count * (epoch.wall + epoch.validation) / 60 for epoch in epochs])
-
-
-def _row(where: str, image_size: int, watcher: Alternation) -> Row:
-    bare = neighbours(watcher.bare)
-    by_cpu = [
-        (epoch.images / epoch.cpu) / (steps.images / steps.cpu)
-        for epoch, steps in zip(watcher.epochs, bare, strict=True)
-    ]
+def _row(where: str, watcher: Alternation) -> Row:
     return {
         "where": where,
-        "px": image_size,
-        "epochs, images/s": spread([epoch.images / epoch.wall for epoch in watcher.epochs]),
-        "bare, images/s": spread([steps.images / steps.wall for steps in bare]),
+        "epochs, images/s": spread(watcher.epochs),
+        "bare, images/s": spread(watcher.bare_around),
         "efficiency": efficiency(watcher),
-        "by CPU clock of the training process": spread(by_cpu),
-        "validation, s an epoch": spread([epoch.validation for epoch in watcher.epochs]),
+        "validation, s an epoch": spread(watcher.validation),
     }

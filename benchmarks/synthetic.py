@@ -1,5 +1,6 @@
-"""A data set of pictures made on the spot, of any length."""
+"""Pictures of which nobody owns the rights, as JPEG files and as a data set of any length."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,49 +11,63 @@ from pytorch_lightning import Callback
 
 from aduni.data.image_table import ImageTable
 from aduni.data.module import ImageDataModule
-from benchmarks.pictures import smooth_picture
+
+SIZE = 600, 450
+"""Width and height of the photographs of ISIC 2018, pixels."""
 
 CLASSES = 7
 VARIETY = 64
 """Distinct pictures: making one takes longer than resizing one."""
 
 
-class Synthetic(ImageDataModule):
-    """Pictures in seven classes, as many as are asked for, already in their final size.
+def picture(seed: int, size: tuple[int, int] = SIZE, noise: float = 0.0) -> Image.Image:
+    """Return coloured blotches, RGB, with a camera's noise of this standard deviation (of 255)."""
+    rng = np.random.default_rng([seed, *size])
+    blotches = rng.integers(30, 226, (6, 8, 3), dtype=np.uint8)
+    smooth = Image.fromarray(blotches).resize(size, Image.Resampling.BICUBIC)
+    if not noise:
+        return smooth
+    noisy = np.asarray(smooth) + rng.normal(0, noise, (size[1], size[0], 3))
+    return Image.fromarray(np.clip(noisy.round(), 0, 255).astype(np.uint8))
 
-    Args:
-        images: of the training part.
-        held_out: of the validation part, and of the test part.
-        kwargs: see ImageDataModule.
-    """
+
+def write_jpegs(folder: Path, count: int) -> list[Path]:
+    """Write 00000.jpg and so on into a new folder."""
+    folder.mkdir(parents=True)
+    files = [folder / f"{number:05d}.jpg" for number in range(count)]
+    for number, file in enumerate(files):
+        picture(number, noise=6).save(file, quality=90)
+    return files
+
+
+class Synthetic(ImageDataModule):
+    """Pictures in their final size: `images` to train, `held_out` to validate and to test each."""
 
     title = "synthetic"
     obtain = "it is made on the spot"
+    watcher: Callback | None = None
 
     def __init__(self, *, images: PositiveInt, held_out: NonNegativeInt, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._images, self._held_out = images, held_out
-        self.watcher: Callback | None = None
+        self._sizes = {"train": images, "validation": held_out, "test": held_out}
 
     def setup(self, stage: str) -> None:
-        """Let the watcher see the training: `Training` makes its trainers itself."""
+        """Let the watcher see the training: `Training` makes its trainer itself."""
         super().setup(stage)
-        callbacks: list[Callback] = self.trainer.callbacks if self.trainer else []  # type: ignore[attr-defined]
-        if self.watcher is not None and self.watcher not in callbacks:
-            callbacks.append(self.watcher)
+        if self.watcher is not None:
+            self.trainer.callbacks.append(self.watcher)  # type: ignore[union-attr]
 
     def read_table(self) -> ImageTable:
-        """Classes in turn, so that every part holds all of them."""
-        count = self._images + 2 * self._held_out
+        """Return classes in turn, so that every part holds all of them."""
+        count = sum(self._sizes.values())
         labels = np.arange(count, dtype=np.int64) % CLASSES
         names = [f"class_{c}" for c in range(CLASSES)]
         return ImageTable([f"image_{i:06d}" for i in range(count)], labels, names)
 
     def open_image(self, row: int) -> Image.Image:
-        """One of a few smooth pictures."""
-        return smooth_picture(row % VARIETY, self.image_size, self.image_size)
+        """Return one of a few smooth pictures."""
+        return picture(row % VARIETY, (self.image_size, self.image_size))
 
     def divide(self) -> NDArray[np.str_]:
-        """Sizes as asked for; the protocol's folds would round them."""
-        sizes = {"train": self._images, "validation": self._held_out, "test": self._held_out}
-        return np.repeat(list(sizes), list(sizes.values()))
+        """Return parts of the sizes asked for; the protocol's folds would round them."""
+        return np.repeat(list(self._sizes), list(self._sizes.values()))

@@ -5,36 +5,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.measure import Spread
-from benchmarks.section import Row
+from benchmarks.part import Row, Section
 
 
 @dataclass(frozen=True)
 class Target:
-    """One line of the table.
+    """One line of the table."""
 
-    Attributes:
-        what: is measured.
-        key: of the figure.
-        limit: that the median is held against.
-        side: whether the figure is to be at least or at most that.
-        gpu: measured on a GPU only.
-    """
-
-    what: str
-    key: str
-    limit: float
+    what: str  # is measured
+    key: str  # of the figure
+    limit: float  # that its median is compared with
     side: Literal["at least", "at most"]
-    gpu: bool = False
+    gpu: bool = False  # measured on a GPU only
 
 
 TARGETS = (
-    Target(
-        "data path, 384 px, normalised, times the released loader", "data_path_384", 5, "at least"
-    ),
+    Target("data path, 384 px, times the released loader", "data_path_384", 5, "at least"),
     Target("the same, stretch", "data_path_384", 9, "at least"),
-    Target(
-        "data path, 64 px, normalised, times the released loader", "data_path_64", 8, "at least"
-    ),
+    Target("data path, 64 px, times the released loader", "data_path_64", 8, "at least"),
     Target("the same, stretch", "data_path_64", 15, "at least"),
     Target("AduC, B = 512, time over the floor's", "loss_time_512", 1.5, "at most"),
     Target("AduC, B = 1024, time over the floor's", "loss_time_1024", 1.5, "at most"),
@@ -53,22 +41,16 @@ TARGETS = (
 
 
 def verdict(target: Target, figure: Spread | None, *, has_gpu: bool) -> str:
-    """met, not met, or why there is no figure."""
+    """Return met, not met, or why there is no figure."""
     if figure is None:
         return "no GPU here" if target.gpu and not has_gpu else "not measured"
     above, below = figure.median >= target.limit, figure.median <= target.limit
-    met = above if target.side == "at least" else below
-    return "met" if met else "not met"
+    return "met" if (above if target.side == "at least" else below) else "not met"
 
 
-def target_rows(figures: Mapping[str, Spread], *, has_gpu: bool) -> list[Row]:
-    """The table of targets.
-
-    Args:
-        figures: of all parts that were measured, by key.
-        has_gpu: whether there is one.
-    """
-    return [
+def target_section(figures: Mapping[str, Spread], *, has_gpu: bool) -> Section:
+    """Return the table of targets, from the figures of all parts that were measured."""
+    rows: list[Row] = [
         {
             "what": target.what,
             "measured": figures.get(target.key),
@@ -77,3 +59,4 @@ def target_rows(figures: Mapping[str, Spread], *, has_gpu: bool) -> list[Row]:
         }
         for target in TARGETS
     ]
+    return Section("Targets", rows)

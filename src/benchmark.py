@@ -13,7 +13,7 @@ with quick_imports():
 
     from aduni.cli.app import run_command, task
     from benchmarks.call import benchmark
-    from benchmarks.effort import effort_of
+    from benchmarks.part import FULL, Effort
     from benchmarks.settings import read_benchmark
 
 
@@ -22,7 +22,7 @@ with quick_imports():
 def main(config: DictConfig) -> None:
     """Measure, print and write the results."""
     settings = read_benchmark(config)
-    benchmark(settings, effort_of(settings.full))
+    benchmark(settings, FULL if settings.full else Effort())
 
 
 if __name__ == "__main__":

@@ -6,16 +6,13 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from benchmarks.effort import Effort
-from benchmarks.section import Bench
+from benchmarks.part import Bench, Effort
 from benchmarks.settings import BenchmarkSettings, read_benchmark
 from composing import CONF
 
 TINY = Effort(
-    turns=1,
+    rounds=1,
     sizes=(32, 16),
-    jpegs=3,
-    loader_batch=4,
     pass_images=8,
     loss_batches=(4, 8),
     image_size=32,
@@ -25,9 +22,7 @@ TINY = Effort(
     epochs=1,
     evaluated=7,
     growth_images=56,
-    growth_steps=1,
-    growth_epochs=1,
-    start_turns=1,
+    starts=1,
     table_rows=(90, 180),
 )
 

@@ -1,18 +1,22 @@
 """The keys of conf/benchmark.yaml."""
 
-import subprocess
-
 import pytest
 
-from benchmarks.call import MEASURES, benchmark
-from benchmarks.effort import Effort, effort_of
-from benchmarks.section import Section
+from benchmarks import cache, call, loss
+from benchmarks.call import benchmark
+from benchmarks.part import FULL, Effort, Section
 from benchmarks.settings import PARTS
 
 
 def test_all_parts_by_default_and_some_in_their_own_order(settings):
-    assert settings().chosen == PARTS == tuple(MEASURES)
+    assert settings().chosen == PARTS
     assert settings("parts=[start_up,loss]").chosen == ("loss", "start_up")
+    assert settings("parts=loss").chosen == ("loss",)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_is_a_module_that_measures(part):
+    assert callable(call.import_module(f"benchmarks.{part}").measure)
 
 
 def test_unknown_parts_are_refused(settings, refusal):
@@ -21,14 +25,12 @@ def test_unknown_parts_are_refused(settings, refusal):
 
 
 def test_full_takes_more_of_everything():
-    default, full = effort_of(False), effort_of(True)
-    assert default == Effort()
-    for name in ("turns", "jpegs", "loss_turns", "steps", "epochs", "evaluated", "start_turns"):
-        assert getattr(full, name) > getattr(default, name)
-    for effort in (default, full):  # incomplete batches are dropped and would not be counted
-        assert effort.pass_images % effort.loader_batch == 0
+    default = Effort()
+    for name in ("rounds", "steps", "bare_steps", "epochs", "evaluated", "starts"):
+        assert getattr(FULL, name) > getattr(default, name)
+    for effort in (default, FULL):  # incomplete batches are dropped and would not be counted
+        assert effort.pass_images % effort.batch_size == 0
         assert effort.growth_images % effort.batch_size == 0
-        assert effort.growth_images >= effort.growth_steps * effort.batch_size
 
 
 def test_parts_run_in_scratch_folders_that_go(settings, tmp_path, monkeypatch, capsys):
@@ -39,20 +41,23 @@ def test_parts_run_in_scratch_folders_that_go(settings, tmp_path, monkeypatch, c
         seen.append(bench)
         return Section("A part", [{"what": "x", "value": 1.0}])
 
-    monkeypatch.setitem(MEASURES, "loss", part)
-    monkeypatch.setitem(MEASURES, "cache", part)
+    monkeypatch.setattr(loss, "measure", part)
+    monkeypatch.setattr(cache, "measure", part)
     benchmark(settings("parts=[loss,cache]"), Effort())
     assert len(seen) == 2
     assert not any(bench.scratch.exists() for bench in seen)
     assert {file.name for file in tmp_path.iterdir()} == {"benchmark.json", "benchmark.md"}
-    assert "A part" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.count("A part") == 2
+    assert "Targets" in printed
 
 
-def test_what_a_failed_child_printed_is_shown(settings, monkeypatch, capsys):
-    def part(bench):
-        raise subprocess.CalledProcessError(1, ["python"], stderr="no [memory] left")
+def test_what_was_measured_before_a_failure_is_written(settings, tmp_path, monkeypatch):
+    def fails(bench):
+        raise RuntimeError("no [memory] left")
 
-    monkeypatch.setitem(MEASURES, "loss", part)
-    with pytest.raises(subprocess.CalledProcessError):
-        benchmark(settings("parts=[loss]"), Effort())
-    assert "no [memory] left" in capsys.readouterr().out
+    monkeypatch.setattr(loss, "measure", lambda bench: Section("A part", [{"what": "x"}]))
+    monkeypatch.setattr(cache, "measure", fails)
+    with pytest.raises(RuntimeError, match=r"no \[memory\] left"):
+        benchmark(settings("parts=[loss,cache]"), Effort())
+    assert "A part" in (tmp_path / "benchmark.md").read_text()

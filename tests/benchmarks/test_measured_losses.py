@@ -1,8 +1,11 @@
 """The forms of the loss that are timed: the same values, the same gradients, the right shapes."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from benchmarks import loss
 from benchmarks.loss import (
     ALPHA,
     FORMS,
@@ -12,10 +15,10 @@ from benchmarks.loss import (
     forward_backward,
     loss_input,
     measure_forms,
-    measure_loss,
     ours,
     released,
 )
+from benchmarks.measure import cpu_clock, wall_clock
 
 CPU = torch.device("cpu")
 
@@ -66,17 +69,32 @@ def test_shapes_are_those_of_the_methods():
 
 
 def test_memory_of_the_floor_and_of_the_released_form_in_matrices():
-    measured = measure_forms(loss_input("AduC", 256, CPU), turns=1)
+    measured = measure_forms(loss_input("AduC", 256, CPU), rounds=1)
     assert set(measured) == set(FORMS)
-    assert 3 < measured["floor"].matrices < 5  # the shared measurement: 4 and 9
-    assert 8 < measured["released"].matrices < 11
-    assert measured["floor"].over_floor.median == 1
+    assert 3 < measured["floor"]["matrices"].median < 5  # the shared measurement: 4 and 9
+    assert 8 < measured["released"]["matrices"].median < 11
+    assert measured["floor"]["time over the floor's"].median == 1
+
+
+@pytest.mark.parametrize(("kind", "clock"), [("cpu", cpu_clock), ("cuda", wall_clock)])
+def test_the_clock_sees_where_the_work_is_done(kind, clock, monkeypatch):
+    class Taken(Exception):
+        pass
+
+    def taken(calls, rounds, clock):
+        raise Taken(clock)
+
+    monkeypatch.setattr(loss, "alternate", taken)
+    given = SimpleNamespace(features=SimpleNamespace(device=torch.device(kind)))
+    with pytest.raises(Taken) as raised:
+        measure_forms(given, rounds=1)
+    assert raised.value.args == (clock,)
 
 
 def test_the_part_has_a_row_for_every_loss_size_and_form(bench):
-    section = measure_loss(bench)
+    section = loss.measure(bench)
     cpu = [row for row in section.rows if row["device"] == "cpu"]
     assert [(row["loss"], row["B"], row["form"]) for row in cpu] == [
-        (loss, images, form) for loss in ("AduC", "PaCo") for images in (4, 8) for form in FORMS
+        (name, images, form) for name in ("AduC", "PaCo") for images in (4, 8) for form in FORMS
     ]
     assert {"loss_time_4", "loss_memory_8"} <= set(section.figures)

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from benchmarks.measure import Spread
-from benchmarks.results import measured_on, number, print_results, shown, table, write_results
-from benchmarks.section import Section
-from benchmarks.targets import TARGETS, Target, target_rows, verdict
+from benchmarks.part import Section
+from benchmarks.results import measured_on, number, shown, table, write_results
+from benchmarks.targets import TARGETS, Target, target_section, verdict
 
 AT_LEAST = Target("speed", "speed", 5, "at least")
 AT_MOST = Target("time", "time", 1.5, "at most", gpu=True)
@@ -37,7 +37,7 @@ def test_no_figure_says_why():
 
 
 def test_every_target_has_a_row():
-    rows = target_rows({"start_up": exactly(1.2)}, has_gpu=False)
+    rows = target_section({"start_up": exactly(1.2)}, has_gpu=False).rows
     assert len(rows) == len(TARGETS)
     (measured,) = [row for row in rows if row["measured"] is not None]
     assert "first step" in measured.pop("what")
@@ -70,13 +70,13 @@ def test_a_markdown_table():
     ]
 
 
-def test_results_are_written_as_json_and_markdown(tmp_path, capsys):
+def test_results_are_written_as_json_and_markdown(tmp_path):
     section = Section(
         "Loss", [{"B": 4, "ms": Spread(2.0, 1.0, 3.0, 5)}], ("One thread.",), {"k": exactly(1.0)}
     )
-    rows = target_rows({}, has_gpu=False)
+    targets = target_section({}, has_gpu=False)
     origin = measured_on()
-    write_results({"loss": section}, rows, origin, tmp_path)
+    write_results({"loss": section}, targets, origin, tmp_path)
     content = json.loads((tmp_path / "benchmark.json").read_text())
     assert set(content) == {"measured_on", "targets", "parts"}
     assert content["parts"]["loss"] == {
@@ -85,12 +85,9 @@ def test_results_are_written_as_json_and_markdown(tmp_path, capsys):
         "rows": [{"B": 4, "ms": {"median": 2.0, "low": 1.0, "high": 3.0, "count": 5}}],
         "figures": {"k": {"median": 1.0, "low": 1.0, "high": 1.0, "count": 3}},
     }
-    assert {"date", "processor", "cores", "torch_threads", "git_commit", "versions"} <= set(
-        content["measured_on"]
-    )
+    known = set(content["measured_on"])
+    assert {"date", "processor", "cores", "load", "hardware", "git_commit", "versions"} <= known
     text = (tmp_path / "benchmark.md").read_text()
     for block in ("## Targets", "## Loss", "| 4 | 2.00 (1.00 to 3.00) |", "One thread."):
         assert block in text
     assert origin["processor"] in text
-    print_results({"loss": section}, rows, tmp_path)
-    assert "Targets" in capsys.readouterr().out

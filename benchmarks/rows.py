@@ -1,4 +1,4 @@
-"""Part (i): CPU seconds of a start that go by the rows of a table, up to 200,000 of them."""
+"""CPU seconds of a start that go by the rows of a table, up to 200,000 of them."""
 
 import csv
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from aduni.data.splits.protocol import group_rows
 from aduni.data.splits.split_csv import read_split
 from aduni.system.atomic_files import write_csv
 from benchmarks.composing import settings_of
-from benchmarks.measure import CPU, spread, timed
-from benchmarks.section import Bench, Row, Section
+from benchmarks.measure import cpu_clock, spread, timed
+from benchmarks.part import Bench, Row, Section
 
 FOLDERS = 3
 PATIENT = 3
@@ -20,21 +20,24 @@ PATIENT = 3
 CLASSES = ("benign", "malignant", "unclear")
 
 
-def measure_rows(bench: Bench) -> Section:
-    """A row for every size of the table."""
-    rows = [_measured(bench, count) for count in bench.effort.table_rows]
-    first, last = rows[0]["all"], rows[-1]["all"]
-    assert isinstance(first, float)
-    assert isinstance(last, float)
+def measure(bench: Bench) -> Section:
+    """Return a row for every size of the table."""
+    sizes = bench.effort.table_rows
+    steps = [_microseconds(bench, count) for count in sizes]
+    totals = [sum(micros.values()) for micros in steps]
+    rows: list[Row] = [
+        {"rows": count, **micros, "all": total}
+        for count, micros, total in zip(sizes, steps, totals, strict=True)
+    ]
     notes = (
         f"CPU microseconds a row, of a table with patients whose files lie in {FOLDERS} folders "
         "and were digested before. Table: read, and its files found; files: their status; then "
         "groups, folds, split.csv written and read. No pixel is read.",
     )
-    return Section("Rows of a table", rows, notes, {"row_growth": spread([last / first])})
+    return Section("Rows of a table", rows, notes, {"row_growth": spread([totals[-1] / totals[0]])})
 
 
-def _measured(bench: Bench, count: int) -> Row:
+def _microseconds(bench: Bench, count: int) -> dict[str, float]:
     folder = bench.scratch / str(count)
     overrides = [
         "dataset=csv",
@@ -52,12 +55,11 @@ def _measured(bench: Bench, count: int) -> Row:
         "split.csv": lambda: write_csv(data.split, split),
         "read again": lambda: read_split(split, data.table, data.groups, grouped=True),
     }
-    micros = {name: timed(step, CPU) / count * 1e6 for name, step in steps.items()}
-    return {"rows": count, **micros, "all": sum(micros.values())}
+    return {name: timed(step, cpu_clock) / count * 1e6 for name, step in steps.items()}
 
 
 def _group(data: ImageDataModule) -> None:
-    """As if each image had pixels of its own: there are none."""
+    """Group as if each image had pixels of its own: there are none."""
     data.groups = group_rows(data.table, data.table.images)
 
 
