@@ -79,6 +79,35 @@ def test_three_steps_of_adamw_are_those_of_the_formula(everywhere):
         torch.testing.assert_close(value.detach(), expected[name], rtol=1e-10, atol=0)
 
 
+@pytest.fixture
+def poisoned():
+    """Fill memory that is allocated without values with NaN."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    yield
+    torch.use_deterministic_algorithms(before)
+
+
+@pytest.mark.parametrize("make", [sgd, adamw])
+def test_a_first_step_that_a_gradient_scaler_skips_leaves_nothing_behind(make, poisoned):
+    torch.manual_seed(0)
+    method, other = Weights(), Weights()
+    other.load_state_dict(method.state_dict())
+    skipping, plain = _optimizer(method, make), _optimizer(other, make)
+    skipping.grad_scale, skipping.found_inf = torch.ones(()), torch.ones(())
+    for _ in _cubes(skipping, method, steps=1):
+        pass
+    skipping.found_inf = torch.zeros(())
+    for _ in _cubes(skipping, method, steps=2):
+        pass
+    for _ in _cubes(plain, other, steps=2):
+        pass
+
+    for one, two in zip(method.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
 def test_norms_and_biases_are_the_group_without_decay():
     class Normed(Method):
         def __init__(self) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, NonNegativeInt, ValidationError
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.plugins import MixedPrecision
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
@@ -152,8 +151,7 @@ def _misfit(content: dict[str, Any], module: LightningModule, trainer: Trainer) 
     optimizer = module.configure_optimizers()
     assert isinstance(optimizer, Optimizer)  # StageModule returns one
     (found_state,) = state.optimizer_states
-    # With 16-mixed precision every step so far may have been skipped.
-    if found_state.is_empty() and MixedPrecision.__qualname__ not in content:
+    if found_state.is_empty():
         return "an optimiser without its momentum"
     if not found_state.fits(optimizer):
         return "the optimiser of another model"

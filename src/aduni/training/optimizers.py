@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import torch
 from pydantic import Field, NonNegativeFloat
 from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
@@ -28,7 +29,14 @@ def sgd(
         decay_norms_and_biases: whether parameters of norms and biases decay, too.
     """
     groups = parameter_groups(named, weight_decay, decay_norms_and_biases)
-    return SGD(groups, lr, momentum, weight_decay=weight_decay, fused=True)  # one pass
+    # Fused: one pass over the parameters.
+    optimizer = SGD(groups, lr, momentum, weight_decay=weight_decay, fused=True)
+    if momentum:
+        # Fused SGD would allocate them without values in its first step, which a gradient scaler
+        # may skip: the second step would then add whatever was in memory.
+        for _, parameter in named:
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
 
 
 def adamw(
