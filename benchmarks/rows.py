@@ -7,8 +7,8 @@ from typing import Any
 
 from aduni.config.build import build_data
 from aduni.data.module import ImageDataModule
+from aduni.data.splits.predefined import read_split
 from aduni.data.splits.protocol import group_rows
-from aduni.data.splits.split_csv import read_split
 from aduni.system.atomic_files import write_csv
 from benchmarks.composing import settings_of
 from benchmarks.measure import cpu_clock, spread, timed

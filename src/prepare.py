@@ -10,7 +10,7 @@ with quick_imports():
     from aduni.audit.report import prepare, read_prepare_settings
     from aduni.cli.app import run_command, task
     from aduni.config.instantiate import build
-    from aduni.data.loader_settings import LoaderSettings
+    from aduni.data.loading.dataloaders import LoaderSettings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="prepare")

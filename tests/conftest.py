@@ -17,7 +17,7 @@ from PIL import Image
 
 import aduni.cli.app  # noqa: F401  registers what the YAML of own data names
 from aduni.config.instantiate import build
-from aduni.data.loader_settings import LoaderSettings
+from aduni.data.loading.dataloaders import LoaderSettings
 from aduni.data.loading.samplers import InstanceBalanced
 from aduni.data.module import ImageDataModule
 from aduni.data.splits.protocol import Protocol

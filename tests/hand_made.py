@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-from aduni.data.splits.split_csv import split_hash
+from aduni.data.splits.predefined import split_hash
 from aduni.results.predictions_csv import evaluate_predictions
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import write_csv

@@ -50,7 +50,6 @@ REMEDIES = {
 REMEDY_SUFFIXES = ("_parsing", "_type", "_from_float", "_too_short")
 """Endings of pydantic's error types for which there is advice."""
 YAML_SPELLINGS = {"None": "null", "True": "true", "False": "false", "''": ""}
-"""Spelling of Python values on the command line."""
 
 
 def is_utf8(name: str) -> bool:
@@ -74,7 +73,6 @@ def complaint(error: ValidationError, known: Iterable[str] = (), *, path: str = 
     """Word the first error of a validation as a sentence with key and value.
 
     Args:
-        error: error of pydantic.
         known: keys that exist, to suggest one for a mistyped key.
         path: key of the value, if a single value was validated.
     """

@@ -45,7 +45,6 @@ def shortage(error: BaseException, remedy: str = DEFAULT_REMEDY) -> str | None:
     Args:
         error: any error; its causes and contexts are searched too, as an error during clean-up
             may hide the first one.
-        remedy: advice for the user if memory ran out.
     """
     kind = _kind(_find_cause(error))
     if kind is None:
@@ -64,11 +63,7 @@ def shortage(error: BaseException, remedy: str = DEFAULT_REMEDY) -> str | None:
 
 
 def raise_shortage(error: BaseException) -> None:
-    """Re-raise an error of reading a file if it is due to a shortage instead of the file.
-
-    Args:
-        error: error of reading a file; nothing happens if it has no shortage among its causes.
-    """
+    """Re-raise an error of reading a file if a shortage, and not the file, is its cause."""
     cause = _find_cause(error)
     if cause is not None:
         raise cause

@@ -24,8 +24,8 @@ from aduni.audit.warnings import (
     unused_range,
     warnings_of,
 )
-from aduni.data.groups import group_names
 from aduni.data.image_table import ImageTable
+from aduni.data.names import group_names
 from own_data import blotches, class_folders, table
 
 

@@ -89,11 +89,11 @@ from aduni.report import figures
 classification.__path__.append(sys.argv[1])
 figures.__path__.append(sys.argv[2])
 from aduni.metrics.names import METRICS
-from aduni.report.figures.draw import all_figures
+from aduni.report.figures.figure import all_figures
 import json
 import numpy as np
 from aduni.metrics.evaluate import evaluate
-from aduni.metrics.intervals import intervals
+from aduni.metrics.evaluate import intervals
 labels, probabilities = np.array([0, 0, 1, 1, 1]), np.eye(2)[[0, 1, 1, 1, 1]]
 names = [figure.name for figure in all_figures()]
 low, high = intervals(labels, probabilities, np.arange(5)).metrics["worst_recall"]

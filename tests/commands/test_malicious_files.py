@@ -144,7 +144,7 @@ def test_arrays_execute_nothing(trained, marker):
     (run,), problems = read_runs(trained.parent)
 
     assert run.features is None
-    assert run.features_damaged
+    assert run.folder.features.exists()
     assert not problems
     assert not marker.exists()
 

@@ -36,7 +36,7 @@ FOREIGN = (
     "aduni.losses.softmax.cross_entropy.__globals__.get",
     # Ours, but no part of a run's settings.
     "aduni.system.atomic_files.write_json",
-    "aduni.data.splits.split_csv.read_split",
+    "aduni.data.splits.predefined.read_split",
     "aduni.data.cache.image_cache",
     "aduni.methods.gone.Gone",
     "albumentations.load",

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from aduni.config.instantiate import build
-from aduni.data.loader_settings import LoaderSettings
+from aduni.data.loading.dataloaders import LoaderSettings
 from aduni.data.loading.samplers import Sampler
 from aduni.data.module import ImageDataModule
 from aduni.methods.base import DataInfo, Method

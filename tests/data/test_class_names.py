@@ -5,10 +5,10 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from pydantic import TypeAdapter
 
-from aduni.data.class_names import ClassName, Name, are_increasing, match_name
 from aduni.data.datasets.aptos import GRADES
 from aduni.data.datasets.user_images import number_classes
 from aduni.data.image_table import ImageTable
+from aduni.data.names import ClassName, Name, are_increasing, match_name
 
 MEANT = {
     "[0,1,2]": ["0", "1", "2"],

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 import composing  # noqa: F401  registers the resolver of titles
-from aduni.data.csv_text import csv_lines
+from aduni.data.image_table import csv_lines
 from own_data import table
 
 HEADER = "image,label,grade"

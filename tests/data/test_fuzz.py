@@ -17,7 +17,7 @@ from PIL import Image
 from aduni.data.cache.image_cache import build_cache, open_rgb
 from aduni.data.image_files import check_images, find_files
 from aduni.data.image_table import ImageTable, read_csv
-from aduni.data.splits.split_csv import read_split, split_frame
+from aduni.data.splits.predefined import read_split, split_frame
 from aduni.errors import UserError
 from aduni.system.atomic_files import write_csv
 

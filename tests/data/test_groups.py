@@ -3,7 +3,7 @@
 import pytest
 
 import composing  # noqa: F401  registers the resolver of titles
-from aduni.data.groups import group_names, is_alone
+from aduni.data.names import group_names, is_alone
 from own_data import table
 
 IMAGES = [f"i{number}" for number in range(40)]

@@ -19,8 +19,7 @@ from aduni.data.module import ImageDataModule
 from aduni.evaluation.evaluate_checkpoint import evaluate_checkpoint
 from aduni.methods.balms import MetaSampler
 from aduni.methods.base import Method, Stage
-from aduni.models.key_queue import KeyQueue
-from aduni.models.momentum_copy import MomentumCopy
+from aduni.models.memory import KeyQueue, MomentumCopy
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json
 from aduni.training.lightning_module import Optimisation, StageModule, learnable

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aduni.models.key_queue import KeyQueue
-from aduni.models.momentum_copy import MomentumCopy
+from aduni.models.memory import KeyQueue, MomentumCopy
 
 MOMENTA = [0.0, 0.25, 0.5, 0.999, 1.0]
 

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.report.cached import cached_report
-from aduni.report.inputs import Sources
+from aduni.report.cached import Sources, cached_report
 from aduni.report.tables.definitions import Definition, Row
 from aduni.results.plan import Plan, PlannedRun, run_folder
 from aduni.system.atomic_folder import atomic_folder

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from aduni.report.build import build_report
-from aduni.report.inputs import Sources
+from aduni.report.cached import Sources
 from aduni.report.tables.definitions import Definition, Row
 from hand_made import make_run
 

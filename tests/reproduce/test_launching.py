@@ -1,7 +1,7 @@
 """Order and number of the launches of planned runs."""
 
-from aduni.reproduce import launching
-from aduni.reproduce.launching import train_all
+from aduni.reproduce import jobs as jobs_module
+from aduni.reproduce.jobs import train_all
 from aduni.results.plan import run_folder
 from aduni.system.atomic_files import write_json
 
@@ -30,7 +30,7 @@ class Jobs:
 def test_first_stages_come_first_and_nothing_comes_twice(plan, out, monkeypatch):
     made, runs = plan(*WORDS)
     jobs = Jobs(out, made)
-    monkeypatch.setattr(launching, "_launch", jobs)
+    monkeypatch.setattr(jobs_module, "_launch", jobs)
     train_all(out, made, runs, [])
     assert jobs.launched == [["ce", "ldam"], ["balms"]] * 2
     train_all(out, made, runs, [])
@@ -40,7 +40,7 @@ def test_first_stages_come_first_and_nothing_comes_twice(plan, out, monkeypatch)
 def test_a_failure_stops_what_needs_it_and_nothing_else(plan, out, monkeypatch):
     made, runs = plan(*WORDS)
     jobs = Jobs(out, made, failing=("ce",))
-    monkeypatch.setattr(launching, "_launch", jobs)
+    monkeypatch.setattr(jobs_module, "_launch", jobs)
     train_all(out, made, runs, [])
     assert jobs.launched == [["ce", "ldam"]] * 2
     jobs.failing = ()
@@ -53,7 +53,7 @@ def test_what_another_call_trains_is_waited_for(plan, out, monkeypatch):
     jobs = Jobs(out, made)
     (theirs, *_) = (run for run in runs if run.folder.split("_")[1] == "ce")
     held = {theirs.id: 2}
-    real = launching.state_of
+    real = jobs_module.state_of
 
     def state_of(folder):
         if folder.path.name == theirs.folder and held[theirs.id] > 0:
@@ -65,9 +65,9 @@ def test_what_another_call_trains_is_waited_for(plan, out, monkeypatch):
         if held[theirs.id] == 0:
             write_json({}, _made(run_folder(out, theirs)).metrics)
 
-    monkeypatch.setattr(launching, "_launch", jobs)
-    monkeypatch.setattr(launching, "state_of", state_of)
-    monkeypatch.setattr(launching.time, "sleep", sleep)
+    monkeypatch.setattr(jobs_module, "_launch", jobs)
+    monkeypatch.setattr(jobs_module, "state_of", state_of)
+    monkeypatch.setattr(jobs_module.time, "sleep", sleep)
     train_all(out, made, runs, [])
     assert jobs.launched == [["ldam"], ["ce", "ldam"], ["balms"], ["balms"]]
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from aduni.data.splits.split_csv import split_hash
+from aduni.data.splits.predefined import split_hash
 from aduni.results.finished_runs import read_run, read_runs
 from aduni.results.predictions_csv import evaluate_predictions
 from aduni.results.run_folder import RunFolder
@@ -98,7 +98,8 @@ def test_a_damaged_file_costs_its_own_run_alone(name, damage, run):
     assert [r.folder.path.name for r in runs] == (["a", "b"] if kept else ["b"])
     if kept:
         assert not problems
-        assert runs[0].features_damaged == (name == "features" and damage != "deleted")
+        damaged = runs[0].folder.features.exists() and runs[0].features is None
+        assert damaged == (name == "features" and damage != "deleted")
         assert isinstance(runs[0].command, str)
     elif (name, damage) == ("metrics", "deleted"):
         assert not problems  # the run is not finished
@@ -393,13 +394,11 @@ def _write_features(run: RunFolder, **changes: np.ndarray) -> None:
 
 def test_features_of_the_training_images(run):
     assert read_run(run).features is None
-    assert not read_run(run).features_damaged
     _write_features(run)
     features = read_run(run).features
     assert features is not None
     assert features["features"].shape == (21, 4)
     assert np.bincount(features["labels"]).tolist() == [12, 6, 3]
-    assert not read_run(run).features_damaged
 
 
 @pytest.mark.parametrize(
@@ -433,7 +432,7 @@ def test_features_of_no_use(changes, run):
     _write_features(run, **changes)
     read = read_run(run)
     assert read.features is None
-    assert read.features_damaged
+    assert read.folder.features.exists()
 
 
 @pytest.mark.parametrize("byte", [200, 300])
@@ -442,13 +441,15 @@ def test_flipped_bytes_of_features(byte, run):
     content = bytearray(run.features.read_bytes())
     content[byte : byte + 20] = bytes(b ^ 255 for b in content[byte : byte + 20])
     run.features.write_bytes(content)
-    assert read_run(run).features_damaged
+    assert run.features.exists()
+    assert read_run(run).features is None
 
 
 def test_another_kind_of_numpy_file(run):
     np.save(run.path / "one.npy", np.zeros(3))
     shutil.move(run.path / "one.npy", run.features)
-    assert read_run(run).features_damaged
+    assert run.features.exists()
+    assert read_run(run).features is None
 
 
 # Folders

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from aduni.data.splits.split_csv import split_hash
+from aduni.data.splits.predefined import split_hash
 from aduni.results.identity import identity
 from aduni.results.kept_runs import identities, identity_of, read_found_plan
 from aduni.results.plan import Plan, PlannedRun

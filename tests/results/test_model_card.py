@@ -11,8 +11,7 @@ from sklearn.metrics import cohen_kappa_score, f1_score, recall_score, roc_auc_s
 
 from aduni.metrics import samples
 from aduni.metrics.classification import calibration_error
-from aduni.metrics.evaluate import evaluate
-from aduni.metrics.intervals import intervals
+from aduni.metrics.evaluate import evaluate, intervals
 from aduni.metrics.names import METRICS
 from aduni.results.model_card.card import card
 from aduni.results.model_card.content import Content

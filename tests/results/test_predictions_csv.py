@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from aduni.data.image_table import ImageTable
-from aduni.data.splits.split_csv import read_split, split_frame, split_hash
-from aduni.inference.explain.confident_errors import read_test_part
+from aduni.data.splits.predefined import read_split, split_frame, split_hash
+from aduni.inference.explain.error_cards import read_test_part
 from aduni.results.finished_runs import read_run
 from aduni.results.history_csv import read_history, training_speed
 from aduni.results.model_card.content import read_content

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from aduni.errors import UserError
-from aduni.report.cached import cached_report
-from aduni.report.inputs import Sources
+from aduni.report.cached import Sources, cached_report
 from aduni.report.tables.definitions import Definition, Row
 from aduni.results.finished_runs import read_run, read_runs
 from aduni.results.plan import Plan, PlannedRun

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from aduni.data.image_table import ImageTable
-from aduni.data.splits.split_csv import read_split, split_frame
+from aduni.data.splits.predefined import read_split, split_frame
 from aduni.results.predictions_csv import evaluate_predictions
 from aduni.system.atomic_files import write_csv
 from aduni.system.csv_escape import escape_formulas, read_saved, unescape_formulas

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from aduni.methods.base import Method, Stage
-from aduni.models.momentum_copy import MomentumCopy
+from aduni.models.memory import MomentumCopy
 from aduni.results.run_folder import RunFolder
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.optimizers import sgd

@@ -19,19 +19,10 @@ SIDE, GAP, CAPTION_HEIGHT, FONT_SIZE = 128, 8, 14, 10
 """Side of a thumbnail, gap between two, height and font size of a caption, in pixels."""
 BACKGROUND, TEXT_COLOUR = (255, 255, 255), (40, 40, 40)
 MAX_CAPTION_LETTERS = 20
-"""Letters of a file name that fit under a thumbnail."""
 
 
 def write_contact_sheets(data: ImageDataModule, folder: Path) -> list[Path]:
-    """Write a JPEG for each class with images, called NUMBER_NAME.jpg.
-
-    Args:
-        data: data set.
-        folder: existing folder to write to.
-
-    Returns:
-        Paths of the files.
-    """
+    """Write a JPEG for each class with images, called NUMBER_NAME.jpg, and return the paths."""
     table = data.table
     files = []
     for number, name in enumerate(table.class_names):
@@ -54,12 +45,7 @@ def pick_evenly(rows: Ints, max_count: int) -> Ints:
 
 
 def contact_sheet(data: ImageDataModule, rows: Ints) -> Image.Image:
-    """Draw thumbnails in rows of eight, each above the end of its file's name.
-
-    Args:
-        data: data set.
-        rows: (n,) rows of its image table, n > 0.
-    """
+    """Draw thumbnails in rows of eight, each above the end of its file's name."""
     columns = min(len(rows), COLUMNS)
     lines = -(-len(rows) // COLUMNS)
     size = (columns * (SIDE + GAP) + GAP, lines * (SIDE + CAPTION_HEIGHT + GAP) + GAP)
@@ -91,7 +77,6 @@ def _draw_caption(pen: ImageDraw.ImageDraw, left: int, top: int, name: str) -> N
 
 
 def _split_by_font(name: str) -> list[tuple[ImageFont.FreeTypeFont, str]]:
-    """Split a name into pieces that one font can draw."""
     return [(font, "".join(letters)) for font, letters in groupby(name, _font_for)]
 
 

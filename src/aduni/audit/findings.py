@@ -1,22 +1,22 @@
-"""Find duplicates, conflicting labels, leakage and other faults of a data set."""
+"""Find duplicates, conflicting labels, leakage, unused files and other faults of a data set."""
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from aduni.data.groups import is_alone
 from aduni.data.image_table import ImageTable, escape
 from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
+from aduni.data.names import is_alone
 from aduni.data.splits.predefined import leaking, outranked
+from aduni.data.walk import list_folder
 
 LARGE_GROUP_DIVISOR = 10
 """A group with at least one of so many rows is reported: its name may mean "unknown"."""
 MAX_LISTED_NAMES = 5
-"""Most names that a remark lists."""
 
 
 def duplicates(data: ImageDataModule) -> pd.DataFrame:
@@ -61,11 +61,7 @@ def small_classes(data: ImageDataModule) -> list[tuple[str, int]]:
 
 
 def similar_names(names: Sequence[str]) -> list[list[str]]:
-    """Return groups of names that differ only in capitals, spaces or a final .0.
-
-    Args:
-        names: names of classes, patients or lesions, without repetition.
-    """
+    """Return groups of names that differ only in capitals, spaces or a final .0."""
     spellings = defaultdict(list)
     for name in names:
         spellings[re.sub(r"\.0+$", "", "".join(name.split()).casefold())].append(name)
@@ -124,3 +120,26 @@ def _describe_rows(data: ImageDataModule, rows: Ints) -> pd.DataFrame:
         }
     )
     return frame if table.parts is None else frame.assign(part=table.parts[rows])
+
+
+def unused_files(data: ImageDataModule) -> tuple[list[str], Mapping[str, int]]:
+    """Search the folders of the images and their parents up to the root for other files.
+
+    Returns:
+        Names of image files without a row, and numbers of files of other kinds by suffix: below the
+        root if the data set searches it, else in the folders of the images.
+    """
+    files = data.table.files
+    if files is None:
+        return [], {}
+    known = {file.absolute() for file in files}
+    root, folders = data.root.absolute(), {file.parent for file in known}
+    parents = {parent for folder in folders for parent in folder.parents if root in parent.parents}
+    images: list[str] = []
+    others: Counter[str] = Counter()
+    for folder in folders | parents | {root}:
+        content = list_folder(folder)
+        images += [file.name for file in content.images if file not in known]
+        if folder in folders:
+            others += content.passed_over
+    return sorted(images), others if data.table.passed_over is None else data.table.passed_over

@@ -11,25 +11,17 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from aduni.audit import findings
 from aduni.audit.contact_sheet import file_name, write_contact_sheets
-from aduni.audit.findings import (
-    duplicates,
-    group_remarks,
-    leakage,
-    similar_names,
-    small_classes,
-    small_images,
-)
-from aduni.audit.unused_files import unused_files
 from aduni.audit.warnings import darkness, nested_copy, unused_range
 from aduni.config.instantiate import Node
 from aduni.config.schema import read
 from aduni.data.cache.image_cache import usable_cpus
 from aduni.data.download.archives import download
-from aduni.data.groups import is_missing
 from aduni.data.image_table import escape
-from aduni.data.loading.sampler_advice import imbalance_ratio, suggest_sampler
+from aduni.data.loading.samplers import imbalance_ratio, suggest_sampler
 from aduni.data.module import ImageDataModule
+from aduni.data.names import is_missing
 from aduni.data.walk import format_counts
 from aduni.errors import UserError
 from aduni.system.atomic_files import write_csv
@@ -47,15 +39,7 @@ class PrepareSettings(BaseModel, extra="ignore"):
 
 
 def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> PrepareSettings:
-    """Validate the settings of prepare.py.
-
-    Args:
-        config: composed configuration.
-        overrides: key=value pairs of the command line.
-
-    Raises:
-        UserError: if a setting is invalid, or an override has no effect on prepare.py.
-    """
+    """Check the settings of prepare.py; overrides without effect there raise UserError."""
     keys = PrepareSettings.model_fields
     for override in overrides:
         key = override.lstrip("+~").split("=")[0]
@@ -69,13 +53,7 @@ def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> Prepa
 def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
     """Download missing archives, verify all rows and images, build the cache, print a report.
 
-    Args:
-        data: data set.
-        fetch: whether to download missing official archives.
-        output: folder for lists of images and contact sheets; None for outputs/audit/TITLE.
-
-    Raises:
-        UserError: if anything is missing or unreadable.
+    Lists of images and contact sheets go to `output`, by default outputs/audit/TITLE.
     """
     console = Console(markup=False, emoji=False)  # file and class names are not markup
     if fetch:
@@ -122,7 +100,7 @@ def _print_classes(console: Console, data: ImageDataModule) -> None:
         f"Imbalance ratio {imbalance_ratio(counts):.1f} (most frequent class to rarest); "
         f"suggested: sampler={sampler} ({reason})."
     )
-    for spellings in similar_names(names):
+    for spellings in findings.similar_names(names):
         console.print(f"Perhaps one class in several spellings: {', '.join(spellings)}.")
     for name in filter(is_missing, names):
         console.print(f"Class {name} may stand for images whose class is not known.")
@@ -145,7 +123,6 @@ def _verify_cache(data: ImageDataModule, folder: Path) -> None:
 
 
 def _unreadable_images(data: ImageDataModule) -> pd.DataFrame:
-    """List the unreadable images: columns image, reason."""
 
     def reason(row: int) -> str:
         try:
@@ -163,7 +140,7 @@ def _unreadable_images(data: ImageDataModule) -> pd.DataFrame:
 def _print_images(console: Console, data: ImageDataModule) -> None:
     count = len(data.table.images)
     console.print(f"{count} rows; each image was readable when the cache was built.")
-    extra, others = unused_files(data)
+    extra, others = findings.unused_files(data)
     console.print(f"{len(extra)} image files without a row{_first(extra)}.")
     if others:
         console.print(f"Files of other kinds: {format_counts(others)} passed over.")
@@ -181,13 +158,13 @@ def _print_images(console: Console, data: ImageDataModule) -> None:
         )
     for sentence in filter(None, (unused_range(data), darkness(data))):
         console.print(f"Warning: {sentence}")
-    small = small_images(data)["image"].tolist()
+    small = findings.small_images(data)["image"].tolist()
     if small:
         console.print(f"{len(small)} of them have a side below {side} px{_first(small)}.")
 
 
 def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None:
-    copies = duplicates(data)
+    copies = findings.duplicates(data)
     conflicting = copies.loc[copies["conflicting"], "copies"].nunique()
     console.print(
         f"{copies['copies'].nunique()} sets of pixel-identical images ({len(copies)} files); "
@@ -197,13 +174,13 @@ def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None
     if nested := nested_copy(data):
         console.print(f"Warning: {nested}")
     if data.table.groups is not None:
-        for remark in group_remarks(data.table):
+        for remark in findings.group_remarks(data.table):
             console.print(remark)
 
 
 def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
     """Print leakage or classes too small for folds, and whether training would be refused."""
-    leaks = leakage(data)
+    leaks = findings.leakage(data)
     location = _write_list(leaks, folder / "leakage.csv")
     if data.table.parts is not None:
         left_out = int(leaks["left_out"].sum())
@@ -212,7 +189,7 @@ def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
             f"{location}; dataset.split=cleaned would leave out {left_out}."
         )
     else:
-        for name, count in small_classes(data):
+        for name, count in findings.small_classes(data):
             console.print(f"Class {name} has only {count} independent images.")
     try:
         _ = data.parts
@@ -221,7 +198,6 @@ def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
 
 
 def _write_list(frame: pd.DataFrame, file: Path) -> str:
-    """Replace a list of images by a new one; return its location, as part of a sentence."""
     file.unlink(missing_ok=True)
     if not len(frame):
         return ""

@@ -20,7 +20,6 @@ MAX_CANDIDATES = 10
 
 
 def warnings_of(data: ImageDataModule) -> list[str]:
-    """Return all warnings that apply to a data set."""
     warnings = (conflicting_labels(data), nested_copy(data), unused_range(data), darkness(data))
     return [sentence for sentence in warnings if sentence]
 
@@ -66,10 +65,7 @@ def nested_copy(data: ImageDataModule) -> str | None:
 
 
 def _without_inner_folders(image: str) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield ((outer folder, inner folder), image name without the inner folder).
-
-    Folders end with a slash.
-    """
+    """Yield ((outer folder/, inner folder/), image name without the inner folder)."""
     names = image.split("/")
     starts = ["".join(f"{name}/" for name in names[:depth]) for depth in range(len(names))]
     for first, second in combinations(range(len(names)), 2):

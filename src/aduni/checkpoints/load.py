@@ -20,15 +20,7 @@ METHOD_PREFIX = "method."
 
 
 def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
-    """Return the content of a checkpoint.
-
-    Args:
-        path: path of the file.
-        key: configuration key that gives the path, for the errors.
-
-    Raises:
-        UserError: if the file is missing, unreadable, or not written by this project.
-    """
+    """Return the content of a checkpoint; errors name the configuration key of its path."""
     try:
         _check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -54,14 +46,7 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
 
 
 def check_readable(checkpoint: dict[str, Any]) -> None:
-    """Check that a checkpoint can be read again before a run writes it.
-
-    Args:
-        checkpoint: content of the checkpoint.
-
-    Raises:
-        UserError: if a class of the user's own adds objects that cannot be read.
-    """
+    """Raise UserError if a checkpoint holds objects of a user's class that cannot be read again."""
     empty = torch.empty(0)
     weights = checkpoint["state_dict"].items()
     plain = (Tensor, nn.Parameter)  # always storable, and too large to write twice
@@ -105,16 +90,7 @@ def method_state(method: Method) -> dict[str, Any]:
 
 
 def load_weights(method: Method, checkpoint: dict[str, Any], path: Path) -> None:
-    """Load a checkpoint's weights into the method.
-
-    Args:
-        method: method whose weights are replaced.
-        checkpoint: content of the checkpoint.
-        path: path of the checkpoint, for the error.
-
-    Raises:
-        UserError: if the weights are those of another model.
-    """
+    """Load a checkpoint's weights into the method."""
     try:
         method.load_state_dict(weights(checkpoint))
     # Errors other than RuntimeError are raised by a module's extra state.

@@ -13,16 +13,7 @@ from aduni.methods.base import Method, Stage
 def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[str, Any]:
     """Load the weights of a stage's trainable modules from the checkpoint of an earlier run.
 
-    Args:
-        method: method whose weights are replaced.
-        stage: stage that names the checkpoint.
-        stored: metadata that this run writes into its own checkpoints.
-
-    Returns:
-        Epoch of the checkpoint and settings of its training, for metrics.json.
-
-    Raises:
-        UserError: if the checkpoint has other data, another split, another loss or another model.
+    Returns the epoch of the checkpoint and the settings of its training, for metrics.json.
     """
     path = Path(str(stage.init_from))
     key = "method.stage1_ckpt"
@@ -52,23 +43,15 @@ def reuse_stage(method: Method, stage: Stage, stored: dict[str, Any]) -> dict[st
         )
     method.load_state_dict(new, strict=False)
     trained_by = (source.get("origin") or {}).get("trained_by")  # set if the source is a copy
-    trained_by = trained_by or _training_settings(source["config"])
+    if not trained_by:
+        config = source["config"]
+        trained_by = {key: config["names"][key] for key in ("method", "sampler")}
+        trained_by |= {key: config[key] for key in ("seed", "epochs", "batch_size", "lr")}
     return {"epoch": int(checkpoint["epoch"]), "trained_by": trained_by}
 
 
 def load_reused_stage(method: Method, path: Path) -> dict[str, Any]:
-    """Load the weights of a reused stage from the run's own copy.
-
-    Args:
-        method: method whose weights are replaced.
-        path: path of the copy.
-
-    Returns:
-        Same as `reuse_stage`.
-
-    Raises:
-        UserError: if the file is no copy of a reused stage.
-    """
+    """Load a reused stage's weights from the run's own copy; return what `reuse_stage` does."""
     checkpoint = load_checkpoint(path, "resume")
     load_weights(method, checkpoint, path)
     origin = checkpoint["aduni"].get("origin")
@@ -77,12 +60,6 @@ def load_reused_stage(method: Method, path: Path) -> dict[str, Any]:
             f"{path} does not say which run it is of; restore it from a copy, or start a new run."
         )
     return dict(origin)
-
-
-def _training_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that may differ between the runs, to be recorded in metrics.json."""
-    names = {key: config["names"][key] for key in ("method", "sampler")}
-    return names | {key: config[key] for key in ("seed", "epochs", "batch_size", "lr")}
 
 
 def _format_loss(loss_id: Mapping[str, Any]) -> str:

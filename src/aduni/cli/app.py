@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aduni.cli.error_messages import describe_error
-from aduni.data.datasets.titles import own_title
+from aduni.data.names import own_title
 from aduni.distributed.rank_zero import is_first_process
 from aduni.errors import UserError
 from aduni.models.small_images import if_small

@@ -8,7 +8,7 @@ import torch
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.cache.changed_images import check_unchanged
-from aduni.data.loader_settings import LoaderSettings, default_workers
+from aduni.data.loading.dataloaders import LoaderSettings, default_workers
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.module import ImageDataModule
 from aduni.methods.base import DataInfo, Method

@@ -6,8 +6,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "augmentation.affine": ["FlippedAffine"],
-        "augmentation.color_jitter": ["ColorJitter"],
+        "augmentation.transforms": ["ColorJitter", "FlippedAffine"],
         "datasets.aptos": ["APTOS"],
         "datasets.csv_table": ["CSVTable"],
         "datasets.digits": ["Digits"],

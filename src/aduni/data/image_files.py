@@ -13,7 +13,6 @@ from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 
 MAX_NAMED_FOLDERS = 4
-"""Largest number of folders that an error names."""
 
 
 class ImageFiles:
@@ -35,10 +34,7 @@ class ImageFiles:
         return [os.path.join(folder, file) for file in self._listing(folder).find(name)]
 
     def suggest(self, missing: Sequence[str]) -> str:
-        """Describe files similar to missing ones, and what to do, as the rest of a sentence.
-
-        It is empty if there is nothing similar.
-        """
+        """Describe files similar to missing ones, and the remedy, to end a sentence, if any."""
         for rewrite, advice in _REWRITES:
             rewritten = [(name, rewrite(name)) for name in missing]
             existing = [new for old, new in rewritten if new != old and self._exists(new)]
@@ -97,7 +93,6 @@ class ImageFiles:
         return self._folders[folder]
 
     def _by_stem(self) -> dict[str, list[str]]:
-        """Map names without folder, suffix and capitals to the images below the root."""
         by_stem: dict[str, list[str]] = defaultdict(list)
         for path, folders, files in os.walk(self.root):
             folders.sort()
@@ -142,16 +137,7 @@ class _Listing:
 
 
 def find_files(images: Sequence[str], folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """Find the file of each image.
-
-    Args:
-        images: names without suffix.
-        folder: folder of the files.
-        suffixes: possible suffixes; if an image has several files, the first suffix is used.
-
-    Raises:
-        UserError: if the folder or the file of a row is missing.
-    """
+    """Find the file of each image; of several files of an image, that of the first suffix."""
     if not folder.is_dir():
         suggestion = ImageFiles(folder.parent).suggest(images)
         raise UserError(
@@ -191,7 +177,6 @@ def _composed(name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    """Return a name in lower case without its folder and image suffix."""
     stem, suffix = os.path.splitext(os.path.basename(name))
     whole = stem if suffix.lower() in SUFFIXES else stem + suffix
     return _composed(whole).casefold()

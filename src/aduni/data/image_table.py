@@ -1,18 +1,34 @@
-"""The image table, which lists the images and labels of a data set, and readers of its CSV."""
+"""Image table, which lists the images and labels of a data set, and readers of its CSV."""
 
+import codecs
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.class_names import are_increasing
-from aduni.data.csv_text import check_separator, csv_lines
 from aduni.data.loading.samplers import Ints
+from aduni.data.names import are_increasing
 from aduni.errors import UserError, did_you_mean
 from aduni.metrics.metric import Task
+from aduni.shortage import raise_shortage
+
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+KINDS = {
+    b"PK\x03\x04": "a workbook of Excel or another archive",
+    b"\xd0\xcf\x11\xe0": "a workbook of an old Excel",
+    b"\x1f\x8b": "a compressed file",
+    codecs.BOM_UTF16_LE: "UTF-16 text",
+    codecs.BOM_UTF16_BE: "UTF-16 text",
+}
+"""First bytes of other kinds of files that users give as tables."""
+
+Line = tuple[int, list[str]]  # number and cells
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp")
 """Suffixes of image files, matched in any case."""
@@ -23,6 +39,69 @@ BYTE_ESCAPES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
 RELEASE_REMEDY = "set dataset.root to the folder of the complete release, which holds it"
 
 
+def csv_lines(path: Path, remedy: str) -> list[Line]:
+    """Read all lines that are not blank; the remedy is for a missing file."""
+    if not path.exists():
+        raise UserError(f"{path} is missing; {remedy}.")
+    if not path.is_file():  # reading a pipe would block
+        kind = "a folder" if path.is_dir() else "no file"
+        raise UserError(f"{path} is {kind}, not a table; {remedy}.")
+    text = _text(path)
+    if text.lower().startswith("sep="):
+        first = text.splitlines()[0]
+        raise UserError(f"{path} begins with the line '{first}', which no header is; remove it.")
+    try:
+        return _lines(text)
+    except csv.Error as error:
+        raise UserError(
+            f"{path} cannot be read as a CSV table ({error}); save it as UTF-8 text with commas."
+        ) from error
+
+
+def check_separator(path: Path, header: Sequence[str]) -> None:
+    """Raise UserError if the cells of a header are not separated by commas."""
+    line = ",".join(header)
+    separator = max(SEPARATORS, key=line.count)
+    if line.count(separator) >= len(header):
+        raise UserError(
+            f"{path} is no table with commas: its cells are separated by {SEPARATORS[separator]}; "
+            "save it with commas."
+        )
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise_shortage(error)
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); check its permissions."
+        ) from error
+    kind = next((kind for start, kind in KINDS.items() if content.startswith(start)), None)
+    if kind is None and b"\0" in content[:1000]:
+        kind = "UTF-16 text or no text"
+    if kind:
+        raise UserError(f"{path} is {kind}, not a CSV table; save it as UTF-8 text with commas.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path} is no UTF-8 text (byte {error.object[error.start]:#x} in line {line}); save "
+            "it as UTF-8 text with commas (in Excel: CSV UTF-8)."
+        ) from error
+
+
+def _lines(text: str) -> list[Line]:
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    lines, number = [], 1
+    for cells in reader:
+        if cells:
+            lines.append((number, cells))
+        number = reader.line_num + 1
+    return lines
+
+
 @dataclass(frozen=True)
 class ImageTable:
     """Rows of a data set.
@@ -30,7 +109,6 @@ class ImageTable:
     Attributes:
         images: identifiers, one per row, without repetition.
         labels: (n,) class numbers.
-        class_names: name of each class.
         groups: names of groups, whose rows stay in one part of a split; None if all rows are
             independent.
         files: file of each row; None for a data set in memory.
@@ -57,12 +135,10 @@ class ImageTable:
 
     @property
     def task(self) -> Task:
-        """Task of the labels: ordinal or multiclass classification."""
         return "ordinal" if self.is_ordinal else "multiclass"
 
     @property
     def class_counts(self) -> Ints:
-        """Number of images of each class (C,)."""
         return np.bincount(self.labels, minlength=len(self.class_names))
 
 
@@ -87,12 +163,7 @@ def read_csv(path: Path, columns: Sequence[str], remedy: str = RELEASE_REMEDY) -
 
 
 def read_texts(path: Path, columns: Sequence[str], remedy: str) -> pd.DataFrame:
-    """Read a CSV of unchanged strings, and check that it has the given columns.
-
-    Raises:
-        UserError: if it is missing or empty, with the remedy; if it is unreadable, a row is too
-            short or too long, or a column is missing.
-    """
+    """Read a CSV of unchanged strings, and check that it has the given columns."""
     lines = csv_lines(path, remedy)
     if not lines:
         raise UserError(f"{path} is empty; {remedy}.")

@@ -16,19 +16,18 @@ from pydantic import Field
 from pytorch_lightning import LightningDataModule
 
 from aduni.batch import Batch, Deviation, Mean
-from aduni.data.augmentation.gpu.batch_views import RawBatch
 from aduni.data.cache.decode import ALL_BITS
 from aduni.data.cache.image_cache import ImageCache, build_cache, open_rgb
-from aduni.data.cache.source_digests import Sources, read_sources
-from aduni.data.cache.source_index import index_file
+from aduni.data.cache.source_digests import Sources, index_file, read_sources
 from aduni.data.download.archives import Archive
 from aduni.data.image_table import ImageTable
-from aduni.data.loader_settings import LoaderSettings
 from aduni.data.loading.batch_samplers import EvaluationBatchSampler, TrainingBatchSampler
-from aduni.data.loading.dataloaders import Loader, make_loader_factory, worker_error
+from aduni.data.loading.dataloaders import Loader, LoaderFactory, LoaderSettings, worker_error
 from aduni.data.loading.samplers import Ints, Sampler
+from aduni.data.loading.shared_memory import check_loader
+from aduni.data.loading.torch_datasets import RawBatch
+from aduni.data.splits.predefined import read_split, split_frame, split_hash
 from aduni.data.splits.protocol import Protocol, check_parts, group_rows
-from aduni.data.splits.split_csv import read_split, split_frame, split_hash
 
 EVALUATION_BATCH = 256
 
@@ -48,9 +47,6 @@ class ImageDataModule(LightningDataModule):
         paper_counts: images of each class according to the paper, for `prepare.py`.
         archives: files that `prepare.py download=true` fetches.
         bits: bit depth of the grey levels in 16-bit files.
-
-    Raises:
-        UserError: if `loading` has augment=gpu, and `augment` a transform that it does not support.
     """
 
     title: str
@@ -80,8 +76,9 @@ class ImageDataModule(LightningDataModule):
         self.protocol, self.loading = protocol, loading
         self.paper_counts, self.archives = paper_counts, archives
         self.declared_bits = bits
-        self._loaders = make_loader_factory(augment, loading.augment, loading.data_on_gpu)
+        self._loaders = LoaderFactory(augment, loading.augment, loading.data_on_gpu)
         self._device = torch.device("cpu")
+        self._max_views = 1  # of all stages so far
 
     @abstractmethod
     def read_table(self) -> ImageTable:
@@ -99,12 +96,10 @@ class ImageDataModule(LightningDataModule):
 
     @cached_property
     def table(self) -> ImageTable:
-        """Rows of the data set."""
         return self.read_table()
 
     @cached_property
     def sources(self) -> Sources:
-        """Digests of the source files."""
         return self._read_sources()
 
     def _read_sources(self, *, reread: bool = False) -> Sources:
@@ -152,12 +147,10 @@ class ImageDataModule(LightningDataModule):
 
     @cached_property
     def split(self) -> pd.DataFrame:
-        """Content of split.csv."""
         return split_frame(self.table, self.groups, self.parts)
 
     @property
     def split_hash(self) -> str:
-        """Hash of the content of the split."""
         return split_hash(self.split)
 
     @property
@@ -166,7 +159,6 @@ class ImageDataModule(LightningDataModule):
         return np.bincount(self.table.labels[self.rows("train")])
 
     def rows(self, part: str) -> Ints:
-        """Return the table rows of a part."""
         return np.flatnonzero(self.parts == part)
 
     def prepare_data(self) -> None:
@@ -179,11 +171,7 @@ class ImageDataModule(LightningDataModule):
         self.cache = self._build_cache(every_row=True)
 
     def setup(self, stage: str) -> None:
-        """Copy the images to the trainer's device if they are to be kept there.
-
-        Raises:
-            UserError: if `data_on_gpu=true` and there is no GPU or too little memory.
-        """
+        """Copy the images to the trainer's device if they are to be kept there."""
         if self.trainer is not None:
             self._device = self.trainer.strategy.root_device
             self._loaders.fill(self.cache, self._device)
@@ -201,15 +189,9 @@ class ImageDataModule(LightningDataModule):
         """Configure the next `train_dataloader`.
 
         Args:
-            sampler: sampler that composes the batches.
-            views: V, views of each image.
-            epochs: T, the stage's length.
             first_epoch: epoch at which a resumed stage continues.
             number: number of the stage; each stage has random numbers of its own.
             min_per_class: images of each class that every batch must hold.
-
-        Raises:
-            UserError: if the sampler cannot make such batches.
         """
         rows = self.rows("train")
         seed = self.loading.seed
@@ -225,12 +207,15 @@ class ImageDataModule(LightningDataModule):
             first_epoch=first_epoch,
             min_per_class=min_per_class,
         )
-        data = self.cache, self.table.labels, batch_sampler
-        self._loaders.set_stage(*data, self.loading.num_workers, views, seed)
+        data = self.cache, self.table.labels, batch_sampler, self.loading.num_workers
+        self._make_stage_loader = partial(self._loaders.training_loader, *data, views, seed)
+        self._max_views = max(self._max_views, views)
 
     def train_dataloader(self) -> Loader:
         """Make the loader of the training part in the stage that was configured last."""
-        return self._loaders.stage_loader(self.trainer.num_devices if self.trainer else 1)
+        loader = self._make_stage_loader()
+        check_loader(loader, self._max_views, self.trainer.num_devices if self.trainer else 1)
+        return loader
 
     def val_dataloader(self) -> Loader:
         """Make the loader of the part that selects the checkpoint, divided among the ranks."""

@@ -46,9 +46,6 @@ def walk(top: Path) -> FolderContent:
 
     Links are followed, but to prevent cycles every real folder is entered once, those that are not
     links first, and links to a parent folder are skipped.
-
-    Raises:
-        UserError: if a folder cannot be read.
     """
     content, entered = FolderContent(), set[str]()
     folders, links = [top], deque[Path]()
@@ -70,11 +67,7 @@ def walk(top: Path) -> FolderContent:
 
 
 def list_folder(folder: Path) -> FolderContent:
-    """List the content of a folder, sorted by name, without entering subfolders.
-
-    Raises:
-        UserError: if the folder cannot be read.
-    """
+    """List the content of a folder, sorted by name, without entering subfolders."""
     try:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)

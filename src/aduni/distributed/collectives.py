@@ -20,11 +20,7 @@ def world_size() -> int:
 
 
 def seed_torch(*entropy: int) -> None:
-    """Seed torch's random numbers (dropout, mixup) differently on each rank.
-
-    Args:
-        entropy: integers that the random numbers depend on, such as seed and epoch.
-    """
+    """Seed torch's random numbers (dropout, mixup) differently on each rank."""
     sequence = np.random.SeedSequence([*entropy, rank()])
     torch.manual_seed(int(sequence.generate_state(1)[0]))
 

@@ -31,12 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """Monitor of the processes that the first one has started: if one fails, it ends all.
-
-    Args:
-        others: processes in the order of their numbers, from 1.
-        folder: folder of the run.
-    """
+    """Monitor of the processes that the first one has started: if one fails, it ends all."""
 
     def __init__(self, others: Sequence["subprocess.Popen[bytes]"], folder: str) -> None:
         self._others, self._folder = others, folder
@@ -46,7 +41,7 @@ class Watchdog:
     def end(self, grace_seconds: float) -> None:
         """Wait until the other processes have ended; kill those that run after the grace period."""
         limit = time.monotonic() + grace_seconds
-        while self._any_running() and time.monotonic() < limit:
+        while any(process.poll() is None for process in self._others) and time.monotonic() < limit:
             if self._finished.wait(POLL_SECONDS):
                 break
         self._finished.set()
@@ -54,9 +49,6 @@ class Watchdog:
             process.kill()
         for process in self._others:
             process.wait()
-
-    def _any_running(self) -> bool:
-        return any(process.poll() is None for process in self._others)
 
     def _poll(self) -> None:
         while not self._finished.wait(POLL_SECONDS):
@@ -83,13 +75,7 @@ class Watchdog:
 
 
 def monitor_parent(parent: int, folder: str, *, reports: bool) -> None:
-    """Exit as soon as the first process, the parent of this one, has ended.
-
-    Args:
-        parent: process number of the first process.
-        folder: folder of the run.
-        reports: whether this process reports the loss, which only one should.
-    """
+    """Exit as soon as the first process, the parent of this one, has ended; report it if asked."""
 
     def poll() -> None:
         while os.getppid() == parent:

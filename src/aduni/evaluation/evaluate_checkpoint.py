@@ -1,4 +1,4 @@
-"""Test a stored checkpoint again on its own data."""
+"""Test a stored checkpoint again on its own data, and describe a run for metrics.json."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,19 +8,45 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, Field
 
-from aduni.config.schema import read
+from aduni.config.schema import Settings, read
+from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
-from aduni.evaluation.describe import describe
-from aduni.evaluation.predict import predict_parts
+from aduni.evaluation.predict import EVALUATION_PRECISION, predict_parts
 from aduni.evaluation.trained_model import DataPlace, data_of, load_trained
 from aduni.results.run_files import write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
-from aduni.system.out_of_memory import explain_out_of_memory
+from aduni.system.out_of_memory import FREE_GPU_MEMORY, explain_out_of_memory
 from aduni.system.provenance import provenance
 
-FREE_MEMORY = (
-    "free some, or hide the GPU with the environment variable CUDA_VISIBLE_DEVICES= to use the CPU"
-)
+
+def describe(
+    settings: Settings, data: ImageDataModule, selected_epoch: int | None
+) -> dict[str, Any]:
+    """Return the settings of a run that metrics.json repeats, with the epoch that is tested."""
+    names = data.table.class_names
+    return {
+        **settings.names.model_dump(),
+        "encoder": settings.encoder["name"],
+        **_alpha(settings),
+        **{key: getattr(settings, key) for key in ("fold", "seed", "epochs", "batch_size", "lr")},
+        "image_size": data.image_size,
+        "augment": settings.augment,
+        "precision": settings.precision,
+        "evaluation_precision": EVALUATION_PRECISION,
+        "selected_epoch": selected_epoch,
+        "selected_on": data.protocol.selected_on,
+        "caveat": data.protocol.caveat,
+        "split_hash": data.split_hash,
+        "task": data.table.task,
+        "training_counts": dict(zip(names, data.training_counts.tolist(), strict=True)),
+    }
+
+
+def _alpha(settings: Settings) -> dict[str, Any]:
+    if "alpha" not in settings.method:
+        return {"alpha": None, "alpha_settings": None}
+    values = {key: value for key, value in settings.alpha.items() if not key.startswith("_")}
+    return {"alpha": settings.names.alpha, "alpha_settings": values}
 
 
 class EvaluateSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, frozen=True):
@@ -34,11 +60,6 @@ class EvaluateSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, fr
 
 
 def read_evaluate_settings(config: DictConfig) -> EvaluateSettings:
-    """Check the settings of evaluate.py.
-
-    Raises:
-        UserError: a key is missing or unknown, or a value of the wrong type.
-    """
     if OmegaConf.is_missing(config, "ckpt"):
         raise UserError("ckpt is missing; give it on the command line.")
     return read(config, EvaluateSettings, ())
@@ -53,20 +74,8 @@ def evaluate_checkpoint(
 ) -> tuple[Any, RunFolder]:
     """Predict the validation and test parts with a checkpoint, and write metrics and predictions.
 
-    Args:
-        path: a checkpoint of a run.
-        root: where the data set lies now; None for where it was.
-        cache_dir: where resized images are kept; see `data_of`.
-        output: folder to write to; None for `evaluation/NAME` in the run's folder, NAME being
-            the checkpoint's.
-        trust: packages that the stored settings may name beside this one (see `read_stored`).
-
-    Returns:
-        What metrics.json holds, and the folder it is in.
-
-    Raises:
-        UserError: no checkpoint of this project, its settings name what they may not, the data set
-            is not the one it learned from, or memory ran out.
+    The default of `output` is `evaluation/CHECKPOINT` in the run's folder. Returns the content of
+    metrics.json and its folder.
     """
     trained = load_trained(path, trust)
     data = data_of(trained, root, cache_dir)
@@ -74,7 +83,7 @@ def evaluate_checkpoint(
     folder = RunFolder(output or trained.run.path / "evaluation" / path.stem)
     folder.path.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    with explain_out_of_memory(FREE_MEMORY):
+    with explain_out_of_memory(FREE_GPU_MEMORY):
         predictions = predict_parts(trained.method, data, data.protocol.reported, device)
     names, ordinal = data.table.class_names, data.table.is_ordinal
     metrics = {

@@ -24,20 +24,7 @@ EVALUATION_PRECISION = "32-true"
 def predict_parts(
     method: nn.Module, data: ImageDataModule, parts: tuple[str, ...], device: torch.device
 ) -> pd.DataFrame:
-    """Predict several parts, one after another.
-
-    Args:
-        method: images -> logits.
-        data: set up; gives the parts' batches.
-        parts: for example validation and test.
-        device: where to compute.
-
-    Returns:
-        Columns image, part, label, predicted (class names), and one probability a class.
-
-    Raises:
-        UserError: the outputs are not finite.
-    """
+    """Predict several parts, one after another, as `read_predictions` returns them."""
     method = method.to(device).eval()
     frames = []
     for part in parts:
@@ -52,8 +39,7 @@ def training_features(
 ) -> dict[str, NDArray[Any]]:
     """Compute pooled features of the training images without augmentation, for the t-SNE figure.
 
-    Returns:
-        images (n,), labels (n,) class numbers, features (n, D) float16.
+    Returns images (n,), labels (n,) class numbers and features (n, D) float16.
     """
     method = method.to(device).eval()
     rows, features = [], []
@@ -70,7 +56,6 @@ def training_features(
 
 @torch.inference_mode()
 def _probabilities(method: nn.Module, batches: Iterable[Batch]) -> tuple[Ints, NDArray[np.float64]]:
-    """Return (n,) rows and (n, C) probabilities, in the order of the batches."""
     # Read at the end: otherwise the host would wait for a GPU after every batch.
     pairs = [(batch.indices, method(batch.views[0])) for batch in batches]
     rows, logits = (torch.cat(parts).cpu() for parts in zip(*pairs, strict=True))

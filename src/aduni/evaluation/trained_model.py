@@ -4,10 +4,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel
+from torch import Tensor
 
 from aduni.checkpoints.load import load_checkpoint, load_weights
 from aduni.config.build import build_data, build_method
@@ -26,12 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class DataPlace(BaseModel, extra="forbid"):
-    """Command-line keys that say where the data set of a model lies.
-
-    Attributes:
-        root: where it lies now; None for where it was.
-        cache_dir: where resized images are kept.
-    """
+    """Folders of a model's data set, None for the stored one, and of its resized images."""
 
     root: str | None
     cache_dir: str
@@ -42,14 +39,10 @@ class TrainedModel:
     """A model with what its checkpoint says about it.
 
     Attributes:
-        path: of the checkpoint.
-        method: with its weights, in eval mode; (N, 3, H, W) images, 0..255 -> (N, C) logits.
-        settings: of the run.
-        epoch: that the weights are of.
-        class_names: C names, in the order of the logits.
+        method: model in eval mode: (N, 3, H, W) images, 0..255 -> (N, C) logits.
+        epoch: epoch of the weights.
         class_counts: (C,) images of each class in the training part.
-        split_hash: names the split.
-        calibration: None where the run had no validation part, or this checkpoint was not tested.
+        calibration: None if the run had no validation part, or this checkpoint was not tested.
     """
 
     path: Path
@@ -68,8 +61,20 @@ class TrainedModel:
 
     @property
     def input_format(self) -> InputFormat:
-        """Return how an image is prepared for the model."""
         return InputFormat(self.image_size, int(self.settings.dataset.get("bits", ALL_BITS)))
+
+    @torch.inference_mode()
+    def probabilities(self, images: Tensor) -> NDArray[np.float64]:
+        """Return the (N, C) probabilities of (N, 3, H, W) images, not calibrated."""
+        logits = self.method(images)
+        if not torch.isfinite(logits).all():
+            raise UserError(f"The outputs of {self.path} are not finite; give another ckpt.")
+        return np.asarray(logits.double().softmax(dim=1).cpu())
+
+    def calibrated(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return calibrated (n, C) probabilities; unchanged without a calibration."""
+        calibration = self.calibration
+        return calibration.probabilities(probabilities) if calibration else probabilities
 
     @property
     def run(self) -> RunFolder:
@@ -79,18 +84,9 @@ class TrainedModel:
         return run if run.config.is_file() else RunFolder(place)
 
 
-def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> TrainedModel:
-    """Load the model of a checkpoint; no image is needed.
-
-    Args:
-        path: of the checkpoint.
-        trust: packages that the stored settings may name beside this one (see `read_stored`).
-        key: of the configuration that gives the path, for the errors.
-
-    Raises:
-        UserError: no checkpoint of this project, or its settings name what they may not.
-    """
-    checkpoint = load_checkpoint(path, key)
+def load_trained(path: Path, trust: Sequence[str] = ()) -> TrainedModel:
+    """Load the model of a checkpoint; no image is needed."""
+    checkpoint = load_checkpoint(path, "ckpt")
     stored = checkpoint["aduni"]
     settings = read_stored(stored["config"], path, trust)
     if "weights" in settings.encoder:
@@ -106,24 +102,16 @@ def load_trained(path: Path, trust: Sequence[str] = (), key: str = "ckpt") -> Tr
         class_names=list(stored["class_names"]),
         class_counts=counts,
         split_hash=str(stored["split_hash"]),
-        calibration=_calibration(stored.get("calibration")),
+        calibration=Calibration(**fitted) if (fitted := stored.get("calibration")) else None,
     )
 
 
 def data_of(trained: TrainedModel, root: str | None, cache_dir: str) -> ImageDataModule:
     """Build the data set that a model learned from, with the same split.
 
-    Pictures that were changed since are said on standard error: other versions of the same images
-    may be what the model is to be tested on.
-
-    Args:
-        trained: the model.
-        root: where the data set lies now; None for where it was, to be read alone.
-        cache_dir: where resized images are kept. A checkpoint, which may be somebody else's, does
-            not say where to write.
-
-    Raises:
-        UserError: it is not the data set that the model learned from.
+    Images that were changed since are reported on standard error: other versions of the same images
+    may be what the model is to be tested on. A checkpoint, which may be somebody else's, does not
+    say where to write resized images.
     """
     settings = trained.settings
     if root is not None:
@@ -141,7 +129,3 @@ def data_of(trained: TrainedModel, root: str | None, cache_dir: str) -> ImageDat
     if words := changed_sources(trained.run.sources, data):
         warn(log, f"{words} in {data.root} are not those that {trained.path} was trained on.")
     return data
-
-
-def _calibration(stored: dict[str, Any] | None) -> Calibration | None:
-    return None if stored is None else Calibration(**stored)

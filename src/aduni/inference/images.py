@@ -2,13 +2,18 @@
 
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.progress import track
+from torch import Tensor
 
 from aduni.data.cache.decode import (
     ALL_BITS,
@@ -17,6 +22,7 @@ from aduni.data.cache.decode import (
     decode_image,
     resize_image,
 )
+from aduni.data.cache.image_cache import usable_cpus
 from aduni.data.image_table import SUFFIXES, escape
 from aduni.data.walk import file_fault, format_counts, walk
 from aduni.errors import UserError
@@ -24,18 +30,15 @@ from aduni.shortage import raise_shortage
 
 STANDARD_INPUT = "-"
 
+Pixels = list[NDArray[np.uint8]]
+
 
 def image_files(sources: Sequence[str]) -> list[Path]:
     """Return the image files of the sources in order, without duplicate paths.
 
-    Args:
-        sources: files, folders, and `-` for the sources that standard input lists, one a line.
-            Folders and links in them are searched recursively, in sorted order and without hidden
-            files and folders. Their files without the suffix of an image are counted on standard
-            error. A file that is named itself may have any suffix.
-
-    Raises:
-        UserError: if a source is missing, a folder cannot be read, or there is no image.
+    A source is a file of any suffix, a folder, or `-` for the sources that standard input lists,
+    one a line. Folders and links in them are searched recursively, in sorted order and without
+    hidden files; their other files are counted on standard error.
     """
     files: dict[str, Path] = {}
     skipped: Counter[str] = Counter()
@@ -56,16 +59,7 @@ def image_files(sources: Sequence[str]) -> list[Path]:
 
 
 def read_image(file: Path, side: int, bits: int = ALL_BITS) -> NDArray[np.uint8]:
-    """Read an image as the (3, side, side) pixels that a model expects.
-
-    Args:
-        file: image of any size and shape.
-        side: side of the square that it is resized to, pixels.
-        bits: bits of the grey levels in 16-bit files.
-
-    Raises:
-        UserError: if the file is no image, damaged, or has higher grey levels.
-    """
+    """Read an image as the (3, side, side) pixels that a model expects."""
     return read_formats(file, [InputFormat(side, bits)])[0]
 
 
@@ -116,3 +110,55 @@ def _files_of(source: Path, skipped: Counter[str]) -> Iterator[Path]:
     else:
         what = "is neither file nor folder" if source.exists() else "is missing"
         raise UserError(f"{escape(str(source))} {what}; give image files or folders of images.")
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Readable files with pixels (N, 3, S, S) uint8 by format, and errors of unreadable files."""
+
+    files: list[Path]
+    pixels: dict[InputFormat, Tensor]
+    unreadable: dict[Path, str]
+
+
+def read_batches(
+    files: Sequence[Path], formats: Sequence[InputFormat], batch_size: int
+) -> Iterator[ImageBatch]:
+    """Yield all images in order, with a progress bar; two batches are decoded ahead."""
+    images = track(_read_ahead(files, formats, 2 * batch_size), "Predicting", total=len(files))
+    while batch := list(islice(images, batch_size)):
+        readable: dict[Path, Pixels] = {}
+        unreadable: dict[Path, str] = {}
+        for file, pixels in batch:
+            if isinstance(pixels, UserError):
+                unreadable[file] = str(pixels)
+            else:
+                readable[file] = pixels
+        stacks = [torch.from_numpy(np.stack(p)) for p in zip(*readable.values(), strict=True)]
+        by_format = dict(zip(formats, stacks, strict=False))  # no stacks if no file is readable
+        yield ImageBatch(list(readable), by_format, unreadable)
+
+
+def _read_ahead(
+    files: Iterable[Path], formats: Sequence[InputFormat], ahead: int
+) -> Iterator[tuple[Path, Pixels | UserError]]:
+    # Pillow releases the interpreter lock while it decodes and resizes.
+    pool = ThreadPoolExecutor(usable_cpus())
+    pending: deque[tuple[Path, Future[Pixels | UserError]]] = deque()
+    try:
+        for file in files:
+            pending.append((file, pool.submit(_read, file, formats)))
+            if len(pending) > ahead:
+                first, future = pending.popleft()
+                yield first, future.result()
+        for file, future in pending:
+            yield file, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read(file: Path, formats: Sequence[InputFormat]) -> Pixels | UserError:
+    try:
+        return read_formats(file, formats)
+    except UserError as error:
+        return error

@@ -15,7 +15,6 @@ from torch.nn import functional
 from aduni.losses.precision import full_precision
 
 SoftmaxLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(logits, labels, class_counts) -> losses."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 

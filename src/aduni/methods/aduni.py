@@ -9,8 +9,7 @@ from torch import Tensor
 from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
 from aduni.losses.contrastive import aduc
-from aduni.methods.base import DataInfo, Method, Stage
-from aduni.methods.contrasts import gather_contrasts
+from aduni.methods.base import DataInfo, Method, Stage, gather_contrasts
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
 from aduni.schedules import AlphaSchedule
@@ -20,8 +19,6 @@ class AdUni(Method):
     """Unified contrastive learning within each batch, without queue or momentum encoder.
 
     Args:
-        encoder: encoder shared by projector and classifier.
-        info: class counts, sampled frequencies, epochs.
         alpha: schedule of the loss weights.
         weighting: `released` (the authors' code) or `printed` (the paper), see
             `losses.contrastive.aduc`.
@@ -73,13 +70,7 @@ class AdUni(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """One stage on two views of each image."""
         return (Stage("train", self.epochs, self.loss, views=2),)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map (N, 3, H, W) images to (N, C) logits, without logit adjustment."""
-        logits: Tensor = self.classifier(self.encoder(images))
-        return logits
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         """Compare every view of this rank's images with the views of all ranks by AduC."""

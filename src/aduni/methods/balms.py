@@ -24,10 +24,6 @@ class MetaSampler(nn.Module):
 
     The rates are the sigmoid of weights that the model's optimiser does not train: they have a
     gradient and an Adam of their own, which is part of the checkpoint.
-
-    Args:
-        class_counts: (C,) images of each class in the training part.
-        lr: learning rate of Adam.
     """
 
     def __init__(self, class_counts: Tensor, lr: float) -> None:
@@ -85,8 +81,6 @@ class BALMS(TwoStage):
     within a drawn batch; the authors' code draws them from the whole part.
 
     Args:
-        encoder: encoder that is trained in the first stage.
-        info: class counts, epochs of the first stage.
         classifier_sampler: sampler of the second stage; each batch must hold two images of each
             class.
         virtual_lr: learning rate of the classifier's virtual step.
@@ -176,11 +170,7 @@ def draw_shares(classes: Tensor, choice: Tensor, size: int) -> Tensor:
 
 
 def _split_batch(labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Return the (C, k) rows of the pool and of the meta batch, with k as large as possible.
-
-    Raises:
-        UserError: if the batch does not hold two images of each class.
-    """
+    """Return the (C, k) rows of the pool and of the meta batch, with k as large as possible."""
     counts = torch.bincount(labels, minlength=classes)
     size = int(counts.min()) // 2
     if size == 0:

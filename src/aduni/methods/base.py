@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from aduni.batch import Batch
+from aduni.distributed.collectives import gather, rank, row_counts
+from aduni.losses.contrastive import Contrasts
 from aduni.metrics.metric import Task
 
 Part = Literal["train", "validation"]
@@ -38,7 +41,6 @@ class DataInfo:
 
     @property
     def classes(self) -> int:
-        """Number of classes, C."""
         return len(self.class_counts)
 
 
@@ -87,20 +89,30 @@ class Method(nn.Module):
 
     Attributes:
         encoder: module from (N, 3, H, W) images to (N, D) features, used for predictions.
+        classifier: module from features to (N, C) logits.
     """
 
     encoder: nn.Module
+    classifier: nn.Module
 
     @property
     @abstractmethod
     def stages(self) -> tuple[Stage, ...]:
         """Stages of training, in the order in which they run."""
 
-    @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, 3, H, W) images, uint8 or floats in 0..255, to (N, C) logits."""
+        logits: Tensor = self.classifier(self.encoder(images))
+        return logits
 
 
 def stage_epochs(epochs: int, share: float) -> int:
     """Return a share of the run's epochs, rounded: at least 1, or 0 for share 0."""
     return max(round(epochs * share), 1) if share else 0
+
+
+def gather_contrasts(embeddings: Tensor, labels: Tensor) -> Contrasts:
+    """Gather the samples of all ranks, with gradients, and locate those of this rank among them."""
+    before = sum(row_counts(labels)[: rank()])
+    own = before + torch.arange(len(labels), device=labels.device)
+    return Contrasts(gather(embeddings), gather(labels), own)

@@ -9,8 +9,14 @@ from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
 from aduni.losses.contrastive import supervised_contrastive
 from aduni.losses.softmax import cross_entropy
-from aduni.methods.base import CheckpointPath, DataInfo, Method, Stage, stage_epochs
-from aduni.methods.contrasts import gather_contrasts
+from aduni.methods.base import (
+    CheckpointPath,
+    DataInfo,
+    Method,
+    Stage,
+    gather_contrasts,
+    stage_epochs,
+)
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
 
@@ -21,8 +27,6 @@ class CICL(Method):
     Both use the sampler of the run, which the method's YAML sets to `upsample`.
 
     Args:
-        encoder: encoder that is trained in the first stage.
-        info: class counts, epochs of the first stage.
         temperature: temperature of the similarities.
         base_temperature: the contrastive loss is multiplied by temperature / base_temperature.
         hidden: width of the projector's hidden layer.
@@ -64,10 +68,7 @@ class CICL(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Representation, then classifier; the first passes on its last weights.
-
-        It has no classifier, hence no validation score by which to select the best ones.
-        """
+        """Representation, whose last weights are used since it has no score, then classifier."""
         first = Stage(
             "representation",
             self.epochs,
@@ -87,11 +88,6 @@ class CICL(Method):
             "classifier", self.classifier_epochs, self.classifier_loss, trainable=("classifier",)
         )
         return (first, second)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map (N, 3, H, W) images to (N, C) logits."""
-        logits: Tensor = self.classifier(self.encoder(images))
-        return logits
 
     def representation_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         """Compute the supervised contrastive loss over the views of all ranks."""

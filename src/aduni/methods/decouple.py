@@ -27,8 +27,6 @@ class Decouple(TwoStage):
     """Softmax stage, then a balanced classifier on the frozen encoder.
 
     Args:
-        encoder: encoder that is trained in the first stage.
-        info: class counts, epochs of the first stage.
         classifier: `crt` trains a new one on class-balanced batches; `lws` trains a factor per
             class on the same batches; `tau_norm` divides each class's weights by their norm to the
             power of tau and drops the bias; `ncm` compares with the mean training feature of each

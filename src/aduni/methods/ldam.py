@@ -18,8 +18,6 @@ class LDAM(Method):
     """Cosine classifier with margins, re-weighted by effective numbers in the last epochs.
 
     Args:
-        encoder: encoder that is trained.
-        info: class counts, epochs.
         reweight: `deferred` or `none`.
         defer_until: share of the epochs without class weights.
         beta: beta of the effective numbers.
@@ -53,7 +51,6 @@ class LDAM(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """One stage on one view of each image."""
         return (Stage("train", self.epochs, self.loss),)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -9,12 +9,10 @@ from torch import Tensor, nn
 from aduni.batch import Batch
 from aduni.distributed.collectives import apply_in_shuffled_shares, global_mean
 from aduni.losses.contrastive import Contrasts, aduc
-from aduni.methods.base import DataInfo, Method, Stage
-from aduni.methods.contrasts import gather_contrasts
+from aduni.methods.base import DataInfo, Method, Stage, gather_contrasts
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier, Projector
-from aduni.models.key_queue import KeyQueue
-from aduni.models.momentum_copy import MomentumCopy
+from aduni.models.memory import KeyQueue, MomentumCopy
 from aduni.schedules import AlphaSchedule
 
 
@@ -25,8 +23,6 @@ class PaCo(Method):
     the batch and the queue.
 
     Args:
-        encoder: encoder of the queries, which is trained.
-        info: class counts, epochs.
         alpha: schedule of the loss weights.
         logit_adjustment: class frequencies used as prior: of the training part (dataset), or none.
         queue_size: K, number of keys of earlier batches.
@@ -73,14 +69,8 @@ class PaCo(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """One stage on two views of each image."""
         trainable = ("encoder", "projector", "classifier")
         return (Stage("train", self.epochs, self.loss, views=2, trainable=trainable),)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map (N, 3, H, W) images to (N, C) logits, without logit adjustment."""
-        logits: Tensor = self.classifier(self.encoder(images))
-        return logits
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         """Compare this rank's queries with all contrasts, then queue the batch's keys."""

@@ -14,8 +14,6 @@ class PostHoc(Softmax):
     """`Softmax` that predicts from z_c - tau log pi_c, with pi_c = n_c / sum n (equation 9).
 
     Args:
-        encoder: encoder that is trained.
-        info: class counts, epochs.
         tau: strength of the adjustment; 0 for none.
         softmax: arguments of `Softmax`.
     """

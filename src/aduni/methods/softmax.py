@@ -18,8 +18,6 @@ class Softmax(Method):
     """Method with one stage on one view, trained by a loss on the logits.
 
     Args:
-        encoder: encoder that is trained.
-        info: class counts, epochs.
         loss: function of `losses.softmax`.
         dropout: dropout rate before the classifier.
         mixup: a of the Beta(a, a) distribution of the mixing factors (Zhang et al. 2018); 0 for no
@@ -27,6 +25,7 @@ class Softmax(Method):
     """
 
     class_counts: Tensor
+    classifier: Classifier
 
     def __init__(
         self,
@@ -47,7 +46,6 @@ class Softmax(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """One stage on one view of each image."""
         return (Stage("train", self.epochs, self.loss, loss_id=self.loss_id),)
 
     @property

@@ -18,8 +18,6 @@ class TwoStage(Softmax):
     """Method with the stage of `Softmax`, then a classifier stage that the subclass defines.
 
     Args:
-        encoder: encoder that is trained in the first stage.
-        info: class counts, epochs of the first stage.
         classifier_share: length of the second stage, as a share of the first one's epochs.
         hand_over: weights of the first stage that the second starts from.
         stage1_ckpt: checkpoint of an earlier run on the same split whose encoder and classifier
@@ -44,7 +42,6 @@ class TwoStage(Softmax):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Stage of the representation, then stage of the classifier."""
         first = Stage(
             "representation",
             self.epochs,

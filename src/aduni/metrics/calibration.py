@@ -38,7 +38,7 @@ class Calibration:
 
     def probabilities(self, probabilities: Floats) -> Floats:
         """Return (n, C) probabilities at the temperature; the predicted classes stay the same."""
-        return _softmax(_logs(probabilities) / self.temperature)
+        return at_temperature(probabilities, self.temperature)
 
     def under(self, probabilities: Floats, frequency: Floats) -> Floats:
         """Return (n, C) probabilities for data with other class frequencies.
@@ -54,15 +54,16 @@ class Calibration:
         return _softmax(_logs(probabilities) / self.bias_temperature + self.bias + shift)
 
 
+def at_temperature(probabilities: Floats, temperature: float) -> Floats:
+    """Return softmax(log p / T) of (n, C) probabilities p."""
+    return _softmax(_logs(probabilities) / temperature)
+
+
 def fit_calibration(labels: Ints, probabilities: Floats) -> Calibration:
     """Fit the least log loss, with the temperature alone and with temperature and bias.
 
     The labels count as Platt's (1999) targets: of n images, each is of its class with probability
     (n + 1) / (n + 2). Without this, a part without mistakes would make all predictions certain.
-
-    Args:
-        labels: (n,) true classes of the validation part.
-        probabilities: (n, C).
     """
     logs = _logs(probabilities)
     classes = logs.shape[1]

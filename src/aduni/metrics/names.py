@@ -13,11 +13,9 @@ _FOUND: list[Metric] = [
     for module in pkgutil.iter_modules(classification.__path__)
 ]
 OF_PREDICTIONS = {m.key: m for m in sorted(_FOUND, key=lambda m: (m.position, m.title))}
-"""Metrics that are computed from predictions."""
 ORDINAL = tuple(key for key, metric in OF_PREDICTIONS.items() if metric.ordinal)
 """Keys of metrics that need classes in an order."""
 METRICS = {**OF_PREDICTIONS, "train_seconds": Metric("train_seconds", "Train time", None, None)}
-"""Metrics that a table can show."""
 ALWAYS = ("accuracy", "macro_f1")
 
 

@@ -36,8 +36,6 @@ class Counts:
 
     Attributes:
         hits: (S, C) images of the class that were predicted right.
-        true: (S, C) images of the class.
-        predicted: (S, C) images predicted as the class.
         images: (S,) images of all classes.
     """
 
@@ -76,7 +74,6 @@ class Samples:
         return cls(labels, probabilities, members, group_draws(int(members.max()) + 1))
 
     def first(self, samples: int) -> "Samples":
-        """Return the first few samples."""
         return replace(self, draws=self.draws[:samples])
 
     @cached_property
@@ -87,7 +84,6 @@ class Samples:
 
     @cached_property
     def counts(self) -> Counts:
-        """Class counts in each sample."""
         weights, classes = np.ones(len(self.labels)), self.probabilities.shape[1]
         return count_classes(
             self.labels, self.predicted, weights, self.members, self.draws, classes
@@ -128,12 +124,8 @@ def count_classes(
     """Count true, predicted and right images of each class in every sample.
 
     Args:
-        labels: (n,) true classes.
-        predicted: (n,) predicted classes.
-        weights: (n,) of the images.
         members: (n,) group of each image.
         draws: (S, G) how often each sample holds each group.
-        classes: C.
         with_whole: put the sample that holds every group once before the others.
     """
     cells, cell_of = np.unique(labels * classes + predicted, return_inverse=True)
@@ -151,13 +143,9 @@ def count_classes(
 
 
 def _sums_of_cells(cells: Ints, classes: int) -> csr_array:
-    """Return the (3 C + 1, K) matrix of 0 and 1 that sums confusion cells.
+    """Return the (3 C + 1, K) matrix of 0 and 1 that sums K confusion cells, row * C + column.
 
     Its rows give the hits, row sums, column sums and total of a confusion matrix.
-
-    Args:
-        cells: (K,) numbers of the cells that hold images, row * C + column.
-        classes: C.
     """
     positions = np.arange(len(cells))
     row, column = np.divmod(cells, classes)

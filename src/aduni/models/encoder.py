@@ -34,9 +34,6 @@ class Encoder(nn.Module):
         image_size: side of the square images, in pixels.
         mean: mean per channel of images scaled to 0..1.
         std: standard deviation per channel of images scaled to 0..1.
-
-    Raises:
-        UserError: if the backbone or weights are unknown, or the images are too small.
     """
 
     mean: Tensor
@@ -63,13 +60,9 @@ class Encoder(nn.Module):
             self.backbone.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Compute the features of images.
+        """Compute (N, D) features of (N, 3, H, W) images, uint8 or floats from 0 to 255.
 
-        Args:
-            images: (N, 3, H, W) uint8, or floats from 0 to 255.
-
-        Returns:
-            (N, D) input of the backbone's classifier: pooled features, except for VGG and AlexNet.
+        D is the input of the backbone's classifier: pooled features, except for VGG and AlexNet.
         """
         return cast(Tensor, self.backbone(self.normalised(images)))
 

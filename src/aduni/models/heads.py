@@ -17,7 +17,6 @@ class Classifier(nn.Sequential):
 
     @property
     def linear(self) -> nn.Linear:
-        """Linear layer."""
         return cast(nn.Linear, self[1])
 
 
@@ -33,7 +32,6 @@ class CosineClassifier(nn.Module):
         self.weight = nn.Parameter(functional.normalize(torch.rand(classes, features) * 2 - 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return (N, C) cosines of (N, D) features."""
         with torch.autocast(features.device.type, enabled=False):
             unit = functional.normalize(full_precision(features), dim=1)
             return unit @ functional.normalize(self.weight, dim=1).T
@@ -47,7 +45,6 @@ class ClassScale(nn.Module):
         self.factors = nn.Parameter(torch.ones(classes))
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Multiply the (N, C) logits by the factors."""
         return logits * self.factors
 
 

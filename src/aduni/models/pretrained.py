@@ -23,15 +23,7 @@ WEIGHTS_ONLY_VARIABLE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
 
 def load_pretrained(name: str, weights: str) -> nn.Module:
-    """Return the backbone with weights from torch's download folder or from the network.
-
-    Args:
-        name: torchvision classification backbone.
-        weights: torchvision weights such as DEFAULT.
-
-    Raises:
-        UserError: if the weights are unknown, cannot be fetched, or are not the published file.
-    """
+    """Return the backbone with weights from torch's download folder or from the network."""
     available = models.get_model_weights(name).__members__
     if weights not in available:
         raise UserError(

@@ -3,17 +3,10 @@
 from typing import Any
 
 SMALL_IMAGE_SIZE = 64
-"""Image side, in pixels, below which images are small."""
 
 
 def if_small(small: Any, other: Any, *, _root_: Any) -> Any:
-    """Resolve `${if_small:A,B}` of a YAML: A if the run's images are small, else B.
-
-    Args:
-        small: A.
-        other: B.
-        _root_: whole configuration, passed by OmegaConf.
-    """
+    """Resolve `${if_small:A,B}` of a YAML: A if the run's images are small, else B."""
     size = _root_.dataset.image_size
     # Non-numeric sizes are rejected later, by the schema, under their own key.
     return small if str(size).isdecimal() and int(size) < SMALL_IMAGE_SIZE else other

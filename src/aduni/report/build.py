@@ -1,7 +1,7 @@
 """Build the whole report of a folder of runs: tables, figures and page."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from aduni.errors import UserError
-from aduni.report.figures.draw import draw, texts_in
+from aduni.report.cached import Sources
 from aduni.report.figures.embedding import has_spread
-from aduni.report.inputs import Sources, States, states_of
+from aduni.report.figures.figure import draw, texts_in
 from aduni.report.page import sections
 from aduni.report.page.html import FigureGroup, Page, PageFigure, render
 from aduni.report.page.run_summary import summarise
@@ -30,31 +30,23 @@ from aduni.report.tables.formats import csv_frame, latex, markdown
 from aduni.report.tables.table import Table, title_of
 from aduni.results.finished_runs import Problem, Run, read_runs
 from aduni.results.kept_runs import read_found_plan
-from aduni.results.plan import Plan, run_folder
+from aduni.results.plan import Plan, States, run_folder, states_of
 from aduni.system.atomic_files import write_csv, write_text
 from aduni.system.atomic_folder import INDEX, STAMP, atomic_folder
 from aduni.system.fonts import boxes_warning, letters_without_glyph
 
 
 def build_report(sources: Sources, stamp: str) -> Path:
-    """Write the report.
+    """Write the report and return its page; `stamp`, by which later calls know it, comes last.
 
-    Args:
-        sources: what it is made from.
-        stamp: content of `swap.STAMP`, by which a later call knows the report.
-
-    Returns:
-        The page.
-
-    Raises:
-        UserError: no run, or an unknown column.
-        OSError: the output cannot be written; the previous report is whole.
+    If the output cannot be written, the previous report stays whole.
     """
     plan = read_found_plan(sources.root)
     found, problems = read_runs(sources.root)
     if not (found or problems or plan):
         raise UserError(f"runs={sources.root} holds no finished run; give a folder that does.")
-    folders = _planned_folders(sources.root, plan)
+    planned = plan.runs if plan else ()  # other folders are of earlier settings
+    folders = {run_folder(sources.root, run).path.resolve() for run in planned}
     runs = [run for run in found if plan is None or run.folder.path.resolve() in folders]
     states = states_of(sources.root, plan)
     tables = {
@@ -68,7 +60,8 @@ def build_report(sources: Sources, stamp: str) -> Path:
         )
         for name, definition in sources.definitions.items()
     }
-    tables = _with_adjusted(t for t in tables.values() if t.rows or t.name == "methods")
+    shown = [table for table in tables.values() if table.rows or table.name == "methods"]
+    tables = {each.name: each for table in shown for each in (table, adjusted_table(table))}
     with atomic_folder(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
         made = _Report(sources, plan, states, runs, problems, tables, others, folder)
@@ -80,19 +73,7 @@ def build_report(sources: Sources, stamp: str) -> Path:
     return sources.output / INDEX
 
 
-def _with_adjusted(tables: Iterable[Table]) -> dict[str, Table]:
-    """Return each table and the one with tuned logit adjustment, by name."""
-    pairs = ((table, adjusted_table(table)) for table in tables)
-    return {table.name: table for pair in pairs for table in pair}
-
-
-def _planned_folders(root: Path, plan: Plan | None) -> set[Path]:
-    """Return the folders of the plan's runs; other folders are of earlier settings."""
-    return {run_folder(root, run).path.resolve() for run in plan.runs} if plan else set()
-
-
 def _planned_rows(name: str, definition: Definition, plan: Plan | None) -> Definition:
-    """Return a table with the rows of the plan, if there is one."""
     if plan is None:
         return definition
     labels = {label for run in plan.runs for table, label in run.rows if table == name}
@@ -100,7 +81,6 @@ def _planned_rows(name: str, definition: Definition, plan: Plan | None) -> Defin
 
 
 def _fault_of_features(run: Run) -> str:
-    """Return why the features of a run are not shown, or nothing."""
     file, kept = run.folder.features, run.features
     if kept is None:
         return f"{file} is damaged or too large, and not shown; remove it." if file.exists() else ""
@@ -212,13 +192,11 @@ class _Report:
         return FigureGroup(title_of(dataset), figures)
 
     def _rows(self, table: Table, dataset: str) -> dict[str, list[Run]]:
-        """Return the runs of one data set by row."""
         return {
             row.label: list(table.runs.get((row.label, dataset), {}).values()) for row in table.rows
         }
 
     def _rows_of_runs(self) -> dict[Path, str]:
-        """Return the labels of the rows that a run is part of."""
         labels: dict[Path, dict[str, None]] = {run.folder.path: {} for run in self.runs}
         for table in self.tables.values():
             for (label, _), units in table.runs.items():

@@ -4,27 +4,40 @@ This module looks at files alone: what draws and computes is imported when it is
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aduni.data.image_table import escape
 from aduni.errors import UserError, is_utf8
-from aduni.report.inputs import Sources, states_of
+from aduni.report.tables.definitions import Definition
 from aduni.results.kept_runs import read_found_plan
-from aduni.results.plan import Plan
+from aduni.results.plan import Plan, states_of
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_folder import INDEX, STAMP
 
 INPUTS = ("config", "metrics", "stored_predictions", "split", "history", "log", "features")
-"""Files of a run that the report reads."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Inputs of a report.
+
+    Attributes:
+        root: folder with run folders at any depth, and a plan.json if there is a plan.
+        output: folder for index.html, tables/ and figures/.
+        definitions: tables by the name of their files; `methods` is compared and drawn.
+        columns: metrics beside accuracy and macro F1.
+    """
+
+    root: Path
+    output: Path
+    definitions: Mapping[str, Definition]
+    columns: Sequence[str] = ()
 
 
 def cached_report(sources: Sources) -> Path:
-    """Return the page, made anew unless the existing one was made from the same sources.
-
-    Raises:
-        UserError: no run, or an unknown column.
-        OSError: the output cannot be written; the previous report is whole.
-    """
+    """Return the page, made anew unless the existing one was made from the same sources."""
     page, stamp = sources.output / INDEX, sources.output / STAMP
     plan = read_found_plan(sources.root)
     digest = _digest(sources, plan)

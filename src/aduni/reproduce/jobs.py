@@ -1,4 +1,4 @@
-"""Train one planned run; the call can be repeated any number of times."""
+"""Train the runs of a plan: all by Hydra's launchers, each job by train.py."""
 
 import os
 import signal
@@ -19,6 +19,9 @@ from aduni.system.atomic_files import read_json, write_json
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 INTERRUPTED = 130  # exit status
 
+REPRODUCE = Path(__file__).resolve().parents[2] / "reproduce.py"
+POLL_SECONDS = 2
+
 
 def train_planned(
     root: Path, plan: Plan, run_id: str, *, gpus: Sequence[int] = (), logging: Sequence[str] = ()
@@ -28,15 +31,7 @@ def train_planned(
     A failure is written to the run's folder and not raised, so that other runs continue.
 
     Args:
-        root: folder of the reproduction.
-        plan: plan that contains the run.
-        run_id: id of the run.
         gpus: GPUs of which the run takes one that is free; if empty, train.py chooses.
-        logging: overrides of train.py for the W&B logger.
-
-    Raises:
-        UserError: if the plan has no such run.
-        KeyboardInterrupt: if the training was interrupted.
     """
     runs = {run.id: run for run in plan.runs}
     if run_id not in runs:
@@ -91,7 +86,6 @@ def _free_gpu(gpus: Sequence[int], root: Path) -> Iterator[dict[str, str]]:
 
 
 def _call_train(overrides: list[str], folder: RunFolder, environment: dict[str, str]) -> int:
-    """Run train.py with its output in the run's folder, and return its exit status."""
     with folder.console.open("w") as console:
         process = subprocess.Popen(
             [sys.executable, os.path.relpath(TRAIN), *overrides],
@@ -103,12 +97,7 @@ def _call_train(overrides: list[str], folder: RunFolder, environment: dict[str, 
 
 
 def wait_for(process: "subprocess.Popen[bytes]", timeout: float) -> int:
-    """Return the exit status of a child process, which is terminated on an interruption.
-
-    Args:
-        process: the child process.
-        timeout: seconds to wait for its end after an interruption.
-    """
+    """Return the exit status of a child process, which is terminated on an interruption."""
     try:
         return process.wait()
     except KeyboardInterrupt:
@@ -139,3 +128,41 @@ def _failure_reason(folder: RunFolder, status: int) -> str:
     if status < 0:
         return f"It was ended by the signal {signal.Signals(-status).name}."
     return errors[-1] if errors else f"It ended with status {status}: {lines[-1] if lines else ''}"
+
+
+def train_all(root: Path, plan: Plan, runs: Sequence[PlannedRun], overrides: list[str]) -> None:
+    """Train all unfinished runs; several calls at the same time share the work.
+
+    Runs of one turn are launched together, before those of the next. A run that needs the first
+    stage of another one waits for it. A failed run is not tried again in the same call.
+    """
+    failed: set[str] = set()
+    while True:
+        states = {run.id: state_of(run_folder(root, run)) for run in plan.runs}
+        pending = [run for run in runs if states[run.id] != "done" and run.id not in failed]
+        ready = [run for run in pending if not run.first_stage or states[run.first_stage] == "done"]
+        idle = [run for run in ready if states[run.id] != "running"]
+        batch = [run for run in idle if run.turn == idle[0].turn]
+        if batch:
+            _launch(root, [run.id for run in batch], overrides)
+            for run in batch:
+                if state_of(run_folder(root, run)) not in ("done", "running"):
+                    failed.add(run.id)
+        elif ready or any(states[run.first_stage or run.id] == "running" for run in pending):
+            time.sleep(POLL_SECONDS)  # another call trains it
+        else:
+            return
+
+
+def _launch(root: Path, run_ids: list[str], overrides: list[str]) -> None:
+    """Call reproduce.py as a Hydra multirun with a job for each run."""
+    jobs = ",".join(f"'{run_id}'" for run_id in run_ids)  # an id may look like a number
+    arguments = ["--multirun", f"job={jobs}", f"hydra.sweep.dir={root / '.jobs'}", *overrides]
+    process = subprocess.Popen([sys.executable, str(REPRODUCE), *arguments])
+    status = wait_for(process, timeout=120)
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    if status:
+        raise UserError(
+            f"Hydra's launcher ended with status {status}; see its message above, and call again."
+        )

@@ -26,10 +26,7 @@ class _RowPlan(NamedTuple):
 
     Attributes:
         rows: (table, label) of the row; empty for a first stage that no table shows.
-        row: the row.
         first: row whose run is the first stage of each run, if there is one.
-        seeds: seeds of the runs.
-        overrides: overrides of train.py for the table.
     """
 
     rows: tuple[tuple[str, str], ...]
@@ -44,9 +41,6 @@ def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
 
     Data sets that other calls planned stay in the plan. Only the hashes of splits are written, and
     only if the folder of the reproduction exists.
-
-    Raises:
-        UserError: if a data set is missing, an override is not accepted, or there is no run.
     """
     runs = _with_existing_folders(settings.output, list(_planned_runs(settings)))
     earlier = read_plan(settings.output)
@@ -72,11 +66,7 @@ def write_plan(plan: Plan, settings: Reproduction) -> None:
 
 
 def _with_existing_folders(root: Path, runs: list[PlannedRun]) -> list[PlannedRun]:
-    """Replace the folders of planned runs by those that contain them already under another name.
-
-    Raises:
-        UserError: if the folder for a new run contains a run of other settings.
-    """
+    """Replace the folders of planned runs by those that contain them already under another name."""
     ids = identities(root)
     folders = folders_of(ids)
     runs = [run.model_copy(update={"folder": folders.get(run.id, run.folder)}) for run in runs]

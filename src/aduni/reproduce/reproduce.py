@@ -3,10 +3,8 @@
 from hydra.conf import HydraConf
 
 from aduni.errors import UserError
-from aduni.report.cached import cached_report
-from aduni.report.inputs import Sources
-from aduni.reproduce.jobs import train_planned
-from aduni.reproduce.launching import train_all
+from aduni.report.cached import Sources, cached_report
+from aduni.reproduce.jobs import train_all, train_planned
 from aduni.reproduce.planning import make_plan, write_plan
 from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.status import print_status
@@ -14,15 +12,7 @@ from aduni.results.plan import Plan, failure_of, read_plan, run_folder, state_of
 
 
 def reproduce(settings: Reproduction, hydra: HydraConf) -> None:
-    """Train the job of the settings, or print the status, or train all runs and report.
-
-    Args:
-        settings: checked settings.
-        hydra: Hydra's own settings, with the command line's overrides.
-
-    Raises:
-        UserError: if the command line or the data has a mistake, or runs failed (after the report).
-    """
+    """Train the job of the settings, or print the status, or train all runs and report."""
     root = settings.output
     if settings.job:
         plan = read_plan(root)
@@ -53,7 +43,6 @@ def reproduce(settings: Reproduction, hydra: HydraConf) -> None:
 
 
 def _job_overrides(settings: Reproduction, hydra: HydraConf) -> list[str]:
-    """Return the overrides that each job repeats, with a job for each GPU at a time."""
     overrides = [
         override
         for override in (*hydra.overrides.hydra, *hydra.overrides.task)

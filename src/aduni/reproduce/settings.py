@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from aduni.errors import UserError, complaint, did_you_mean
 from aduni.metrics.names import check_columns
-from aduni.report.inputs import Sources
+from aduni.report.cached import Sources
 from aduni.report.tables.definitions import Definition, Row
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -24,18 +24,11 @@ class Profile(BaseModel, extra="forbid", frozen=True):
     """What is to be run: data sets x rows of the tables x folds x seeds.
 
     Attributes:
-        datasets: names of data sets.
-        rows: labels of the rows of table 1.
-        alphas: names of the alphas of table 2.
-        samplers: names of the samplers of table 2.
-        folds: test folds.
-        seeds: seeds of the trainings of tables 1 and 2.
+        rows: labels of rows of table 1; alphas and samplers are names of those of table 2.
         switches: blocks of table 3; its rows without a block come with any of them.
-        switch_seeds: seeds of the trainings of table 3.
         switch_overrides: overrides of train.py for every run of table 3.
         only_rows: data set -> table -> labels of its rows, for data sets that have no other rows.
         features: rows of table 1 whose run of the first fold and seed keeps training features.
-        overrides: overrides of train.py for every run.
         dataset_overrides: data set -> further overrides.
         method_overrides: method -> further overrides, which a row may replace.
     """
@@ -65,7 +58,6 @@ class _Tables(BaseModel, extra="forbid", frozen=True):
 
     @property
     def definitions(self) -> dict[str, Definition]:
-        """All tables, by the name of their files."""
         return {"methods": self.methods, "sampling": self.sampling, "switches": self.switches}
 
 
@@ -86,12 +78,10 @@ class Reproduction(_Tables, frozen=True):
 
     @property
     def chosen_datasets(self) -> tuple[str, ...]:
-        """Names of the data sets of this call."""
         return self.profile.datasets if self.datasets is None else self.datasets
 
     @property
     def chosen_tables(self) -> frozenset[str]:
-        """Names of the tables of this call."""
         names = enumerate(self.definitions, start=1)
         return frozenset(name for number, name in names if number in self.tables)
 
@@ -117,11 +107,7 @@ class Reproduction(_Tables, frozen=True):
 
 
 def read_reproduction(config: DictConfig) -> Reproduction:
-    """Return the checked settings of reproduce.py.
-
-    Raises:
-        UserError: if a key or value, a table, a row or a data set is unknown.
-    """
+    """Return the checked settings of reproduce.py."""
     settings = _validate(config, Reproduction)
     check_columns(settings.columns)
     profile, tables = settings.profile, settings.definitions
@@ -159,11 +145,7 @@ class _Report(_Tables, frozen=True):
 
 
 def read_sources(config: DictConfig) -> Sources:
-    """Return the checked settings of report.py.
-
-    Raises:
-        UserError: if a key or value is unknown.
-    """
+    """Return the checked settings of report.py."""
     if OmegaConf.is_missing(config, "runs"):
         raise UserError("runs is missing; give a folder that holds run folders: runs=DIR.")
     settings = _validate(config, _Report)

@@ -12,25 +12,13 @@ from aduni.system.atomic_files import read_json, write_json
 
 
 class SplitHashes:
-    """Hashes of splits in splits.json, valid while the data set's files keep name, size and time.
-
-    Args:
-        folder: folder of the reproduction.
-    """
+    """Hashes of splits in splits.json, valid while data files keep name, size and time."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "splits.json"
         self._hashes: dict[str, str] = read_json(self._path) if self._path.exists() else {}
 
     def of(self, config: dict[str, Any]) -> str:
-        """Return the hash of a run's split.
-
-        Args:
-            config: resolved configuration of the run.
-
-        Raises:
-            UserError: if the data set is missing or inconsistent.
-        """
         key = _key(config)
         if key not in self._hashes:
             self._hashes[key] = _compute(config)

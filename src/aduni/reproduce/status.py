@@ -13,13 +13,7 @@ from aduni.system.atomic_files import read_json, read_yaml
 
 
 def print_status(root: Path, plan: Plan, runs: Sequence[PlannedRun]) -> None:
-    """Print a line for each unfinished run, the number of runs by state, and the time left.
-
-    Args:
-        root: folder of the reproduction.
-        plan: whole plan; finished runs of other calls improve the estimate.
-        runs: runs to print.
-    """
+    """Print a line for each unfinished run, the number of runs by state, and the time left."""
     states = {run.id: state_of(run_folder(root, run)) for run in plan.runs}
     width = max(len(run.folder) for run in runs)
     for run in runs:
@@ -77,7 +71,6 @@ def _train_seconds(folder: RunFolder) -> float:
 
 
 def _epochs(folder: RunFolder) -> tuple[int, int]:
-    """Return finished and planned epochs of the first stage, which takes most of the time."""
     try:
         planned = int(read_yaml(folder.config)["epochs"])
         done = len(read_history(folder.history))

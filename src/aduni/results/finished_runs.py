@@ -13,12 +13,12 @@ from aduni.errors import UserError
 from aduni.metrics.names import ORDINAL
 from aduni.results.history_csv import read_history
 from aduni.results.metrics_json import is_ordinal
-from aduni.results.predictions_csv import probability_column, read_predictions
-from aduni.results.recompute import check_metrics_by_predictions
+from aduni.results.predictions_csv import labels_and_probabilities, read_predictions
 from aduni.results.run_files import read_config, read_metrics
 from aduni.results.run_folder import RunFolder
 from aduni.results.validation import (
     check_config,
+    check_metrics_by_predictions,
     check_packed,
     check_predictions,
     check_split,
@@ -41,11 +41,7 @@ class Run:
     """A finished run whose files agree with each other.
 
     Attributes:
-        folder: its folder.
-        config: content of config.yaml.
-        metrics: content of metrics.json.
         predictions: rows of predictions.csv, plain or compressed, of all parts.
-        split: content of split.csv: image, label, group, part.
         history: content of history.csv; empty if nothing was trained.
     """
 
@@ -58,32 +54,26 @@ class Run:
 
     @property
     def dataset(self) -> str:
-        """Name of the data set."""
         return str(self.metrics["dataset"])
 
     @property
     def fold(self) -> int:
-        """Fold that was the test part."""
         return int(self.metrics["fold"])
 
     @property
     def seed(self) -> int:
-        """Seed of the training."""
         return int(self.metrics["seed"])
 
     @property
     def class_names(self) -> list[str]:
-        """C names in the order of class numbers."""
         return list(self.metrics["training_counts"])
 
     @property
     def test(self) -> dict[str, Any]:
-        """Metrics of the test part."""
         return dict(self.metrics["test"])
 
     @property
     def ordinal(self) -> bool:
-        """Whether the classes have an order."""
         return is_ordinal(self.metrics)
 
     @property
@@ -92,17 +82,10 @@ class Run:
         counts = list(self.metrics["training_counts"].values())
         return _read_features(self.folder.features, counts)
 
-    @property
-    def features_damaged(self) -> bool:
-        """Whether there is a file of features that cannot be used."""
-        return self.folder.features.exists() and self.features is None
-
     def test_predictions(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
         """Return images, (n,) classes and (n, C) probabilities of the test part, by image name."""
         rows = self.predictions[self.predictions["part"] == "test"].sort_values("image")
-        codes = pd.Categorical(rows["label"], categories=self.class_names).codes.astype(np.int64)
-        columns = [probability_column(name) for name in self.class_names]
-        return rows["image"].tolist(), codes, rows[columns].to_numpy(dtype=np.float64)
+        return rows["image"].tolist(), *labels_and_probabilities(rows, self.class_names)
 
     @property
     def command(self) -> str:
@@ -123,11 +106,7 @@ class Problem:
 
 
 def find_runs(root: Path) -> Iterator[RunFolder]:
-    """Find the folders of finished runs at any depth, sorted; `evaluation` folders are no runs.
-
-    Raises:
-        UserError: no such folder, or no finished run in it.
-    """
+    """Find the folders of finished runs at any depth, sorted; `evaluation` folders are no runs."""
     if not root.is_dir():
         raise UserError(f"runs={root} is no folder; give one that holds run folders.")
     found = [RunFolder(file.parent) for file in sorted(root.rglob("metrics.json"))]
@@ -146,11 +125,7 @@ def read_runs(root: Path) -> tuple[list[Run], list[Problem]]:
 
 
 def read_run(folder: RunFolder) -> Run:
-    """Read one finished run and check it.
-
-    Raises:
-        UserError: a file is missing, cut, of another version, or does not agree with another.
-    """
+    """Read one finished run and check it."""
     metrics = read_metrics(folder)
     split_file = folder.stored_split(metrics["split_hash"])
     for file in (folder.config, folder.stored_predictions, split_file):
@@ -166,13 +141,10 @@ def read_run(folder: RunFolder) -> Run:
     predictions = _read_predictions(folder, split, names)
     metrics |= check_metrics_by_predictions(metrics, folder)
     if not is_ordinal(metrics):
-        metrics |= {part: _without_order(metrics[part]) for part in ("validation", "test")}
+        # Earlier versions stored a kappa over classes without an order.
+        parts = [part for part in ("validation", "test") if metrics[part] is not None]
+        metrics |= {part: metrics[part] | dict.fromkeys(ORDINAL) for part in parts}
     return Run(folder, config, metrics, predictions, split, read_history(folder.history))
-
-
-def _without_order(values: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Leave out the kappa that earlier versions stored over classes without an order."""
-    return None if values is None else values | dict.fromkeys(ORDINAL)
 
 
 def _read_predictions(folder: RunFolder, split: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -12,10 +12,7 @@ from aduni.system.csv_escape import read_saved
 
 
 def training_speed(history: Path) -> dict[str, float | None]:
-    """Return train_seconds, with validation, and images_per_second of the training (not views).
-
-    Without a history nothing was trained: 0 and None.
-    """
+    """Return train_seconds, with validation, and images_per_second of the training, not views."""
     frame = read_history(history)
     if frame.empty:
         return {"train_seconds": 0.0, "images_per_second": None}
@@ -27,14 +24,7 @@ def training_speed(history: Path) -> dict[str, float | None]:
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """Read history.csv, a row for each epoch, as `aduni.training.callbacks.history` writes them.
-
-    Returns:
-        stage, epoch, loss, images, seconds, further numbers; empty where nothing was trained.
-
-    Raises:
-        UserError: they are not there; the seconds of the epochs before are then lost.
-    """
+    """Read history.csv, a row for each epoch; empty where nothing was trained."""
     if not path.exists():
         return pd.DataFrame()
     remedy = "restore it from a copy of the run, or start a new run"
@@ -50,12 +40,7 @@ def read_history(path: Path) -> pd.DataFrame:
 
 
 def add_epoch(path: Path, row: dict[str, Any]) -> None:
-    """Add a row to history.csv, in place of those of its stage from its epoch on.
-
-    Args:
-        path: history.csv; it is made if it does not exist.
-        row: stage, epoch, loss, images, seconds and further numbers.
-    """
+    """Add a row to history.csv, in place of those of its stage from its epoch on."""
     earlier = read_history(path)
     if len(earlier):
         replaced = (earlier["stage"] == row["stage"]) & (earlier["epoch"] >= row["epoch"])

@@ -11,11 +11,7 @@ from aduni.system.atomic_files import read_json, read_yaml
 
 
 def read_found_plan(root: Path) -> Plan | None:
-    """Read the plan in a folder, with each run in the folder that holds it, whatever its name.
-
-    Raises:
-        UserError: as `read_plan`.
-    """
+    """Read the plan in a folder, with each run in the folder that holds it, whatever its name."""
     plan = read_plan(root)
     if plan is None:
         return None
@@ -33,14 +29,10 @@ def read_found_plan(root: Path) -> Plan | None:
 
 
 def identities(root: Path, beside: Collection[str] = ()) -> dict[str, str | None]:
-    """Return the identity of every run of a reproduction, by the name of its folder.
+    """Return the identity of every run of a reproduction by its folder's name, but of `beside`.
 
-    Finished runs come first; where nothing was trained there is no run. None stands for one whose
-    identity cannot be told: its files are damaged, or its first stage is gone.
-
-    Args:
-        root: of the reproduction.
-        beside: names of folders that are not looked at.
+    Finished runs come first; folders without training have none. None stands for a run with damaged
+    files or without its first stage.
     """
     runs = [RunFolder(path) for path in sorted((root / "runs").glob("*"))]
     begun = [run for run in runs if run.path.name not in beside and run.can_continue()]
@@ -54,12 +46,7 @@ def folders_of(found: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def identity_of(run: RunFolder, *, two_stages: bool = True) -> str | None:
-    """Return the identity of a run from its own files; None if it cannot be found out.
-
-    Args:
-        run: finished or not.
-        two_stages: whether the run may go on from another's first stage.
-    """
+    """Return the identity of a run from its own files; None if it cannot be found out."""
     try:
         config, split = read_yaml(run.config), _split_of(run)
     except (UserError, OSError):
@@ -85,12 +72,11 @@ def _first_stage(run: RunFolder, checkpoint: Path) -> str | None:
 
 
 def _split_of(run: RunFolder) -> str:
-    """Return the hash of a run's split, from metrics.json, or from split.csv if not finished."""
     stored = read_json(run.metrics).get("split_hash") if run.metrics.is_file() else None
     if stored:
         return str(stored)
     # They import pandas, which a call that trains and draws nothing does without.
-    from aduni.data.splits.split_csv import split_hash
+    from aduni.data.splits.predefined import split_hash
     from aduni.results.validation import read_split
 
     return split_hash(read_split(run.split))

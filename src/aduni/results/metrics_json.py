@@ -14,7 +14,7 @@ from pydantic import (
     ValidationError,
 )
 
-from aduni.data.datasets.titles import GRADED
+from aduni.data.names import GRADED
 from aduni.errors import UserError
 from aduni.metrics.metric import Task
 
@@ -23,13 +23,17 @@ def is_ordinal(metrics: Mapping[str, Any]) -> bool:
     """Return whether the classes of a run have an order: without one there is no quadratic kappa.
 
     Earlier versions stored `ordinal`, or nothing: of their data sets the published ones are known.
-
-    Args:
-        metrics: what metrics.json holds.
     """
     if "task" in metrics:
         return bool(metrics["task"] == "ordinal")
     return bool(metrics.get("ordinal", metrics["dataset"] in GRADED))
+
+
+def value_at(config: Any, key: str) -> Any:
+    """Return the value at a dotted key of a configuration; None if there is none."""
+    for part in key.split("."):
+        config = config.get(part) if isinstance(config, Mapping) else None
+    return config
 
 
 class Hardware(BaseModel, strict=True):

@@ -1,6 +1,7 @@
 """plan.json: the runs of a reproduction, and the state of each."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -15,10 +16,12 @@ SWITCHES = "switches"
 """Name of the table that the paper does not have."""
 
 MAX_QUOTED = 100
-"""Letters of a stored text that an error quotes."""
 
 State = Literal["done", "running", "failed", "stopped", "missing"]
 """A `stopped` run resumes from its last checkpoint at the next call."""
+
+States = Mapping[str, tuple[State, str]]
+"""State of each planned run, and why it failed, by its id."""
 
 
 def _a_name(text: str) -> str:
@@ -46,12 +49,7 @@ class PlannedRun(BaseModel, extra="forbid", frozen=True):
 
     Attributes:
         id: hash of the resolved configuration, the split and the first stage.
-        folder: its name below `runs`.
-        dataset: name of the data set.
-        fold: test fold.
-        seed: of the training.
-        rows: (table, label of the row) of every row that the run is part of.
-        overrides: of train.py.
+        rows: table and label of every row that the run is part of.
         first_stage: id of the run whose best checkpoint takes the first stage's place.
     """
 
@@ -72,13 +70,7 @@ class PlannedRun(BaseModel, extra="forbid", frozen=True):
 
 
 class Plan(BaseModel, extra="forbid", frozen=True):
-    """All runs of a profile.
-
-    Attributes:
-        profile: its name.
-        folds: planned ones.
-        runs: turn by turn, see `PlannedRun.turn`; first stages come before what needs them.
-    """
+    """All runs of a profile, sorted by `PlannedRun.turn`; first stages come before their users."""
 
     profile: str
     folds: tuple[int, ...]
@@ -96,11 +88,7 @@ class Plan(BaseModel, extra="forbid", frozen=True):
 
 
 def read_plan(root: Path) -> Plan | None:
-    """Read the plan in a folder; None if there is none.
-
-    Raises:
-        UserError: it is unreadable or of another version, or leads out of its folder.
-    """
+    """Read the plan in a folder; None if there is none."""
     path = root / "plan.json"
     if not path.exists():
         return None
@@ -119,11 +107,7 @@ def read_plan(root: Path) -> Plan | None:
 
 
 def run_folder(root: Path, run: PlannedRun) -> RunFolder:
-    """Return the folder of a planned run.
-
-    Raises:
-        UserError: a link leads out of the reproduction, where nothing is to be read or written.
-    """
+    """Return the folder of a planned run."""
     runs = root / "runs"
     path = runs / run.folder
     if path.is_symlink() and path.resolve().parent != runs.resolve():
@@ -134,20 +118,24 @@ def run_folder(root: Path, run: PlannedRun) -> RunFolder:
     return RunFolder(path)
 
 
+def states_of(root: Path, plan: Plan | None) -> States:
+    states = {}
+    for run in plan.runs if plan else ():
+        folder = run_folder(root, run)
+        state = state_of(folder)
+        states[run.id] = (state, failure_of(folder) if state == "failed" else "")
+    return states
+
+
 def state_of(folder: RunFolder) -> State:
     """Return the state of a run, from its files and its lock."""
     if folder.metrics.exists():
         return "done" if damage_of(folder) is None else "failed"
-    if is_running(folder):
+    if is_locked(folder.lock) or is_locked(folder.job_lock):
         return "running"
     if folder.failure.exists():
         return "failed"
     return "stopped" if folder.config.exists() else "missing"
-
-
-def is_running(folder: RunFolder) -> bool:
-    """Return whether a process trains the run now, or is about to."""
-    return is_locked(folder.lock) or is_locked(folder.job_lock)
 
 
 def is_locked(lock: Path) -> bool:

@@ -14,24 +14,13 @@ from aduni.system.atomic_files import readable
 from aduni.system.csv_escape import read_saved
 
 TEXT_COLUMNS = ("image", "part", "label", "predicted")
-"""Columns of predictions.csv beside the probabilities."""
 MAX_NAMED_CLASSES = 10
-"""Classes that an error names."""
 
 
 def evaluate_predictions(
     path: Path, class_names: list[str], *, ordinal: bool = False
 ) -> dict[str, dict[str, Any] | None]:
-    """Compute the metrics of the validation and test rows; None for an absent part.
-
-    Args:
-        path: written by a run.
-        class_names: C names, in the order of class numbers.
-        ordinal: whether that order has a meaning.
-
-    Raises:
-        UserError: the file does not fit the class names.
-    """
+    """Compute the metrics of the validation and test rows; None for an absent part."""
     frame = read_predictions(path, class_names)
     figures: dict[str, dict[str, Any] | None] = {}
     for part in ("validation", "test"):
@@ -45,18 +34,7 @@ def evaluate_predictions(
 
 
 def read_predictions(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
-    """Read predictions.csv, plain or compressed.
-
-    Args:
-        path: written by a run.
-        class_names: C names, in the order of class numbers.
-
-    Returns:
-        image, part, label, predicted (class names), and one probability a class.
-
-    Raises:
-        UserError: it is damaged, or of other classes.
-    """
+    """Read predictions.csv: image, part, label, predicted (class names), a probability a class."""
     remedy = "evaluate or train the run again"
     columns = [probability_column(name) for name in class_names]
     with readable(path):

@@ -18,11 +18,7 @@ from aduni.system.atomic_files import (
 
 
 def read_metrics(folder: RunFolder) -> dict[str, Any]:
-    """Read metrics.json.
-
-    Raises:
-        UserError: if it is damaged, lacks a key, or a value is not of its type.
-    """
+    """Read metrics.json; raise UserError if it is damaged, lacks a key or has a wrong type."""
     with readable(folder.metrics):
         metrics = read_json(folder.metrics)
     check_metrics(metrics, folder.metrics)
@@ -38,13 +34,7 @@ def read_config(folder: RunFolder) -> dict[str, Any]:
 def write_inputs(
     folder: RunFolder, config: dict[str, Any], split: pd.DataFrame, sources: pd.DataFrame | None
 ) -> None:
-    """Write what the run is made of, before it starts.
-
-    Args:
-        config: all settings, as plain values.
-        split: image, label, group and part of every image.
-        sources: digest of every source file; None where pixels come with a library.
-    """
+    """Write what the run is made of, before it starts; `sources` is None without source files."""
     write_csv(split, folder.split)
     if sources is not None:
         write_csv(sources, folder.sources)
@@ -54,13 +44,7 @@ def write_inputs(
 def write_predictions(
     folder: RunFolder, predictions: pd.DataFrame, class_names: list[str], *, ordinal: bool
 ) -> dict[str, Any]:
-    """Write predictions.csv and return the metrics of each part, computed from the file.
-
-    Args:
-        predictions: as `read_predictions` returns them.
-        class_names: C names.
-        ordinal: whether the classes have an order.
-    """
+    """Write predictions.csv and return the metrics of each part, computed from the file."""
     write_csv(predictions, folder.predictions)
     return evaluate_predictions(folder.predictions, class_names, ordinal=ordinal)
 

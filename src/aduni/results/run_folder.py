@@ -26,26 +26,52 @@ LOCK_SECONDS = 5
 """How long to wait for a lock, which a check of a run's state holds for a moment."""
 
 
+class _File:
+    """Attribute of a folder's class: the path of a file in the folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: "RunFolder", owner: type) -> Path:
+        return folder.path / self._name
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of a run and the files in it."""
 
     path: Path
 
-    @property
-    def config(self) -> Path:
-        """The resolved configuration."""
-        return self.path / "config.yaml"
-
-    @property
-    def split(self) -> Path:
-        """The part of every image."""
-        return self.path / "split.csv"
-
-    @property
-    def sources(self) -> Path:
-        """The digest of every source file; absent if the pixels come with a library."""
-        return self.path / "sources.csv"
+    config = _File("config.yaml")
+    """The resolved configuration."""
+    split = _File("split.csv")
+    """The part of every image."""
+    sources = _File("sources.csv")
+    """The digest of every source file; absent if the pixels come with a library."""
+    history = _File("history.csv")
+    """A row for each epoch."""
+    predictions = _File("predictions.csv")
+    """Class probabilities of validation and test images."""
+    packed_predictions = _File("predictions.csv.gz")
+    """The same, compressed, as kept results have it."""
+    metrics = _File("metrics.json")
+    """The metrics of a run; it exists if, and only if, the run is finished."""
+    card = _File("model_card.md")
+    """The model card, for those who use or judge the model."""
+    features = _File("features.npz")
+    """Pooled features of the training images, if `save_features` is set."""
+    log = _File("train.log")
+    """Command, warnings and summary."""
+    lock = _File(".lock")
+    """Locked by the process that trains the run."""
+    job_lock = _File(".job.lock")
+    """Locked by the job of a planned run, from before its training starts."""
+    failure = _File("failure.json")
+    """Reason why the last try of a planned run failed; absent once a try succeeds."""
+    console = _File("console.txt")
+    """Output of the last try of a planned run."""
+    wandb_id = _File("wandb_id.txt")
+    """Id of the W&B run, so that a resumed job continues it."""
 
     def stored_split(self, split_hash: str) -> Path:
         """Return the run's own split.csv, or in kept results the one that many runs share."""
@@ -53,65 +79,10 @@ class RunFolder:
         return shared if shared.exists() and not self.split.exists() else self.split
 
     @property
-    def history(self) -> Path:
-        """A row for each epoch."""
-        return self.path / "history.csv"
-
-    @property
-    def predictions(self) -> Path:
-        """Class probabilities of validation and test images."""
-        return self.path / "predictions.csv"
-
-    @property
-    def packed_predictions(self) -> Path:
-        """The same, compressed, as kept results have it."""
-        return self.path / "predictions.csv.gz"
-
-    @property
     def stored_predictions(self) -> Path:
-        """The one of the two that exists; the plain one if both exist, or none."""
+        """Plain or compressed predictions, whichever exist; the plain ones if both do or none."""
         packed = self.packed_predictions
         return packed if packed.exists() and not self.predictions.exists() else self.predictions
-
-    @property
-    def metrics(self) -> Path:
-        """The metrics of a run; it exists if, and only if, the run is finished."""
-        return self.path / "metrics.json"
-
-    @property
-    def card(self) -> Path:
-        """The model card, for those who use or judge the model."""
-        return self.path / "model_card.md"
-
-    @property
-    def failure(self) -> Path:
-        """Why the last try of a planned run failed; absent once a try succeeds."""
-        return self.path / "failure.json"
-
-    @property
-    def lock(self) -> Path:
-        """Locked by the process that trains the run."""
-        return self.path / ".lock"
-
-    @property
-    def log(self) -> Path:
-        """The log: command, warnings, summary."""
-        return self.path / "train.log"
-
-    @property
-    def job_lock(self) -> Path:
-        """Locked by the job of a planned run, from before its training starts."""
-        return self.path / ".job.lock"
-
-    @property
-    def console(self) -> Path:
-        """What the last try of a planned run printed."""
-        return self.path / "console.txt"
-
-    @property
-    def features(self) -> Path:
-        """Pooled features of the training images, if `save_features` is set."""
-        return self.path / "features.npz"
 
     def checkpoint(self, name: str, stage: str = "") -> Path:
         """Return the `best` or `last` checkpoint of the final stage, or of an earlier one."""
@@ -119,11 +90,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training this run; the lock goes with its process.
-
-        Raises:
-            UserError: another process holds it.
-        """
+        """Keep other processes from training this run; the lock goes with its process."""
         try:
             with FileLock(self.lock, timeout=LOCK_SECONDS):
                 yield
@@ -132,17 +99,8 @@ class RunFolder:
                 f"{self.path} is being trained by another process; wait for its end, or stop it."
             ) from error
 
-    @property
-    def wandb_id(self) -> Path:
-        """Id of the W&B run, so that a resumed job continues it."""
-        return self.path / "wandb_id.txt"
-
     def begin_anew(self) -> None:
-        """Remove what a start that trained nothing has left.
-
-        Raises:
-            UserError: something was trained here.
-        """
+        """Remove what a start that trained nothing has left; raise UserError after any training."""
         if self.holds_training():
             if self.config.is_file():
                 remedy = f"continue it with resume={self.path}"
@@ -182,11 +140,7 @@ def _is_copy(checkpoint: Path) -> bool:
 
 
 def run_dir(resume: str | None, new: str) -> str:
-    """Return the folder for a new run, or of the run to continue.
-
-    Raises:
-        UserError: there is no run to continue.
-    """
+    """Return the folder for a new run, or of the run to continue."""
     if not resume or resume == AUTO:
         return new
     if not RunFolder(Path(resume)).config.is_file():

@@ -1,6 +1,7 @@
 """Check the files of a run against each other."""
 
 import gzip
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aduni.data.splits.split_csv import read_split_file, split_hash
+from aduni.data.splits.predefined import read_split_file, split_hash
 from aduni.errors import UserError
-from aduni.results.predictions_csv import probability_column
+from aduni.metrics.names import ORDINAL
+from aduni.results.metrics_json import is_ordinal, value_at
+from aduni.results.predictions_csv import evaluate_predictions, probability_column
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import readable
 
 TOLERANCE = 1e-9
 """Tolerance of a recomputed metric: predictions.csv has all digits, but sums vary in order."""
 SUM_TOLERANCE = 1e-6
-"""Tolerance of the sum of a row of probabilities."""
 NUMBER_BYTES = 32
 """Upper bound of the bytes of a probability in predictions.csv."""
 
@@ -32,11 +34,7 @@ CONFIG_KEYS = {
 
 
 def read_split(file: Path) -> pd.DataFrame:
-    """Read a run's split.csv: image, label, group (a number), part.
-
-    Raises:
-        UserError: it is none.
-    """
+    """Read a run's split.csv: image, label, group (a number), part."""
     frame = read_split_file(file, "train the run again")
     with readable(file):
         return frame.astype({"group": np.int64})
@@ -44,9 +42,9 @@ def read_split(file: Path) -> pd.DataFrame:
 
 def check_config(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: RunFolder) -> None:
     """Raise UserError if metrics.json and config.yaml are not of one training."""
-    takes_alpha = _value(config, "method.alpha") is not None
+    takes_alpha = value_at(config, "method.alpha") is not None
     for key, place in CONFIG_KEYS.items():
-        stored, configured = metrics[key], _value(config, place)
+        stored, configured = metrics[key], value_at(config, place)
         if key == "alpha" and stored is None and not takes_alpha:
             continue
         if stored != configured:
@@ -54,13 +52,6 @@ def check_config(metrics: Mapping[str, Any], config: Mapping[str, Any], folder: 
                 f"{folder.metrics} says {key} = {stored}, {folder.config.name} {configured}: one "
                 "of the two was changed; train the run again."
             )
-
-
-def _value(config: Any, place: str) -> Any:
-    """Return the value at a dotted key; None if there is none."""
-    for part in place.split("."):
-        config = config.get(part) if isinstance(config, Mapping) else None
-    return config
 
 
 def check_split(split: pd.DataFrame, metrics: Mapping[str, Any], folder: RunFolder) -> None:
@@ -81,14 +72,7 @@ def check_split(split: pd.DataFrame, metrics: Mapping[str, Any], folder: RunFold
 
 
 def check_packed(file: Path, split: Path, images: int, names: list[str]) -> None:
-    """Raise UserError if compressed predictions are damaged, or would unpack to far too much.
-
-    Args:
-        file: predictions.csv.gz.
-        split: the run's split.csv, or the one that it shares.
-        images: in it.
-        names: of the C classes.
-    """
+    """Raise UserError if compressed predictions are damaged, or would unpack to far too much."""
     with readable(file), gzip.open(file) as opened:
         line = NUMBER_BYTES * (len(names) + 1) + 2 * max(len(name.encode()) for name in names)
         # split.csv has the image, label and part too; a header has C names.
@@ -98,13 +82,7 @@ def check_packed(file: Path, split: Path, images: int, names: list[str]) -> None
 
 
 def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]) -> str:
-    """Return what is wrong with the rows of predictions.csv, or nothing.
-
-    Args:
-        frame: of predictions.csv.
-        split: of split.csv.
-        names: of the C classes.
-    """
+    """Return what is wrong with the rows of predictions.csv, or nothing."""
     table = frame[[probability_column(name) for name in names]].to_numpy(dtype=np.float64)
     if (np.abs(table.sum(axis=1) - 1) > SUM_TOLERANCE).any():
         return "has a row of probabilities whose sum is not 1"
@@ -118,3 +96,44 @@ def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]
     if not rows.equals(reported.sort_values(columns, ignore_index=True)):
         return "does not hold the images of split.csv, each once"
     return ""
+
+
+def check_metrics_by_predictions(metrics: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """Return the metrics of both parts, checked against those that the predictions give.
+
+    Metrics that metrics.json lacks were added by a later version: they are computed from the
+    predictions. Metrics that this version does not know cannot be checked and are left out.
+    """
+    predictions, parts = folder.stored_predictions, ("validation", "test")
+    # A stored kappa is checked even if it is not shown (see `is_ordinal`).
+    stored = [(metrics[part] or {}).get(key) for part in parts for key in ORDINAL]
+    ordinal = is_ordinal(metrics) or any(value is not None for value in stored)
+    names = list(metrics["training_counts"])
+    with readable(predictions):
+        recomputed = evaluate_predictions(predictions, names, ordinal=ordinal)
+    metrics_of: dict[str, Any] = {}
+    for part in parts:
+        new, old = recomputed[part], metrics[part]
+        if new and old:
+            known = {key: new[key] for key in new if None not in (new[key], old.get(key))}
+            kept = {key: old[key] for key in known}
+            metrics_of[part], difference = {**new, **kept}, _first_difference(known, kept, part)
+        else:
+            metrics_of[part], difference = new, _first_difference(new, old, part)
+        if difference:
+            raise UserError(
+                f"{folder.metrics} says {difference}, which {predictions.name} does not "
+                "give: one of the two was changed; evaluate or train the run again."
+            )
+    return metrics_of
+
+
+def _first_difference(new: Any, old: Any, name: str) -> str:
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        if new.keys() != old.keys():
+            return f"{name} = {', '.join(old)}"
+        inner = (_first_difference(new[key], old[key], f"{name}.{key}") for key in new)
+        return next((difference for difference in inner if difference), "")
+    numbers = isinstance(new, float) and isinstance(old, float | int)
+    same = math.isclose(new, old, abs_tol=TOLERANCE, rel_tol=0) if numbers else new == old
+    return "" if same else f"{name} = {old}"

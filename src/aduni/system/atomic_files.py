@@ -98,17 +98,12 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write indented JSON, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        UserError: if the file does not hold a JSON object.
-    """
+    """Read a JSON object; raise UserError if the file does not hold one."""
     try:
         return dict(json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
@@ -116,7 +111,6 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_npz(arrays: dict[str, NDArray[Any]], path: Path) -> None:
-    """Write named arrays as a compressed .npz file, atomically."""
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
@@ -132,7 +126,6 @@ def write_npy(array: NDArray[Any], path: Path) -> None:
 
 
 def write_yaml(content: dict[str, Any], path: Path) -> None:
-    """Write YAML, atomically."""
     with atomic_write(path) as temporary:
         OmegaConf.save(OmegaConf.create(content), temporary)
 
@@ -140,9 +133,7 @@ def write_yaml(content: dict[str, Any], path: Path) -> None:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
-    Raises:
-        UserError: if the file holds no mapping, is empty, or has anchors, by which a few lines can
-            expand without limit.
+    Anchors, by which a few lines can expand without limit, are refused.
     """
     try:
         text = path.read_text(encoding="utf-8")

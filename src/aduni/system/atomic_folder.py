@@ -25,12 +25,6 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     The page moves after all other visible files. Files in `tables` and `figures` that the new
     report lacks are removed; the stamp, if there is one, moves last. If the block fails, the
     previous report stays as it was. A second process waits for the first.
-
-    Args:
-        folder: folder of the report, created if missing.
-
-    Raises:
-        OSError: if the folder cannot be written, or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".report.lock"):
@@ -85,5 +79,4 @@ def _move_shown(new: list[Path], source: Path, target: Path) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files at any depth, relative to the folder."""
     return [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]

@@ -40,7 +40,6 @@ def read_saved(path: Path, texts: Collection[str]) -> pd.DataFrame:
     """Read a table that `save_csv` wrote, plain or compressed.
 
     Args:
-        path: path of the table.
         texts: columns to read as texts, since a class may be called NA, 01 or 1e5. All others are
             numbers, with NaN for empty cells.
 

@@ -40,7 +40,6 @@ FALLBACKS = (*CHINESE_JAPANESE_KOREAN, *OTHER_SCRIPTS, *SYMBOLS)
 VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 """Characters that choose a variant of the letter before them, and have no glyph of their own."""
 MAX_LISTED_LETTERS = 10
-"""Most letters that a warning lists."""
 
 
 def families() -> list[str]:
@@ -70,12 +69,7 @@ def find_font(letter: str) -> str | None:
 
 
 def boxes_warning(missing: Sequence[str], where: str) -> str:
-    """Return a warning that letters are drawn as boxes, with fonts to install.
-
-    Args:
-        missing: result of `letters_without_glyph`, not empty.
-        where: plural noun for what shows the letters, such as "the figures".
-    """
+    """Return a warning that "the figures", or what `where` says, show letters as boxes."""
     letters = " ".join(missing[:MAX_LISTED_LETTERS])
     more = len(missing) - MAX_LISTED_LETTERS
     return (
@@ -108,7 +102,6 @@ def _has(path: str, letter: str) -> bool:
 
 @cache
 def _add_new_fonts() -> bool:
-    """Add fonts that matplotlib's cached list lacks; return whether there were any."""
     known = {str(entry.fname) for entry in font_manager.fontManager.ttflist}
     added = False
     for path in font_manager.findSystemFonts():

@@ -20,11 +20,6 @@ def read_array(path: Path, name: str, max_bytes: int) -> NDArray[Any]:
     A few hundred kilobytes can unpack to gigabytes, so the size that the archive's directory states
     is checked first, and no more than that is unpacked. Nothing is unpickled.
 
-    Args:
-        path: path of the file.
-        name: name of the array.
-        max_bytes: most bytes that the array may take.
-
     Raises:
         ValueError: if the array is larger, or holds objects.
         Exception: of many kinds, from zipfile, zlib and numpy, if the file is damaged.

@@ -6,17 +6,14 @@ from contextlib import contextmanager
 from aduni.errors import UserError
 from aduni.shortage import shortage
 
+FREE_GPU_MEMORY = (
+    "free some, or hide the GPU with the environment variable CUDA_VISIBLE_DEVICES= to use the CPU"
+)
+
 
 @contextmanager
 def explain_out_of_memory(remedy: str) -> Iterator[None]:
-    """Convert errors of exhausted resources within the block to a UserError.
-
-    Args:
-        remedy: advice for the user if memory ran out.
-
-    Raises:
-        UserError: if the machine ran out of memory, open files or processes.
-    """
+    """Convert errors of exhausted resources to a UserError; `remedy` is for a lack of memory."""
     try:
         yield
     except UserError:

@@ -26,10 +26,8 @@ def interruptible(before_exit: Callable[[int], None]) -> Iterator[None]:
     """Raise KeyboardInterrupt in the block at the first signal, and make sure that it ends.
 
     If the block has not ended after GRACE_SECONDS, because it waits in an operation that no signal
-    interrupts, another thread exits the process with the conventional status.
-
-    Args:
-        before_exit: function called with the signal's number before that thread exits.
+    interrupts, another thread calls `before_exit` with the signal's number and exits the process
+    with the conventional status.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can handle signals

@@ -15,16 +15,16 @@ from aduni.data.cache.changed_images import source_table
 from aduni.distributed.rank_zero import is_first_process
 from aduni.distributed.strategy import end_all_processes
 from aduni.errors import UserError
-from aduni.evaluation.describe import describe
+from aduni.evaluation.evaluate_checkpoint import describe
 from aduni.evaluation.predict import predict_parts, training_features
 from aduni.methods.base import Method
 from aduni.metrics.calibration import Calibration, fit_calibration
 from aduni.results.history_csv import training_speed
 from aduni.results.model_card.card import write_card
 from aduni.results.predictions_csv import labels_and_probabilities
-from aduni.results.recompute import check_metrics_by_predictions
 from aduni.results.run_files import read_metrics, write_inputs, write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
+from aduni.results.validation import check_metrics_by_predictions
 from aduni.system.atomic_files import write_npz
 from aduni.system.out_of_memory import explain_out_of_memory, suggest_smaller_batch
 from aduni.system.provenance import provenance

@@ -14,8 +14,7 @@ from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.cache.decode import ALL_BITS
 from aduni.data.image_table import escape
-from aduni.data.loading.sampler_advice import imbalance_ratio, suggest_sampler
-from aduni.data.loading.samplers import Ints, Sampler
+from aduni.data.loading.samplers import Ints, Sampler, imbalance_ratio, suggest_sampler
 from aduni.data.module import ImageDataModule
 from aduni.data.walk import format_counts
 from aduni.methods.base import Method, Stage

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import stats
 from torchvision.transforms import InterpolationMode, functional
 
-from aduni.data.augmentation.affine import FlippedAffine
+from aduni.data.augmentation.transforms import FlippedAffine
 
 PAPER = {
     "rotate": (-180, 180),

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aduni.data.augmentation.affine import FlippedAffine
-from aduni.data.augmentation.color_jitter import ColorJitter
+from aduni.data.augmentation.transforms import ColorJitter, FlippedAffine
 
 PAPER = {
     "brightness": (0.8, 1.2),

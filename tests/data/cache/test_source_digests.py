@@ -155,8 +155,8 @@ def test_an_index_that_cannot_be_written_is_said_in_the_log(files, monkeypatch, 
     def refuse(*args, **kwargs):
         raise PermissionError("Permission denied")
 
-    monkeypatch.setattr("aduni.data.cache.source_index.FileLock", refuse)
-    monkeypatch.setattr("aduni.data.cache.source_index.atomic_write", refuse)
+    monkeypatch.setattr("aduni.data.cache.source_digests.FileLock", refuse)
+    monkeypatch.setattr("aduni.data.cache.source_digests.atomic_write", refuse)
     expected = [sha256(file.read_bytes()).digest() for file in files]
 
     assert [row.tobytes() for row in look(files).digests] == expected
@@ -177,7 +177,7 @@ def test_of_several_that_ask_at_once_one_reads(files, read):
 def test_times_and_inodes_beyond_64_bits_are_kept(files, monkeypatch):
     times = {"st_mtime_ns": -(2**70), "st_ctime_ns": 2**70 + 1, "st_ino": 2**64 - 1}
     strange = SimpleNamespace(st_mode=files[0].stat().st_mode, st_size=3, **times)
-    system = SimpleNamespace(stat=lambda file: strange, path=os.path)
+    system = SimpleNamespace(stat=lambda file: strange, path=os.path, fsencode=os.fsencode)
     monkeypatch.setattr(aduni.data.cache.source_digests, "os", system)
 
     assert look(files).status.shape == (3, 4)

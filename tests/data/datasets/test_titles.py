@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aduni.data.datasets.titles import own_title
+from aduni.data.names import own_title
 from aduni.errors import UserError
 from composing import settings_of
 

@@ -21,8 +21,7 @@ import pytest
 from filelock import FileLock
 
 from aduni.data.download import http
-from aduni.data.download.archives import Archive, download
-from aduni.data.download.unzip import zip_fault
+from aduni.data.download.archives import Archive, download, zip_fault
 from aduni.errors import UserError
 from aduni.system.temporary import temporary_name
 
@@ -403,7 +402,7 @@ def test_symbolic_links_are_refused(server: Server, tmp_path: Path) -> None:
 def test_an_archive_that_would_fill_the_disk_is_refused(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aduni.data.download.unzip.EXTRA_BYTES", 2**20)
+    monkeypatch.setattr("aduni.data.download.archives.EXTRA_BYTES", 2**20)
     server.content = packed(*((f"Input/{i}.jpg", bytes(2**20)) for i in range(4)))
     message = refused(Archive(f"{server.url}/Input.zip", "Input"), tmp_path)
     assert f"its {len(server.content)} bytes would become {4 * 2**20}" in message

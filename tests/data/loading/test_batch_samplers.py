@@ -12,13 +12,13 @@ from torch import Tensor
 
 from aduni.batch import Batch
 from aduni.data.datasets.digits import Digits
-from aduni.data.loader_settings import LoaderSettings
 from aduni.data.loading.batch_samplers import (
     EvaluationBatchSampler,
     SampleIndex,
     TrainingBatchSampler,
     count_repeats,
 )
+from aduni.data.loading.dataloaders import LoaderSettings
 from aduni.data.loading.samplers import Balanced, ClassAware, InstanceBalanced, Sampler, Upsample
 from aduni.data.splits.protocol import Protocol
 

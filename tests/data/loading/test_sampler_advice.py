@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aduni.data.loading.sampler_advice import imbalance_ratio, suggest_sampler
+from aduni.data.loading.samplers import imbalance_ratio, suggest_sampler
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_a_loader_process_that_cannot_send_its_batch_ends(loading, monkeypatch, 
         batch = Batch(*batch)
         return batch._replace(indices=batch.indices.as_subclass(Unsendable))
 
-    monkeypatch.setattr(dataloaders, "as_batch", unsendable)
+    monkeypatch.setattr(dataloaders, "keep_whole", unsendable)
     for _ in range(2):
         # Lightning does so at the end of each fit, and torch would not notice later ends.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -166,7 +166,7 @@ def test_a_loader_process_that_cannot_send_its_batch_ends(loading, monkeypatch, 
 
 
 def test_a_loader_process_that_sends_nothing_is_not_waited_for_for_ever(loading, monkeypatch):
-    monkeypatch.setattr(dataloaders, "as_batch", lambda batch: time.sleep(60))
+    monkeypatch.setattr(dataloaders, "keep_whole", lambda batch: time.sleep(60))
     monkeypatch.setattr(dataloaders, "BATCH_TIMEOUT_SECONDS", 1)
     sentence = str(worker_error(error_of(iter(loading()()))))
 

@@ -15,8 +15,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from aduni.batch import Batch
-from aduni.data.augmentation.affine import FlippedAffine
-from aduni.data.augmentation.color_jitter import ColorJitter
+from aduni.data.augmentation.transforms import ColorJitter, FlippedAffine
 from aduni.data.cache.image_cache import ImageCache, build_cache
 from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.samplers import Upsample

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from aduni.data.image_table import ImageTable
+from aduni.data.splits.predefined import read_split, split_frame, split_hash
 from aduni.data.splits.protocol import check_parts, group_rows
-from aduni.data.splits.split_csv import read_split, split_frame, split_hash
 from aduni.errors import UserError
 from aduni.system.atomic_files import write_csv
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from aduni.data.splits.stratified_group_kfold import GroupFolds
+from aduni.data.splits.folds import GroupFolds
 
 
 def folds(splitter, labels, groups):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from aduni.errors import UserError
-from aduni.inference.explain.confident_errors import (
+from aduni.inference.explain.error_cards import (
     ClassErrors,
     confident_errors,
     predictions_file,
     read_test_part,
+    summarize,
 )
-from aduni.inference.explain.error_cards import summarize
 from aduni.results.run_folder import RunFolder
 from hand_made import CLASSES, make_run
 

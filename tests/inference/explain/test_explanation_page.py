@@ -11,19 +11,17 @@ from matplotlib import colormaps
 from PIL import Image
 
 from aduni.inference.explain.page import (
+    COLOUR_MAP,
+    MAX_OPACITY,
     ErrorCard,
     ErrorGroup,
     NeighbourCard,
     Page,
     QueryCard,
     Share,
-    render,
-)
-from aduni.inference.explain.pictures import (
-    COLOUR_MAP,
-    MAX_OPACITY,
     data_uri,
     overlay,
+    render,
     safe_file_name,
     side_by_side,
 )

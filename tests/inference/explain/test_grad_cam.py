@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from aduni.inference.explain.grad_cam import grad_cam
-from aduni.inference.explain.target_layer import find_layer
+from aduni.inference.explain.grad_cam import find_layer, grad_cam
 from aduni.methods.base import Method
 from aduni.models.encoder import Encoder
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from aduni.inference.explain.neighbours import nearest, training_reference, unit_features
+from aduni.inference.explain.query_cards import nearest, training_reference, unit_features
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.base import DataInfo
 from aduni.methods.softmax import Softmax

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.models import SwinTransformer, VisionTransformer
 
-from aduni.inference.explain.target_layer import find_layer
+from aduni.inference.explain.grad_cam import find_layer
 from aduni.models.encoder import Encoder
 
 

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from aduni.errors import UserError
-from aduni.inference.export.compare import check_images, largest_difference, original_probabilities
+from aduni.inference.export.export import check_images, largest_difference, original_probabilities
 from aduni.inference.export.export_settings import read_export_settings
 from aduni.inference.export.formats import FORMATS, check_packages
 

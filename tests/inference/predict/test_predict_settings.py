@@ -12,7 +12,7 @@ from PIL import Image
 
 from aduni.data.cache.decode import InputFormat
 from aduni.errors import UserError
-from aduni.inference.predict.batches import _read_ahead, read_batches
+from aduni.inference.images import _read_ahead, read_batches
 from aduni.inference.predict.ensemble import _class_frequencies, dihedral
 from aduni.inference.predict.predict import Predictions, prediction_table
 from aduni.inference.predict.predict_settings import read_predict_settings

@@ -18,11 +18,10 @@ from aduni.report.figures import embedding, style
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion, row_shares
 from aduni.report.figures.curves import draw_curves, mean_history
-from aduni.report.figures.draw import all_figures, draw
 from aduni.report.figures.embedding import draw_embedding, embed, has_spread, tsne
 from aduni.report.figures.f1_by_class import draw_f1_by_class, f1_table
+from aduni.report.figures.figure import all_figures, class_counts, draw, pooled_test
 from aduni.report.figures.loss_by_class import draw_loss_by_class, losses_by_class
-from aduni.report.figures.pooled import class_counts, pooled_test
 from aduni.report.figures.reliability import Reliability, draw_reliability, reliability
 from aduni.report.figures.style import LOOKS, looks_of, save
 from aduni.report.tables.definitions import Definition

@@ -29,9 +29,6 @@ def changed_sources(path: Path, data: ImageDataModule) -> str:
 
     Missing and new files are left to the check of the split. Runs of earlier versions or without
     source files have no table.
-
-    Raises:
-        UserError: if the table is unreadable.
     """
     if not path.exists():
         return ""

@@ -27,11 +27,7 @@ class InputFormat(NamedTuple):
 
 
 class BeyondRangeError(ValueError):
-    """Raised when a 16-bit image exceeds the expected bit depth.
-
-    Attributes:
-        min_bits: bit depth that the image needs.
-    """
+    """Raised when a 16-bit image exceeds the expected bit depth; it needs `min_bits`."""
 
     def __init__(self, problem: str, min_bits: int) -> None:
         super().__init__(problem)

@@ -11,7 +11,6 @@ from aduni.errors import UserError
 
 DataOnGpu = Literal["auto", True, False]
 CHUNK_BYTES = 2**26
-"""Bytes copied at a time."""
 
 
 class DeviceImages:
@@ -22,11 +21,7 @@ class DeviceImages:
         self.images: Tensor | None = None
 
     def fill(self, cache: ImageCache, device: torch.device) -> None:
-        """Copy the whole cache to the device if the setting asks for it and it is not there yet.
-
-        Raises:
-            UserError: if `data_on_gpu=true` and there is no GPU or too little memory.
-        """
+        """Copy the whole cache to the device if the setting asks for it and it is not there yet."""
         if self.has(device):
             return
         self.images = None
@@ -43,11 +38,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def belongs_on_gpu(choice: DataOnGpu, needed: int, free: int | None) -> bool:
-    """Decide whether to copy images of `needed` bytes to a GPU with `free` bytes, or no GPU (None).
-
-    Raises:
-        UserError: if `data_on_gpu=true` and there is no GPU or too little memory.
-    """
+    """Decide whether to copy `needed` bytes to a GPU with `free` bytes, or to none (None)."""
     if choice is False or (choice == "auto" and free is None):
         return False
     if free is None:

@@ -1,31 +1,116 @@
 """Digest the source files of a data set, and read again only those that have changed."""
 
 import hashlib
+import logging
 import os
 import stat
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from rich.progress import track
 
-from aduni.data.cache import source_index
 from aduni.data.cache.decode import ALL_BITS, highest_level, min_bits
 from aduni.data.cache.image_cache import unreadable_error, usable_cpus
-from aduni.data.cache.source_index import UNKNOWN, SourceIndex, unknown_arrays
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
+from aduni.system.atomic_files import atomic_write
+
+UNKNOWN = -1
+"""Stands for a number that is not known yet."""
+
+log = logging.getLogger(__name__)
 
 TIME_RESOLUTION_NS = 2 * 10**9
 """Resolution of the coarsest file systems' time stamps in nanoseconds."""
 MIN_FILES_FOR_PROGRESS = 1000
-"""Smallest number of files whose reading shows a progress bar."""
 INT64_MASK = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class SourceIndex:
+    """Content of an index: n absolute paths, and arrays as those of `Sources`."""
+
+    names: list[str]
+    status: NDArray[np.int64]
+    digests: NDArray[np.uint8]
+    highest: NDArray[np.int32]
+
+    @classmethod
+    def none(cls) -> "SourceIndex":
+        return cls([], *unknown_arrays(0))
+
+
+def unknown_arrays(count: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int32]]:
+    """Return placeholders for the status, digests and highest levels of files."""
+    return (
+        np.zeros((count, 4), dtype=np.int64),
+        np.zeros((count, 32), dtype=np.uint8),
+        np.full(count, UNKNOWN, dtype=np.int32),
+    )
+
+
+def index_file(cache_dir: Path, title: str, root: Path) -> Path:
+    """Return the path of the index of a data set in the folder `root`."""
+    key = hashlib.sha256(os.fsencode(os.path.abspath(root))).hexdigest()[:16]
+    return cache_dir / f"{title}-sources-{key}.npz"
+
+
+def lock_index(index: Path) -> AbstractContextManager[object]:
+    """Acquire a lock file beside the index, or none if the folder cannot be written."""
+    try:
+        index.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(index.with_name(f"{index.name}.lock")).acquire()
+    except OSError:
+        return nullcontext()
+
+
+def load_index(index: Path) -> SourceIndex:
+    """Read an index; a missing or damaged one counts as empty."""
+    try:
+        # Opened here, because numpy does not close a file that is not an archive.
+        with index.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = [archive[name] for name in ("status", "digests", "highest")]
+            blob = archive["names"].tobytes()
+        names = [os.fsdecode(name) for name in blob.split(b"\0")] if blob else []
+    except Exception as error:  # zipfile, zlib and numpy each raise kinds of their own
+        raise_shortage(error)
+        return SourceIndex.none()
+    fits = [(a.shape, a.dtype) for a in arrays] == [
+        (e.shape, e.dtype) for e in unknown_arrays(len(names))
+    ]
+    return SourceIndex(names, *arrays) if fits else SourceIndex.none()
+
+
+def save_index(updates: SourceIndex, index: Path) -> None:
+    """Store updates together with what the index has on other files."""
+    others = load_index(index)
+    updated = set(updates.names)
+    rows = [row for row, name in enumerate(others.names) if name not in updated]
+    names = updates.names + [others.names[row] for row in rows]
+    arrays = {
+        "names": np.frombuffer(b"\0".join(map(os.fsencode, names)), dtype=np.uint8),
+        "status": np.concatenate([updates.status, others.status[rows]]),
+        "digests": np.concatenate([updates.digests, others.digests[rows]]),
+        "highest": np.concatenate([updates.highest, others.highest[rows]]),
+    }
+    try:
+        with atomic_write(index) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+    except OSError as error:
+        log.warning(
+            "The digests of %d files cannot be kept in %s (%s): the next start reads them again.",
+            len(updates.names),
+            index,
+            error.strerror or error,
+        )
 
 
 @dataclass(frozen=True)
@@ -33,7 +118,6 @@ class Sources:
     """Status, digests and highest levels of n source files.
 
     Attributes:
-        files: n paths.
         status: (n, 4) size, modification and inode change times in nanoseconds, inode.
         digests: (n, 32) SHA-256 of their content.
         highest: (n,) highest level of 16-bit images, 0 for other files; see `highest_level`.
@@ -83,20 +167,16 @@ def read_sources(
     others wait.
 
     Args:
-        files: source files of the images.
         index: file that stores the digests, possibly with those of further files.
         with_levels: also find the highest level of each 16-bit image.
         reread: read every file, and ignore the index.
-
-    Raises:
-        UserError: if a link is broken, a path is not a file, or a file cannot be read.
     """
-    sources = _look_up(files, SourceIndex.none() if reread else source_index.load(index))
+    sources = _look_up(files, SourceIndex.none() if reread else load_index(index))
     if not _missing(sources, with_levels):
         return sources
-    with source_index.lock(index):
+    with lock_index(index):
         if not reread:
-            sources = _look_up(files, source_index.load(index))
+            sources = _look_up(files, load_index(index))
         if rows := _missing(sources, with_levels):
             begin = time.time_ns()
             _read_files(sources, rows, with_levels=with_levels)
@@ -104,7 +184,7 @@ def read_sources(
             # A file changed a moment ago could change again within the same time stamp.
             status[status[:, 2] > begin - TIME_RESOLUTION_NS] = UNKNOWN
             names = [os.path.abspath(file) for file in files]
-            source_index.save(SourceIndex(names, status, sources.digests, sources.highest), index)
+            save_index(SourceIndex(names, status, sources.digests, sources.highest), index)
     return sources
 
 
@@ -148,7 +228,6 @@ def _read_files(sources: Sources, rows: list[int], *, with_levels: bool) -> None
 
 
 def _status(files: Sequence[Path]) -> NDArray[np.int64]:
-    """Return the status of files; symbolic links may lead anywhere and are followed."""
     rows = []
     for file in files:
         try:

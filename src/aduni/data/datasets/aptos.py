@@ -5,7 +5,7 @@ import numpy as np
 from aduni.data.image_files import check_images, find_files
 from aduni.data.image_table import ImageTable, check_root, escape, read_csv
 from aduni.data.module import ImageDataModule
-from aduni.data.whole_numbers import plain_number
+from aduni.data.names import plain_number
 from aduni.errors import UserError
 
 GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]

@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.class_names import ClassName, Name, match_name
-from aduni.data.csv_text import check_separator
 from aduni.data.datasets.user_images import UserImages, number_classes
-from aduni.data.groups import group_names
 from aduni.data.image_files import ImageFiles
-from aduni.data.image_table import ImageTable, escape, one_hot_columns, read_csv
+from aduni.data.image_table import ImageTable, check_separator, escape, one_hot_columns, read_csv
+from aduni.data.names import ClassName, Name, group_names, match_name
 from aduni.data.splits.predefined import PART_NAMES
 from aduni.errors import UserError, did_you_mean
 
@@ -100,7 +98,6 @@ class CSVTable(UserImages):
         return selected
 
     def _refuse_one_hot(self, frame: pd.DataFrame, key: str) -> None:
-        """Raise UserError if the labels are one-hot, in a column for each class."""
         columns = one_hot_columns(frame) if key == "label_column" else []
         if columns:
             raise UserError(
@@ -111,7 +108,6 @@ class CSVTable(UserImages):
             )
 
     def _files(self, images: list[str]) -> list[Path]:
-        """Find the file of each image; raise UserError unless each row has its own."""
         if not self.root.is_dir():
             raise UserError(
                 f"dataset.root={escape(str(self.root))} is no folder; set it to the folder that "

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from aduni.data.class_names import ClassName
 from aduni.data.datasets.user_images import UserImages, number_classes
 from aduni.data.image_table import SUFFIXES, ImageTable, escape
+from aduni.data.names import ClassName
 from aduni.data.splits.predefined import PART_NAMES
 from aduni.data.walk import FolderContent, format_counts, list_folder, walk
 from aduni.errors import UserError
@@ -81,7 +81,6 @@ class Folder(UserImages):
         return classes, part_of, others
 
     def _image_name(self, file: Path) -> str:
-        """Return the path below the root; raise UserError if a table cannot hold it."""
         image = "/".join(file.parts[len(self.root.parts) :])
         utf8 = image.isascii() or image == image.encode(errors="replace").decode()
         if not utf8 or {"\0", "\r", "\n"} & set(image):
@@ -110,7 +109,6 @@ class Folder(UserImages):
 
 
 def _folders(folder: Path) -> tuple[list[Path], Counter[str]]:
-    """List the folders in a folder, and count the files beside them."""
     content = _readable(list_folder(folder))
     beside = Counter(content.passed_over)
     if content.images:
@@ -119,7 +117,6 @@ def _folders(folder: Path) -> tuple[list[Path], Counter[str]]:
 
 
 def _readable(content: FolderContent) -> FolderContent:
-    """Return the content of a folder; raise UserError if something in it cannot be read."""
     for path, reason in content.unreadable.items():
         raise UserError(
             f"{escape(str(path))} cannot be read ({reason}); restore what it stands for, or remove "

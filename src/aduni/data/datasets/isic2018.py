@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from aduni.data.groups import group_names
 from aduni.data.image_files import check_images, find_files
 from aduni.data.image_table import ImageTable, check_root, escape, one_hot_columns, read_csv
 from aduni.data.module import ImageDataModule
+from aduni.data.names import group_names
 from aduni.errors import UserError
 
 PREFIX = "ISIC2018_Task3_Training"
@@ -41,7 +41,6 @@ class ISIC2018(ImageDataModule):
         return ImageTable(images, labels, CLASSES, self._lesions(images), files, ordinal=False)
 
     def _refuse_other_release(self) -> None:
-        """Raise UserError if the root holds the ground truth of another year."""
         for path in sorted(self.root.glob("*GroundTruth.csv")):
             names = ", ".join(map(escape, one_hot_columns(read_csv(path, ["image"]))))
             raise UserError(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aduni.data.datasets.user_images import UserImages
-from aduni.data.download.unzip import EXTRA_BYTES, MAX_EXPANSION
+from aduni.data.download.archives import EXTRA_BYTES, MAX_EXPANSION
 from aduni.data.image_table import ImageTable
 from aduni.errors import UserError, did_you_mean
 from aduni.shortage import raise_shortage
@@ -20,7 +20,6 @@ from aduni.system.npz import read_array
 from aduni.system.temporary import temporary_name
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
-"""Names of the parts in the archive -> names in this project."""
 
 
 class MedMNIST(UserImages):
@@ -30,9 +29,6 @@ class MedMNIST(UserImages):
         name: name in the package.
         size: side of the archive's images, pixels.
         kwargs: see UserImages; `root` is the folder of the archives.
-
-    Raises:
-        UserError: if there is no such data set, or it is 3D or has several labels an image.
     """
 
     obtain = "the package medmnist fetches it when it is read"
@@ -50,7 +46,6 @@ class MedMNIST(UserImages):
 
     @property
     def source_files(self) -> list[Path]:
-        """The archive as the only source file."""
         return [self.file]
 
     def read_rows(self) -> ImageTable:
@@ -80,7 +75,6 @@ class MedMNIST(UserImages):
 
     @cached_property
     def _pixels(self) -> dict[str, NDArray[np.uint8]]:
-        """Images (n, H, W) or (n, H, W, 3) of each part, read only to build the cache."""
         arrays = {}
         for part in PARTS:
             pixels = self._array(f"{part}_images")
@@ -131,7 +125,6 @@ class MedMNIST(UserImages):
 
 
 def _info(name: str) -> dict[str, Any]:
-    """Return the package's description of a data set."""
     from medmnist.info import INFO  # type: ignore[import-untyped]  # takes seconds
 
     flat = [

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import AfterValidator
 
-from aduni.data.class_names import Name, match_name
-from aduni.data.datasets.titles import MAX_TITLE_LENGTH, PUBLISHED
 from aduni.data.image_table import ImageTable, escape
 from aduni.data.module import ImageDataModule
+from aduni.data.names import MAX_TITLE_LENGTH, PUBLISHED, Name, is_whole, match_name, plain_number
 from aduni.data.splits.predefined import GivenSplit, divide_as_given
 from aduni.data.splits.protocol import check_parts
-from aduni.data.whole_numbers import is_whole, plain_number
 from aduni.errors import UserError, did_you_mean, is_utf8
 
 MIN_IMAGE_SIZE = 8
@@ -115,11 +113,7 @@ def number_classes(
     are sorted as texts.
 
     Args:
-        names: class name of each row.
         order: all classes in the order wanted, each matched by `match_name`; None to sort them.
-
-    Raises:
-        UserError: if `order` does not have exactly the classes of the rows.
     """
     numeric = all(map(is_whole, names))
     row_names = [plain_number(name) for name in names] if numeric else list(names)

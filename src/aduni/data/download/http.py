@@ -43,9 +43,6 @@ def fetch(
         size: published size in bytes, if any.
         delays: seconds before each reconnection.
         report: called with `completed` and `total` bytes.
-
-    Raises:
-        UserError: if the server refuses, or all connections ended before the file was complete.
     """
     for wait in (*delays, None):
         try:

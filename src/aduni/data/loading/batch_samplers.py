@@ -14,12 +14,8 @@ from aduni.errors import UserError
 class SampleIndex(NamedTuple):
     """Image to load, with the numbers that its augmentation is seeded with.
 
-    The epoch is part of it because workers that outlive an epoch would not see it change.
-
-    Attributes:
-        row: row of the image table.
-        epoch: from 0.
-        repeat: earlier appearances of the image in this epoch.
+    The epoch is part of it because workers that outlive an epoch would not see it change; `repeat`
+    counts earlier appearances of the image in the epoch.
     """
 
     row: int
@@ -31,22 +27,15 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
     """Batch sampler that yields this rank's share of each of a sampler's batches.
 
     Args:
-        sampler: sampler that composes the batches.
         rows: (n,) table rows of the training part.
         labels: (n,) their classes.
-        epochs: T, the stage's length.
-        seed: seed of the stage.
         batch_size: images of a batch, all ranks together.
         first_epoch: epoch at which a resumed stage continues. Loaders with workers ask for its
             first batches before the trainer calls `set_epoch`.
-        min_per_class: images of each class that every batch must hold.
 
     Attributes:
         first_index: an index of the first epoch, for measuring the size of a sample.
         largest_batch: images of the first epoch's largest batch, all ranks together.
-
-    Raises:
-        UserError: if a batch of the first epoch has fewer than `min_per_class` of a class.
     """
 
     def __init__(
@@ -83,11 +72,7 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
         return self._length
 
     def __iter__(self) -> Iterator[list[SampleIndex]]:
-        """Yield this rank's share of each batch.
-
-        Raises:
-            UserError: if a batch has fewer images than there are ranks.
-        """
+        """Yield this rank's share of each batch; raise UserError if one would be empty."""
         batches = self._batches()
         smallest = min(len(batch) for batch in batches)
         if smallest < world_size():
@@ -124,16 +109,9 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
 
 
 class EvaluationBatchSampler(TorchSampler[list[int]]):
-    """Batch sampler that yields every row once.
+    """Batch sampler that yields every row once, in every process or divided among the ranks.
 
-    Args:
-        rows: (n,) table rows.
-        batch_size: images of a batch of one process.
-        split: divide the rows among the ranks, without padding, which would count images twice;
-            otherwise every process gets all rows.
-
-    Raises:
-        UserError: if there are fewer rows to split than ranks.
+    The division is without padding, which would count images twice.
     """
 
     def __init__(self, rows: Ints, batch_size: int, *, split: bool) -> None:

@@ -1,12 +1,13 @@
-"""Data loaders for training and evaluation, and errors of their worker processes."""
+"""Data loaders for training and evaluation, their settings, and errors of their processes."""
 
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.queues import Queue
-from typing import Any
+from typing import Any, Literal
 
 import albumentations as A
 import torch
@@ -14,21 +15,23 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data._utils import signal_handling
 
 from aduni.batch import Batch
-from aduni.data.augmentation.gpu.batch_views import (
+from aduni.data.augmentation.gpu.from_albumentations import read_recipe
+from aduni.data.cache.gpu_images import DataOnGpu, DeviceImages
+from aduni.data.cache.image_cache import ImageCache, usable_cpus
+from aduni.data.loading.samplers import Ints
+from aduni.data.loading.shared_memory import PREFETCH_FACTOR
+from aduni.data.loading.torch_datasets import (
+    EvaluationDataset,
     RawBatch,
     RawEvaluationDataset,
     RawTrainingDataset,
-    as_raw_batch,
+    TrainingDataset,
     complete_batch,
 )
-from aduni.data.augmentation.gpu.from_albumentations import read_recipe
-from aduni.data.cache.gpu_images import DataOnGpu, DeviceImages
-from aduni.data.cache.image_cache import ImageCache
-from aduni.data.loading.samplers import Ints
-from aduni.data.loading.shared_memory import PREFETCH_FACTOR, check_loader
-from aduni.data.loading.torch_datasets import EvaluationDataset, TrainingDataset, as_batch
 from aduni.errors import UserError
 from aduni.shortage import shortage
+
+MAX_DEFAULT_WORKERS = 8
 
 Loader = DataLoader[Any]
 """Loader of `Batch`, or of `RawBatch` if the views are made on the device."""
@@ -37,108 +40,83 @@ BATCH_TIMEOUT_SECONDS = 600
 """Seconds to wait for a batch: a loader process that has lost one does not report it."""
 
 
+def default_workers() -> int:
+    """Return the number of loader processes: one for each core but the one of the training."""
+    return min(usable_cpus() - 1, MAX_DEFAULT_WORKERS)
+
+
+@dataclass(frozen=True)
+class LoaderSettings:
+    """Settings of a run's data loaders and fold.
+
+    Attributes:
+        batch_size: images of a training batch, all processes together.
+        num_workers: loader processes; 0 loads in the training process.
+        augment: augment single images in the loader (cpu), or batches on the model's device (gpu).
+        data_on_gpu: whether a GPU keeps all images; auto: if they take less than half its free
+            memory.
+    """
+
+    batch_size: int
+    num_workers: int
+    seed: int
+    fold: int
+    augment: Literal["cpu", "gpu"] = "cpu"
+    data_on_gpu: DataOnGpu = "auto"
+
+    def __post_init__(self) -> None:
+        if self.data_on_gpu is True and self.augment == "cpu":
+            raise UserError("data_on_gpu=true serves augment=gpu alone; set augment=gpu as well.")
+
+
 class LoaderFactory:
-    """Makes loaders of whole batches; the transforms are applied by the loader, on the CPU."""
-
-    def __init__(self, transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> None:
-        self._transforms = transforms
-        self._make_stage_loader: Callable[[], Loader] | None = None
-        self._max_views = 1  # of all stages so far
-
-    def fill(self, cache: ImageCache, device: torch.device) -> None:
-        """Copy the images to the device if they are to be kept there."""
-
-    def training_loader(
-        self, cache: ImageCache, labels: Ints, sampler: Any, workers: int, views: int, seed: int
-    ) -> Loader:
-        """Make the loader of V augmented views of each sampled image."""
-        dataset = TrainingDataset(cache, labels, self._transforms, views=views, seed=seed)
-        return _loader(dataset, sampler, as_batch, workers)
-
-    def set_stage(
-        self, cache: ImageCache, labels: Ints, sampler: Any, workers: int, views: int, seed: int
-    ) -> None:
-        """Store the arguments of `training_loader` for the next stage."""
-        data = cache, labels, sampler, workers
-        self._make_stage_loader = partial(self.training_loader, *data, views, seed)
-        self._max_views = max(self._max_views, views)
-
-    def stage_loader(self, processes: int) -> Loader:
-        """Make the training loader of the stage, for one of the processes on this machine.
-
-        Raises:
-            UserError: if the shared memory is too small for the batches of any stage so far.
-        """
-        assert self._make_stage_loader is not None, "set_stage comes first"
-        loader = self._make_stage_loader()
-        check_loader(loader, self._max_views, processes)
-        return loader
-
-    def evaluation_loader(
-        self, cache: ImageCache, labels: Ints, sampler: Any, device: torch.device
-    ) -> Loader:
-        """Make the loader of unaugmented images that are to be sent to a device."""
-        return _loader(EvaluationDataset(cache, labels), sampler, as_batch, 0)
-
-    def to_batch(self, loaded: Batch | RawBatch) -> Batch:
-        """Complete a loaded batch on the device that it has been sent to."""
-        assert isinstance(loaded, Batch)
-        return loaded
-
-
-class RawLoaderFactory(LoaderFactory):
-    """Makes loaders of batches whose views are made on the device.
+    """Makes loaders of whole batches, augmented in the loader (cpu) or on the device (gpu).
 
     If `data_on_gpu` keeps all images on the device, loaders read none and need no workers.
-
-    Raises:
-        UserError: if the transforms cannot be applied to whole batches.
     """
 
     def __init__(
-        self, transforms: Sequence[A.BasicTransform | A.BaseCompose], data_on_gpu: DataOnGpu
+        self,
+        transforms: Sequence[A.BasicTransform | A.BaseCompose],
+        augment: Literal["cpu", "gpu"],
+        data_on_gpu: DataOnGpu,
     ) -> None:
-        super().__init__(transforms)
-        self._recipe = read_recipe(transforms)
+        self._transforms = transforms
+        self._recipe = read_recipe(transforms) if augment == "gpu" else None
         self._device_images = DeviceImages(data_on_gpu)
 
     def fill(self, cache: ImageCache, device: torch.device) -> None:
         """Copy the images to the device if they are to be kept there."""
-        self._device_images.fill(cache, device)
+        if self._recipe is not None:
+            self._device_images.fill(cache, device)
 
     def training_loader(
         self, cache: ImageCache, labels: Ints, sampler: Any, workers: int, views: int, seed: int
     ) -> Loader:
-        """Make the loader of each sampled image with the parameters of its V views."""
+        """Make the loader of V views of each sampled image, or of what they are made from."""
+        if self._recipe is None:
+            dataset = TrainingDataset(cache, labels, self._transforms, views=views, seed=seed)
+            return _loader(dataset, sampler, workers)
         with_images = self._device_images.images is None
-        dataset = RawTrainingDataset(
+        raw = RawTrainingDataset(
             cache, labels, self._recipe, views=views, seed=seed, with_images=with_images
         )
-        return _loader(dataset, sampler, as_raw_batch, workers if with_images else 0)
+        return _loader(raw, sampler, workers if with_images else 0)
 
     def evaluation_loader(
         self, cache: ImageCache, labels: Ints, sampler: Any, device: torch.device
     ) -> Loader:
         """Make the loader of unaugmented images, or of their rows if the device has the images."""
-        if self._device_images.has(device):
-            return _loader(RawEvaluationDataset(labels), sampler, as_raw_batch, 0)
-        return super().evaluation_loader(cache, labels, sampler, device)
+        on_device = self._device_images.has(device)
+        dataset = RawEvaluationDataset(labels) if on_device else EvaluationDataset(cache, labels)
+        return _loader(dataset, sampler, 0)
 
     def to_batch(self, loaded: Batch | RawBatch) -> Batch:
-        """Make the views of a loaded batch on the device that it has been sent to."""
+        """Complete a loaded batch on the device that it has been sent to."""
         if isinstance(loaded, Batch):
             return loaded
-        nearest = self._recipe.warp.nearest
+        nearest = self._recipe is not None and self._recipe.warp.nearest
         return complete_batch(loaded, self._device_images.images, nearest=nearest)
-
-
-def make_loader_factory(
-    transforms: Sequence[A.BasicTransform | A.BaseCompose], augment: str, data_on_gpu: DataOnGpu
-) -> LoaderFactory:
-    """Return the factory for `augment`, cpu or gpu; raises as `RawLoaderFactory` does."""
-    if augment == "gpu":
-        return RawLoaderFactory(transforms, data_on_gpu)
-    return LoaderFactory(transforms)
 
 
 def worker_error(error: BaseException) -> UserError | None:
@@ -165,15 +143,18 @@ def worker_error(error: BaseException) -> UserError | None:
     )
 
 
-def _loader(
-    dataset: Dataset[Any], sampler: Any, collate: Callable[[Any], Any], num_workers: int
-) -> Loader:
+def keep_whole(batch: Any) -> Any:
+    """Collate a batch, which the data set returned whole."""
+    return batch
+
+
+def _loader(dataset: Dataset[Any], sampler: Any, num_workers: int) -> Loader:
     if num_workers:
         _reinstall_child_handler()
     return DataLoader(
         dataset,
         batch_sampler=sampler,
-        collate_fn=collate,
+        collate_fn=keep_whole,
         num_workers=num_workers,
         prefetch_factor=PREFETCH_FACTOR if num_workers else None,
         timeout=BATCH_TIMEOUT_SECONDS if num_workers else 0,
@@ -198,10 +179,8 @@ def _reinstall_child_handler() -> None:
 def _init_worker(worker: int, *, lower_priority: bool) -> None:
     """Set the priority of a loader process, and make it exit if it cannot send a batch.
 
-    Args:
-        worker: number of the process.
-        lower_priority: run below the priority of the training process. On a CPU the model's
-            threads wait for each other, so a worker that takes a core stalls all of them.
+    On a CPU the model's threads wait for each other, so a worker that takes a core stalls all of
+    them.
     """
     if lower_priority and hasattr(os, "nice"):  # not on Windows
         os.nice(10)

@@ -24,7 +24,6 @@ SHM_DIR = Path("/dev/shm")
 """File system of Linux's shared memory; other systems have no such limit."""
 
 PREFETCH_FACTOR = 2
-"""Batches that each loader process prepares in advance."""
 
 TRAINER_BATCHES = 2
 """Batches that the trainer holds: that of the step and the next one."""
@@ -36,13 +35,7 @@ QUEUE_LOCK_BYTES = 2**20
 def check_loader(loader: DataLoader[Any], views: int, processes: int) -> None:
     """Check that shared memory has room for the batches of a training's loader processes.
 
-    Args:
-        loader: training loader of this process.
-        views: largest number of views of an image in any stage.
-        processes: training processes on this machine.
-
-    Raises:
-        UserError: if there is too little free shared memory.
+    `views` is the largest number of an image in any stage, `processes` those of this machine.
     """
     sampler = loader.batch_sampler
     if not loader.num_workers or rank() % processes:
@@ -55,10 +48,7 @@ def check_loader(loader: DataLoader[Any], views: int, processes: int) -> None:
 
 
 def check_free_memory(batch: int, workers: int, processes: int) -> None:
-    """Check that there is room for batches of so many bytes; raises as `check_loader` does.
-
-    Each of the training `processes` of this machine has `workers` loader processes.
-    """
+    """Check that there is room for the batches, each of so many bytes, of all loader processes."""
     free = free_bytes()
     if free is None:
         return

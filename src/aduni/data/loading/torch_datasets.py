@@ -1,19 +1,26 @@
-"""Data sets that return whole batches of cached images, augmented or unchanged."""
+"""Data sets that return whole batches of cached images: augmented, unchanged, or raw.
+
+The views of raw batches are made on the device."""
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import albumentations as A
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from aduni.batch import Batch
+from aduni.data.augmentation.gpu.augment import make_views
+from aduni.data.augmentation.gpu.from_albumentations import Recipe
+from aduni.data.augmentation.gpu.parameters import ViewParameters, draw_parameters
 from aduni.data.cache.image_cache import ImageCache, Pixels
 from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.samplers import Ints
+from aduni.errors import UserError
 
 
 class TrainingDataset(Dataset[Batch]):
@@ -24,13 +31,6 @@ class TrainingDataset(Dataset[Batch]):
     workers. (albumentations 2 ignores all global seeds, and its workers repeat each other and
     themselves. `A.Compose.set_random_seed` starts every transform with the same numbers, so that
     two flips would always happen together.)
-
-    Args:
-        cache: the images.
-        labels: (n,) classes of all rows.
-        transforms: albumentations transforms, uint8 to uint8.
-        views: V, views of each image.
-        seed: seed of the stage.
     """
 
     def __init__(
@@ -83,14 +83,94 @@ class EvaluationDataset(Dataset[Batch]):
         return _make_batch(self._cache.pixels[rows][None], self._labels, rows)
 
 
-def as_batch(batch: Any) -> Batch:
-    """Collate a batch, which the data set returned whole."""
-    return Batch(*batch)
-
-
 def _make_batch(views: np.ndarray, labels: Ints, rows: list[int]) -> Batch:
     return Batch(
         views=torch.from_numpy(views).permute(0, 1, 4, 2, 3),
         labels=torch.from_numpy(labels[rows]),
         indices=torch.tensor(rows),
     )
+
+
+class RawBatch(NamedTuple):
+    """Images, labels and view parameters from which a `Batch` is made on the device.
+
+    Attributes:
+        images: (B, H, W, 3) uint8; None if the device keeps all images.
+        labels: (B,) int64 class numbers.
+        indices: (B,) int64 rows of the image table.
+        parameters: parameters of N = V * B views; None for unaugmented images, V = 1.
+    """
+
+    images: Tensor | None
+    labels: Tensor
+    indices: Tensor
+    parameters: ViewParameters | None
+
+
+class RawTrainingDataset(Dataset[RawBatch]):
+    """Data set of batches of unaugmented images with the parameters of V views of each.
+
+    Random numbers are as those of `TrainingDataset`. Without `with_images`, batches contain no
+    images, since the device keeps them all.
+    """
+
+    def __init__(
+        self,
+        cache: ImageCache,
+        labels: Ints,
+        recipe: Recipe,
+        *,
+        views: int,
+        seed: int,
+        with_images: bool,
+    ) -> None:
+        self._cache, self._labels, self._recipe = cache, labels, recipe
+        self.views, self._seed, self._with_images = views, seed, with_images
+
+    def __getitems__(self, indices: list[SampleIndex]) -> RawBatch:
+        rows, epochs, repeats = np.array(indices, dtype=np.int64).T
+        numbers = repeats * self.views + np.arange(self.views)[:, None]
+        parameters = draw_parameters(
+            self._recipe,
+            self._seed,
+            np.tile(epochs, self.views),
+            np.tile(rows, self.views),
+            numbers.ravel(),
+            self._cache.pixels.shape[1],
+        )
+        images = torch.from_numpy(self._cache.pixels[rows]) if self._with_images else None
+        labels = torch.from_numpy(self._labels[rows])
+        return RawBatch(images, labels, torch.from_numpy(rows), parameters)
+
+
+class RawEvaluationDataset(Dataset[RawBatch]):
+    """Data set of batches of rows whose images the device keeps, for evaluation."""
+
+    def __init__(self, labels: Ints) -> None:
+        self._labels = labels
+
+    def __getitems__(self, rows: list[int]) -> RawBatch:
+        labels = torch.from_numpy(self._labels[rows])
+        return RawBatch(None, labels, torch.tensor(rows), None)
+
+
+def complete_batch(raw: RawBatch, device_images: Tensor | None, *, nearest: bool) -> Batch:
+    """Make the views of a raw batch on its device; arguments are as those of `make_views`.
+
+    A batch without images takes them from `device_images`, which has those of the whole table.
+    """
+    if raw.images is not None:
+        images, rows = raw.images, torch.arange(len(raw.labels), device=raw.labels.device)
+    else:
+        assert device_images is not None
+        images, rows = device_images, raw.indices
+    if raw.parameters is None:
+        views = images[rows][None].permute(0, 1, 4, 2, 3)
+    elif raw.parameters.sampling.dtype != torch.float32:
+        raise UserError(
+            "augment=gpu needs the parameters of its views in 32 bits; use augment=cpu, "
+            "precision=32-true or a mixed precision."
+        )
+    else:
+        views = make_views(images, rows, raw.parameters, nearest=nearest)
+    return Batch(views, raw.labels, raw.indices)

@@ -15,8 +15,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from aduni.data.image_table import ImageTable
 from aduni.data.loading.samplers import Ints
-from aduni.data.splits.fold_sizes import needed_images, suggest_settings
-from aduni.data.splits.stratified_group_kfold import GroupFolds
+from aduni.data.splits.folds import GroupFolds, needed_images, suggest_settings
 from aduni.errors import UserError
 
 
@@ -77,23 +76,13 @@ class Protocol:
         return round(1 / self.validation_fraction) if self.validation_fraction > 0 else 0
 
     def check_fold(self, fold: int) -> None:
-        """Raise UserError if there is no such fold."""
         if fold >= self.folds:
             raise UserError(
                 f"fold={fold} does not exist: the protocol has folds 0 to {self.folds - 1}."
             )
 
     def split(self, table: ImageTable, groups: Ints, fold: int) -> NDArray[np.str_]:
-        """Return the part of each row.
-
-        Args:
-            table: labels and class names.
-            groups: (n,) group numbers (see `group_rows`).
-            fold: fold that is the test part, 0 .. folds - 1.
-
-        Raises:
-            UserError: if a class has too few images or groups for the folds.
-        """
+        """Return the part of each row."""
         self._check_counts(table, groups)
         rows = np.arange(len(table.labels))
         training, test = self._divide(table.labels, groups, rows, self.folds, fold)
@@ -104,11 +93,7 @@ class Protocol:
         return parts
 
     def validation_rows(self, table: ImageTable, groups: Ints, training: Ints) -> Ints:
-        """Select those of the (m,) training rows that become the validation part.
-
-        Raises:
-            UserError: if a class has too few images or groups.
-        """
+        """Select those of the (m,) training rows that become the validation part."""
         parts = self._validation_parts
         for name, available in self.available(table, groups, training):
             if available < parts:
@@ -125,7 +110,6 @@ class Protocol:
     def _divide(
         self, labels: Ints, groups: Ints, rows: Ints, k: int, fold: int
     ) -> tuple[Ints, Ints]:
-        """Return the rows of the other folds and those of this fold."""
         cls = GroupFolds if self.grouped else StratifiedKFold
         splitter = cls(k, shuffle=True, random_state=self.split_seed)
         grouping = groups[rows] if self.grouped else None
@@ -168,14 +152,7 @@ def group_rows(table: ImageTable, pixel_digests: list[str]) -> Ints:
 def check_parts(
     table: ImageTable, parts: NDArray[np.str_], protocol: Protocol, *, given: bool = False
 ) -> None:
-    """Raise UserError if a class has no image in a part that needs one.
-
-    Args:
-        table: labels and class names.
-        parts: (n,) the part of each row.
-        protocol: protocol that uses the parts.
-        given: whether the data set brought them along.
-    """
+    """Raise UserError if a class has no image in a part that needs one, given or divided off."""
     for part in sorted({"train", "test", protocol.selected_on}):
         counts = np.bincount(table.labels[parts == part], minlength=len(table.class_names))
         for name, count in zip(table.class_names, counts, strict=True):

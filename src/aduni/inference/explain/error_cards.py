@@ -1,5 +1,6 @@
-"""Make the cards of the test part's most confident errors."""
+"""Select the test part's most confident errors, and make their cards."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,19 +8,89 @@ from numpy.typing import NDArray
 
 from aduni.data.cache.decode import resize_image
 from aduni.data.image_table import escape
+from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
-from aduni.inference.explain.confident_errors import (
-    ClassErrors,
-    StoredPredictions,
-    confident_errors,
-)
+from aduni.evaluation.trained_model import TrainedModel
 from aduni.inference.explain.explained_model import ExplainedModel, batches
-from aduni.inference.explain.page import ErrorCard, ErrorGroup
-from aduni.inference.explain.pictures import IMAGE_SIZE, data_uri, safe_file_name, save_heat_map
+from aduni.inference.explain.page import (
+    IMAGE_SIZE,
+    ErrorCard,
+    ErrorGroup,
+    data_uri,
+    safe_file_name,
+    save_heat_map,
+)
+from aduni.results.predictions_csv import labels_and_probabilities, read_predictions
 
 MAX_NAMED_CLASSES = 3
-"""Wrong classes that a summary counts."""
+
+
+@dataclass(frozen=True)
+class StoredPredictions:
+    """Images, (n,) classes and (n, C) uncalibrated probabilities of the test part."""
+
+    images: list[str]
+    labels: Ints
+    probabilities: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClassErrors:
+    """Errors among the test images of one class.
+
+    Attributes:
+        predicted_counts: (C,) number of errors by predicted class.
+        rows: rows of the test part, the most confident error first.
+    """
+
+    label: int
+    total: int
+    predicted_counts: Ints
+    rows: Ints
+
+    @property
+    def wrong(self) -> int:
+        """Number of errors, including those that are not in `rows`."""
+        return int(self.predicted_counts.sum())
+
+
+def predictions_file(trained: TrainedModel) -> Path:
+    """Return the file of a checkpoint's predictions, written by its run or by `evaluate.py`."""
+    run = trained.run
+    path = run.predictions
+    if trained.path.resolve() != run.checkpoint("best").resolve():
+        path = run.path / "evaluation" / trained.path.stem / path.name
+    if not path.is_file():
+        raise UserError(
+            f"{path} is missing, which the gallery of errors is made from; write it with python "
+            f"src/evaluate.py ckpt={trained.path}, or leave the gallery out with errors=0."
+        )
+    return path
+
+
+def read_test_part(path: Path, class_names: list[str]) -> StoredPredictions:
+    """Read the test rows of a predictions.csv."""
+    frame = read_predictions(path, class_names)
+    rows = frame[frame["part"] == "test"]
+    return StoredPredictions(rows["image"].tolist(), *labels_and_probabilities(rows, class_names))
+
+
+def confident_errors(
+    labels: Ints, probabilities: NDArray[np.float64], count: int
+) -> list[ClassErrors]:
+    """Return for each true class its errors with the highest probability, at most `count`."""
+    classes = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1)
+    errors = []
+    for label in range(classes):
+        rows = np.flatnonzero((labels == label) & (predicted != label))
+        order = np.argsort(-confidence[rows], kind="stable")[:count]
+        predicted_counts = np.bincount(predicted[rows], minlength=classes)
+        total = int((labels == label).sum())
+        errors.append(ClassErrors(label, total, predicted_counts, rows[order]))
+    return errors
 
 
 def error_groups(
@@ -29,19 +100,8 @@ def error_groups(
     count: int,
     folder: Path,
 ) -> list[ErrorGroup]:
-    """Return the cards of the most confident errors of each class.
-
-    Args:
-        model: the model.
-        data: data set that it was tested on.
-        predictions: its predictions of the test part.
-        count: maximum number of cards of a class.
-        folder: existing folder for files of the pictures beside their heat maps.
-
-    Raises:
-        UserError: if a predicted image is not in the data set.
-    """
-    probabilities = model.calibrate(predictions.probabilities)
+    """Return the cards of the most confident errors of each class, with files in the folder."""
+    probabilities = model.trained.calibrated(predictions.probabilities)
     rows = _table_rows(data, predictions)
     classes = confident_errors(predictions.labels, probabilities, count)
     chosen = np.concatenate([errors.rows for errors in classes])
@@ -77,7 +137,6 @@ def summarize(errors: ClassErrors, names: list[str]) -> str:
 
 
 def _table_rows(data: ImageDataModule, predictions: StoredPredictions) -> NDArray[np.int64]:
-    """Return the row of each predicted image in the data set's table."""
     row_of = {image: row for row, image in enumerate(data.table.images)}
     missing = [image for image in predictions.images if image not in row_of]
     if missing:
@@ -91,7 +150,6 @@ def _table_rows(data: ImageDataModule, predictions: StoredPredictions) -> NDArra
 def _heat_maps(
     model: ExplainedModel, data: ImageDataModule, rows: NDArray[np.int64]
 ) -> list[NDArray[np.float32] | None]:
-    """Compute the heat maps of the predicted classes."""
     if model.layer is None:
         return [None] * len(rows)
     pixels = (data.cache.pixels[row].transpose(2, 0, 1) for row in rows)

@@ -5,30 +5,37 @@ from pathlib import Path
 from aduni.data.cache.decode import InputFormat
 from aduni.errors import UserError
 from aduni.evaluation.trained_model import TrainedModel, data_of, load_trained
-from aduni.inference.explain.confident_errors import (
+from aduni.inference.explain.error_cards import (
     StoredPredictions,
+    error_groups,
     predictions_file,
     read_test_part,
 )
-from aduni.inference.explain.error_cards import error_groups
 from aduni.inference.explain.explain_settings import NO_LAYER, ExplainSettings
 from aduni.inference.explain.explained_model import ExplainedModel
-from aduni.inference.explain.neighbours import training_reference
-from aduni.inference.explain.output_folder import check_output
-from aduni.inference.explain.page import ErrorGroup, Page, QueryCard, render
-from aduni.inference.explain.pictures import Pixels, safe_file_name
-from aduni.inference.explain.query_cards import explain_images, neighbour_table, query_card
-from aduni.inference.explain.target_layer import find_layer
+from aduni.inference.explain.grad_cam import find_layer
+from aduni.inference.explain.page import (
+    GENERATOR,
+    ErrorGroup,
+    Page,
+    Pixels,
+    QueryCard,
+    render,
+    safe_file_name,
+)
+from aduni.inference.explain.query_cards import (
+    explain_images,
+    neighbour_table,
+    query_card,
+    training_reference,
+)
 from aduni.inference.images import device, image_files, read_image
 from aduni.system.atomic_files import write_csv, write_text
 from aduni.system.atomic_folder import INDEX, atomic_folder
-from aduni.system.out_of_memory import explain_out_of_memory
+from aduni.system.out_of_memory import FREE_GPU_MEMORY, explain_out_of_memory
 
 MAX_IMAGES = 500
 """Images on one page: each takes about 60 kB."""
-FREE_MEMORY = (
-    "free some, or hide the GPU with the environment variable CUDA_VISIBLE_DEVICES= to use the CPU"
-)
 MAX_COARSE_SIDE = 4
 """Positions along a side up to which a heat map is too coarse to localise much."""
 LIMITS = (
@@ -38,16 +45,9 @@ LIMITS = (
 
 
 def explain(settings: ExplainSettings) -> Path:
-    """Write the page, its pictures and the table of neighbours.
+    """Write the page, its pictures and the table of neighbours, and return the page's path.
 
-    Args:
-        settings: checked settings.
-
-    Returns:
-        The path of the page.
-
-    Raises:
-        UserError: if there is a mistake that the user can fix; the folder is then left as it was.
+    After an error the folder is as it was before.
     """
     files = image_files(settings.images) if settings.images is not None else []
     if len(files) > MAX_IMAGES:
@@ -59,7 +59,7 @@ def explain(settings: ExplainSettings) -> Path:
     target = settings.target_class(trained.class_names)
     output = Path(settings.output) if settings.output else trained.run.path / "explanation"
     check_output(output)
-    with explain_out_of_memory(FREE_MEMORY):
+    with explain_out_of_memory(FREE_GPU_MEMORY):
         model = _load_model(trained, settings, bool(files))
         predictions = None
         if settings.errors:
@@ -89,7 +89,6 @@ def _read_images(files: list[Path], input_format: InputFormat) -> dict[Path, Pix
 def _load_model(
     trained: TrainedModel, settings: ExplainSettings, has_images: bool
 ) -> ExplainedModel:
-    """Move the model to its device, and load the data set if images of it will be shown."""
     method = trained.method.requires_grad_(False)
     layer = None
     if settings.layer != NO_LAYER:
@@ -182,3 +181,17 @@ def _facts(model: ExplainedModel, has_neighbours: bool) -> list[tuple[str, str]]
             ("Neighbours", f"of {count} training images, by 1 - cosine (0 to 2) of the {space}")
         )
     return facts
+
+
+def check_output(folder: Path) -> None:
+    """Raise a UserError if the folder contains anything but an earlier explanation."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give a folder with output=.")
+    if not folder.is_dir() or all(entry.name.startswith(".") for entry in folder.iterdir()):
+        return
+    page = folder / INDEX
+    if not page.is_file() or GENERATOR.encode() not in page.read_bytes()[:2000]:
+        raise UserError(
+            f"{folder} holds files that are no explanation's; give a new or empty folder with "
+            "output=."
+        )

@@ -35,11 +35,7 @@ class ExplainSettings(BaseModel, extra="forbid"):
     verbose: bool
 
     def target_class(self, class_names: list[str]) -> int | None:
-        """Return the index of the class that Grad-CAM explains, or None for the predicted one.
-
-        Raises:
-            UserError: if the model has no such class.
-        """
+        """Return the index of the class that Grad-CAM explains, or None for the predicted one."""
         if self.target == PREDICTED:
             return None
         if self.target not in class_names:
@@ -52,13 +48,6 @@ class ExplainSettings(BaseModel, extra="forbid"):
 
 
 def read_explain_settings(config: DictConfig) -> ExplainSettings:
-    """Return the checked settings.
-
-    Raises:
-        UserError: if a key is unknown, a value is of the wrong type or out of range, or there is
-            nothing to explain.
-        MissingMandatoryValue: if no checkpoint is given.
-    """
     _ = config.ckpt  # raises if it is missing
     settings = read(config, ExplainSettings, ())
     if settings.images is None and settings.errors == 0:

@@ -1,14 +1,80 @@
-"""Render the page: one HTML file with its images inside, without scripts or network access."""
+"""Render the page: one HTML file with its pictures inside, without scripts or network access."""
 
+import io
+import re
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aduni.inference.explain.pictures import IMAGE_SIZE, THUMBNAIL_SIZE, css_gradient
-from aduni.report.page.templates import page_environment
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+from PIL import Image
+
+from aduni.report.page.html import page_environment
+from aduni.system.atomic_files import name_file_in_errors
+
+Pixels = NDArray[np.uint8]
+
+IMAGE_SIZE = 256
+"""Side of an image beside its heat map, pixels."""
+THUMBNAIL_SIZE = 128
+COLOUR_MAP = "winter"
+"""Blue to green, colours that neither skin nor a retina has."""
+MAX_OPACITY = 0.6
+GAP = 8  # pixels
 
 GENERATOR = "aduni explain"
 """Content of the page's generator element, which identifies it."""
+
+
+def overlay(picture: Pixels, heat: NDArray[np.float32]) -> Pixels:
+    """Draw an (S, S) heat map over an (S, S, 3) picture, scaled to its maximum, clear at 0."""
+    scaled = heat / max(float(heat.max()), float(np.finfo(np.float32).tiny))
+    colours = colormaps[COLOUR_MAP](scaled)[..., :3] * 255
+    opacity = MAX_OPACITY * scaled[..., None]
+    return np.asarray(np.round((1 - opacity) * picture + opacity * colours), dtype=np.uint8)
+
+
+def side_by_side(pictures: list[Pixels]) -> Image.Image:
+    """Arrange pictures of the same height in a row on white."""
+    height = pictures[0].shape[0]
+    width = sum(p.shape[1] for p in pictures) + GAP * (len(pictures) - 1)
+    row = Image.new("RGB", (width, height), "white")
+    left = 0
+    for picture in pictures:
+        row.paste(Image.fromarray(picture), (left, 0))
+        left += picture.shape[1] + GAP
+    return row
+
+
+def save_heat_map(picture: Pixels, heat: NDArray[np.float32] | None, file: Path) -> str:
+    """Save a picture beside its overlay and return the overlay's data URI, empty without a map."""
+    if heat is None:
+        return ""
+    overlaid = overlay(picture, heat)
+    with name_file_in_errors(file):
+        side_by_side([picture, overlaid]).save(file, "PNG")
+    return data_uri(overlaid)
+
+
+def safe_file_name(name: str) -> str:
+    """Shorten a name and replace the characters that file systems or shells may not accept."""
+    return re.sub(r"[^\w.-]+", "_", name)[:50]
+
+
+def data_uri(picture: Pixels) -> str:
+    """Encode a picture as the data URI of a JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
+
+
+def css_gradient() -> str:
+    """Return the CSS colours of the heat maps from 0 to the maximum."""
+    stops = colormaps[COLOUR_MAP](np.linspace(0, 1, 9))[:, :3] * 255
+    return ", ".join(f"rgb({r:.0f} {g:.0f} {b:.0f})" for r, g, b in stops)
 
 
 @dataclass(frozen=True)
@@ -21,16 +87,7 @@ class Share:
 
 @dataclass(frozen=True)
 class NeighbourCard:
-    """A training image near an explained image.
-
-    Attributes:
-        picture: data URI.
-        image: identifier of the image.
-        label: class of the image.
-        distance: 1 - cosine.
-        same: whether it is the explained image itself.
-        agrees: whether its class is the predicted one.
-    """
+    """A training image near an explained image; `same` if it is that image itself."""
 
     picture: str
     image: str
@@ -45,13 +102,8 @@ class QueryCard:
     """An explained image.
 
     Attributes:
-        name: name of the file.
-        picture: data URI.
         heat: data URI of the picture under its heat map; empty without Grad-CAM.
-        target: class of the heat map.
-        is_zero: whether the heat map is 0 everywhere.
         shares: most probable classes, the predicted one first.
-        neighbours: training images, the nearest first.
         agreement: sentence on the neighbours' classes.
     """
 
@@ -67,15 +119,7 @@ class QueryCard:
 
 @dataclass(frozen=True)
 class ErrorCard:
-    """A misclassified test image.
-
-    Attributes:
-        image: identifier of the image.
-        picture: data URI.
-        heat: data URI of the picture under the predicted class's heat map; empty without Grad-CAM.
-        predicted: wrong class and its probability.
-        truth: true class and its probability.
-    """
+    """A misclassified test image; `heat` is empty without Grad-CAM."""
 
     image: str
     picture: str
@@ -95,16 +139,7 @@ class ErrorGroup:
 
 @dataclass(frozen=True)
 class Page:
-    """Content of the page; parts without content are left out.
-
-    Attributes:
-        title: title of the page.
-        facts: (term, value) pairs on what was explained, and how.
-        warnings: one sentence each.
-        queries: explained images.
-        groups: errors by true class.
-        has_heat_maps: whether the cards have heat maps.
-    """
+    """Content of the page; parts without content are left out."""
 
     title: str
     facts: Sequence[tuple[str, str]]

@@ -1,4 +1,4 @@
-"""Make the cards of the images that are to be explained."""
+"""Find the training images most similar to each explained image, and make its card."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,38 +6,98 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
+from rich.progress import track
+from torch.nn import functional
 
 from aduni.data.cache.decode import resize_image
 from aduni.data.image_table import escape
-from aduni.data.module import ImageDataModule
+from aduni.data.loading.samplers import Ints
+from aduni.data.module import EVALUATION_BATCH, ImageDataModule
 from aduni.inference.explain.explained_model import ExplainedModel, batches
-from aduni.inference.explain.neighbours import Neighbour, Reference, nearest, unit_features
-from aduni.inference.explain.page import NeighbourCard, QueryCard
-from aduni.inference.explain.pictures import (
+from aduni.inference.explain.page import (
     IMAGE_SIZE,
     THUMBNAIL_SIZE,
+    NeighbourCard,
     Pixels,
+    QueryCard,
     data_uri,
     save_heat_map,
 )
 from aduni.inference.images import read_image
+from aduni.methods.base import Method
+
+Floats = NDArray[np.float32]
 
 MAX_SHARES = 3
-"""Classes on a card."""
 COLUMNS = ["image", "predicted", "rank", "neighbour", "label", "distance", "same_picture"]
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """Explanation of one image.
+class Reference:
+    """Encoder features of n training images: their rows in the table, and (n, D) unit vectors."""
+
+    rows: Ints
+    features: Floats
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A training image near a query image.
 
     Attributes:
-        file: file of the image.
-        probabilities: (C,) calibrated probabilities.
-        heat: (S, S) heat map; None without Grad-CAM.
-        neighbours: training images, the nearest first.
+        distance: 1 - cosine of the features, 0 to 2.
+        same: whether all pixels equal the query's in the model's image size.
     """
+
+    row: int
+    distance: float
+    same: bool
+
+
+@torch.inference_mode()
+def training_reference(method: Method, data: ImageDataModule, device: torch.device) -> Reference:
+    """Compute the features of the unaugmented training images, with a progress bar."""
+    batches = data.evaluation_batches("train", device)
+    total = -(-len(data.rows("train")) // EVALUATION_BATCH)
+    rows, features = [], []
+    for batch in track(batches, "Features of the training images", total=total):
+        rows.append(batch.indices.cpu().numpy())
+        features.append(unit_features(method, batch.views[0]))
+    return Reference(np.concatenate(rows), np.concatenate(features))
+
+
+@torch.inference_mode()
+def unit_features(method: Method, images: torch.Tensor) -> Floats:
+    """Return the (N, D) encoder features of (N, 3, H, W) images, scaled to unit length."""
+    features = method.encoder(images).float()
+    return np.asarray(functional.normalize(features, dim=1).cpu().numpy())
+
+
+def nearest(
+    query: Floats,
+    pixels: NDArray[np.uint8],
+    reference: Reference,
+    data: ImageDataModule,
+    count: int,
+) -> list[Neighbour]:
+    """Return the nearest training images in order; copies of the query are marked, not counted."""
+    distances = np.maximum(1 - reference.features @ query, 0)
+    neighbours: list[Neighbour] = []
+    for i in np.argsort(distances, kind="stable"):
+        row = int(reference.rows[i])
+        same = np.array_equal(data.cache.pixels[row].transpose(2, 0, 1), pixels)
+        neighbours.append(Neighbour(row, float(distances[i]), same))
+        count -= not same
+        if count == 0:
+            break
+    return neighbours
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """(C,) calibrated probabilities, (S, S) heat map, if any, and neighbours of an image."""
 
     file: Path
     probabilities: NDArray[np.float64]
@@ -55,15 +115,11 @@ def explain_images(
     """Yield the explanations of images in their order.
 
     Args:
-        model: the model.
-        images: file -> (3, H, W) pixels in the model's image size.
-        target: class of the heat maps; None for the predicted one.
         reference: features of the training images; None for no neighbours.
-        count: number of neighbours.
     """
     remaining = iter(images.items())
     for batch in batches(images.values(), len(images), model.device, "Images"):
-        probabilities = model.probabilities(batch)
+        probabilities = model.trained.calibrated(model.trained.probabilities(batch))
         heats = model.heat_maps(batch, target)
         features = unit_features(model.trained.method, batch)
         for i, heat in enumerate(heats):
@@ -76,14 +132,7 @@ def explain_images(
 def query_card(
     model: ExplainedModel, explanation: Explanation, target: int | None, file: Path
 ) -> QueryCard:
-    """Return the card of an explanation.
-
-    Args:
-        model: the model.
-        explanation: explanation of one image.
-        target: class of the heat map; None for the predicted one.
-        file: file to save the picture beside its heat map to.
-    """
+    """Return the card of an explanation, and save the picture beside its heat map to `file`."""
     bits = model.trained.input_format.bits
     pixels = read_image(explanation.file, IMAGE_SIZE, bits)
     picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))

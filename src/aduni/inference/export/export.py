@@ -1,31 +1,29 @@
 """Export a checkpoint to a file, and compare the two."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aduni.data.cache.decode import ALL_BITS
 from aduni.errors import UserError
-from aduni.evaluation.trained_model import load_trained
-from aduni.inference.export.compare import (
-    TOLERANCE,
-    check_images,
-    largest_difference,
-    original_probabilities,
-)
+from aduni.evaluation.trained_model import TrainedModel, load_trained
 from aduni.inference.export.export_settings import ExportSettings
-from aduni.inference.export.exported_graph import ExportedModel
+from aduni.inference.export.exported_graph import ExportedModel, Pixels, Probabilities
 from aduni.inference.export.formats import FORMATS, check_packages
 from aduni.inference.export.metadata import describe
+from aduni.inference.images import image_files, read_image
 from aduni.system.atomic_files import atomic_write
+
+MAX_IMAGES = 32
+
+TOLERANCE = 1e-4
 
 
 def export(settings: ExportSettings) -> str:
-    """Write the file, read it back and compare it with its checkpoint.
-
-    Returns:
-        A sentence on the file and how well it agrees.
-
-    Raises:
-        UserError: if there is a mistake that the user can fix; then no file is written.
-    """
+    """Write the file, read it back, compare it with its checkpoint, and describe the result."""
     check_packages(settings.format)
     output = settings.output
     if output.is_dir():
@@ -51,3 +49,39 @@ def export(settings: ExportSettings) -> str:
         f"{output} ({size:.1f} MiB): {len(images)} images agree to {difference:.1g}, the largest "
         "difference of a probability."
     )
+
+
+def check_images(sources: Sequence[str] | None, side: int, bits: int = ALL_BITS) -> Pixels:
+    """Return at most 32 images, (n, 3, side, side), to compare on.
+
+    Of the files in `sources` every k-th is taken; without them, images are random, half of them
+    noise and half smooth, as photographs are.
+    """
+    if sources is not None:
+        files = image_files(sources)
+        chosen = files[:: -(-len(files) // MAX_IMAGES)]
+        return np.stack([read_image(file, side, bits) for file in chosen])
+    random = torch.Generator().manual_seed(0)
+    noise = torch.rand(MAX_IMAGES // 2, 3, side, side, generator=random)
+    coarse = torch.rand(MAX_IMAGES // 2, 3, 4, 4, generator=random)
+    smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
+    return np.asarray((torch.cat([noise, smooth]) * 255).round().byte())
+
+
+def original_probabilities(trained: TrainedModel, images: Pixels) -> NDArray[np.float64]:
+    """Return the checkpoint's (n, C) calibrated probabilities, as predict.py computes them."""
+    with torch.inference_mode():
+        logits = trained.method(torch.from_numpy(images)).double()
+    if not torch.isfinite(logits).all():
+        raise UserError(f"The outputs of {trained.path} are not finite; lower lr and train again.")
+    probabilities: NDArray[np.float64] = logits.softmax(dim=1).numpy()
+    return trained.calibrated(probabilities)
+
+
+def largest_difference(
+    run: Callable[[Pixels], Probabilities], images: Pixels, expected: NDArray[np.float64]
+) -> float:
+    """Return the largest difference of a probability, over batches of 1, 3 and all other images."""
+    batches = [batch for batch in np.split(images, [1, 4]) if len(batch)]
+    probabilities = np.concatenate([run(batch) for batch in batches])
+    return float(np.abs(probabilities - expected).max())

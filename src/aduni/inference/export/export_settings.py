@@ -47,12 +47,6 @@ class ExportSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, froz
 
 
 def read_export_settings(config: DictConfig) -> ExportSettings:
-    """Return the checked settings.
-
-    Raises:
-        UserError: if a key is missing or unknown, a value is of the wrong type, or the output does
-            not have the suffix of the format.
-    """
     for key in sorted(OmegaConf.missing_keys(config)):
         raise UserError(f"{key} is missing; give it on the command line.")
     return read(config, ExportSettings, ())

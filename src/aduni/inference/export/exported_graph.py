@@ -29,11 +29,8 @@ OUTPUTS = ("logits", "probabilities")
 class ExportedModel(nn.Module):
     """Model from images to logits and calibrated probabilities.
 
-    Args:
-        method: method in eval mode. It is modified: modules that its predictions do not use are
-            removed, such as projectors, momentum copies, and queues of training features.
-        temperature: divisor of the logits before the softmax.
-        image_size: side of the images, pixels.
+    The method is modified: modules that its predictions do not use are removed, such as projectors,
+    momentum copies, and queues of training features.
     """
 
     def __init__(self, method: Method, temperature: float, image_size: int) -> None:
@@ -59,15 +56,7 @@ class ExportedModel(nn.Module):
 
 
 def trace(model: ExportedModel, name: str) -> ExportedProgram:
-    """Return the graph of a model for any number of images.
-
-    Args:
-        model: the model.
-        name: name of the format, for the error.
-
-    Raises:
-        UserError: if the model cannot be traced.
-    """
+    """Return the graph of a model for any number of images."""
     shapes = {INPUT: {0: Dim("batch")}}
     with exporting(name):
         program = torch.export.export(model, (model.example,), dynamic_shapes=shapes, strict=True)

@@ -56,7 +56,6 @@ def _portable(settings: Settings) -> dict[str, Any]:
 
 
 def _without_folders(node: Any) -> Any:
-    """Replace absolute paths, at any depth, by their last part."""
     if isinstance(node, dict):
         return {key: _without_folders(value) for key, value in node.items()}
     if isinstance(node, list):

@@ -26,11 +26,7 @@ MAX_BYTES = 2 * 10**9
 
 
 def encode(model: ExportedModel, description: dict[str, Any]) -> bytes:
-    """Return a model as ONNX, with the description as the entry `aduni` of its metadata.
-
-    Raises:
-        UserError: if the model cannot be traced or is too large for one file.
-    """
+    """Return a model as ONNX, with the description as the entry `aduni` of its metadata."""
     size = sum(value.nbytes for value in model.state_dict().values())
     if size > MAX_BYTES:
         raise UserError(

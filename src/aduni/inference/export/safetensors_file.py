@@ -42,13 +42,7 @@ def encode(model: ExportedModel, description: dict[str, Any]) -> bytes:
 def load(path: Path, trust: Sequence[str] = ()) -> ExportedModel:
     """Load a model: (N, 3, H, W) uint8 -> (N, C) logits and probabilities.
 
-    Args:
-        path: path of the file.
-        trust: further packages that its settings may name (see `read_stored`).
-
-    Raises:
-        UserError: if the file is missing, was not written by export.py, or its settings name a
-            forbidden class.
+    Its settings may name this package and those in `trust` (see `read_stored`).
     """
     description, state = _read(path)
     settings = read_stored(description.settings, path, trust)

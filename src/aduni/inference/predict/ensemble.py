@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aduni.data.cache.decode import InputFormat
-from aduni.data.class_names import match_name
+from aduni.data.names import match_name
 from aduni.errors import UserError, did_you_mean
 from aduni.evaluation.trained_model import TrainedModel, load_trained
 from aduni.inference.images import device
@@ -27,60 +27,35 @@ Calibrate = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class Member:
-    """One model of an ensemble, on its device.
-
-    Attributes:
-        trained: the model.
-        calibrate: calibration of its softmax; None for no calibration.
-    """
+    """One model of an ensemble on its device, and the calibration of its softmax, if any."""
 
     trained: TrainedModel
     calibrate: Calibrate | None
 
     def probabilities(self, images: Tensor) -> Floats:
-        """Return the (N, C) probabilities of (N, 3, S, S) images.
-
-        Raises:
-            UserError: if the outputs are not finite.
-        """
-        logits = self.trained.method(images)
-        if not torch.isfinite(logits).all():
-            raise UserError(
-                f"The outputs of {self.trained.path} are not finite; give another ckpt."
-            )
-        probabilities: Floats = logits.double().softmax(dim=1).cpu().numpy()
+        """Return the (N, C) probabilities of (N, 3, S, S) images."""
+        probabilities = self.trained.probabilities(images)
         return self.calibrate(probabilities) if self.calibrate else probabilities
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models of the same classes.
-
-    Attributes:
-        members: at least one model.
-        views: number of views of each image: 1, 2, 4 or 8.
-    """
+    """Models of the same classes, applied to 1, 2, 4 or 8 views of each image."""
 
     members: list[Member]
     views: int
 
     @property
     def class_names(self) -> list[str]:
-        """Names of the C classes, in the order of the probabilities."""
         return self.members[0].trained.class_names
 
     @cached_property
     def formats(self) -> list[InputFormat]:
-        """Distinct input formats of the models."""
         return list(dict.fromkeys(member.trained.input_format for member in self.members))
 
     @torch.inference_mode()
     def probabilities(self, pixels: Mapping[InputFormat, Tensor]) -> Floats:
-        """Return the (N, C) probabilities averaged over models and views.
-
-        Args:
-            pixels: format of side S -> (N, 3, S, S) uint8, for all `formats`.
-        """
+        """Return the (N, C) probabilities averaged over models and views, from pixels by format."""
         probabilities = [
             member.probabilities(view)
             for member in self.members
@@ -101,12 +76,10 @@ def _on_device(member: Member, pixels: Mapping[InputFormat, Tensor]) -> Tensor:
 
 
 def dihedral(images: Tensor, count: int) -> Iterator[Tensor]:
-    """Yield the first of the eight rotations and reflections of square images.
+    """Yield the first of the eight rotations and reflections of (N, 3, S, S) images.
 
-    Args:
-        images: (N, 3, S, S).
-        count: 1 for the images alone; 2 with their mirror images; 4 with these two upside down; 8
-            with all these transposed.
+    1 is for the images alone; 2 with their mirror images; 4 with these two upside down; 8 with all
+    these transposed.
     """
     views = (
         square.flip(axes) if axes else square
@@ -117,12 +90,7 @@ def dihedral(images: Tensor, count: int) -> Iterator[Tensor]:
 
 
 def load_ensemble(settings: PredictSettings) -> Ensemble:
-    """Load the models of all checkpoints.
-
-    Raises:
-        UserError: if a file is no checkpoint of this project, the checkpoints have different
-            classes, or a requested calibration is not available.
-    """
+    """Load the models of all checkpoints."""
     trained = [load_trained(Path(path), settings.trust) for path in settings.ckpt]
     first = trained[0]
     for other in trained[1:]:
@@ -155,7 +123,6 @@ def _calibration_of(trained: TrainedModel, settings: PredictSettings) -> Calibra
 def _class_frequencies(
     trained: TrainedModel, calibration: Calibration, shares: Mapping[str, float]
 ) -> Floats:
-    """Return the (C,) class frequencies in the order of the classes, with a sum of 1."""
     names = trained.class_names
     keys = [match_name(name, names) for name in shares]
     for name in keys:

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from aduni.data.image_table import escape
 from aduni.errors import UserError
-from aduni.inference.images import image_files
-from aduni.inference.predict.batches import read_batches
+from aduni.inference.images import image_files, read_batches
 from aduni.inference.predict.ensemble import Ensemble, Floats, load_ensemble
 from aduni.inference.predict.predict_settings import PredictSettings
 from aduni.results.predictions_csv import probability_column
@@ -25,14 +24,7 @@ from aduni.system.out_of_memory import explain_out_of_memory
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions for n images.
-
-    Attributes:
-        files: files of the images.
-        probabilities: (n, C).
-        features: (n, D); None if they are not requested.
-        unreadable: number of files that were skipped.
-    """
+    """Predictions for n images: (n, C) probabilities, and (n, D) features if requested."""
 
     files: list[Path]
     probabilities: Floats
@@ -41,14 +33,7 @@ class Predictions:
 
 
 def predict(settings: PredictSettings) -> str:
-    """Predict, and write the table and the features.
-
-    Returns:
-        A sentence on what was done.
-
-    Raises:
-        UserError: if there is a mistake that the user can fix; then nothing is written.
-    """
+    """Predict, write the table and the features, and return a sentence on what was done."""
     outputs = [path for path in (settings.output, settings.embeddings) if path is not None]
     for path in outputs:
         _check_writable(path)
@@ -75,11 +60,7 @@ def predict(settings: PredictSettings) -> str:
 def predict_files(
     files: Sequence[Path], ensemble: Ensemble, settings: PredictSettings
 ) -> Predictions:
-    """Predict all images, and list the unreadable ones on standard error.
-
-    Raises:
-        UserError: if an image is unreadable without `skip_unreadable`, or if all are.
-    """
+    """Predict all images, and list the unreadable ones on standard error."""
     read: list[Path] = []
     probabilities: list[Floats] = []
     features: list[NDArray[np.float32]] = []

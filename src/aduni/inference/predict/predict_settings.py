@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PositiveInt, field_validator
 
 from aduni.config.schema import read
-from aduni.data.class_names import ClassName
+from aduni.data.names import ClassName
 from aduni.errors import UserError
 
 SUM_TOLERANCE = 1e-3
@@ -70,12 +70,6 @@ class PredictSettings(
 
 
 def read_predict_settings(config: DictConfig) -> PredictSettings:
-    """Return the checked settings.
-
-    Raises:
-        UserError: if a key is missing or unknown, a value is of the wrong type or out of range, or
-            two values exclude each other.
-    """
     for key in sorted(OmegaConf.missing_keys(config)):
         raise UserError(f"{key} is missing; give it on the command line.")
     settings = read(config, PredictSettings, ())

@@ -8,8 +8,7 @@ from aduni.metrics.samples import Floats, Samples, class_recall
 
 def balanced_accuracy(samples: Samples) -> Floats:
     """Return (S,) means of recall over the classes that are present."""
-    mean: Floats = np.nanmean(class_recall(samples.counts), axis=1)
-    return mean
+    return np.asarray(np.nanmean(class_recall(samples.counts), axis=1))
 
 
 METRIC = Metric("balanced_accuracy", "Balanced accuracy", balanced_accuracy, position=3)

@@ -23,12 +23,7 @@ def expected_calibration_error(samples: Samples, bins: int = BINS) -> Floats:
 
 
 def confidence_bins(confidence: Floats, bins: int = BINS) -> Ints:
-    """Number the bins (0, 1/bins], (1/bins, 2/bins], ... that confidences lie in.
-
-    Args:
-        confidence: (n,) from 0 to 1; 0 belongs to the first bin.
-        bins: how many.
-    """
+    """Number the bins (0, 1/bins], (1/bins, 2/bins], ... of (n,) confidences; 0 is in the first."""
     return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
 

@@ -4,42 +4,28 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from aduni.report.figures.figure import ReportFigure, Rows
-from aduni.report.figures.pooled import class_counts
-from aduni.report.figures.style import (
-    BLUE,
-    COLUMN,
-    MAX_NAMED,
-    SMALL,
-    new_figure,
-    small_ticks,
-    styled,
-)
+from aduni.report.figures import style
+from aduni.report.figures.figure import ReportFigure, Rows, class_counts
 
 
-@styled
+@style.styled
 def draw_class_distribution(counts: Mapping[str, int], dataset: str) -> Figure:
-    """Draw the images of each class as bars with numbers; without numbers for many classes.
-
-    Args:
-        counts: images by class, from top to bottom.
-        dataset: title of the data set.
-    """
-    figure = new_figure(COLUMN, 0.65 + 0.2 * min(len(counts), MAX_NAMED))
+    """Draw the images of each class as bars with numbers; without numbers for many classes."""
+    figure = style.new_figure(style.COLUMN, 0.65 + 0.2 * min(len(counts), style.MAX_NAMED))
     axes = figure.subplots()
     images = list(counts.values())
-    if len(counts) <= MAX_NAMED:
-        bars = axes.barh(list(counts), images, height=0.7, color=BLUE)
-        axes.bar_label(bars, fmt="{:.0f}", padding=2, fontsize=SMALL)
+    if len(counts) <= style.MAX_NAMED:
+        bars = axes.barh(list(counts), images, height=0.7, color=style.BLUE)
+        axes.bar_label(bars, fmt="{:.0f}", padding=2, fontsize=style.SMALL)
     else:
-        axes.barh(range(len(counts)), images, height=1, color=BLUE)
+        axes.barh(range(len(counts)), images, height=1, color=style.BLUE)
         axes.set_yticks([])
         axes.set_ylabel(f"{len(counts)} classes")
     axes.invert_yaxis()
     axes.set_xlim(0, max(counts.values()) * 1.15)  # room for the numbers
     axes.set_xlabel("Images")
     axes.set_title(f"{dataset}: images of each class")
-    small_ticks(axes)
+    style.small_ticks(axes)
     axes.tick_params(axis="y", length=0)
     return figure
 

@@ -1,6 +1,6 @@
 """Figure: alpha, training loss and validation macro F1 over the epochs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,16 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
+from aduni.report.figures import style
 from aduni.report.figures.figure import ReportFigure, Rows
-from aduni.report.figures.style import (
-    COLUMN,
-    Look,
-    looks_of,
-    new_figure,
-    small_ticks,
-    styled,
-    written_width,
-)
 from aduni.results.finished_runs import Run
 
 AXIS_LABELS = {
@@ -60,21 +52,17 @@ def _counted_on(run: Run) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-@styled
+@style.styled
 def draw_curves(histories: Mapping[str, pd.DataFrame], dataset: str) -> Figure:
-    """Draw a panel for each column of AXIS_LABELS that any row has, one above another.
-
-    Args:
-        histories: by the row's label, none of them empty.
-        dataset: its name.
-    """
-    looks = looks_of(histories)
+    """Draw a panel for each column of AXIS_LABELS that any row has, one above another."""
+    looks = style.looks_of(histories)
     columns = [
         c for c in AXIS_LABELS if any(c in h and h[c].notna().any() for h in histories.values())
     ]
-    beside = _beside(histories)
+    widest = max(map(style.written_width, histories)) + 0.3  # the line before the label
+    beside = min(max(int(style.COLUMN / widest), 1), 3)
     lines = -(-len(histories) // beside)
-    figure = new_figure(COLUMN, 0.55 + 1.25 * len(columns) + 0.13 * lines)
+    figure = style.new_figure(style.COLUMN, 0.55 + 1.25 * len(columns) + 0.13 * lines)
     panels = figure.subplots(len(columns), sharex=True, squeeze=False)[:, 0]
     for axes, column in zip(panels, columns, strict=True):
         for place, (label, history) in enumerate(histories.items()):
@@ -82,7 +70,7 @@ def draw_curves(histories: Mapping[str, pd.DataFrame], dataset: str) -> Figure:
                 _draw_line(axes, history.dropna(subset=[column]), column, looks[label], place)
         _scale(axes, column)
         axes.set_ylabel(AXIS_LABELS[column])
-        small_ticks(axes)
+        style.small_ticks(axes)
     panels[-1].set_xlabel("Epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
     panels[0].set_title(f"{dataset}: training")
@@ -94,13 +82,9 @@ def draw_curves(histories: Mapping[str, pd.DataFrame], dataset: str) -> Figure:
     return figure
 
 
-def _beside(labels: Iterable[str]) -> int:
-    """Return the number of columns of the legend."""
-    widest = max(written_width(label) for label in labels) + 0.3  # the line before the label
-    return min(max(int(COLUMN / widest), 1), 3)
-
-
-def _draw_line(axes: Axes, history: pd.DataFrame, column: str, look: Look, place: int) -> None:
+def _draw_line(
+    axes: Axes, history: pd.DataFrame, column: str, look: style.Look, place: int
+) -> None:
     """Draw a line for each stage, since losses of stages differ."""
     for _, part in history.groupby("stage", sort=False):
         step = max(len(part) // MARKERS_PER_LINE, 1)
@@ -116,7 +100,6 @@ def _draw_line(axes: Axes, history: pd.DataFrame, column: str, look: Look, place
 
 
 def _scale(axes: Axes, column: str) -> None:
-    """Make the axis logarithmic if losses or alphas vary much, else start it at 0."""
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
     low, high = values.min(), values.max()
     if column != "validation_macro_f1" and 0 < LOG_RATIO * low < high:

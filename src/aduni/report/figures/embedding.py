@@ -11,17 +11,8 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from aduni.report.figures.figure import ReportFigure, Rows
-from aduni.report.figures.pooled import class_order
-from aduni.report.figures.style import (
-    MARKERS,
-    MAX_NAMED,
-    PAGE,
-    PALETTE,
-    SMALL,
-    new_figure,
-    styled,
-)
+from aduni.report.figures import style
+from aduni.report.figures.figure import ReportFigure, Rows, class_order
 from aduni.report.statistics.separability import (
     Separability,
     normalised,
@@ -35,7 +26,6 @@ EMBEDDED = ("CICL", "PaCo", "AdUni")
 POINTS = 1500
 SEED = 0
 COMPONENTS = 50
-"""Principal components that t-SNE is given."""
 PERPLEXITY = 30.0
 MIN_SPREAD = 1e-5
 """Range of a coordinate of unit vectors; rounding in fp32 alone gives 6e-8."""
@@ -43,13 +33,7 @@ MIN_SPREAD = 1e-5
 
 @dataclass(frozen=True)
 class Embedding:
-    """Two-dimensional coordinates of some training images of a run.
-
-    Attributes:
-        labels: (n,) classes.
-        coordinates: (n, 2), without unit.
-        separability: in feature space.
-    """
+    """(n,) classes and (n, 2) coordinates of some training images of a run."""
 
     labels: NDArray[np.int64]
     coordinates: NDArray[np.float64]
@@ -60,10 +44,6 @@ def has_spread(labels: NDArray[np.int64], features: NDArray[np.floating]) -> boo
     """Return whether the images that `embed` shows have different directions.
 
     t-SNE divides by the spread of its points: without any it crashes.
-
-    Args:
-        labels: (N,) classes.
-        features: (N, D).
     """
     unit = normalised(features[stratified_sample(labels, POINTS, SEED)])
     return bool(np.ptp(unit, axis=0).max() > MIN_SPREAD)
@@ -91,37 +71,33 @@ def tsne(features: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(model.fit_transform(reduced), dtype=np.float64)
 
 
-@styled
+@style.styled
 def draw_embedding(
     panels: dict[str, Embedding], class_names: list[str], order: Sequence[str], dataset: str
 ) -> Figure:
-    """Draw up to three embeddings beside each other.
-
-    Args:
-        panels: by the row's label.
-        class_names: C names in the order of class numbers.
-        order: the same names, the largest class first; it is drawn first.
-        dataset: its name.
-    """
-    figure = new_figure(PAGE, 3.05)
+    """Draw up to three embeddings beside each other; the first class in `order` is drawn first."""
+    figure = style.new_figure(style.PAGE, 3.05)
     spots = figure.subplots(1, len(panels), squeeze=False)[0]
     ranks = [class_names.index(name) for name in order]
     for axes, (label, shown) in zip(spots, panels.items(), strict=True):
         _draw_points(axes, shown, ranks)
         axes.set_title(label)
-        axes.set_xlabel(_summary(shown.separability), fontsize=SMALL)
+        axes.set_xlabel(_summary(shown.separability), fontsize=style.SMALL)
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=name)
         for name, (colour, marker) in zip(order, _class_looks(len(order)), strict=True)
     ]
-    if len(order) <= MAX_NAMED:
+    if len(order) <= style.MAX_NAMED:
         figure.legend(handles=handles, loc="outside lower center", ncols=7, handletextpad=0.1)
     figure.suptitle(f"{dataset}: t-SNE of training features")
     return figure
 
 
 def _class_looks(classes: int) -> list[tuple[str, str]]:
-    return [(PALETTE[c % len(PALETTE)], MARKERS[c % len(MARKERS)]) for c in range(classes)]
+    return [
+        (style.PALETTE[c % len(style.PALETTE)], style.MARKERS[c % len(style.MARKERS)])
+        for c in range(classes)
+    ]
 
 
 def _draw_points(axes: Axes, shown: Embedding, ranks: Sequence[int]) -> None:

@@ -6,26 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aduni.report.figures.figure import ReportFigure, Rows
-from aduni.report.figures.pooled import class_order
-from aduni.report.figures.style import (
-    COLUMN,
-    MAX_NAMED,
-    SEQUENTIAL,
-    SMALL,
-    new_figure,
-    small_ticks,
-    styled,
-    wrapped,
-    written_width,
-)
+from aduni.report.figures import style
+from aduni.report.figures.figure import ReportFigure, Rows, class_order
 
 
 def f1_table(rows: Rows, class_names: list[str]) -> NDArray[np.float64]:
-    """Return (rows, C) F1 in the test part, averaged over the folds that have the class.
-
-    NaN where no fold has it.
-    """
+    """Return (rows, C) mean F1 in the test part over the folds that have the class, or NaN."""
     table = np.full((len(rows), len(class_names)), np.nan)
     for r, runs in enumerate(rows.values()):
         for c, name in enumerate(class_names):
@@ -36,25 +22,18 @@ def f1_table(rows: Rows, class_names: list[str]) -> NDArray[np.float64]:
     return table
 
 
-@styled
+@style.styled
 def draw_f1_by_class(
     table: NDArray[np.float64], labels: list[str], class_names: list[str], dataset: str
 ) -> Figure:
-    """Draw a heat map with numbers; without numbers for many classes.
-
-    Args:
-        table: (rows, C); NaN is shown as a dash.
-        labels: of the rows.
-        class_names: of the columns.
-        dataset: its name.
-    """
-    names = [wrapped(label) for label in labels]
+    """Draw a (rows, C) heat map with numbers, a dash for NaN; many classes have no numbers."""
+    names = [style.wrapped(label) for label in labels]
     lines = sum(name.count("\n") + 1 for name in names)
-    few = len(class_names) <= MAX_NAMED
-    turned = few and max(map(written_width, class_names)) > 2.3 / len(class_names)
-    figure = new_figure(COLUMN, 0.75 + 0.17 * max(lines, 2) + 0.35 * turned)
+    few = len(class_names) <= style.MAX_NAMED
+    turned = few and max(map(style.written_width, class_names)) > 2.3 / len(class_names)
+    figure = style.new_figure(style.COLUMN, 0.75 + 0.17 * max(lines, 2) + 0.35 * turned)
     axes = figure.subplots()
-    image = axes.imshow(table, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    image = axes.imshow(table, cmap=style.SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
     if few:
         write_cells(axes, table, [[_text(value) for value in row] for row in table])
     axes.set_yticks(range(len(names)), names)
@@ -66,7 +45,7 @@ def draw_f1_by_class(
     axes.set_xlabel(f"{'Class' if few else f'{len(class_names)} classes'}, the largest first")
     axes.set_title(f"{dataset}: F1 of each class, test part")
     bar = figure.colorbar(image, ax=axes, label="F1", pad=0.02, aspect=25, ticks=[0, 0.5, 1])
-    small_ticks(bar.ax)
+    style.small_ticks(bar.ax)
     clear_frame(axes)
     return figure
 
@@ -76,24 +55,18 @@ def _text(value: float) -> str:
 
 
 def write_cells(axes: Axes, shares: NDArray[np.float64], texts: list[list[str]]) -> None:
-    """Write texts into the cells, in a colour that can be read on each.
-
-    Args:
-        axes: hold an image of `shares`.
-        shares: (rows, columns) from 0 to 1; NaN is a white cell.
-        texts: by row and column.
-    """
-    luminance = colormaps[SEQUENTIAL](shares)[..., :3] @ [0.2126, 0.7152, 0.0722]
+    """Write texts into cells of shares 0 to 1, in a colour that can be read; NaN is white."""
+    luminance = colormaps[style.SEQUENTIAL](shares)[..., :3] @ [0.2126, 0.7152, 0.0722]
     for r, row in enumerate(texts):
         for c, text in enumerate(row):
             dark = luminance[r, c] < 0.45 and not np.isnan(shares[r, c])
             colour = "white" if dark else "black"
-            axes.text(c, r, text, ha="center", va="center", fontsize=SMALL, color=colour)
+            axes.text(c, r, text, ha="center", va="center", fontsize=style.SMALL, color=colour)
 
 
 def clear_frame(axes: Axes) -> None:
     """Remove ticks and spines, which a heat map does not need."""
-    small_ticks(axes)
+    style.small_ticks(axes)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 

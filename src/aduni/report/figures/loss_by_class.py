@@ -7,17 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aduni.report.figures.figure import ReportFigure, Rows
-from aduni.report.figures.pooled import class_order, pooled_test
-from aduni.report.figures.style import (
-    COLUMN,
-    MAX_NAMED,
-    Look,
-    looks_of,
-    new_figure,
-    small_ticks,
-    styled,
-)
+from aduni.report.figures import style
+from aduni.report.figures.figure import ReportFigure, Rows, class_order, pooled_test
 from aduni.results.finished_runs import Run
 
 COMPARED = ("CE", "AdUni")
@@ -25,40 +16,29 @@ COMPARED = ("CE", "AdUni")
 MIN_PROBABILITY = 1e-12
 """Keeps the loss of a rounded zero finite."""
 INNER, OUTER = (25, 75), (5, 95)
-"""Percentiles of the spread."""
 
 Losses = dict[str, NDArray[np.float64]]
 
 
 def losses_by_class(runs: Sequence[Run], class_names: Sequence[str]) -> Losses:
-    """Return -log p_y in nats of each test image, all folds pooled, by true class.
-
-    Args:
-        runs: of one row.
-        class_names: the order of the result.
-    """
+    """Return -log p_y in nats of each test image, all folds pooled, by true class."""
     labels, probabilities = pooled_test(runs, class_names)
     true = np.maximum(probabilities[np.arange(len(labels)), labels], MIN_PROBABILITY)
     losses = -np.log(true)
     return {name: losses[labels == c] for c, name in enumerate(class_names)}
 
 
-@styled
+@style.styled
 def draw_loss_by_class(rows: Mapping[str, Losses], dataset: str) -> Figure:
-    """Draw mean, quartiles and the middle 90 % of each class's losses, by row.
-
-    Args:
-        rows: losses by row and class; all rows have the same classes. Those of a class may be none.
-        dataset: its name.
-    """
+    """Draw mean, quartiles and the middle 90 % of each class's losses, by row."""
     classes = list(next(iter(rows.values())))
-    figure = new_figure(COLUMN, 0.95 + 0.28 * min(len(classes), MAX_NAMED))
+    figure = style.new_figure(style.COLUMN, 0.95 + 0.28 * min(len(classes), style.MAX_NAMED))
     axes = figure.subplots()
     apart = 0.7 / len(rows)
-    for place, (label, look) in enumerate(looks_of(rows).items()):
+    for place, (label, look) in enumerate(style.looks_of(rows).items()):
         shift = (place - (len(rows) - 1) / 2) * apart
         _draw_row(axes, rows[label], look, shift, label)
-    if len(classes) <= MAX_NAMED:
+    if len(classes) <= style.MAX_NAMED:
         axes.set_yticks(range(len(classes)), classes)
         for edge in range(1, len(classes)):
             axes.axhline(edge - 0.5, color="0.9", linewidth=0.5, zorder=0)
@@ -70,12 +50,12 @@ def draw_loss_by_class(rows: Mapping[str, Losses], dataset: str) -> Figure:
     axes.set_xlabel(r"Loss of a test image, $-\log\,p_y$ (nats)")
     axes.set_title(f"{dataset}: loss by class, test part")
     figure.legend(loc="outside lower center", ncols=len(rows))
-    small_ticks(axes)
+    style.small_ticks(axes)
     axes.tick_params(axis="y", length=0)
     return figure
 
 
-def _draw_row(axes: Axes, losses: Losses, look: Look, shift: float, label: str) -> None:
+def _draw_row(axes: Axes, losses: Losses, look: style.Look, shift: float, label: str) -> None:
     """Draw the middle 90 % as thin line, the middle half as thick line, the mean as marker."""
     held = [(place, values) for place, values in enumerate(losses.values()) if len(values)]
     places = [place + shift for place, _ in held]

@@ -14,29 +14,19 @@ from aduni.metrics.classification.calibration_error import (
     expected_calibration_error,
 )
 from aduni.metrics.samples import Samples
-from aduni.report.figures.figure import ReportFigure, Rows
-from aduni.report.figures.panels import grid
-from aduni.report.figures.pooled import pooled_test
-from aduni.report.figures.style import BLUE, COLUMN, PALE, small_ticks, styled, wrapped
+from aduni.report.figures import style
+from aduni.report.figures.figure import ReportFigure, Rows, pooled_test
 from aduni.results.finished_runs import Run
 
 PER_LINE = 3
-HEIGHT, HEIGHTS = 1.3, {1: 3.1, 2: 1.8}
-"""Height of a panel in inches, by the number of panels."""
+HEIGHT, HEIGHTS = 1.3, {1: 3.1, 2: 1.8}  # inches, by the number of panels
 MAX_DOT_AREA = 60
 """Area in square points of a dot that stands for all images."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """The bins of confidence that hold images.
-
-    Attributes:
-        counts: (b,) images.
-        confidence: (b,) mean.
-        accuracy: (b,) mean.
-        error: expected calibration error.
-    """
+    """Images, mean confidence and accuracy of the (b,) bins that hold images, and the ECE."""
 
     counts: NDArray[np.int64]
     confidence: NDArray[np.float64]
@@ -57,21 +47,16 @@ def reliability(runs: Sequence[Run], bins: int = BINS) -> Reliability:
     return Reliability(counts[held], sums[0] / counts[held], sums[1] / counts[held], error)
 
 
-@styled
+@style.styled
 def draw_reliability(rows: Mapping[str, Reliability], dataset: str) -> Figure:
-    """Draw a panel for each row; the area of a dot is its share of the images.
-
-    Args:
-        rows: by the row's label.
-        dataset: its name.
-    """
-    figure, panels = grid(list(rows), PER_LINE, COLUMN, HEIGHTS.get(len(rows), HEIGHT))
+    """Draw a panel for each row; the area of a dot is its share of the images."""
+    figure, panels = style.grid(list(rows), PER_LINE, style.COLUMN, HEIGHTS.get(len(rows), HEIGHT))
     for panel, (label, shown) in zip(panels, rows.items(), strict=True):
         _draw_bins(panel.axes, shown)
-        panel.axes.set_title(f"{wrapped(label)}\nECE {shown.error:.3f}")
+        panel.axes.set_title(f"{style.wrapped(label)}\nECE {shown.error:.3f}")
         panel.axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"] if panel.bottom else [])
         panel.axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"] if panel.left else [])
-        small_ticks(panel.axes)
+        style.small_ticks(panel.axes)
     figure.suptitle(f"{dataset}: reliability, test part")
     figure.supxlabel("Confidence (area of a dot: share of the images)")
     figure.supylabel("Accuracy")
@@ -80,9 +65,11 @@ def draw_reliability(rows: Mapping[str, Reliability], dataset: str) -> Figure:
 
 def _draw_bins(axes: Axes, shown: Reliability) -> None:
     areas = np.maximum(MAX_DOT_AREA * shown.counts / shown.counts.sum(), 2)
-    axes.plot([0, 1], [0, 1], color=PALE, linewidth=0.8, linestyle="--", zorder=1)
-    axes.plot(shown.confidence, shown.accuracy, color=BLUE, linewidth=0.8, zorder=2)
-    dots = axes.scatter(shown.confidence, shown.accuracy, areas, color=BLUE, linewidths=0, zorder=3)
+    axes.plot([0, 1], [0, 1], color=style.PALE, linewidth=0.8, linestyle="--", zorder=1)
+    axes.plot(shown.confidence, shown.accuracy, color=style.BLUE, linewidth=0.8, zorder=2)
+    dots = axes.scatter(
+        shown.confidence, shown.accuracy, areas, color=style.BLUE, linewidths=0, zorder=3
+    )
     dots.set_clip_on(False)  # one on the edge is as large as its share
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
 

@@ -1,4 +1,4 @@
-"""Sizes, fonts, colour-blind safe colours, and saving of figures."""
+"""Sizes, fonts, colour-blind safe colours, panels, and saving of figures."""
 
 import functools
 import textwrap
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from warnings import catch_warnings, filterwarnings
 
 import matplotlib
@@ -24,7 +24,6 @@ T = TypeVar("T")
 COLUMN, PAGE = 3.5, 7.0
 """Widths of a column and of a page, in inches."""
 SMALL, NORMAL = 6.5, 7.0
-"""Sizes of type, in points."""
 DPI = 200
 INK, PALE = "#000000", "#B0B0B0"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -122,10 +121,10 @@ def wrapped(label: str, width: int = 18) -> str:
     return "\n".join(textwrap.wrap(label, width, break_long_words=False)) or label
 
 
-def written_width(label: str, size: float = SMALL) -> float:
+def written_width(label: str) -> float:
     """Return an upper bound of a label's width, in inches."""
     longest = max(sum(map(_letter_width, line)) for line in label.split("\n"))
-    return longest * 0.65 * size / 72
+    return longest * 0.65 * SMALL / 72
 
 
 def _letter_width(letter: str) -> float:
@@ -135,13 +134,7 @@ def _letter_width(letter: str) -> float:
 
 @styled
 def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write NAME.png and NAME.pdf, the same bytes for the same figure, and return the paths.
-
-    Args:
-        figure: to write.
-        folder: made if need be.
-        name: of the files, without a suffix.
-    """
+    """Write NAME.png and NAME.pdf, the same bytes for the same figure, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
     buffer = BytesIO()
@@ -153,3 +146,32 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     with name_file_in_errors(pdf):
         figure.savefig(pdf, metadata={"CreationDate": None})
     return png, pdf
+
+
+class Panel(NamedTuple):
+    """Axes of a panel, and whether it is the leftmost or lowest, which carries the labels."""
+
+    axes: Axes
+    left: bool
+    bottom: bool
+
+
+def grid(
+    labels: list[str], per_line: int, width: float, height: float
+) -> tuple[Figure, list[Panel]]:
+    """Make a figure with a panel for each label, no wider than its panels.
+
+    `width` is that of a figure with `per_line` panels beside each other, in inches; one with fewer
+    is at least a column wide. `height` is that of a panel.
+    """
+    lines = -(-len(labels) // per_line)
+    columns = min(per_line, len(labels))
+    figure = new_figure(max(COLUMN, width * columns / per_line), 0.5 + height * lines)
+    spots = figure.subplots(lines, columns, squeeze=False).ravel()
+    for spare in spots[len(labels) :]:
+        spare.set_axis_off()
+    panels = [
+        Panel(axes, place % per_line == 0, place + per_line >= len(labels))
+        for place, axes in enumerate(spots[: len(labels)])
+    ]
+    return figure, panels

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from aduni.report.page.templates import page_environment
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATE = "page.html.j2"
 SCROLL_ROWS = 25
@@ -20,13 +20,7 @@ WIDE_PIXELS = 1200
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
-
-    Attributes:
-        name: shown.
-        group: shown above neighbouring columns of the same group, such as a data set.
-        numeric: set flush right, and sorted by number.
-    """
+    """A column; `numeric` ones are sorted by number; `group` is shown above its neighbours."""
 
     name: str
     group: str | None = None
@@ -38,10 +32,8 @@ class PageCell:
     """A cell of a table.
 
     Attributes:
-        text: shown.
         sort_value: what the cell is sorted by; a number that is None or not finite is missing and
             comes last, a text that is None is the shown one.
-        best: bold.
         note: smaller, below the text; line breaks are kept.
         muted: not a result, such as `not run`.
         link: what the text leads to, relative to the page.
@@ -61,13 +53,7 @@ class PageCell:
 class PageTable:
     """A table; the first cell of a row names it and stays visible.
 
-    Attributes:
-        id: unique on the page; letters, digits and hyphens.
-        title: shown.
-        columns: from left to right.
-        rows: from top to bottom, a cell for each column.
-        note: a sentence above the table.
-        footnote: a sentence below the table.
+    `id` is unique on the page: letters, digits and hyphens.
     """
 
     id: str
@@ -87,14 +73,7 @@ class PageTable:
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure of the page.
-
-    Attributes:
-        title: shown, and read out in place of the picture.
-        caption: shown below.
-        png: the picture, or where it lies.
-        pdf: the vector version, relative to the page; empty where there is none.
-    """
+    """A figure of the page; `title` is read out in place of the picture."""
 
     title: str
     caption: str
@@ -112,13 +91,7 @@ class FigureGroup:
 
 @dataclass(frozen=True)
 class PageProblem:
-    """A run that failed or was left out.
-
-    Attributes:
-        folder: relative to the page.
-        reason: one sentence.
-        log: relative to the page; empty where there is none.
-    """
+    """A run that failed or was left out, and the reason; paths are relative to the page."""
 
     folder: str
     reason: str
@@ -127,19 +100,9 @@ class PageProblem:
 
 @dataclass(frozen=True)
 class Page:
-    """The content of the page; empty parts are left out.
+    """Content of the page; empty parts are left out.
 
-    Attributes:
-        title: of the page.
-        summary: term and value of what was run, and how.
-        warnings: one sentence each.
-        tables: the paper's.
-        comparisons: paired differences.
-        batches: images of the majority and the minority in a batch.
-        figures: a group for each data set.
-        runs: a line for each run.
-        problems: runs that failed or were left out.
-        downloads: name and place, relative to the page, of other forms of the tables.
+    Paths in `downloads` are relative to the page.
     """
 
     title: str
@@ -155,21 +118,9 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """Render the page as HTML.
-
-    Raises:
-        OSError: a picture is not readable.
-    """
     environment = page_environment(Path(__file__).parent)
     environment.filters |= {"spans": _spans, "sort_key": _sort_key, "picture": _picture}
     return environment.get_template(TEMPLATE).render(page=page, long=SCROLL_ROWS)
-
-
-class _Span(NamedTuple):
-    """Neighbouring columns of one group, with their positions."""
-
-    group: str | None
-    columns: list[tuple[int, Column]]
 
 
 class _Picture(NamedTuple):
@@ -181,13 +132,13 @@ class _Picture(NamedTuple):
     wide: bool
 
 
-def _spans(columns: Sequence[Column]) -> list[_Span]:
+def _spans(columns: Sequence[Column]) -> list[tuple[str | None, list[tuple[int, Column]]]]:
+    """Return the groups of neighbouring columns, with the positions of these."""
     numbered = enumerate(columns)
-    return [_Span(group, list(span)) for group, span in groupby(numbered, lambda c: c[1].group)]
+    return [(group, list(span)) for group, span in groupby(numbered, lambda c: c[1].group)]
 
 
 def _sort_key(cell: PageCell, column: Column) -> str | None:
-    """Return the sort key of a cell; None if it is missing."""
     value = cell.sort_value
     if value is None:
         return None if column.numeric else cell.text or None
@@ -199,3 +150,14 @@ def _picture(png: bytes | Path) -> _Picture:
     width, height = struct.unpack(">II", content[16:24])  # of the IHDR chunk, always the first
     source = f"data:image/png;base64,{b64encode(content).decode()}"
     return _Picture(source, width, height, width >= WIDE_PIXELS)
+
+
+def page_environment(folder: Path) -> Environment:
+    """Load the templates in a folder; names are escaped, and undefined names are errors."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

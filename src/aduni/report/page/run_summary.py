@@ -3,18 +3,14 @@
 import datetime
 from collections.abc import Iterable, Sequence
 
+from aduni.report.tables.comparability import short_commit
 from aduni.report.tables.table import title_of
 from aduni.results.finished_runs import Run
 from aduni.results.plan import Plan
 
 
 def summarise(runs: Sequence[Run], plan: Plan | None) -> list[tuple[str, str]]:
-    """Return pairs for the top of the page.
-
-    Args:
-        runs: finished ones.
-        plan: None where the runs were not planned.
-    """
+    """Return pairs for the top of the page."""
     metrics = [run.metrics for run in runs]
     hours = sum(float(m["train_seconds"]) for m in metrics) / 3600
     planned = len(plan.runs) if plan else len(runs)
@@ -34,7 +30,7 @@ def summarise(runs: Sequence[Run], plan: Plan | None) -> list[tuple[str, str]]:
         ),
         ("Hardware", _listed(_hardware(run) for run in runs)),
         *((name, _listed(m["versions"].get(name, "") for m in metrics)) for name in packages),
-        ("Commit", _listed(_short(m["git_commit"]) for m in metrics)),
+        ("Commit", _listed(short_commit(m["git_commit"]) for m in metrics)),
         ("Report of", datetime.date.today().isoformat()),
     ]
     return [(term, value) for term, value in pairs if value]
@@ -58,13 +54,6 @@ def _splits(runs: Sequence[Run]) -> str:
         for run in sorted(runs, key=lambda run: (run.dataset, run.fold))
     }
     return _listed(found)
-
-
-def _short(commit: str | None) -> str:
-    """Return 10 digits of the commit, and whether the checkout had changes."""
-    if commit is None:
-        return "unknown"
-    return commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
 
 
 def _hardware(run: Run) -> str:

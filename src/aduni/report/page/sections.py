@@ -8,7 +8,6 @@ import pandas as pd
 
 from aduni.metrics.names import METRICS
 from aduni.metrics.samples import RESAMPLES
-from aduni.report.inputs import States
 from aduni.report.page.html import Column, PageCell, PageProblem, PageTable
 from aduni.report.statistics.batch_composition import (
     PAPER_BATCH,
@@ -20,7 +19,7 @@ from aduni.report.statistics.paired import Comparison, power_note
 from aduni.report.tables.formats import footnote, note_text, value_text
 from aduni.report.tables.table import Table, title_of
 from aduni.results.finished_runs import Problem, Run
-from aduni.results.plan import Plan, PlannedRun, run_folder
+from aduni.results.plan import Plan, PlannedRun, States, run_folder
 
 
 def metrics_table(table: Table) -> PageTable:

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from aduni.metrics.classification.macro_f1 import macro_f1
 from aduni.metrics.evaluate import evaluate
 from aduni.metrics.samples import Counts
-from aduni.report.tables.best import with_best
-from aduni.report.tables.build_table import cell_over
+from aduni.report.tables.build_table import cell_over, with_best
 from aduni.report.tables.table import Runs, Table, TableRow
 from aduni.results.finished_runs import Run
 from aduni.results.predictions_csv import labels_and_probabilities, probability_column

@@ -22,7 +22,6 @@ SAMPLERS: Mapping[str, Sampler] = {
     "SqRt sampling": SquareRoot(),
     "ProBal sampling": Progressive(),
 }
-"""Samplers by their names in table 2."""
 QUEUE = 1024
 """K of the paper, and PaCo's default."""
 MAX_EPOCHS = 20
@@ -54,17 +53,9 @@ def batch_statistic(
 ) -> pd.DataFrame:
     """Return sampler, majority, minority, queue_majority, queue_minority: mean images, not views.
 
-    The queue is the one that a batch meets, before its own labels join; it goes on from one epoch
-    to the next. Only full queues count. Figures that there are not are None: of a queue that is
-    never full, of a sampler that does not suit the batch size.
-
-    Args:
-        labels: (n,) classes of the training part.
-        samplers: by name.
-        epochs: T, the stage's length.
-        seed: of the run.
-        batch_size: B.
-        queue: K.
+    The queue is the one that a batch meets, before its own labels join; it continues from one epoch
+    to the next. Only full queues count. Values are None for a queue that is never full, and for a
+    sampler that does not suit the batch size.
     """
     counts = np.bincount(labels)
     rarest = np.where(counts > 0, counts, len(labels)).argmin()
@@ -85,7 +76,6 @@ def batch_statistic(
 def _drawn(
     sampler: Sampler, labels: Ints, epochs: int, seed: int, batch_size: int
 ) -> tuple[Ints, Ints]:
-    """Return the size of each batch, and the labels of all batches, one after another."""
     chosen = np.unique(np.linspace(0, epochs - 1, min(epochs, MAX_EPOCHS)).round().astype(int))
     batches = [
         batch

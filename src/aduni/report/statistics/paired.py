@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import stdtr
 
 from aduni.report.statistics.row_bootstrap import bootstrap, pooled_outcomes
-from aduni.report.tables.best import rivals
+from aduni.report.tables.build_table import rivals
 from aduni.report.tables.table import Table, Unit
 from aduni.results.finished_runs import Run
 
@@ -26,19 +26,11 @@ class Comparison:
     """The difference of two rows, over the folds and seeds that both have.
 
     Attributes:
-        table: name of its file.
-        dataset: its name.
-        figure: key in metrics.json.
-        row: label.
         baseline: label of the row that is subtracted.
-        folds: number of them.
         difference: mean of the folds' differences; None without a common fold.
-        fold_differences: by fold number.
-        pooled: difference over the test predictions of all folds, the mean over seeds, which the
-            interval is about.
-        interval: 95 % bootstrap interval.
-        p: two-sided, of the corrected resampled t-test; None where it cannot be had.
-        note: sentences on what is missing.
+        pooled: mean over seeds of the difference on the test predictions of all folds, whose 95 %
+            bootstrap interval is `interval`.
+        p: two-sided p of the corrected resampled t-test; None if it cannot be computed.
     """
 
     table: str
@@ -94,13 +86,9 @@ def power_note(folds: int) -> str:
 def corrected_t_test(differences: Sequence[float], ratio: float) -> tuple[float | None, str]:
     """Return the two-sided p of the corrected resampled t-test, or None and the reason.
 
-    t = mean(d) / sqrt((1/k + n_test/n_train) var(d)), k - 1 degrees of freedom; the second term
-    makes up for training parts that overlap.
-    Source: Nadeau and Bengio 2003, "Inference for the generalization error".
-
-    Args:
-        differences: (k,) one a fold.
-        ratio: n_test / n_train.
+    t = mean(d) / sqrt((1/k + ratio) var(d)) of k folds, with k - 1 degrees of freedom and ratio
+    n_test/n_train, which makes up for training parts that overlap. Source: Nadeau and Bengio 2003,
+    "Inference for the generalization error".
     """
     k = len(differences)
     if k < 2:
@@ -184,6 +172,5 @@ def _test_part(run: Run) -> list[list[str]]:
 
 
 def _test_share(runs: Units) -> float:
-    """Return the mean ratio of test images to training and validation images."""
     sizes = [run.split["part"].value_counts() for run in runs.values()]
     return fmean(n["test"] / (n["train"] + n.get("validation", 0)) for n in sizes)

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.metrics.samples import RESAMPLES, class_f1
+from aduni.report.figures.figure import class_order
 from aduni.report.figures.loss_by_class import losses_by_class
-from aduni.report.figures.pooled import class_order
 from aduni.report.page.html import Column, PageCell, PageTable
 from aduni.report.statistics.paired import ENDS, Units, common_runs
 from aduni.report.statistics.row_bootstrap import mean_of_seeds, pooled_outcomes, seed_weights
@@ -26,14 +26,10 @@ COLUMNS = ("dataset", "row", "class", "images", "f1", *DIFFERENCE, "loss")
 def class_frame(table: Table) -> pd.DataFrame:
     """Return one line for each data set, row with runs, and class, the largest class first.
 
-    Returns:
-        dataset, row (label) and class; images: distinct test images of the class; f1: of
-        confusion counts pooled over folds, the mean over seeds; f1_difference: to the
-        table's first row, over the runs of both on the same test images; low, high: its 95 %
-        bootstrap interval; loss: mean -log p_y in nats over the class's test
-        images, p at least 1e-12. NaN where
-        there is none: of the first row's difference, without runs in common, and of a class
-        without test images.
+    The f1 is of confusion counts pooled over folds, the mean over seeds; f1_difference, low and
+    high are the difference to the table's first row on the same test images and its 95 % bootstrap
+    interval; loss is the mean -log p_y in nats over the class's test images, p at least 1e-12.
+    Values that do not exist are NaN.
     """
     lines = [line for dataset in table.datasets for line in _lines(table, dataset)]
     numbers = dict.fromkeys(("f1", *DIFFERENCE, "loss"), np.float64)
@@ -60,7 +56,6 @@ def _lines(table: Table, dataset: str) -> Iterator[dict[str, object]]:
 
 
 def _numbered(run: Run, order: list[str]) -> Run:
-    """Return the run with its classes in that order."""
     counts = run.metrics["training_counts"]
     return replace(
         run, metrics={**run.metrics, "training_counts": {name: counts[name] for name in order}}
@@ -68,14 +63,12 @@ def _numbered(run: Run, order: list[str]) -> Run:
 
 
 def _images(units: Units, order: list[str]) -> list[int]:
-    """Count the distinct test images of each class."""
     splits = pd.concat([run.split[run.split["part"] == "test"] for run in units.values()])
     counts = splits.drop_duplicates(["image", "label"])["label"].value_counts()
     return [int(counts.get(name, 0)) for name in order]
 
 
 def _f1(units: Units) -> Floats:
-    """Return (C,) F1; NaN for a class without test images."""
     outcomes, classes = pooled_outcomes(units, units), _classes(units)
     found = mean_of_seeds(outcomes, "row", classes, class_f1, resamples=0)[0]
     return np.where(_present(outcomes, classes), found, np.nan)
@@ -100,7 +93,6 @@ def _differences(units: Units, baseline: Units) -> Floats:
 
 
 def _losses(units: Units, order: list[str]) -> Floats:
-    """Return (C,) mean losses in nats; NaN for a class without test images."""
     weights = seed_weights(units)
     total, images = np.zeros(len(order)), np.zeros(len(order))
     for unit, run in units.items():
@@ -111,7 +103,6 @@ def _losses(units: Units, order: list[str]) -> Floats:
 
 
 def _present(outcomes: pd.DataFrame, classes: int) -> NDArray[np.bool_]:
-    """Return (C,) whether a class has test images."""
     return np.bincount(outcomes["label"], minlength=classes) > 0
 
 
@@ -120,11 +111,7 @@ def _classes(units: Units) -> int:
 
 
 def class_tables(frame: pd.DataFrame) -> list[PageTable]:
-    """Make a page table of each data set with the F1 of each class.
-
-    Args:
-        frame: see `class_frame`.
-    """
+    """Make a page table of each data set from `class_frame`, with the F1 of each class."""
     datasets = frame.groupby("dataset", sort=False)
     return [
         replace(_of_dataset(str(name), lines), id=f"classes-{number}")
@@ -144,7 +131,6 @@ def _of_dataset(dataset: str, frame: pd.DataFrame) -> PageTable:
 
 
 def _with_best_f1(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add `most`, the largest number of images of a class, and `best`, whether F1 is the best."""
     most = frame["images"].groupby(frame["class"]).transform("max")
     printed = frame["f1"].map("{:.3f}".format).astype(float)
     ranks = printed.where(frame["images"] == most).groupby(frame["class"])
@@ -164,7 +150,6 @@ def _class_cell(line: Mapping[Hashable, Any]) -> PageCell:
 
 
 def _how_to_read(frame: pd.DataFrame) -> str:
-    """Make the page table of one data set."""
     most = frame.groupby("class", sort=False)["images"].max()
     counts = ", ".join(f"{name} {count:,}" for name, count in most.items())
     below = ""

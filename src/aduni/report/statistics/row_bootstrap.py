@@ -20,17 +20,10 @@ def seed_weights(units: Units) -> dict[Unit, float]:
 
 
 def pooled_outcomes(row: Units, baseline: Units) -> pd.DataFrame:
-    """Collect the test images of all folds and seeds with the predictions of both rows.
+    """Return label, row, baseline (classes), group, seed and weight of all test predictions.
 
-    An image that s seeds of a fold have predicted stands there s times with weight 1/s, so that no
-    fold counts more for having more of them.
-
-    Args:
-        row: runs by fold and seed.
-        baseline: runs of the same folds and seeds, on the same images.
-
-    Returns:
-        label, row, baseline (class numbers), group, seed, weight.
+    An image that s seeds of a fold have predicted has s lines of weight 1/s, so that no fold counts
+    more for having more of them.
     """
     frames, weights = [], seed_weights(row)
     for unit, run in row.items():
@@ -54,10 +47,6 @@ def bootstrap(outcomes: pd.DataFrame, classes: int) -> tuple[Floats, Floats]:
 
     Whole groups are drawn, since photographs of one lesion depend on one another; both rows and
     all seeds share the draws.
-
-    Args:
-        outcomes: see `pooled_outcomes`.
-        classes: C.
     """
     row, baseline = (mean_of_seeds(outcomes, n, classes, scores) for n in ("row", "baseline"))
     differences = row - baseline
@@ -79,14 +68,7 @@ def mean_of_seeds(
     """Return (1 + resamples, ...) metrics of each seed's predictions, weighted by its images.
 
     The F1 of the sum of two seeds' confusion counts is not the mean of theirs, and can be outside
-    of both.
-
-    Args:
-        outcomes: see `pooled_outcomes`.
-        column: has the predicted class numbers.
-        classes: C.
-        metrics: maps the counts of S samples to (S, ...).
-        resamples: how many, 0 for the sample alone; all of them if None.
+    of both. Predictions are in `column`; without `resamples`, all are used.
     """
     whole = outcomes.astype({"group": "category"})  # a group has the same draws in every seed
     total, images = np.zeros(1), np.zeros(1)

@@ -13,7 +13,6 @@ CHUNK = 1024
 """Rows of the similarity matrix that are in memory at a time."""
 
 MIN_NORM = 1e-12
-"""Rows are divided by at least this length."""
 
 Ints = NDArray[np.int64]
 
@@ -25,10 +24,7 @@ class Separability:
     Attributes:
         silhouette: from -1 to 1, mean over the sample; None where the sample has a single class or
             as many classes as images.
-        macro_silhouette: the same.
-        neighbours: k.
         knn_accuracy: share of all images whose k nearest others elect its class.
-        macro_knn_accuracy: the same.
     """
 
     silhouette: float | None
@@ -42,19 +38,13 @@ def normalised(features: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return (N, D) rows of length 1; a row of zeros stays."""
     rows = features.astype(np.float32)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = rows / np.maximum(lengths, np.float32(MIN_NORM))
-    return unit
+    return np.asarray(rows / np.maximum(lengths, np.float32(MIN_NORM)))
 
 
 def stratified_sample(labels: Ints, limit: int, seed: int) -> Ints:
     """Return sorted positions of at most `limit` images, drawn by class.
 
     A class keeps min(n_c, MIN_PER_CLASS) images, and of the others as large a share as every class.
-
-    Args:
-        labels: (N,).
-        limit: at least MIN_PER_CLASS for each class.
-        seed: of the choice inside a class.
     """
     if len(labels) <= limit:
         return np.arange(len(labels))
@@ -68,12 +58,9 @@ def stratified_sample(labels: Ints, limit: int, seed: int) -> Ints:
 
 
 def separability(labels: Ints, features: NDArray[np.floating], sample: Ints) -> Separability:
-    """Compute all measures.
+    """Compute all measures of (N,) labels and (N, D) features.
 
-    Args:
-        labels: (N,) classes, N at least 2.
-        features: (N, D).
-        sample: (n,) positions, for the silhouette: it needs all distances at once.
+    The silhouette needs all distances at once, so it is that of the sample's (n,) positions.
     """
     unit = normalised(features)
     counts = np.bincount(labels)
@@ -93,11 +80,6 @@ def elected_by_neighbours(labels: Ints, unit: NDArray[np.float32], k: int) -> In
     """Return (N,) majority classes of the k nearest other images.
 
     Ties go to the class whose neighbours are more similar in sum.
-
-    Args:
-        labels: (N,).
-        unit: (N, D) of length 1.
-        k: below N.
     """
     elected = np.empty_like(labels)
     classes = np.eye(int(labels.max()) + 1)

@@ -1,19 +1,56 @@
 """Build a table from finished runs: a cell for each row, data set and metric."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from statistics import fmean, stdev
 
 from aduni.metrics.metric import Metric
 from aduni.metrics.names import ALWAYS, METRICS, check_columns
-from aduni.report.inputs import States
-from aduni.report.tables.best import with_best
-from aduni.report.tables.definitions import Definition, PaperFigure
-from aduni.report.tables.matched_runs import matched_runs
+from aduni.report.tables.definitions import Definition, PaperFigure, Row
 from aduni.report.tables.table import TITLES, Cell, Runs, Table, TableRow, Unit, title_of
 from aduni.results.finished_runs import Run
-from aduni.results.plan import Plan
+from aduni.results.plan import Plan, States
+
+
+def rivals(rows: Sequence[TableRow], block: str) -> list[TableRow]:
+    """Return the rows that compete for the best of a block: its own, and those of no block."""
+    return [row for row in rows if row.block in (block, "")]
+
+
+def with_best(rows: list[TableRow]) -> Iterator[TableRow]:
+    """Mark the best means of each block that has at least two complete ones."""
+    for row in rows:
+        columns = zip(*(rival.cells for rival in rivals(rows, row.block)), strict=True)
+        pairs = zip(row.cells, map(_best, columns), strict=True)
+        cells = (replace(c, best=b is not None and _rank(c) == b) for c, b in pairs)
+        yield replace(row, cells=tuple(cells))
+
+
+def _rank(cell: Cell) -> float | None:
+    """Return the mean as printed, higher being better; None if it does not compete."""
+    if cell.mean is None or cell.lacking or cell.metric.best is None:
+        return None
+    return float(f"{cell.mean:.3f}") * (1 if cell.metric.best == "highest" else -1)
+
+
+def _best(column: tuple[Cell, ...]) -> float | None:
+    ranks = [rank for cell in column if (rank := _rank(cell)) is not None]
+    return max(ranks) if len(ranks) > 1 else None
+
+
+def matched_runs(
+    name: str, definition: Definition, runs: Sequence[Run], plan: Plan | None
+) -> list[tuple[str, Run]]:
+    """Return pairs of row label and run: those of the plan, or those that have the row's values."""
+    planned = {run.folder: run.rows for run in plan.runs} if plan else {}
+
+    def belongs(row: Row, run: Run) -> bool:
+        rows = planned.get(run.folder.path.name)
+        return row.holds(run.config) if rows is None else (name, row.label) in rows
+
+    return [(row.label, run) for row in definition.rows for run in runs if belongs(row, run)]
 
 
 def build_table(
@@ -25,19 +62,7 @@ def build_table(
     states: States | None = None,
     columns: Sequence[str] = (),
 ) -> Table:
-    """Build a table from finished runs.
-
-    Args:
-        name: of the definition's file; planned runs refer to it.
-        definition: rows and the paper's values.
-        runs: any; those of no row are passed over.
-        plan: what is to be there; without one, every fold and seed that some row has.
-        states: of the planned runs.
-        columns: metrics beside accuracy and macro F1.
-
-    Raises:
-        UserError: if a column is no metric.
-    """
+    """Build a table from finished runs; without a plan, of all folds and seeds of its rows."""
     check_columns(columns)
     metrics = tuple(METRICS[column] for column in dict.fromkeys((*ALWAYS, *columns)))
     found = matched_runs(name, definition, runs, plan)
@@ -66,7 +91,6 @@ def build_table(
 
 
 def _planned(name: str, found: list[tuple[str, Run]], plan: Plan | None) -> dict[str, set[Unit]]:
-    """Return the folds and seeds that each data set of the table should have, in column order."""
     ours = [run for run in plan.runs if name in dict(run.rows)] if plan else []
     folds = plan.folds if plan else ()
     planned = {(run.dataset, fold, run.seed) for run in ours for fold in folds}
@@ -101,7 +125,6 @@ def _newest(found: list[tuple[str, Run]], planned: dict[str, set[Unit]]) -> tupl
 
 
 def _state(plan: Plan | None, states: States, row: tuple[str, str], dataset: str) -> str:
-    """Say why a row has no run on a data set."""
     ours = [r for r in plan.runs if row in r.rows and r.dataset == dataset] if plan else []
     reasons = dict(states[run.id] for run in reversed(ours) if run.id in states)
     if "running" not in reasons and "failed" in reasons:
@@ -129,6 +152,8 @@ def cell_over(
     lacking = "" if number == len(planned) else f"{number} of {len(planned)} runs"
     if len(folds) < planned_folds:
         lacking = f"{len(folds)} of {planned_folds} folds"
+    ordered = not metric.ordinal or any(run.ordinal for run in runs.values())
+    undefined = "undefined" if ordered else "classes without order"
     return Cell(
         dataset,
         metric,
@@ -138,12 +163,5 @@ def cell_over(
         planned_folds=planned_folds,
         lacking=lacking,
         paper=paper,
-        state="" if folds else _undefined(metric, runs.values()) if runs else state,
+        state="" if folds else undefined if runs else state,
     )
-
-
-def _undefined(metric: Metric, runs: Iterable[Run]) -> str:
-    """Say why runs have no value."""
-    if metric.ordinal and not any(run.ordinal for run in runs):
-        return "classes without order"
-    return "undefined"

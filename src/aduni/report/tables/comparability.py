@@ -31,11 +31,8 @@ KEY_NAMES = {
     "lr": "learning rates",
     "protocol": "protocols",
 }
-"""Words for some keys."""
 MAX_KEYS = 6
-"""Keys that a sentence names."""
 MAX_ROWS = 4
-"""Rows that a sentence names."""
 VERSIONS = ("aduni", "torch")
 
 
@@ -48,7 +45,6 @@ class _Member(NamedTuple):
 
 
 Values = Mapping[Path, str]
-"""Runs by folder."""
 
 
 def warnings_about(tables: Sequence[Table]) -> list[str]:
@@ -116,14 +112,15 @@ def _versions(members: Sequence[_Member]) -> Iterator[str]:
         mixed += [f"{name} {text}"] if text else []
     if mixed:
         yield f"incompatible versions, {'; '.join(mixed)}"
-    commits = Counter(_commit(run.metrics["git_commit"]) for *_, run in members)
+    commits = Counter(short_commit(run.metrics["git_commit"]) for *_, run in members)
     if len(commits) > 1:
         # A row may have as many commits as runs: their names would fill the page.
         texts = (f"{name} ({count} run{'s' * (count > 1)})" for name, count in commits.items())
         yield f"several commits, {' and '.join(texts)}"
 
 
-def _commit(text: str | None) -> str:
+def short_commit(text: str | None) -> str:
+    """Return 10 digits of a commit, and whether the checkout had changes."""
     name, mark, state = (text or "unknown").partition("-")
     return name[:10] + mark + state
 
@@ -131,7 +128,6 @@ def _commit(text: str | None) -> str:
 def _differences(
     members: Sequence[_Member], ignored: tuple[str, ...]
 ) -> list[tuple[str, dict[Path, str]]]:
-    """Return the settings that differ between runs, with their values."""
     settings = {member.run.folder.path: _settings(member.run) for member in members}
     keys = dict.fromkeys((*KEY_NAMES, *(key for held in settings.values() for key in held)))
     different = {}
@@ -174,7 +170,6 @@ def _written(value: object) -> str:
 
 
 def _some(texts: Sequence[str]) -> Iterator[str]:
-    """Join the first texts and the number of the others to one sentence."""
     if texts:
         rest = len(texts) - MAX_KEYS
         end = f", and {rest} more key{'s' * (rest > 1)}" if rest > 0 else ""
@@ -205,7 +200,6 @@ def _spread(members: Sequence[_Member], values: Values) -> str:
 
 
 def _folders(members: Iterable[_Member], values: Values) -> dict[str, list[str]]:
-    """Return the names of the folders with each value."""
     folders: dict[str, list[str]] = defaultdict(list)
     for *_, run in members:
         folders[values[run.folder.path]].append(run.folder.path.name)

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel, model_validator
 
 from aduni.errors import UserError, did_you_mean
+from aduni.results.metrics_json import value_at
 
 PaperFigure = tuple[float, float]
 """Mean and standard deviation over the paper's five folds."""
@@ -17,11 +18,8 @@ class Row(BaseModel, extra="forbid", frozen=True):
     """The definition of a row.
 
     Attributes:
-        name: shown.
-        overrides: of train.py; a run that has all these values belongs to the row.
         block: rows of one block compete with each other; empty where there is one block only.
         after: name of the row whose run is the first stage of this row's.
-        paper: values of the paper by data set and metric.
     """
 
     name: str
@@ -37,35 +35,21 @@ class Row(BaseModel, extra="forbid", frozen=True):
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """The overrides, by key."""
+        """Overrides by key."""
         pairs = (override.split("=", 1) for override in self.overrides)
         return {key: OmegaConf.from_dotlist([f"value={text}"]).value for key, text in pairs}
 
     def holds(self, config: dict[str, Any]) -> bool:
-        """Return whether a run's resolved configuration has the row's values.
-
-        Args:
-            config: what the run's config.yaml holds; a group is compared by the name of its option.
-        """
+        """Return whether a run's config.yaml has the row's values; groups count by their names."""
         names = config["names"]
         return all(
-            (names[key] if key in names else _select(config, key)) == value
+            (names[key] if key in names else value_at(config, key)) == value
             for key, value in self.values.items()
         )
 
 
 class Definition(BaseModel, extra="forbid", frozen=True):
-    """The definition of a table, of the paper or beside it.
-
-    Attributes:
-        title: shown.
-        rows: from top to bottom.
-        pairs: labels of two rows, the second being subtracted: compared beside those of every row
-            and the first.
-
-    Raises:
-        UserError: a pair names no row.
-    """
+    """Definition of a table; `pairs` of rows are compared besides each row with the first."""
 
     title: str
     rows: tuple[Row, ...]
@@ -91,10 +75,3 @@ class Definition(BaseModel, extra="forbid", frozen=True):
         labels = {row.label for row in rows}
         pairs = tuple(pair for pair in self.pairs if labels.issuperset(pair))
         return self.model_copy(update={"rows": tuple(rows), "pairs": pairs})
-
-
-def _select(config: Any, key: str) -> Any:
-    """Return the value at a dotted key; None if there is none."""
-    for part in key.split("."):
-        config = config.get(part) if isinstance(config, dict) else None
-    return config

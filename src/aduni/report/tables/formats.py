@@ -59,7 +59,8 @@ def markdown(table: Table) -> str:
     lines = [header, ["---"] * names + ["---:"] * len(columns)]
     for row in table.rows:
         own = [row.block, row.name] if blocks else [row.name]
-        lines.append([_bars(text) for text in (*own, *map(_markdown_cell, row.cells))])
+        texts = (*own, *map(_markdown_cell, row.cells))
+        lines.append([" ".join(text.replace("|", r"\|").split()) for text in texts])
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     warnings = "".join(f"\n- Warning: {warning}" for warning in warnings_about([table]))
     end = f"{warnings}\n" if warnings else ""
@@ -139,10 +140,6 @@ def csv_frame(tables: Sequence[Table]) -> pd.DataFrame:
 def _markdown_cell(cell: Cell) -> str:
     value, note = value_text(cell), note_text(cell)
     return (f"**{value}**" if cell.best else value) + (f" ({note})" if note else "")
-
-
-def _bars(text: str) -> str:
-    return " ".join(text.replace("|", r"\|").split())
 
 
 def _caption(title: str) -> str:

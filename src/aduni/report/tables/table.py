@@ -6,8 +6,7 @@ from aduni.metrics.metric import Metric
 from aduni.report.tables.definitions import PaperFigure
 from aduni.results.finished_runs import Run
 
-Unit = tuple[int, int]
-"""Fold and seed."""
+Unit = tuple[int, int]  # fold and seed
 Runs = dict[tuple[str, str], dict[Unit, Run]]
 """By the row's label and the data set."""
 TITLES = {"isic2018": "ISIC2018", "aptos": "APTOS2019"}
@@ -19,16 +18,12 @@ class Cell:
     """The value of a metric in a row, on one data set.
 
     Attributes:
-        dataset: its name.
-        metric: what is shown.
-        mean: over folds, of each fold's mean over seeds; None where there is no value.
-        deviation: of the folds, sample (n - 1); None below two folds.
-        folds: how many have a value.
-        planned_folds: how many are to have one.
-        lacking: how many of the planned there are, in words; empty where all are.
-        paper: printed mean and deviation.
-        state: why there is no value; empty where there is one.
-        best: of the complete cells of its block, at the printed precision.
+        mean: mean over folds of each fold's mean over seeds; None if there is no value.
+        deviation: sample standard deviation (n - 1) of the folds; None below two folds.
+        lacking: number of the planned folds or runs that exist, in words; empty if all do.
+        paper: mean and deviation that the paper prints.
+        state: reason why there is no value; empty if there is one.
+        best: whether it is the best complete cell of its block, at the printed precision.
     """
 
     dataset: str
@@ -44,7 +39,7 @@ class Cell:
 
     @property
     def difference(self) -> float | None:
-        """Mean minus the paper's."""
+        """Difference of the mean to the paper's."""
         return None if self.mean is None or self.paper is None else self.mean - self.paper[0]
 
 
@@ -63,16 +58,10 @@ class Table:
     """A table as the formats, the statistics and the page show it.
 
     Attributes:
-        name: of its definition's file.
-        title: shown.
-        datasets: names, from left to right.
-        metrics: of each data set, from left to right.
-        rows: from top to bottom.
-        warnings: sentences on runs that stand back; on those that do not compare, see `formats`.
-        pairs: labels of rows to compare, see `Definition`.
-        runs: behind the cells.
-        planned: folds and seeds that each data set is to have.
-        note: sentences above the table, or nothing.
+        warnings: sentences on runs that are left out; `comparability` has those on the others.
+        pairs: labels of rows to compare (see `Definition`).
+        planned: folds and seeds that each data set should have.
+        note: sentences above the table; may be empty.
     """
 
     name: str

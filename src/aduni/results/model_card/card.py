@@ -13,7 +13,6 @@ from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import atomic_write
 
 MAX_CONFUSION_CLASSES = 30
-"""A larger confusion matrix is left out."""
 NOT_SETTINGS = ("_target_", "_partial_", "alpha", "classifier_sampler")
 
 INTENDED = """\
@@ -31,12 +30,7 @@ RUN is the folder that this file is in.
 
 
 def write_card(metrics: dict[str, Any], folder: RunFolder) -> None:
-    """Write model_card.md from the other files of a run's folder.
-
-    Args:
-        metrics: what metrics.json is going to hold.
-        folder: has config.yaml, split.csv and predictions.csv.
-    """
+    """Write model_card.md from the other files of a run's folder, which lacks only metrics.json."""
     text = card(read_content(metrics, folder))
     with atomic_write(folder.card) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -54,7 +48,10 @@ def _parts(content: Content) -> Iterator[str]:
     yield f"## Model\n\n{bullets(list(_model(metrics, content.settings)))}"
     yield f"## Data\n\n{_data(content)}\n\n{_counts(content)}"
     yield f"## Protocol\n\n{bullets(list(_protocol(content)))}"
-    yield f"## Results on the test part\n\n{_interval_words(content)}\n\n{_metrics(content)}"
+    has_groups = len(np.unique(content.groups)) < len(content.groups)
+    drawn = "groups of images that belong together" if has_groups else "test images"
+    interval = f"In brackets the 95 % interval of a bootstrap over {drawn} (percentiles)."
+    yield f"## Results on the test part\n\n{interval}\n\n{_metrics(content)}"
     yield f"### By class\n\n{_classes(content)}"
     yield f"### Confusion matrix\n\n{_confusion(content)}"
     yield f"### Calibration\n\n{_calibration(content)}"
@@ -69,7 +66,8 @@ def _model(metrics: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:
     yield f"Settings of the method: {_options(options)}"
     if metrics["alpha"] is not None:
         yield f"Alpha: {escaped(metrics['alpha'])} ({_options(metrics['alpha_settings'])})"
-    yield f"Encoder: {escaped(metrics['encoder'])}, weights: {_begun(settings['encoder'])}"
+    weights = escaped(settings["encoder"]["weights"] or "random at the start")
+    yield f"Encoder: {escaped(metrics['encoder'])}, weights: {weights}"
     yield f"Images: {metrics['image_size']} x {metrics['image_size']} pixels, RGB"
     yield f"Sampler: {escaped(metrics['sampler'])}"
     yield (
@@ -82,13 +80,8 @@ def _model(metrics: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:
 
 
 def _options(options: dict[str, Any]) -> str:
-    """Return the settings of one level; those of a loss are in config.yaml."""
     plain = {key: value for key, value in options.items() if not isinstance(value, dict | list)}
     return ", ".join(f"{escaped(key)} = {escaped(value)}" for key, value in plain.items()) or "none"
-
-
-def _begun(encoder: dict[str, Any]) -> str:
-    return escaped(encoder["weights"] or "random at the start")
 
 
 def _data(content: Content) -> str:
@@ -129,11 +122,6 @@ def _protocol(content: Content) -> Iterator[str]:
     yield f"Rule of selection: {escaped(protocol['select'])}"
     if metrics["caveat"]:
         yield f"**Caveat: {escaped(metrics['caveat'])}**"
-
-
-def _interval_words(content: Content) -> str:
-    drawn = "groups of images that belong together" if content.has_groups else "test images"
-    return f"In brackets the 95 % interval of a bootstrap over {drawn} (percentiles)."
 
 
 def _metrics(content: Content) -> str:

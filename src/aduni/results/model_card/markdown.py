@@ -22,5 +22,4 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """Return a bulleted list."""
     return "\n".join(f"- {line}" for line in lines)

@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from aduni.data.augmentation.affine import FlippedAffine
 from aduni.data.augmentation.gpu import augment
 from aduni.data.augmentation.gpu.augment import make_views
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
@@ -24,6 +23,7 @@ from aduni.data.augmentation.gpu.parameters import (
     sampling,
     sort_by_hue,
 )
+from aduni.data.augmentation.transforms import FlippedAffine
 
 AFFINE = {
     "rotate": (-180, 180),

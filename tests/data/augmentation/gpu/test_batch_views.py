@@ -8,10 +8,10 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 
 from aduni.batch import Batch
-from aduni.data.augmentation.gpu.batch_views import RawBatch
 from aduni.data.cache import gpu_images
 from aduni.data.loading import batch_samplers
 from aduni.data.loading.samplers import InstanceBalanced, Upsample
+from aduni.data.loading.torch_datasets import RawBatch
 
 CPU = torch.device("cpu")
 

@@ -3,7 +3,7 @@
 import albumentations as A
 import pytest
 
-from aduni.data.augmentation import affine, color_jitter
+from aduni.data.augmentation import transforms
 from aduni.data.augmentation.gpu.from_albumentations import Jitter, Recipe, Warp, read_recipe
 
 SEPARATE = [
@@ -39,7 +39,7 @@ def test_ranges_and_probabilities_are_those_of_the_transforms():
 
     plain, *_, colours = SEPARATE
     arguments = {name: getattr(plain, name) for name in ("rotate", "scale", "keep_ratio", "shear")}
-    folded = affine.FlippedAffine(
+    folded = transforms.FlippedAffine(
         **arguments, interpolation=0, horizontal_flip=0.5, vertical_flip=0.25, p=1.0
     )
     assert read_recipe(SEPARATE) == read_recipe([folded, colours]) == expected
@@ -48,8 +48,8 @@ def test_ranges_and_probabilities_are_those_of_the_transforms():
 def test_the_order_of_shear_and_rotation_is_the_transforms():
     kinds = [
         A.Affine(p=1),
-        affine.FlippedAffine(p=1),
-        affine.FlippedAffine(order="shear_first", p=1),
+        transforms.FlippedAffine(p=1),
+        transforms.FlippedAffine(order="shear_first", p=1),
     ]
     orders = [read_recipe([kind]).warp.order for kind in kinds]
     assert orders == ["shear_last", "shear_last", "shear_first"]
@@ -82,10 +82,10 @@ def test_every_recipe_of_conf_can_be_done_in_batches(make_data, name):
         ([A.HorizontalFlip(), A.Affine()], ["Affine", "HorizontalFlip"]),
         ([A.ColorJitter(), A.VerticalFlip()], ["VerticalFlip", "ColorJitter"]),
         ([A.HorizontalFlip(), A.HorizontalFlip()], ["HorizontalFlip"]),
-        ([A.Affine(), affine.FlippedAffine()], ["FlippedAffine", "Affine"]),
-        ([A.ColorJitter(), color_jitter.ColorJitter()], ["ColorJitter"]),
-        ([affine.FlippedAffine(horizontal_flip=0.5, p=1), A.VerticalFlip()], ["VerticalFlip"]),
-        ([affine.FlippedAffine(horizontal_flip=0.5, p=0.5)], ["FlippedAffine", "p=0.5"]),
+        ([A.Affine(), transforms.FlippedAffine()], ["FlippedAffine", "Affine"]),
+        ([A.ColorJitter(), transforms.ColorJitter()], ["ColorJitter"]),
+        ([transforms.FlippedAffine(horizontal_flip=0.5, p=1), A.VerticalFlip()], ["VerticalFlip"]),
+        ([transforms.FlippedAffine(horizontal_flip=0.5, p=0.5)], ["FlippedAffine", "p=0.5"]),
         ([A.Affine(border_mode=4)], ["Affine", "border_mode=4"]),
         ([A.Affine(fill=255)], ["Affine", "fill=255"]),
         ([A.Affine(fit_output=True)], ["Affine", "fit_output=True"]),

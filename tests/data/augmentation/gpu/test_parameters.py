@@ -9,7 +9,6 @@ from albumentations.augmentations.geometric.functional import create_affine_tran
 from scipy import stats
 from torchvision.transforms import functional
 
-from aduni.data.augmentation.affine import FlippedAffine
 from aduni.data.augmentation.gpu.counter_rng import uniforms
 from aduni.data.augmentation.gpu.from_albumentations import Jitter, Recipe, Warp, read_recipe
 from aduni.data.augmentation.gpu.parameters import (
@@ -23,6 +22,7 @@ from aduni.data.augmentation.gpu.parameters import (
     sampling,
     sort_by_hue,
 )
+from aduni.data.augmentation.transforms import FlippedAffine
 
 N = 3000
 EXTREMES = np.array([0, 1 - 2**-32])

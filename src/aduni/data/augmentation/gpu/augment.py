@@ -1,14 +1,19 @@
-"""Augment whole batches by tensor operations on the device of the images."""
+"""Augment whole batches by tensor operations on the device of the images.
+
+As in albumentations for 8-bit images, every step ends in whole numbers from 0 to 255. Only the hue
+is computed exactly, where albumentations rounds hue and saturation to 8 bits.
+"""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from aduni.data.augmentation.gpu.color_jitter import jitter_
-from aduni.data.augmentation.gpu.parameters import ViewParameters
+from aduni.data.augmentation.gpu.parameters import Colours, ViewParameters
 
 MAX_PIXELS_CPU = 2**16  # processed at a time: they fit into a core's cache
 MAX_PIXELS_GPU = 2**24  # enough to occupy a GPU, at 200 MB a copy
+
+GREY = (0.299, 0.587, 0.114)
 
 
 def make_views(
@@ -19,7 +24,6 @@ def make_views(
     Args:
         images: (n, H, W, 3) uint8, square.
         rows: (B,) int64, the images of the batch.
-        parameters: parameters of N = V * B views, on the same device.
         nearest: whether the warp takes the nearest pixel or interpolates linearly; pixels from
             outside the image are 0.
 
@@ -57,3 +61,50 @@ def _warp(images: Tensor, sampling: Tensor, nearest: bool) -> Tensor:
         align_corners=False,
     )
     return pixels if nearest else pixels.round_()
+
+
+def jitter_(images: Tensor, colours: Colours, start: int) -> None:
+    """Jitter the colours of images in place.
+
+    Args:
+        images: (n, 3, H, W) float32, whole numbers.
+        start: position of the first image among the N views.
+    """
+    views = slice(start, start + len(images))
+    blends, hue = colours.blends[views], colours.hue[views]
+    hue_starts = [min(max(first - start, 0), len(images)) for first in colours.hue_starts]
+    for step in range(4):
+        group = slice(hue_starts[step], hue_starts[step + 1])
+        if group.start < group.stop:
+            _shift_hue_(images[group], hue[group])
+        if step < 3:
+            _blend_(images, blends[:, step])
+
+
+def _blend_(images: Tensor, blends: Tensor) -> None:
+    """Mix images (n, 3, H, W) with their greys and mean greys by the (n, 4) `Colours.blends`."""
+    red, green, blue = images.chunk(3, dim=1)
+    grey = (red * GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2]).round_()
+    # An integer sum is exact, so that it does not depend on the number of images in the call.
+    total = grey.sum(dim=(1, 2, 3), keepdim=True, dtype=torch.int64)
+    pixel, own_grey, mean, constant = blends.view(-1, 4, 1, 1, 1).unbind(1)
+    grey.mul_(own_grey).add_(mean * (total / grey[0].numel()) + constant)
+    images.mul_(pixel).add_(grey).clamp_(0, 255).floor_()
+
+
+def _shift_hue_(images: Tensor, shift: Tensor) -> None:
+    """Shift the hues of images (n, 3, H, W) by (n,) sixths of a circle.
+
+    With V the largest channel, C its distance to the smallest, and a hue h in sixths, the channels
+    are V - C max(0, min(k, 4 - k, 1)), k = (h + 5, 3, 1) mod 6.
+    """
+    red, green, blue = images.chunk(3, dim=1)
+    largest = images.amax(dim=1, keepdim=True)
+    chroma = largest - images.amin(dim=1, keepdim=True)
+    last = torch.where(largest == green, blue - red + 2 * chroma, red - green + 4 * chroma)
+    hue = torch.where(largest == red, green - blue, last)
+    hue.div_(chroma.clamp(min=1)).add_(shift.view(-1, 1, 1, 1))
+    offsets = torch.arange(5, -1, -2, device=images.device, dtype=images.dtype)
+    share = (hue + offsets.view(3, 1, 1)).remainder_(6)
+    share = torch.minimum(share, 4 - share).clamp_(0, 1)
+    torch.sub(largest, share.mul_(chroma), out=images).round_()

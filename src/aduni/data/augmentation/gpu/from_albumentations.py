@@ -7,8 +7,7 @@ from typing import Any
 import albumentations as A
 import cv2
 
-from aduni.data.augmentation.affine import FlippedAffine, Order
-from aduni.data.augmentation.color_jitter import ColorJitter
+from aduni.data.augmentation.transforms import ColorJitter, FlippedAffine, Order
 from aduni.errors import UserError
 
 Range = tuple[float, float]
@@ -29,7 +28,6 @@ REQUIRED = {
     "fit_output": False,
     "balanced_scale": False,
 }
-"""Arguments of Affine that must have their default."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,6 @@ class Warp:
     """Ranges of an affine warp, by default the identity.
 
     Attributes:
-        p: probability that it is applied.
-        rotate: degrees.
-        scale: factors along x and y.
         keep_ratio: whether the factor along x is used for y as well.
         shear: degrees along x and y.
         translate: shift along x and y, in pixels or as a share of the side.
@@ -80,11 +75,7 @@ class Recipe:
 
 
 def read_recipe(transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> Recipe:
-    """Convert transforms to a recipe.
-
-    Raises:
-        UserError: if a transform, or the order of them, is not supported for whole batches.
-    """
+    """Convert transforms to a recipe."""
     recipe = Recipe()
     previous: list[type[A.BasicTransform]] = []
     for transform in transforms:
@@ -97,7 +88,8 @@ def read_recipe(transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> Recip
             flips[FLIPS.index(kind)] = transform.p
             recipe = replace(recipe, flips=(flips[0], flips[1]))
         else:
-            recipe = replace(recipe, jitter=_jitter(transform))
+            ranges = (transform.brightness, transform.contrast, transform.saturation)
+            recipe = replace(recipe, jitter=Jitter(transform.p, *ranges, transform.hue))
         previous.append(kind)
     return recipe
 
@@ -140,10 +132,6 @@ def _warp(affine: Any) -> Warp:
         order=affine.order if isinstance(affine, FlippedAffine) else "shear_last",
         nearest=affine.interpolation == cv2.INTER_NEAREST,
     )
-
-
-def _jitter(jitter: Any) -> Jitter:
-    return Jitter(jitter.p, jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue)
 
 
 def _pair(ranges: dict[str, Range]) -> tuple[Range, Range]:

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aduni.data.augmentation.affine import Order
 from aduni.data.augmentation.gpu.counter_rng import uniforms
 from aduni.data.augmentation.gpu.from_albumentations import Jitter, Range, Recipe, Warp
+from aduni.data.augmentation.transforms import Order
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -90,12 +90,7 @@ def draw_parameters(
     numbers: NDArray[np.int64],
     side: int,
 ) -> ViewParameters:
-    """Draw the parameters of N views of square images; for the other arguments see `uniforms`.
-
-    Args:
-        recipe: ranges and probabilities.
-        side: H = W, pixels.
-    """
+    """Draw the parameters of N views of square images with H = W = `side`; see `uniforms`."""
     u = uniforms(seed, epochs, rows, numbers, 16).T
     warps = draw_warps(recipe, u[:10], side)
     jitters = None if recipe.jitter is None else draw_jitters(recipe.jitter, u[10:])
@@ -193,5 +188,4 @@ def _between(range_: Range, u: Floats) -> Floats:
 
 
 def _matrices(entries: list[list[Floats]]) -> Floats:
-    """Stack 2 x 2 arrays (N,) to (N, 2, 2)."""
     return np.stack([np.stack(row, axis=-1) for row in entries], axis=-2)

@@ -1,10 +1,32 @@
-"""Speed up scikit-learn's stratified folds of whole groups."""
+"""Stratified folds of whole groups, and the number of images that folds need."""
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
+
+
+def needed_images(folds: int, parts: int) -> int:
+    """Count the images of a class that fill k folds, and then all parts of the training folds.
+
+    The validation part is 1/`parts` of the training folds; `parts` is 0 without one.
+    """
+    # The largest test fold has ceil(n / folds) of n images; the rest must be `parts` or more.
+    return max(folds, math.ceil(parts * folds / (folds - 1)))
+
+
+def suggest_settings(available: int, folds: int, parts: int) -> str | None:
+    """Return the nearest settings for which the images of a class suffice, if there are any."""
+    for fewer in range(folds, 1, -1):
+        for k in range(parts, 1, -1) if parts else [0]:
+            if needed_images(fewer, k) <= available:
+                settings = [f"protocol.folds={fewer}"] if fewer < folds else []
+                if k < parts:
+                    settings.append(f"protocol.validation_fraction={1 / k:.4g}")
+                return " ".join(settings)
+    return None
 
 
 class GroupFolds(StratifiedGroupKFold):  # type: ignore[misc]  # scikit-learn carries no types
@@ -16,13 +38,7 @@ class GroupFolds(StratifiedGroupKFold):  # type: ignore[misc]  # scikit-learn ca
     """
 
     def _find_best_fold(self, y_counts_per_fold: Any, y_cnt: Any, group_y_counts: Any) -> int:
-        """Return the fold that leaves the classes most even, of equal ones the smallest fold.
-
-        Args:
-            y_counts_per_fold: (folds, C) images so far.
-            y_cnt: (C,) images in total.
-            group_y_counts: (C,) images of the group to be assigned.
-        """
+        """Return the fold that leaves the classes most even, of equal ones the smallest fold."""
         unevenness = self._unevenness(y_counts_per_fold, y_cnt, group_y_counts)
         sizes = y_counts_per_fold.sum(axis=1).tolist()
         best = 0
@@ -36,7 +52,6 @@ class GroupFolds(StratifiedGroupKFold):  # type: ignore[misc]  # scikit-learn ca
     def _unevenness(
         self, counts: NDArray[np.float64], totals: NDArray[np.int64], group: NDArray[np.float64]
     ) -> list[float]:
-        """Return the mean over classes of the folds' std, for each fold the group could join."""
         folds = len(counts)
         shares = np.repeat(counts[None], folds, axis=0)
         shares[range(folds), range(folds)] += group

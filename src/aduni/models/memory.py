@@ -1,17 +1,15 @@
-"""Queue of keys that a method remembers between steps."""
+"""What methods remember between steps: a queue of keys, and a moving average of weights."""
+
+import copy
 
 import torch
 from torch import Tensor, nn
 
 
 class KeyQueue(nn.Module):
-    """Queue of the last K keys with their labels, stored in buffers that checkpoints include.
+    """Queue of the last `size` keys and their labels, stored in buffers that checkpoints include.
 
     Any number of keys can be added at a time; rows that were never filled are left out.
-
-    Args:
-        size: K.
-        embedding: D, length of a key.
     """
 
     def __init__(self, size: int, embedding: int) -> None:
@@ -46,3 +44,33 @@ class KeyQueue(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Restore the number of keys added from a checkpoint."""
         self.seen = int(state)
+
+
+class MomentumCopy(nn.Module):
+    """Moving average of a model's weights: k <- m k + (1 - m) q.
+
+    It has no gradients, and its batch norm always uses the statistics of the batch, since it is
+    applied to training batches only.
+
+    Source: He et al. 2020, equation 2.
+    """
+
+    def __init__(self, source: nn.Module, momentum: float) -> None:
+        super().__init__()
+        self.model = copy.deepcopy(source).requires_grad_(False)
+        self.momentum = momentum
+
+    def train(self, mode: bool = True) -> "MomentumCopy":
+        """Stay in train mode, although a stage puts modules that it does not train in eval mode."""
+        return super().train(True)
+
+    @torch.no_grad()
+    def update_from(self, source: nn.Module) -> None:
+        """Move the weights one step toward those of the source."""
+        for own, other in zip(self.model.parameters(), source.parameters(), strict=True):
+            own.lerp_(other.detach(), 1 - self.momentum)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        output: Tensor = self.model(images)
+        return output
