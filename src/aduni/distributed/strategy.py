@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,12 @@ from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
+from aduni.distributed.process_group import (
+    ABORT_SECONDS,
+    abort_process_group,
+    describe_fault,
+    exit_after,
+)
 from aduni.distributed.watchdog import EXIT_GRACE_SECONDS, Watchdog, monitor_parent, resume_hint
 from aduni.errors import UserError
 from aduni.system.signals import received_signal
@@ -29,6 +36,9 @@ PARENT_PID_VARIABLE = "ADUNI_FIRST_PROCESS"
 
 _watchdogs: list[Watchdog | None] = []
 """Watchdog of the current job, if one has started; None in a process that monitors its parent."""
+
+_failures: list[threading.Event] = []
+"""Timers that end this process if it hangs after a failure."""
 
 
 class MonitoredDDPStrategy(DDPStrategy):
@@ -66,11 +76,15 @@ def end_all_processes() -> Iterator[None]:
     original = {name: os.environ[name] for name in CLUSTER_VARIABLES if name in os.environ}
     try:
         yield
+    except BaseException:
+        abort_process_group()  # before the others are ended: a running collective waits for them
+        raise
     finally:
+        for failure in _failures:
+            failure.set()
+        _failures.clear()
         for watchdog in filter(None, _watchdogs):
             watchdog.end(EXIT_GRACE_SECONDS)
-            if dist.is_initialized():
-                dist.destroy_process_group()
             for name in CLUSTER_VARIABLES:
                 os.environ.pop(name, None)
             os.environ.update(original)
@@ -131,14 +145,20 @@ class _Launcher(_SubprocessScriptLauncher):
             self.procs.append(process)
 
     def _fail(self, error: BaseException) -> None:
+        lost = f"Another process was lost; {resume_hint(self.folder)}"
+        fault = describe_fault(error, lost)
+        is_first = PARENT_PID_VARIABLE not in os.environ
+        if is_first and not received_signal():
+            sentence = fault or f"{' '.join(str(error).split())}; the processes do not end."
+            _failures.append(exit_after(ABORT_SECONDS, sentence))
         # Any other process whose own error is the cause gets the time to report it first.
-        is_consequence = isinstance(error, dist.DistError) or "gloo" in str(error)
-        if (is_consequence or PARENT_PID_VARIABLE in os.environ) and not received_signal():
+        if (fault == lost or not is_first) and not received_signal():
             time.sleep(EXIT_GRACE_SECONDS)
+        abort_process_group()  # Lightning's clean-up would wait for a collective of ended processes
         for watchdog in filter(None, _watchdogs):
             watchdog.end(0)
-        if is_consequence:
-            raise UserError(f"Another process was lost; {resume_hint(self.folder)}") from error
+        if fault:
+            raise UserError(fault) from error
 
 
 def _command(number: int) -> list[str]:

@@ -21,6 +21,7 @@ from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.module import ImageDataModule
 from aduni.distributed.collectives import seed_torch
+from aduni.distributed.process_group import leave_process_group
 from aduni.distributed.rank_zero import is_first_process
 from aduni.evaluation.predict import EVALUATION_PRECISION
 from aduni.methods.base import Method, Part, ReadPart, Stage
@@ -77,6 +78,7 @@ class Training:
             epoch = self._train(number, stage)
             done = {"epochs": stage.epochs, "handed_over": _chosen(stage), "epoch": epoch}
             self.stages.append({"name": stage.name, **done})
+        leave_process_group()
 
     def keep_calibration(self, calibration: Calibration) -> None:
         """Write the calibration into the tested checkpoint."""
@@ -101,6 +103,8 @@ class Training:
         last = self.folder.checkpoint("last", name)
         trainer = self._trainer(number, stage)
         self.device = trainer.strategy.root_device
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # the strategy does so with the first step only
         if stage.on_start is not None:
             seed_torch(self.settings.seed, number)  # the same numbers in a resumed run
             self.found |= stage.on_start(self._reader())

@@ -1,0 +1,90 @@
+"""Leave the process group of a training: with all ranks after success, alone after a failure."""
+
+import os
+import re
+import sys
+import threading
+
+import torch.distributed as dist
+from torch.distributed.distributed_c10d import _abort_process_group
+
+ABORT_SECONDS = 60.0
+"""Seconds after which a process that failed is ended, whatever still waits for the other ranks."""
+
+NCCL_FAULTS = {
+    "Duplicate GPU detected": (
+        "Two processes use one GPU; set trainer.devices to the number of GPUs that this machine "
+        "has, or correct CUDA_VISIBLE_DEVICES"
+    ),
+    "/dev/shm|shared memory segment": (
+        "NCCL needs more shared memory than /dev/shm has; start the container with --shm-size=1g "
+        "or --ipc=host"
+    ),
+    "out of memory": (
+        "The GPU's memory ran out in an exchange between the processes; use a smaller batch_size"
+    ),
+    "no socket interface|No socket interface|Bootstrap : no": (
+        "NCCL finds no network interface; name it by the variable NCCL_SOCKET_IFNAME"
+    ),
+    "insufficient driver|driver version": (
+        "The NVIDIA driver is older than this PyTorch needs; install a newer driver"
+    ),
+}
+"""Pattern of what NCCL says about a fault of the machine -> what it means and the remedy."""
+
+
+def leave_process_group() -> None:
+    """Wait for all ranks, then leave the group; a single process has nothing to leave.
+
+    Nothing after the training uses collectives: the first rank tests alone, for minutes, in which
+    the others could otherwise neither end nor be waited for.
+    """
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+def abort_process_group() -> None:
+    """Leave the group at once, without waiting for collectives that the other ranks never join."""
+    if not dist.is_initialized():
+        return
+    if dist.get_backend() == "nccl":
+        _abort_process_group()  # destroy_process_group would wait for what is running
+    else:
+        dist.destroy_process_group()
+
+
+def describe_fault(error: BaseException, lost: str) -> str | None:
+    """Return what is behind an error of a collective, or None for other errors.
+
+    Args:
+        error: error that a process raised.
+        lost: sentence for a rank that does not answer any more.
+    """
+    if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+        return None
+    text = str(error)
+    found = (remedy for pattern, remedy in NCCL_FAULTS.items() if re.search(pattern, text))
+    remedy = next(found, None)
+    return f"{remedy}." if remedy else lost
+
+
+def exit_after(seconds: float, sentence: str) -> threading.Event:
+    """End this process by a thread if its main thread does not end within some seconds.
+
+    Args:
+        seconds: how long to wait.
+        sentence: error to print before the end.
+
+    Returns:
+        An event that calls it off.
+    """
+    over = threading.Event()
+
+    def wait() -> None:
+        if not over.wait(seconds):
+            print(f"error: {sentence}", file=sys.stderr, flush=True)
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True, name="exit after a failure").start()
+    return over

@@ -1,0 +1,144 @@
+"""All ranks leave the group together, or one at once; faults of NCCL have their sentence."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch.distributed as dist
+
+from aduni.distributed import process_group, strategy
+from aduni.distributed.process_group import (
+    abort_process_group,
+    describe_fault,
+    leave_process_group,
+)
+from aduni.errors import UserError
+
+SRC = Path(__file__).resolve().parents[2] / "src"
+LOST = "Another process was lost."
+NCCL = "NCCL error in: ProcessGroupNCCL.cpp:1691, {}, NCCL version 2.30.7\n{}\nLast error:\n{}"
+"""What torch says of an error of NCCL: kind, NCCL's own explanation, the last error."""
+
+FAULTS = {
+    "shared memory": (
+        "unhandled system error",
+        "ncclSystemError: System call (e.g. socket, malloc) or external library call failed.",
+        "Error while creating shared memory segment /dev/shm/nccl-Vb6wUv (size 9637888)",
+        "--shm-size=1g",
+    ),
+    "one GPU twice": (
+        "invalid usage",
+        "ncclInvalidUsage: This usually reflects invalid usage of NCCL library.",
+        "Duplicate GPU detected : rank 1 and rank 0 both on CUDA device 50000",
+        "Two processes use one GPU",
+    ),
+    "memory": (
+        "unhandled cuda error",
+        "ncclUnhandledCudaError: Call to CUDA function failed.",
+        "Cuda failure 2 'out of memory'",
+        "smaller batch_size",
+    ),
+    "network": (
+        "internal error",
+        "ncclInternalError: Internal check failed.",
+        "Bootstrap : no socket interface found",
+        "NCCL_SOCKET_IFNAME",
+    ),
+    "driver": (
+        "unhandled cuda error",
+        "ncclUnhandledCudaError: Call to CUDA function failed.",
+        "Cuda failure 35 'CUDA driver version is insufficient for CUDA runtime version'",
+        "install a newer driver",
+    ),
+    "a lost rank": (
+        "remote process exited or there was a network error",
+        "ncclRemoteError: A call failed possibly due to a network error or a remote process "
+        "exiting prematurely.",
+        "socketProgress: Connection closed by remote peer node1<51234>",
+        LOST,
+    ),
+}
+
+
+@pytest.mark.parametrize("words", FAULTS.values(), ids=FAULTS)
+def test_a_fault_that_nccl_reports_is_told_from_a_lost_rank(words):
+    *said, expected = words
+    sentence = describe_fault(dist.DistBackendError(NCCL.format(*said)), LOST)
+
+    assert expected in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_other_errors_are_no_faults_of_the_group():
+    assert describe_fault(ValueError("out of memory in /dev/shm"), LOST) is None
+    assert describe_fault(RuntimeError("[gloo/transport/tcp/pair.cc] Connection closed"), LOST) == (
+        LOST
+    )
+
+
+@pytest.fixture
+def group(monkeypatch):
+    """A process group of one backend; returns what is called on it."""
+    calls = []
+
+    def begin(backend: str) -> list[str]:
+        monkeypatch.setattr(dist, "is_initialized", lambda: True)
+        monkeypatch.setattr(dist, "get_backend", lambda: backend)
+        for name in ("barrier", "destroy_process_group"):
+            monkeypatch.setattr(dist, name, lambda name=name: calls.append(name))
+        monkeypatch.setattr(process_group, "_abort_process_group", lambda: calls.append("abort"))
+        return calls
+
+    return begin
+
+
+@pytest.mark.parametrize(
+    ("backend", "expected"), [("nccl", "abort"), ("gloo", "destroy_process_group")]
+)
+def test_after_a_failure_nothing_waits_for_other_ranks(group, backend, expected):
+    calls = group(backend)
+    abort_process_group()
+
+    assert calls == [expected]
+
+
+def test_after_success_all_ranks_leave_together(group):
+    calls = group("nccl")
+    leave_process_group()
+
+    assert calls == ["barrier", "destroy_process_group"]
+
+
+def test_the_group_is_aborted_before_other_processes_are_ended(group, monkeypatch):
+    calls = group("nccl")
+
+    class Monitor:
+        def end(self, grace_seconds):
+            calls.append("end")
+
+    monkeypatch.setattr(strategy, "_watchdogs", [Monitor()])
+    with pytest.raises(UserError, match="no more"), strategy.end_all_processes():
+        raise UserError("no more.")
+
+    assert calls == ["abort", "end"]
+
+
+SCRIPT = "from aduni.distributed.process_group import exit_after; import time; "
+
+
+@pytest.mark.parametrize(
+    ("then", "status", "said"),
+    [("time.sleep(300)", 1, "error: It hangs.\n"), ("over.set(); time.sleep(0.5)", 0, "")],
+)
+def test_a_process_that_hangs_after_a_failure_ends(then, status, said):
+    finished = subprocess.run(
+        [sys.executable, "-c", f"{SCRIPT}over = exit_after(0.2, 'It hangs.'); {then}"],
+        env={"PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (finished.returncode, finished.stderr) == (status, said)
