@@ -1,5 +1,7 @@
 """Settings as the command line would make them, without a command."""
 
+import os
+from functools import cache
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -13,6 +15,13 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 
 def settings_of(*overrides: str) -> Settings:
     """What `python src/train.py OVERRIDES` runs with."""
+    folders = (os.environ.get("ADUNI_DATA"), os.environ.get("ADUNI_CACHE"))
+    return _read(overrides, folders).model_copy(deep=True)
+
+
+@cache
+def _read(overrides: tuple[str, ...], folders: tuple[str | None, ...]) -> Settings:
+    """Compose once for each command line and the variables that conf/ reads."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", overrides=list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(config)

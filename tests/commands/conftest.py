@@ -1,9 +1,11 @@
 """Running the commands in this process: what they print, leave behind, and exit with."""
 
 import contextlib
+import hashlib
 import json
 import logging
 import runpy
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,9 +86,16 @@ def quick() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory) -> Path:
+def shared(tmp_path_factory, worker_id) -> Path:
+    """A folder that the test processes of this session have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def cache(shared) -> Path:
     """One cache folder for all tests of commands."""
-    return tmp_path_factory.mktemp("cache")
+    return shared / "cache"
 
 
 @pytest.fixture
@@ -96,6 +106,27 @@ def train(command, tmp_path, cache) -> Callable[..., tuple[Finished, Path]]:
         run = tmp_path / folder
         fixed = (*QUICK, f"dataset.cache_dir={cache}", f"hydra.run.dir={run}")
         return command("train", *fixed, *overrides), run
+
+    return call
+
+
+@pytest.fixture
+def past_run(command, shared, tmp_path, cache) -> Callable[..., Path]:
+    """A quick training that has finished, for tests of what comes after.
+
+    Each is done once in a session; every test gets a copy that it may spoil.
+    """
+
+    def call(*overrides: str, folder: str = "run") -> Path:
+        name = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:16]
+        run = shared / "runs" / name
+        run.parent.mkdir(exist_ok=True)
+        with FileLock(f"{run}.lock"):
+            if not (run / "metrics.json").exists():  # the last file that a training writes
+                fixed = (*QUICK, f"dataset.cache_dir={cache}", f"hydra.run.dir={run}")
+                finished = command("train", *fixed, *overrides)
+                assert finished.status == 0, finished.err
+        return shutil.copytree(run, tmp_path / folder)
 
     return call
 

@@ -217,8 +217,8 @@ def test_a_last_step_that_spoils_the_weights_is_noticed(train, epochs):
     assert not (run / "predictions.csv").exists()
 
 
-def test_the_fold_must_exist_under_a_split_file_too(train):
-    _, run = train("epochs=1")
+def test_the_fold_must_exist_under_a_split_file_too(train, past_run):
+    run = past_run("epochs=1")
     finished, _ = train(f"protocol.split_file={run / 'split.csv'}", "fold=7", folder="other")
 
     assert finished.status == 1
@@ -237,8 +237,8 @@ def test_a_run_that_another_process_trains_is_left_alone(train, tmp_path, monkey
     assert not (run / "config.yaml").exists()
 
 
-def test_a_folder_that_holds_a_run_is_not_written_over(train):
-    train("epochs=1")
+def test_a_folder_that_holds_a_run_is_not_written_over(train, past_run):
+    past_run("epochs=1")
     finished, run = train("epochs=1")
 
     assert finished.status == 1

@@ -52,8 +52,8 @@ class TestOutput:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-    def test_predictions_are_written(self, train, tmp_path, ending):
-        _, made = train("epochs=1", "method=ce")
+    def test_predictions_are_written(self, past_run, tmp_path, ending):
+        made = past_run("epochs=1", "method=ce")
         (tmp_path / "images").mkdir()
         for number in range(3):
             _picture(tmp_path / "images" / f"{number}.png")

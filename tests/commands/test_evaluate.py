@@ -9,10 +9,8 @@ import torch
 
 
 @pytest.fixture
-def trained(train):
-    finished, run = train("epochs=2")
-    assert finished.status == 0, finished.err
-    return run
+def trained(past_run):
+    return past_run("method=aduni")
 
 
 def test_the_best_checkpoint_gives_the_figures_of_the_run(command, trained, tmp_path):

@@ -58,10 +58,9 @@ def nothing_half_written(run: Path) -> None:
 
 
 @pytest.fixture
-def resized(train) -> None:
+def resized(past_run) -> None:
     """The cache is there before the disk is full."""
-    finished, _ = train("epochs=1", "method=ce", folder="before")
-    assert finished.status == 0, finished.err
+    past_run("epochs=1", "method=ce", folder="before")
 
 
 def options(cache: Path, run: Path) -> tuple[str, ...]:
@@ -87,8 +86,8 @@ def test_no_room_for_the_split(resized, cache, tmp_path):
     assert not (run / "config.yaml").exists()
 
 
-def test_no_room_for_predictions(train, command, tmp_path):
-    _, run = train("epochs=1", "method=ce")
+def test_no_room_for_predictions(past_run, command, tmp_path):
+    run = past_run("epochs=1", "method=ce")
     output = tmp_path / "again"
     finished = limited(
         20_000,
@@ -104,8 +103,8 @@ def test_no_room_for_predictions(train, command, tmp_path):
 
 
 @pytest.mark.parametrize(("limit", "file"), [(300, "predictions.csv"), (8_000, "features.npy")])
-def test_no_room_for_predictions_of_ones_own(train, tmp_path, limit, file):
-    _, run = train("epochs=1", "method=ce")
+def test_no_room_for_predictions_of_ones_own(past_run, tmp_path, limit, file):
+    run = past_run("epochs=1", "method=ce")
     images = tmp_path / "images"
     images.mkdir()
     for number in range(9):
@@ -124,8 +123,8 @@ def test_no_room_for_predictions_of_ones_own(train, tmp_path, limit, file):
 
 
 @pytest.mark.parametrize(("limit", "file"), [(4_000, "figures/"), (20_000, "index.html")])
-def test_no_room_for_an_explanation(train, tmp_path, limit, file):
-    _, run = train("epochs=1", "method=ce")
+def test_no_room_for_an_explanation(past_run, tmp_path, limit, file):
+    run = past_run("epochs=1", "method=ce")
     picture = tmp_path / "a.png"
     Image.effect_noise((64, 64), 50).convert("RGB").save(picture)
     output = tmp_path / "explanation"
@@ -164,8 +163,8 @@ def test_an_array_is_written_as_numpy_reads_it(tmp_path, width):
         assert np.array_equal(read, each)
 
 
-def test_no_room_for_a_report(train, command, tmp_path):
-    _, run = train("epochs=1", "method=ce")
+def test_no_room_for_a_report(past_run, command, tmp_path):
+    run = past_run("epochs=1", "method=ce")
     output = tmp_path / "report"
     made = command("report", f"runs={run}", f"output={output}")
     assert made.status == 0, made.err

@@ -37,10 +37,8 @@ def marker(tmp_path) -> Path:
 
 
 @pytest.fixture
-def trained(train) -> Path:
-    finished, run = train("epochs=1", "save_features=true")
-    assert finished.status == 0, finished.err
-    return run
+def trained(past_run) -> Path:
+    return past_run("epochs=1", "save_features=true")
 
 
 def test_the_bomb_goes_off_where_it_is_executed(marker):

@@ -55,10 +55,10 @@ def test_a_data_set_is_refused(folders, old, new, shown, make_data, refusal):
 
 
 @pytest.mark.slow
-def test_images_to_predict_are_escaped(folders, train, command, tmp_path):
+def test_images_to_predict_are_escaped(folders, past_run, command, tmp_path):
     """The folder above has a name that the command line can hold."""
     (folders / "a").rename(folders / LATIN)
-    _, run = train("epochs=1", "method=ce")
+    run = past_run("epochs=1", "method=ce")
     table = tmp_path / "p.csv"
     options = (f"ckpt={run}/checkpoints/best.ckpt", f"images={folders}", f"output={table}")
     finished = command("predict", *options)

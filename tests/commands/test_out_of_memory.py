@@ -78,11 +78,11 @@ def test_a_gpu_that_is_full_in_mid_training(train, monkeypatch):
     assert not (run / "metrics.json").exists()
 
 
-def test_a_gpu_that_is_full_in_evaluation(train, command, monkeypatch):
+def test_a_gpu_that_is_full_in_evaluation(past_run, command, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    _, run = train("epochs=1")
+    run = past_run("epochs=1")
     monkeypatch.setattr("aduni.methods.aduni.AdUni.forward", full)
     finished = command("evaluate", f"ckpt={run}/checkpoints/best.ckpt")
 

@@ -49,8 +49,8 @@ def killed(request, root, quick, tmp_path, cache):
     return run
 
 
-def test_two_epochs_and_two_more_are_four(train, command, killed, metrics):
-    whole = train(*OPTIONS, folder="whole")[1]
+def test_two_epochs_and_two_more_are_four(past_run, command, killed, metrics):
+    whole = past_run(*OPTIONS, folder="whole")
     assert not (killed / "metrics.json").exists()
     finished = command("train", f"resume={killed}")
 
@@ -256,7 +256,9 @@ def test_auto_begins_anew_what_trained_nothing(stored):
 
 
 @pytest.mark.parametrize("resume", [[], ["resume=auto"]])
-def test_a_start_that_failed_does_not_keep_its_folder(train, monkeypatch, metrics, resume):
+def test_a_start_that_failed_does_not_keep_its_folder(
+    train, past_run, monkeypatch, metrics, resume
+):
     from aduni.methods.softmax import Softmax
 
     def failing(self, batch, epoch):
@@ -270,15 +272,15 @@ def test_a_start_that_failed_does_not_keep_its_folder(train, monkeypatch, metric
     assert (run / "config.yaml").exists()
     other = ("method=balanced_softmax", "epochs=1", "seed=2")
     finished, _ = train(*other, *resume)
-    _, whole = train(*other, folder="whole")
+    whole = past_run(*other, folder="whole")
 
     assert finished.status == 0, finished.err
     assert metrics(run) == metrics(whole)
     assert (run / "split.csv").read_bytes() == (whole / "split.csv").read_bytes()
 
 
-def test_a_refused_first_stage_does_not_keep_its_folder(train, tmp_path, metrics):
-    _, first = train("epochs=1", "method=ce", folder="first")
+def test_a_refused_first_stage_does_not_keep_its_folder(train, past_run, tmp_path, metrics):
+    first = past_run("epochs=1", "method=ce", folder="first")
     balms = ("epochs=1", "method=balms", "method.classifier_share=1", "seed=1")
     ckpt = f"method.stage1_ckpt={first / 'checkpoints' / 'best.ckpt'}"
     (tmp_path / "other.ckpt").write_bytes(b"no checkpoint")
@@ -331,8 +333,8 @@ def test_auto_continues_each_job_of_a_sweep_in_its_own_folder(multirun):
     assert (runs[1] / "metrics.json").exists()
 
 
-def test_a_single_run_is_continued_in_its_own_folder_alone(train, command, tmp_path):
-    _, run = train("epochs=1")
+def test_a_single_run_is_continued_in_its_own_folder_alone(past_run, command, tmp_path):
+    run = past_run("epochs=1")
     elsewhere = tmp_path / "elsewhere"
     sweep = ("-m", "fold=0,1", f"hydra.sweep.dir={elsewhere}")
 
@@ -353,8 +355,8 @@ def _without_privileges() -> None:
         assert libc.prctl(24, capability, 0, 0, 0) == 0, os.strerror(ctypes.get_errno())
 
 
-def test_a_run_that_is_not_to_be_written_to_is_a_sentence(train, root):
-    _, run = train("epochs=1")
+def test_a_run_that_is_not_to_be_written_to_is_a_sentence(past_run, root):
+    run = past_run("epochs=1")
     (run / "metrics.json").unlink()
     for path in (run, *run.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -374,8 +376,8 @@ def test_a_run_that_is_not_to_be_written_to_is_a_sentence(train, root):
     )
 
 
-def test_the_split_stays_whatever_became_of_the_data(train, root):
-    _, run = train("epochs=1")
+def test_the_split_stays_whatever_became_of_the_data(train, past_run, root):
+    run = past_run("epochs=1")
     (run / "metrics.json").unlink()
     split = pd.read_csv(run / "split.csv")
     split.drop(index=0).to_csv(run / "split.csv", index=False)
@@ -438,8 +440,8 @@ def test_a_test_on_other_pictures_says_so(command, stopped, tmp_path):
     assert f"are not those that {run / 'checkpoints' / 'best.ckpt'} was trained on" in other.err
 
 
-def test_what_no_result_depends_on_may_change(train, tmp_path):
-    _, run = train("epochs=1")
+def test_what_no_result_depends_on_may_change(train, past_run, tmp_path):
+    run = past_run("epochs=1")
     (run / "metrics.json").unlink()
     cache = tmp_path / "moved"
     finished, _ = train("epochs=1", f"resume={run}", "num_workers=1", f"dataset.cache_dir={cache}")
@@ -448,16 +450,16 @@ def test_what_no_result_depends_on_may_change(train, tmp_path):
     assert list(cache.iterdir())
 
 
-def test_an_option_is_called_by_its_name(train):
-    _, run = train("epochs=1")
+def test_an_option_is_called_by_its_name(train, past_run):
+    run = past_run("epochs=1")
     (run / "metrics.json").unlink()
     finished, _ = train("epochs=1", f"resume={run}", "alpha=constant")
 
     assert "was started with alpha=released" in finished.err
 
 
-def test_a_finished_run_returns_at_once(train):
-    _, run = train("epochs=1")
+def test_a_finished_run_returns_at_once(train, past_run):
+    run = past_run("epochs=1")
     written = (run / "metrics.json").stat().st_mtime_ns
     finished, _ = train("epochs=1", f"resume={run}")
 
@@ -466,8 +468,8 @@ def test_a_finished_run_returns_at_once(train):
     assert (run / "metrics.json").stat().st_mtime_ns == written
 
 
-def test_a_damaged_configuration_is_refused(train):
-    _, run = train("epochs=1")
+def test_a_damaged_configuration_is_refused(train, past_run):
+    run = past_run("epochs=1")
     (run / "metrics.json").unlink()
     (run / "config.yaml").write_text("epochs: [")
     finished, _ = train(f"resume={run}")
@@ -477,10 +479,10 @@ def test_a_damaged_configuration_is_refused(train):
 
 
 @pytest.mark.parametrize("words", ["method=aduni", "method=paco", "optimizer=adamw lr=0.002"])
-def test_a_truncated_newest_checkpoint_changes_no_result(train, metrics, words):
+def test_a_truncated_newest_checkpoint_changes_no_result(train, past_run, metrics, words):
     options = ("epochs=3", *words.split())
-    _, whole = train(*options, folder="whole")
-    _, run = train(*options)
+    whole = past_run(*options, folder="whole")
+    run = past_run(*options)
     (run / "metrics.json").unlink()
     last = run / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:-1000])

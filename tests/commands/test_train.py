@@ -24,14 +24,14 @@ FIGURES = {
 
 
 @pytest.fixture(params=["method=aduni", "method=ce"])
-def finished_run(request, train):
-    finished, run = train(request.param)
+def trained(request, past_run):
+    return past_run(request.param)
+
+
+@pytest.mark.parametrize("method", ["aduni", "ce"])
+def test_a_run_leaves_everything_behind(train, method):
+    finished, run = train(f"method={method}")
     assert finished.status == 0, finished.err
-    return finished, run
-
-
-def test_a_run_leaves_everything_behind(finished_run):
-    finished, run = finished_run
     left = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
 
     assert left == {
@@ -51,10 +51,9 @@ def test_a_run_leaves_everything_behind(finished_run):
     assert "Macro F1" in finished.out
 
 
-def test_metrics_are_those_of_the_predictions(finished_run):
-    _, run = finished_run
-    metrics = json.loads((run / "metrics.json").read_text())
-    predictions = pd.read_csv(run / "predictions.csv", dtype={"label": str, "predicted": str})
+def test_metrics_are_those_of_the_predictions(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    predictions = pd.read_csv(trained / "predictions.csv", dtype={"label": str, "predicted": str})
 
     for part in ("validation", "test"):
         rows = predictions[predictions["part"] == part]
@@ -68,20 +67,18 @@ def test_metrics_are_those_of_the_predictions(finished_run):
     assert probabilities.sum(axis=1).to_numpy() == pytest.approx(1)
 
 
-def test_predictions_cover_the_split_once(finished_run):
-    _, run = finished_run
-    predictions = pd.read_csv(run / "predictions.csv").set_index("image")
-    split = pd.read_csv(run / "split.csv").set_index("image")
+def test_predictions_cover_the_split_once(trained):
+    predictions = pd.read_csv(trained / "predictions.csv").set_index("image")
+    split = pd.read_csv(trained / "split.csv").set_index("image")
 
     reported = split[split["part"].isin(["validation", "test"])]
     assert predictions.index.is_unique
     assert predictions["part"].to_dict() == reported["part"].to_dict()
 
 
-def test_metrics_say_what_was_run(finished_run):
-    _, run = finished_run
-    metrics = json.loads((run / "metrics.json").read_text())
-    config = yaml.safe_load((run / "config.yaml").read_text())
+def test_metrics_say_what_was_run(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    config = yaml.safe_load((trained / "config.yaml").read_text())
 
     said = {
         "dataset": "digits",
@@ -103,10 +100,9 @@ def test_metrics_say_what_was_run(finished_run):
     assert "git_commit" in metrics
 
 
-def test_the_checkpoint_with_the_best_validation_f1_is_selected(finished_run):
-    _, run = finished_run
-    metrics = json.loads((run / "metrics.json").read_text())
-    history = pd.read_csv(run / "history.csv")
+def test_the_checkpoint_with_the_best_validation_f1_is_selected(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    history = pd.read_csv(trained / "history.csv")
 
     assert list(history["epoch"]) == [0, 1]
     assert metrics["selected_epoch"] == int(history["validation_macro_f1"].idxmax())
@@ -132,8 +128,8 @@ def test_learning_rate_and_alpha_are_logged_every_epoch(train, schedule, rates):
     assert list(history["alpha"].round(3)) == [1.0, 0.149, 0.01]
 
 
-def test_the_same_seed_gives_the_same_metrics(train, metrics):
-    runs = [train("sampler=upsample", folder=folder)[1] for folder in "ab"]
+def test_the_same_seed_gives_the_same_metrics(train, past_run, metrics):
+    runs = [past_run("sampler=upsample"), train("sampler=upsample", folder="b")[1]]
     other = train("sampler=upsample", "seed=1", folder="c")[1]
 
     first, second = (metrics(run) for run in runs)
@@ -143,8 +139,8 @@ def test_the_same_seed_gives_the_same_metrics(train, metrics):
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_the_number_of_workers_changes_nothing(train, metrics):
-    alone = train("num_workers=0", folder="a")[1]
+def test_the_number_of_workers_changes_nothing(train, past_run, metrics):
+    alone = past_run("method=aduni", folder="alone")
     helped = train("num_workers=2", folder="b")[1]
 
     assert metrics(alone) == metrics(helped)
@@ -169,8 +165,8 @@ def test_a_split_can_be_used_again(train, metrics):
     assert (first / "split.csv").read_text() == (again / "split.csv").read_text()
 
 
-def test_features_of_the_training_images_are_kept_where_wanted(train):
-    _, run = train("save_features=true", "epochs=1")
+def test_features_of_the_training_images_are_kept_where_wanted(past_run):
+    run = past_run("epochs=1", "save_features=true")
     split = pd.read_csv(run / "split.csv", dtype={"image": str})
     training = split[split["part"] == "train"]
     with np.load(run / "features.npz") as kept:
@@ -181,10 +177,9 @@ def test_features_of_the_training_images_are_kept_where_wanted(train):
         assert names[kept["labels"]].tolist() == training["label"].tolist()
 
 
-def test_every_checkpoint_loads_without_executing_anything(finished_run):
-    _, run = finished_run
+def test_every_checkpoint_loads_without_executing_anything(trained):
     for name in ("best", "last"):
-        checkpoint = torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        checkpoint = torch.load(trained / "checkpoints" / f"{name}.ckpt", weights_only=True)
         assert checkpoint["aduni"]["class_names"] == [str(digit) for digit in range(10)]
 
 
