@@ -73,6 +73,7 @@ def test_evaluation(bench):
     assert section.figures["evaluation_cpu"].count == 1
 
 
+@pytest.mark.slow
 def test_a_child_marks_its_first_step_and_ends_there(bench):
     command = start_up.training(bench.scratch, 0)
     begins, ends = start_up.seconds_to_mark(command, bench.scratch / "mark")

@@ -69,6 +69,7 @@ def test_a_training_on_nearly_black_pictures_says_so_first(train, rays):
     assert "No pixel of any image is above 15 of 255" in " ".join(finished.out.split())
 
 
+@pytest.mark.slow
 def test_the_bits_go_with_the_model(train, command, rays, root, tmp_path):
     finished, run = _train(train, rays, "dataset.bits=auto", "encoder.name=resnet18")
     assert finished.status == 0, finished.err

@@ -17,10 +17,8 @@ HOSTILE = "<script>alert(1)<"
 
 
 @pytest.fixture
-def trained(train):
-    finished, run = train("method=ce", "epochs=1")
-    assert finished.status == 0, finished.err
-    return run
+def trained(past_run):
+    return past_run("epochs=1", "method=ce")
 
 
 @pytest.fixture

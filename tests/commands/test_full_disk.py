@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -17,15 +18,6 @@ from aduni.system.atomic_files import atomic_write, write_npy
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
-# No file may grow beyond sys.argv[1] bytes; Python ignores the signal, and the write fails.
-LIMITED = """
-import resource, runpy, sys
-limit = int(sys.argv[1])
-del sys.argv[:2]
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-
 # A file system of its own in a name space of its own.
 TMPFS = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift && folder="$1" && shift && "$@"'
 
@@ -35,15 +27,26 @@ QUICK = (
 )
 
 
-def limited(limit: int, name: str, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", LIMITED, str(limit), str(SRC / f"{name}.py"), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+@pytest.fixture
+def limited(command):
+    """Return a function that runs a command while no file may grow beyond some bytes."""
+
+    def call(limit: int, name: str, *options: str):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # Python ignores the signal, so that the write fails.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            return command(name, *options)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return call
 
 
-def one_sentence(finished: subprocess.CompletedProcess[str], *words: str) -> None:
-    assert finished.returncode == 1, finished.stderr
-    assert "Traceback" not in finished.stderr
-    sentence = finished.stderr.splitlines()[-1]
+def one_sentence(status: int, errors: str, *words: str) -> None:
+    assert status == 1, errors
+    assert "Traceback" not in errors
+    sentence = errors.splitlines()[-1]
     assert sentence.startswith("error: ")
     for word in words:
         assert word in sentence
@@ -67,35 +70,34 @@ def options(cache: Path, run: Path) -> tuple[str, ...]:
     return (*QUICK, f"dataset.cache_dir={cache}", f"hydra.run.dir={run}")
 
 
-def test_no_room_for_a_checkpoint(resized, cache, tmp_path):
+def test_no_room_for_a_checkpoint(resized, limited, cache, tmp_path):
     run = tmp_path / "run"
-    finished = limited(300_000, "train", *options(cache, run), cwd=tmp_path)
+    finished = limited(300_000, "train", *options(cache, run))
 
-    one_sentence(finished, "ckpt")
+    one_sentence(finished.status, finished.err, "ckpt")
     nothing_half_written(run)
     assert not list(run.rglob("*.ckpt"))
     assert not (run / "metrics.json").exists()
 
 
-def test_no_room_for_the_split(resized, cache, tmp_path):
+def test_no_room_for_the_split(resized, limited, cache, tmp_path):
     run = tmp_path / "run"
-    finished = limited(8_000, "train", *options(cache, run), cwd=tmp_path)
+    finished = limited(8_000, "train", *options(cache, run))
 
-    one_sentence(finished, "split.csv")
+    one_sentence(finished.status, finished.err, "split.csv")
     nothing_half_written(run)
     assert not (run / "config.yaml").exists()
 
 
-def test_no_room_for_predictions(past_run, command, tmp_path):
+def test_no_room_for_predictions(past_run, command, limited, tmp_path):
     run = past_run("epochs=1", "method=ce")
     output = tmp_path / "again"
     finished = limited(
         20_000,
         *("evaluate", f"ckpt={run}/checkpoints/best.ckpt", f"output={output}"),
-        cwd=SRC.parent,
     )
 
-    one_sentence(finished, "predictions.csv")
+    one_sentence(finished.status, finished.err, "predictions.csv")
     assert not (output / "metrics.json").exists()
     nothing_half_written(output)
     again = command("evaluate", f"ckpt={run}/checkpoints/best.ckpt", f"output={output}")
@@ -103,7 +105,7 @@ def test_no_room_for_predictions(past_run, command, tmp_path):
 
 
 @pytest.mark.parametrize(("limit", "file"), [(300, "predictions.csv"), (8_000, "features.npy")])
-def test_no_room_for_predictions_of_ones_own(past_run, tmp_path, limit, file):
+def test_no_room_for_predictions_of_ones_own(past_run, limited, tmp_path, limit, file):
     run = past_run("epochs=1", "method=ce")
     images = tmp_path / "images"
     images.mkdir()
@@ -115,15 +117,14 @@ def test_no_room_for_predictions_of_ones_own(past_run, tmp_path, limit, file):
         *("predict", f"ckpt={run}/checkpoints/best.ckpt", f"images={images}"),
         f"output={output}/predictions.csv",
         *([f"embeddings={output}/features.npy"] if file == "features.npy" else []),
-        cwd=SRC.parent,
     )
 
-    one_sentence(finished, str(output / file), "free space there")
+    one_sentence(finished.status, finished.err, str(output / file), "free space there")
     assert not list(output.iterdir())
 
 
 @pytest.mark.parametrize(("limit", "file"), [(4_000, "figures/"), (20_000, "index.html")])
-def test_no_room_for_an_explanation(past_run, tmp_path, limit, file):
+def test_no_room_for_an_explanation(past_run, limited, tmp_path, limit, file):
     run = past_run("epochs=1", "method=ce")
     picture = tmp_path / "a.png"
     Image.effect_noise((64, 64), 50).convert("RGB").save(picture)
@@ -132,24 +133,22 @@ def test_no_room_for_an_explanation(past_run, tmp_path, limit, file):
         limit,
         *("explain", f"ckpt={run}/checkpoints/best.ckpt", f"images={picture}", "errors=0"),
         *(f"output={output}", "neighbours=0", *(["layer=none"] if file == "index.html" else [])),
-        cwd=SRC.parent,
     )
 
-    one_sentence(finished, f"{output}/{file}", "free space there")
-    assert ".report-" not in finished.stderr
+    one_sentence(finished.status, finished.err, f"{output}/{file}", "free space there")
+    assert ".report-" not in finished.err
     assert [path.name for path in output.iterdir()] in ([], [".report.lock"])
 
 
-def test_no_room_for_contact_sheets(command, cache, tmp_path):
+def test_no_room_for_contact_sheets(command, limited, cache, tmp_path):
     made = command("prepare", f"dataset.cache_dir={cache}", f"output={tmp_path}/before")
     assert made.status == 0, made.err
     finished = limited(
         2_000,
         *("prepare", f"dataset.cache_dir={cache}", f"output={tmp_path}/audit"),
-        cwd=SRC.parent,
     )
 
-    one_sentence(finished, f"{tmp_path}/audit/0_0.jpg", "free space there")
+    one_sentence(finished.status, finished.err, f"{tmp_path}/audit/0_0.jpg", "free space there")
     assert not list((tmp_path / "audit").iterdir())
 
 
@@ -163,7 +162,7 @@ def test_an_array_is_written_as_numpy_reads_it(tmp_path, width):
         assert np.array_equal(read, each)
 
 
-def test_no_room_for_a_report(past_run, command, tmp_path):
+def test_no_room_for_a_report(past_run, command, limited, tmp_path):
     run = past_run("epochs=1", "method=ce")
     output = tmp_path / "report"
     made = command("report", f"runs={run}", f"output={output}")
@@ -172,12 +171,11 @@ def test_no_room_for_a_report(past_run, command, tmp_path):
     finished = limited(
         4_000,
         *("report", f"runs={run}", f"output={output}", "columns=[macro_auroc]"),
-        cwd=SRC.parent,
     )
 
-    one_sentence(finished, str(output), "free space there")
-    assert ".report-" not in finished.stderr
-    assert re.search(r"(index\.html|tables/\S+|figures/\S+): ", finished.stderr)
+    one_sentence(finished.status, finished.err, str(output), "free space there")
+    assert ".report-" not in finished.err
+    assert re.search(r"(index\.html|tables/\S+|figures/\S+): ", finished.err)
     after = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
     assert after == before
 
@@ -200,7 +198,7 @@ def test_a_file_system_that_fills_up_in_mid_training(resized, cache, tmp_path):
         cwd=tmp_path,
     )
 
-    one_sentence(finished)
+    one_sentence(finished.returncode, finished.stderr)
     nothing_half_written(tmp_path / "kept")
 
 

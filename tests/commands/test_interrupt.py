@@ -56,23 +56,24 @@ def _check(stopped, number: int, run) -> None:
     assert f"resume={run} continues the run" in (run / "train.log").read_text()
 
 
-@pytest.mark.parametrize("number", WORDS)
-def test_a_stopped_training_says_how_it_is_continued(stop, tmp_path, number):
+def test_a_stopped_training_says_how_it_is_continued(stop, tmp_path):
     run = tmp_path / "run"
-    stopped = stop(number, run, "epochs=1000", f"hydra.run.dir={run}")
+    stopped = stop(signal.SIGTERM, run, "epochs=1000", f"hydra.run.dir={run}")
 
-    _check(stopped, number, run)
+    _check(stopped, signal.SIGTERM, run)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", WORDS)
-def test_a_stopped_training_goes_on_as_if_it_had_not_been(stop, train, metrics, tmp_path, number):
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(
+    stop, train, past_run, metrics, tmp_path, number
+):
     options = ("epochs=8", "num_workers=1")
     run = tmp_path / "stopped"
     _check(stop(number, run, *options, f"hydra.run.dir={run}"), number, run)
     assert not (run / "metrics.json").exists()
     finished, _ = train(*options, "resume=auto", folder="stopped")
-    _, whole = train(*options, folder="whole")
+    whole = past_run(*options, folder="whole")
 
     assert finished.status == 0, finished.err
     assert metrics(run) == metrics(whole)

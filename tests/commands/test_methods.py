@@ -117,7 +117,7 @@ def test_one_ce_training_serves_all_second_stages(train, past_run):
     plain = past_run("method=ce", folder="plain")
     checkpoint = plain / "checkpoints" / "best.ckpt"
     reused = f"method.stage1_ckpt={checkpoint}"
-    choices = [f"method.classifier={kind}" for kind in ("crt", "lws", "tau_norm", "ncm")]
+    choices = [f"method.classifier={kind}" for kind in ("crt", "ncm")]  # with steps, and without
 
     for choice in choices:
         finished, run = train("method=decouple", choice, reused, folder=choice.split("=")[1])

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 SRC = Path(__file__).resolve().parents[2] / "src"
+ONE_RUN = ("tables=1", "profile.rows=[CE]", "profile.folds=[0]", "profile.features=[]")
 LATIN = os.fsdecode(b"caf\xe9")
 COMMANDS = {
     "train": (f"hydra.run.dir={LATIN}",),
@@ -78,13 +79,15 @@ def test_a_report_names_the_run(command, tmp_path):
     assert finished.err.count("\n") == 1
 
 
-def test_a_command_in_a_folder_of_such_a_name_works(tmp_path):
+@pytest.mark.slow
+def test_a_command_in_a_folder_of_such_a_name_works(tmp_path, cache):
     place = tmp_path / LATIN
     place.mkdir()
     status = subprocess.run(
-        [sys.executable, SRC / "reproduce.py", "status"],
+        [sys.executable, SRC / "reproduce.py", "status", *ONE_RUN],
         capture_output=True,
         check=False,
         cwd=place,
+        env={**os.environ, "ADUNI_CACHE": str(cache)},
     )
     assert status.returncode == 0, status.stderr

@@ -318,10 +318,7 @@ def test_mistakes_of_form_are_answered_before_torch_is_imported(root, text):
     assert finished.stderr.startswith("error: ")
 
 
-COMMANDS = ("benchmark", "evaluate", "explain", "export", "predict", "prepare", "report", "train")
-
-
-@pytest.mark.parametrize("name", [*COMMANDS, "reproduce"])
+@pytest.mark.parametrize("name", sorted(file.stem for file in CONF.with_name("src").glob("*.py")))
 @pytest.mark.parametrize(
     "word", ["output=/a(b)", "--verbose=3x", "=x", "verbose", "x=[1", "~verbose"]
 )

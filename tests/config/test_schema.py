@@ -16,9 +16,15 @@ from aduni.models.encoder import Encoder
 from composing import options, settings_of
 
 PUBLISHED = ("aptos", "digits", "isic2018")  # one's own need a file
-COMBINATIONS = list(
-    itertools.product(options("method"), PUBLISHED, options("sampler"), options("alpha"))
-)
+# All of the groups that choose options of one another; alpha takes turns, since it chooses none.
+COMBINATIONS = [
+    (*chosen, alpha)
+    for chosen, alpha in zip(
+        itertools.product(options("method"), PUBLISHED, options("sampler")),
+        itertools.cycle(options("alpha")),
+        strict=False,
+    )
+]
 # Each method with each alpha, and with each data set and sampler at least once.
 SOME = [
     (method, PUBLISHED[(i + j) % 3], options("sampler")[(i + j) % 5], alpha)

@@ -114,6 +114,7 @@ def check(command: str, overrides: list[str]) -> None:
     CHECKS[command](config, [word for word in overrides if not word.startswith("hydra")])
 
 
+@pytest.mark.slow
 def test_commands_compose_and_pass_their_checks(page):
     text = page.read_text()
     with initialize_config_dir(str(CONF), version_base="1.3"):

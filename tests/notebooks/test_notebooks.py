@@ -67,13 +67,8 @@ def texts(notebook: NotebookNode) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:.*encryption")  # of the connection to the kernel
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(file, id=file.stem, marks=() if file.stem == QUICK else pytest.mark.slow)
-        for file in FILES
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_it_runs(file, tmp_path, monkeypatch):
     notebook = execute(file, tmp_path, monkeypatch)
 

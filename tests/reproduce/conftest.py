@@ -7,7 +7,6 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from aduni.reproduce import planning
 from aduni.reproduce.planning import make_plan, write_plan
 from aduni.reproduce.settings import Reproduction, read_reproduction
 from aduni.results.plan import Plan, PlannedRun
@@ -40,7 +39,6 @@ def plan(settings, monkeypatch) -> Callable[..., Planned]:
         checked = settings(*overrides)
         checked.output.mkdir(exist_ok=True)
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            planning._compose.cache_clear()
             planned = make_plan(checked)
         write_plan(planned[0], checked)
         return planned

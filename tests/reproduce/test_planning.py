@@ -346,6 +346,7 @@ def test_a_split_is_computed_once(plan, monkeypatch):
 
 
 def test_changed_files_are_noticed(plan, monkeypatch, tmp_path):
+    _replanned(monkeypatch, lambda config: None)  # with another ADUNI_DATA
     root = tmp_path / "images" / "isic2018"
     root.mkdir(parents=True)
     monkeypatch.setenv("ADUNI_DATA", str(root.parent))

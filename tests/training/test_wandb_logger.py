@@ -318,6 +318,7 @@ def test_an_unreachable_server_costs_the_dashboard_and_not_the_run(tmp_path):
     assert not any(KEY.encode() in path.read_bytes() for path in files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failure_of_wandb_is_said_once_and_costs_nothing_else(tmp_path, fault):
     output = start("-c", FAILING.format(fault=FAULTS[fault]), str(tmp_path), HOME=str(tmp_path))
