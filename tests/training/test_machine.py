@@ -13,12 +13,21 @@ def test_a_cpu_takes_what_it_can_compute(precision):
     check_machine(settings_of("trainer=cpu", f"precision={precision}"))
 
 
-@pytest.mark.parametrize("trainer", ["cpu", "auto", "ddp"])
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU has half precision")
-def test_a_cpu_has_no_half_precision(trainer, refusal):
-    settings = settings_of(f"trainer={trainer}", "precision=16-mixed")
+def test_a_cpu_has_no_half_precision(refusal):
+    settings = settings_of("trainer=cpu", "precision=16-mixed")
 
     refusal(lambda: check_machine(settings), "precision=16-mixed", "set precision=bf16-mixed")
+
+
+@pytest.mark.parametrize("trainer", ["auto", "ddp"])
+@pytest.mark.parametrize("word", ["precision=bf16-mixed", "precision=16-mixed", "augment=gpu"])
+@pytest.mark.skipif(torch.cuda.is_available(), reason="finds the GPU")
+def test_what_is_meant_for_a_gpu_runs_on_a_cpu_only_if_that_was_asked_for(trainer, word, refusal):
+    settings = settings_of(f"trainer={trainer}", word)
+
+    refusal(lambda: check_machine(settings), f"{word} is meant for a GPU", "set trainer=cpu")
+    if word != "precision=16-mixed":
+        check_machine(settings_of("trainer=cpu", word))
 
 
 @pytest.mark.parametrize("own", ["bf16-mixed", "64-true", "bf16-true"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from aduni.config.instantiate import build
+from aduni.config.instantiate import Node, build
 from aduni.config.schema import Settings
 from aduni.data.cache.changed_images import check_unchanged
 from aduni.data.loading.dataloaders import LoaderSettings, default_workers
@@ -38,9 +38,11 @@ def build_data_and_method(
 def build_data(settings: Settings) -> ImageDataModule:
     """Return the data module of the data set and its protocol."""
     workers = settings.num_workers
+    if workers is None:
+        workers = default_workers(*_processes_and_device(settings.trainer))
     loading = LoaderSettings(
         batch_size=settings.batch_size,
-        num_workers=default_workers() if workers is None else workers,
+        num_workers=workers,
         seed=settings.seed,
         fold=settings.fold,
         augment=settings.augment,
@@ -49,6 +51,19 @@ def build_data(settings: Settings) -> ImageDataModule:
     protocol = build(settings.protocol)
     data: ImageDataModule = build(settings.dataset, protocol=protocol, loading=loading)
     return data
+
+
+def _processes_and_device(trainer: Node) -> tuple[int, str]:
+    """Return the training processes on this machine, and the kind of device that they use."""
+    on_gpu = trainer.get("accelerator") != "cpu" and torch.cuda.is_available()
+    devices = trainer.get("devices", 1)
+    if isinstance(devices, list):
+        processes = len(devices)
+    elif devices in ("auto", -1, "-1"):
+        processes = torch.cuda.device_count() if on_gpu else 1
+    else:
+        processes = int(devices)
+    return max(processes, 1), "cuda" if on_gpu else "cpu"
 
 
 def build_method(settings: Settings, counts: Ints, task: Task = "multiclass") -> Method:

@@ -207,13 +207,18 @@ class ImageDataModule(LightningDataModule):
             first_epoch=first_epoch,
             min_per_class=min_per_class,
         )
-        data = self.cache, self.table.labels, batch_sampler, self.loading.num_workers
-        self._make_stage_loader = partial(self._loaders.training_loader, *data, views, seed)
+        self._make_stage_loader = partial(
+            self._loaders.training_loader,
+            *(self.cache, self.table.labels, batch_sampler),
+            workers=self.loading.num_workers,
+            views=views,
+            seed=seed,
+        )
         self._max_views = max(self._max_views, views)
 
     def train_dataloader(self) -> Loader:
         """Make the loader of the training part in the stage that was configured last."""
-        loader = self._make_stage_loader()
+        loader = self._make_stage_loader(device=self._device)
         check_loader(loader, self._max_views, self.trainer.num_devices if self.trainer else 1)
         return loader
 

@@ -33,7 +33,9 @@ def check_machine(settings: Settings) -> None:
         UserError: the machine lacks the device, or would compute in another precision than the one
             that the run records.
     """
-    actual, asked = trainer_of(settings).precision, settings.precision
+    trainer = trainer_of(settings)
+    _check_gpu(settings, on_cpu=trainer.strategy.root_device.type == "cpu")
+    actual, asked = trainer.precision, settings.precision
     if actual == asked:
         return
     own = settings.trainer.get("precision")
@@ -46,3 +48,16 @@ def check_machine(settings: Settings) -> None:
         f"precision={asked} would run as {actual} on this machine; set precision={actual}, or "
         "trainer=gpu on a machine with a GPU."
     )
+
+
+def _check_gpu(settings: Settings, *, on_cpu: bool) -> None:
+    """Refuse what is meant for a GPU where the CPU would do it without having been asked for."""
+    if not on_cpu or settings.trainer.get("accelerator") == "cpu":
+        return
+    needs = [f"precision={settings.precision}"] if settings.precision.endswith("mixed") else []
+    needs += ["augment=gpu"] if settings.augment == "gpu" else []
+    if needs:
+        raise UserError(
+            f"{needs[0]} is meant for a GPU, and PyTorch finds none; check the driver with "
+            "nvidia-smi, or set trainer=cpu to compute it on the CPU."
+        )

@@ -31,7 +31,8 @@ from aduni.data.loading.torch_datasets import (
 from aduni.errors import UserError
 from aduni.shortage import shortage
 
-MAX_DEFAULT_WORKERS = 8
+MAX_DEFAULT_WORKERS = {"cpu": 8, "cuda": 16}
+"""Loader processes that keep up with a model, by the kind of its device."""
 
 Loader = DataLoader[Any]
 """Loader of `Batch`, or of `RawBatch` if the views are made on the device."""
@@ -40,9 +41,14 @@ BATCH_TIMEOUT_SECONDS = 600
 """Seconds to wait for a batch: a loader process that has lost one does not report it."""
 
 
-def default_workers() -> int:
-    """Return the number of loader processes: one for each core but the one of the training."""
-    return min(usable_cpus() - 1, MAX_DEFAULT_WORKERS)
+def default_workers(processes: int, device: str) -> int:
+    """Return the number of loader processes: one for each core but the one of the training.
+
+    Args:
+        processes: training processes on this machine, which share the cores.
+        device: kind of the device that they train on, cpu or cuda.
+    """
+    return max(min(usable_cpus() // processes - 1, MAX_DEFAULT_WORKERS[device]), 0)
 
 
 @dataclass(frozen=True)
@@ -91,17 +97,25 @@ class LoaderFactory:
             self._device_images.fill(cache, device)
 
     def training_loader(
-        self, cache: ImageCache, labels: Ints, sampler: Any, workers: int, views: int, seed: int
+        self,
+        cache: ImageCache,
+        labels: Ints,
+        sampler: Any,
+        *,
+        device: torch.device,
+        workers: int,
+        views: int,
+        seed: int,
     ) -> Loader:
         """Make the loader of V views of each sampled image, or of what they are made from."""
         if self._recipe is None:
             dataset = TrainingDataset(cache, labels, self._transforms, views=views, seed=seed)
-            return _loader(dataset, sampler, workers)
+            return _loader(dataset, sampler, workers, device)
         with_images = self._device_images.images is None
         raw = RawTrainingDataset(
             cache, labels, self._recipe, views=views, seed=seed, with_images=with_images
         )
-        return _loader(raw, sampler, workers if with_images else 0)
+        return _loader(raw, sampler, workers if with_images else 0, device)
 
     def evaluation_loader(
         self, cache: ImageCache, labels: Ints, sampler: Any, device: torch.device
@@ -109,7 +123,7 @@ class LoaderFactory:
         """Make the loader of unaugmented images, or of their rows if the device has the images."""
         on_device = self._device_images.has(device)
         dataset = RawEvaluationDataset(labels) if on_device else EvaluationDataset(cache, labels)
-        return _loader(dataset, sampler, 0)
+        return _loader(dataset, sampler, 0, device)
 
     def to_batch(self, loaded: Batch | RawBatch) -> Batch:
         """Complete a loaded batch on the device that it has been sent to."""
@@ -148,7 +162,7 @@ def keep_whole(batch: Any) -> Any:
     return batch
 
 
-def _loader(dataset: Dataset[Any], sampler: Any, num_workers: int) -> Loader:
+def _loader(dataset: Dataset[Any], sampler: Any, num_workers: int, device: torch.device) -> Loader:
     if num_workers:
         _reinstall_child_handler()
     return DataLoader(
@@ -159,8 +173,8 @@ def _loader(dataset: Dataset[Any], sampler: Any, num_workers: int) -> Loader:
         prefetch_factor=PREFETCH_FACTOR if num_workers else None,
         timeout=BATCH_TIMEOUT_SECONDS if num_workers else 0,
         persistent_workers=num_workers > 0,
-        worker_init_fn=partial(_init_worker, lower_priority=not torch.cuda.is_available()),
-        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=partial(_init_worker, lower_priority=device.type == "cpu"),
+        pin_memory=device.type == "cuda",
         # The loader draws a base seed for its workers, which must not advance the global generator.
         generator=torch.Generator(),
     )
