@@ -11,8 +11,11 @@ from rich.markdown import Markdown
 from benchmarks.measure import wall_clock
 from benchmarks.part import Bench, Effort, Section
 from benchmarks.results import markdown, measured_on, write_results
-from benchmarks.settings import BenchmarkSettings
+from benchmarks.settings import PARTS, BenchmarkSettings
 from benchmarks.targets import target_section
+
+MODULES = {part: import_module(f"benchmarks.{part}") for part in PARTS}
+"""The parts, imported before the command sets Lightning's log level, which its import resets."""
 
 
 def benchmark(settings: BenchmarkSettings, effort: Effort) -> None:
@@ -24,9 +27,8 @@ def benchmark(settings: BenchmarkSettings, effort: Effort) -> None:
     sections: dict[str, Section] = {}
     for name in settings.chosen:
         started = wall_clock()
-        measure = import_module(f"benchmarks.{name}").measure
         with tempfile.TemporaryDirectory(dir=output, prefix=".scratch-") as scratch:
-            section = sections[name] = measure(Bench(effort, Path(scratch), output))
+            section = sections[name] = MODULES[name].measure(Bench(effort, Path(scratch), output))
         console.print(Markdown(markdown(section)))
         console.print(f"{name}: {wall_clock() - started:.0f} s")
         figures = {k: v for section in sections.values() for k, v in section.figures.items()}

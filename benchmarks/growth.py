@@ -20,11 +20,10 @@ def measure(bench: Bench) -> Section:
     sizes = [multiple * bench.effort.growth_images for multiple in (1, 4, 16)]
     rates = _loader_rates(bench, sizes)
     peaks = [_peak(bench, images) for images in sizes]
-    pixels = bench.effort.image_size**2
     rows: list[Row] = [
         {
             "images": images,
-            "map, MiB": (images + 2 * (images // HELD_OUT)) * 3 * pixels / MIB,
+            "map, MiB": (images + 2 * (images // HELD_OUT)) * 3 * bench.effort.image_size**2 / MIB,
             "data path, images/s": loader_rate,
             "own memory of train.py, MiB": own,
             "file pages, MiB": files,

@@ -28,8 +28,7 @@ def write_results(
         "parts": {name: asdict(section) for name, section in sections.items()},
     }
     write_json(content, output / "benchmark.json")
-    hardware = origin["hardware"]
-    gpus = ", ".join(hardware["gpus"]) or "no GPU"
+    hardware, gpus = origin["hardware"], ", ".join(origin["hardware"]["gpus"]) or "no GPU"
     versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
     blocks = [
         "# Benchmark",
