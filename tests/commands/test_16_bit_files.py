@@ -13,22 +13,24 @@ from PIL import Image
 from aduni.evaluation.trained_model import load_trained
 
 
-@pytest.fixture
-def rays(tmp_path):
+@pytest.fixture(scope="module")
+def rays(tmp_path_factory):
     """Two classes of 16-bit pictures whose grey levels end at 4,000."""
+    folder = tmp_path_factory.mktemp("bits") / "rays"
     y, x = np.mgrid[0:40, 0:40]
     for number in range(32):
         rng, kind = np.random.default_rng(number), number % 2
         spot = np.exp(-((x - 20) ** 2 + (y - 10 - 20 * kind) ** 2) / 60)
         levels = (400 + 3000 * spot + rng.integers(0, 600, (40, 40))).clip(0, 4000)
         levels[0, 0] = 4000
-        file = tmp_path / "rays" / "ab"[kind] / f"{number:02d}.{'tif' if number % 4 > 1 else 'png'}"
+        file = folder / "ab"[kind] / f"{number:02d}.{'tif' if number % 4 > 1 else 'png'}"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(levels.astype(np.uint16)).save(file)
-    return tmp_path / "rays"
+    return folder
 
 
 def _train(train, rays, *options, **place):
+    """Train by the fixture `train` or `past_run`."""
     own = ("dataset=folder", f"dataset.root={rays}", "dataset.image_size=32")
     return train(*own, "epochs=1", "batch_size=8", "method=ce", *options, **place)
 
@@ -108,8 +110,8 @@ def test_the_bits_go_with_the_model(train, command, rays, root, tmp_path):
     pd.testing.assert_frame_equal(first, second, rtol=1e-5)
 
 
-def test_a_new_picture_beyond_the_range_is_refused_by_name(train, command, rays, tmp_path):
-    _, run = _train(train, rays, "dataset.bits=12")
+def test_a_new_picture_beyond_the_range_is_refused_by_name(past_run, command, rays, tmp_path):
+    run = _train(past_run, rays, "dataset.bits=12")
     bright, dark = tmp_path / "bright.png", tmp_path / "dark.png"
     Image.fromarray(np.full((40, 40), 4096, dtype=np.uint16)).save(bright)
     Image.fromarray(np.full((40, 40), 4095, dtype=np.uint16)).save(dark)
@@ -126,8 +128,8 @@ def test_a_new_picture_beyond_the_range_is_refused_by_name(train, command, rays,
     assert pd.read_csv(output)["image"].tolist() == [str(dark)]
 
 
-def test_models_of_several_bits_each_get_their_own_pixels(train, command, rays, tmp_path):
-    runs = [_train(train, rays, f"dataset.bits={bits}", folder=f"r{bits}")[1] for bits in (12, 16)]
+def test_models_of_several_bits_each_get_their_own_pixels(past_run, command, rays, tmp_path):
+    runs = [_train(past_run, rays, f"dataset.bits={bits}", folder=f"r{bits}") for bits in (12, 16)]
     files, found = sorted(rays.rglob("*.*"))[:4], []
     both = [str(run / "checkpoints" / "best.ckpt") for run in runs]
     for number, given in enumerate((both[:1], both[1:], both)):
@@ -151,8 +153,8 @@ def test_other_bits_are_refused(train, rays, value):
     assert not (run / "config.yaml").exists()
 
 
-def test_a_first_stage_of_other_bits_is_not_reused(train, rays):
-    _, first = _train(train, rays, "dataset.bits=12", folder="first")
+def test_a_first_stage_of_other_bits_is_not_reused(train, past_run, rays):
+    first = _train(past_run, rays, "dataset.bits=12", folder="first")
     stage = f"method.stage1_ckpt={first / 'checkpoints' / 'best.ckpt'}"
     finished, _ = _train(train, rays, "method=decouple", stage, folder="second")
 
@@ -160,9 +162,9 @@ def test_a_first_stage_of_other_bits_is_not_reused(train, rays):
     assert "was trained with dataset.bits=12, this run has 16" in finished.err
 
 
-def test_auto_is_the_same_run_when_it_is_resumed(train, rays):
+def test_auto_is_the_same_run_when_it_is_resumed(train, past_run, rays):
     options = ("dataset.bits=auto",)
-    _, run = _train(train, rays, *options)
+    run = _train(past_run, rays, *options)
     (run / "metrics.json").unlink()
     finished, _ = _train(train, rays, *options, "resume=auto")
 
