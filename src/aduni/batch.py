@@ -27,8 +27,10 @@ class Batch(NamedTuple):
         views: (V, B, 3, H, W) uint8; the encoder normalises them.
         labels: (B,) int64 class numbers.
         indices: (B,) int64 rows of the image table.
+        total: images of the batch on all ranks together; None where it is not divided.
     """
 
     views: Tensor
     labels: Tensor
     indices: Tensor
+    total: int | None = None

@@ -1,5 +1,7 @@
 """Compare two real processes with a single one on the joined batch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from aduni import schedules
 from aduni.batch import Batch
 from aduni.distributed.collectives import (
+    divided_batch,
     gather,
     global_mean,
     mean_over_ranks,
@@ -56,7 +59,8 @@ class Loss(nn.Module):
             module.requires_grad_(name in (stage_of(method).trainable or [name]))
 
     def forward(self, batch: Batch) -> Tensor:
-        terms = stage_of(self.method).loss(batch, 0)
+        with divided_batch(batch.total):
+            terms = stage_of(self.method).loss(batch, 0)
         loss: Tensor = terms["loss"]
         return loss
 
@@ -70,6 +74,25 @@ class Results:
     gradients: dict[tuple[str, str], list[Tensor]]
     remembered: dict[tuple[str, str], dict[str, Tensor]]
     gathered: dict[str, Any]
+    questions: int = 0
+
+
+@contextmanager
+def counted_questions() -> Iterator[list[int]]:
+    """Count the sums of whole numbers over the processes, which nothing but `row_counts` makes."""
+    asked: list[int] = []
+    original = dist.all_reduce
+
+    def counting(values: Tensor, *arguments: Any, **options: Any) -> Any:
+        if values.dtype == torch.int64:
+            asked.append(1)
+        return original(values, *arguments, **options)
+
+    dist.all_reduce = counting
+    try:
+        yield asked
+    finally:
+        dist.all_reduce = original
 
 
 def make_method(name: str) -> Method:
@@ -105,12 +128,12 @@ def make_in_process(name: str) -> Method:
     return method
 
 
-def make_batch(name: str, rows: slice, seed: int = 1) -> Batch:
+def make_batch(name: str, rows: slice, seed: int = 1, total: int | None = None) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     views = torch.randint(0, 256, (2, 8, 3, 2, 2), generator=generator).byte()
     labels = torch.tensor(PAIRS if name == "balms" else LABELS)
     views = views[:1] if name in ("ce", "ldam", "balms") else views
-    return Batch(views[:, rows], labels[rows], torch.arange(8)[rows])
+    return Batch(views[:, rows], labels[rows], torch.arange(8)[rows], total)
 
 
 def step(module: nn.Module, method: Method, batch: Batch) -> tuple[Tensor, list[Tensor]]:
@@ -120,13 +143,15 @@ def step(module: nn.Module, method: Method, batch: Batch) -> tuple[Tensor, list[
     return loss.detach(), [parameter.grad.clone() for parameter in learned]
 
 
-def remembered(module: nn.Module, method: Method, name: str, rows: slice) -> dict[str, Tensor]:
+def remembered(
+    module: nn.Module, method: Method, name: str, rows: slice, total: int | None = None
+) -> dict[str, Tensor]:
     """Return the method's memory after some steps of SGD, each on another batch."""
     learned = [parameter for parameter in method.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(learned, lr=0.1)
     for seed in range(STEPS):
         optimiser.zero_grad()
-        module(make_batch(name, rows, seed)).backward()
+        module(make_batch(name, rows, seed, total)).backward()
         optimiser.step()
     state = method.state_dict()
     return {key: state[key] for key in REMEMBERED[name]}
@@ -141,7 +166,15 @@ def gather_by_hand(share: list[int]) -> dict[str, Any]:
     labels = gather(torch.arange(share[rank()]) + 10 * rank())
     mean = global_mean(torch.arange(share[rank()], dtype=torch.float64) + 10 * rank())
     counts = row_counts(local)
-    return {"rows": joined.detach(), "gradient": local.grad, "labels": labels} | {
+    with divided_batch(sum(share)), counted_questions() as questions:
+        known = row_counts(local), row_counts(torch.cat([local, local]))
+    return {
+        "known": known,
+        "questions": len(questions),
+        "rows": joined.detach(),
+        "gradient": local.grad,
+        "labels": labels,
+    } | {
         "counts": counts,
         "mean": mean,
         "numbers": mean_over_ranks([1.0 + rank(), 10.0]),
@@ -162,13 +195,15 @@ def work(number: int, folder: Path) -> None:
             method = make_in_process(name)
             key = name, kind
             wrapped = DistributedDataParallel(Loss(method))
-            found = step(wrapped, method, make_batch(name, rows))
+            with counted_questions() as questions:
+                found = step(wrapped, method, make_batch(name, rows, total=sum(share)))
+            results.questions += len(questions)
             results.losses[key], results.gradients[key] = found
             if name in REMEMBERED:
                 method = make_in_process(name)
                 # DDP would hand the first process's queue to the others.
                 wrapped = DistributedDataParallel(Loss(method), broadcast_buffers=False)
-                results.remembered[key] = remembered(wrapped, method, name, rows)
+                results.remembered[key] = remembered(wrapped, method, name, rows, sum(share))
     for kind, share in SHARES.items():
         results.gathered[kind] = gather_by_hand(share)
     torch.save(vars(results), folder / f"{number}.pt")
@@ -225,6 +260,8 @@ def test_gather_joins_rows_in_the_order_of_the_processes(processes, kind, first,
     for found in processes:
         gathered = found.gathered[kind]
         assert gathered["counts"] == [first, second]
+        assert gathered["known"] == ([first, second], [2 * first, 2 * second])
+        assert gathered["questions"] == 0
         assert gathered["rows"].tolist() == [[1.0, 1.0]] * first + [[2.0, 2.0]] * second
         assert gathered["labels"].tolist() == [*range(first), *range(10, 10 + second)]
 
@@ -245,6 +282,10 @@ def test_the_mean_of_the_processes_losses_is_that_of_all_anchors(processes, kind
     losses = [float(found.gathered[kind]["mean"]) for found in processes]
 
     assert sum(losses) / 2 == pytest.approx(mean)
+
+
+def test_a_step_asks_no_process_for_its_share(processes):
+    assert [found.questions for found in processes] == [0, 0]
 
 
 def test_numbers_are_averaged_over_the_processes(processes):

@@ -1,12 +1,16 @@
 """Collective operations of training processes; all work without change in a single process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+_batch_total: ContextVar[int | None] = ContextVar("batch_total", default=None)
 
 
 def rank() -> int:
@@ -44,10 +48,29 @@ def gather(local: Tensor) -> Tensor:
     return joined
 
 
+@contextmanager
+def divided_batch(total: int | None) -> Iterator[None]:
+    """Tell the collectives in the block how many images the batch has on all ranks together.
+
+    Then they know the rows of each rank without asking, which would wait for the device.
+    """
+    token = _batch_total.set(total)
+    try:
+        yield
+    finally:
+        _batch_total.reset(token)
+
+
 def row_counts(local: Tensor) -> list[int]:
-    """Return the number of rows of each rank."""
+    """Return the number of rows of each rank, with equally many rows for each image of a batch.
+
+    Outside of `divided_batch` the ranks tell each other.
+    """
     if world_size() == 1:
         return [len(local)]
+    if (total := _batch_total.get()) is not None:
+        shares = [len(range(number, total, world_size())) for number in range(world_size())]
+        return [len(local) // shares[rank()] * share for share in shares]
     counts = torch.zeros(world_size(), dtype=torch.int64, device=local.device)
     counts[rank()] = len(local)
     dist.all_reduce(counts)

@@ -67,8 +67,9 @@ class MomentumCopy(nn.Module):
     @torch.no_grad()
     def update_from(self, source: nn.Module) -> None:
         """Move the weights one step toward those of the source."""
-        for own, other in zip(self.model.parameters(), source.parameters(), strict=True):
-            own.lerp_(other.detach(), 1 - self.momentum)
+        own: list[Tensor] = list(self.model.parameters())
+        other: list[Tensor] = list(source.parameters())
+        torch._foreach_lerp_(own, other, 1 - self.momentum)  # one kernel for all of them
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from aduni.batch import Batch
-from aduni.distributed.collectives import seed_torch
+from aduni.distributed.collectives import divided_batch, seed_torch
 from aduni.errors import UserError
 from aduni.methods.base import Method, Stage
 from aduni.schedules import RateSchedule, learning_rate
@@ -121,7 +121,8 @@ class StageModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the stage's loss, and log its terms, averaged over the epoch's batches."""
-        terms = self._stage.loss(batch, self.current_epoch)
+        with divided_batch(batch.total):
+            terms = self._stage.loss(batch, self.current_epoch)
         values = {name: value.detach() for name, value in terms.items()}
         size = len(batch.labels)
         # Not reduced over ranks: the progress bar reads the values on rank 0 alone, which would

@@ -71,7 +71,7 @@ def test_a_draw_carries_its_epoch_and_how_often_the_image_came_before():
     seen: Counter[int] = Counter()
     for batch in draws:
         for draw in batch:
-            assert draw == SampleIndex(draw.row, 2, seen[draw.row])
+            assert draw == SampleIndex(draw.row, 2, seen[draw.row], len(batch))
             assert all(type(number) is int for number in draw)  # plain: they travel to workers
             seen[draw.row] += 1
     assert max(seen.values()) > 2

@@ -15,12 +15,14 @@ class SampleIndex(NamedTuple):
     """Image to load, with the numbers that its augmentation is seeded with.
 
     The epoch is part of it because workers that outlive an epoch would not see it change; `repeat`
-    counts earlier appearances of the image in the epoch.
+    counts earlier appearances of the image in the epoch. `total` is the number of images in the
+    batch, all ranks together.
     """
 
     row: int
     epoch: int
     repeat: int
+    total: int = 1
 
 
 class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
@@ -86,7 +88,7 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
         share = slice(rank(), None, world_size())
         for batch, counts in zip(batches, repeats, strict=True):
             pairs = zip(self._rows[batch[share]].tolist(), counts[share].tolist(), strict=True)
-            yield [SampleIndex(row, self._epoch, repeat) for row, repeat in pairs]
+            yield [SampleIndex(row, self._epoch, repeat, len(batch)) for row, repeat in pairs]
 
     def _check_min_per_class(self, batches: list[Ints], minimum: int) -> None:
         classes = int(self._labels.max()) + 1

@@ -60,7 +60,8 @@ class TrainingDataset(Dataset[Batch]):
                 number = index.repeat * self.views + view
                 key = [self._seed, index.epoch, index.row, number]
                 views[view, position] = self._augment(image, key)
-        return _make_batch(views, self._labels, [index.row for index in indices])
+        rows = [index.row for index in indices]
+        return _make_batch(views, self._labels, rows, indices[0].total)
 
     def _augment(self, image: Pixels, key: list[int]) -> Pixels:
         """Make one view (H, W, 3); the transforms share the generators and draw in turn."""
@@ -83,11 +84,14 @@ class EvaluationDataset(Dataset[Batch]):
         return _make_batch(self._cache.pixels[rows][None], self._labels, rows)
 
 
-def _make_batch(views: np.ndarray, labels: Ints, rows: list[int]) -> Batch:
+def _make_batch(
+    views: np.ndarray, labels: Ints, rows: list[int], total: int | None = None
+) -> Batch:
     return Batch(
         views=torch.from_numpy(views).permute(0, 1, 4, 2, 3),
         labels=torch.from_numpy(labels[rows]),
         indices=torch.tensor(rows),
+        total=total,
     )
 
 
@@ -99,12 +103,14 @@ class RawBatch(NamedTuple):
         labels: (B,) int64 class numbers.
         indices: (B,) int64 rows of the image table.
         parameters: parameters of N = V * B views; None for unaugmented images, V = 1.
+        total: images of the batch on all ranks together; None where it is not divided.
     """
 
     images: Tensor | None
     labels: Tensor
     indices: Tensor
     parameters: ViewParameters | None
+    total: int | None = None
 
 
 class RawTrainingDataset(Dataset[RawBatch]):
@@ -128,7 +134,7 @@ class RawTrainingDataset(Dataset[RawBatch]):
         self.views, self._seed, self._with_images = views, seed, with_images
 
     def __getitems__(self, indices: list[SampleIndex]) -> RawBatch:
-        rows, epochs, repeats = np.array(indices, dtype=np.int64).T
+        rows, epochs, repeats, _ = np.array(indices, dtype=np.int64).T
         numbers = repeats * self.views + np.arange(self.views)[:, None]
         parameters = draw_parameters(
             self._recipe,
@@ -140,7 +146,7 @@ class RawTrainingDataset(Dataset[RawBatch]):
         )
         images = torch.from_numpy(self._cache.pixels[rows]) if self._with_images else None
         labels = torch.from_numpy(self._labels[rows])
-        return RawBatch(images, labels, torch.from_numpy(rows), parameters)
+        return RawBatch(images, labels, torch.from_numpy(rows), parameters, indices[0].total)
 
 
 class RawEvaluationDataset(Dataset[RawBatch]):
@@ -173,4 +179,4 @@ def complete_batch(raw: RawBatch, device_images: Tensor | None, *, nearest: bool
         )
     else:
         views = make_views(images, rows, raw.parameters, nearest=nearest)
-    return Batch(views, raw.labels, raw.indices)
+    return Batch(views, raw.labels, raw.indices, raw.total)

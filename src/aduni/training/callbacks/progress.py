@@ -18,7 +18,7 @@ from rich.progress import (
 
 log = logging.getLogger(__name__)
 
-REFRESH_SECONDS = 0.25
+REFRESH_SECONDS = 1.0
 MIN_ESTIMATE_SECONDS = 10.0  # what ends sooner needs no estimate
 
 
@@ -30,7 +30,7 @@ class Progress(RichProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Refresh a few times a second only, since reading values waits for the device."""
+        """Refresh once a second only, since reading values waits for the device."""
         now = time.perf_counter()
         if trainer.is_last_batch or now - self._refreshed >= REFRESH_SECONDS:
             self._refreshed = now
