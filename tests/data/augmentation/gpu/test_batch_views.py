@@ -196,7 +196,7 @@ def test_evaluation_batches_are_the_images_as_they_are(make_gpu, request, augmen
         assert torch.equal(torch.cat([batch.views for batch in batches], dim=1), images)
         assert torch.cat([batch.indices for batch in batches]).tolist() == rows.tolist()
     (batch, *_) = data.evaluation_batches("test", torch.device("meta"))
-    assert {values.device.type for values in batch} == {"meta"}
+    assert {values.device.type for values in batch[:3]} == {"meta"}
 
 
 def test_loading_draws_none_of_the_models_random_numbers(make_gpu):
