@@ -214,6 +214,7 @@ class Training:
             ],
             plugins=[AtomicCheckpointIO()],
             default_root_dir=self.folder.path,
+            benchmark=self.settings.trainer.get("benchmark", True),  # of cuDNN: sizes never change
             limit_val_batches=None if stage.validate else 0,
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
