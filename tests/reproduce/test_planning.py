@@ -82,16 +82,21 @@ def test_the_study_goes_by_importance(plan, monkeypatch):
     assert names == ["ce", "balms", "ldam", "decouple", "cicl"]
 
 
-@pytest.fixture
-def study(plan, monkeypatch, out):
-    """Return a function that plans the study beside its kept runs, without reading the data."""
-    kept = read_plan(STUDY)
-    split_of = {}
-    for run in kept.runs:
+@pytest.fixture(scope="module")
+def split_of():
+    """Hashes of the kept runs' splits, by data set and protocol."""
+    found = {}
+    for run in read_plan(STUDY).runs:
         folder = run_folder(STUDY, run)
         config, metrics = read_yaml(folder.config), read_json(folder.metrics)
         protocol = with_package_level_names(config["protocol"])
-        split_of[run.dataset, str(protocol)] = metrics["split_hash"]
+        found[run.dataset, str(protocol)] = metrics["split_hash"]
+    return found
+
+
+@pytest.fixture
+def study(plan, split_of, monkeypatch, out):
+    """Return a function that plans the study beside its kept runs, without reading the data."""
     out.mkdir()
     (out / "runs").symlink_to(STUDY / "runs")
     monkeypatch.setattr(splits, "_files", lambda root: [])
