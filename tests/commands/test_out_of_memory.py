@@ -91,6 +91,7 @@ def test_a_gpu_that_is_full_in_evaluation(past_run, command, monkeypatch):
     assert "CUDA_VISIBLE_DEVICES" in finished.err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux'")
 def test_a_computer_that_is_full(tmp_path, cache):
     options = [

@@ -48,6 +48,7 @@ def killed(root, quick, tmp_path, cache):
     return run
 
 
+@pytest.mark.slow
 def test_two_epochs_and_two_more_are_four(past_run, command, killed, metrics):
     whole = past_run(*OPTIONS, folder="whole")
     assert not (killed / "metrics.json").exists()
@@ -354,6 +355,7 @@ def _without_privileges() -> None:
         assert libc.prctl(24, capability, 0, 0, 0) == 0, os.strerror(ctypes.get_errno())
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_to_be_written_to_is_a_sentence(past_run, root):
     run = past_run("epochs=1")
     (run / "metrics.json").unlink()

@@ -39,6 +39,16 @@ VARIANTS = [
 ]
 
 
+OF_ONE_CLASS = ("balanced_softmax", "class_balanced", "focal", "logit_adjustment")
+"""Methods that differ from ce in the loss alone, which tests/losses compares with its formula."""
+PARAMETERS = [
+    pytest.param(
+        variant, marks=[pytest.mark.slow] * (variant[0] in OF_ONE_CLASS), id=" ".join(variant)
+    )
+    for variant in VARIANTS
+]
+
+
 @dataclass
 class TrainedModel:
     """Finished run on 200 images an epoch, with its initial state."""
@@ -49,7 +59,7 @@ class TrainedModel:
     initial: Method
 
 
-@pytest.fixture(scope="module", params=VARIANTS, ids=" ".join)
+@pytest.fixture(scope="module", params=PARAMETERS)
 def trained(request, tmp_path_factory) -> TrainedModel:
     name, *overrides = request.param
     settings = settings_of(
@@ -128,7 +138,12 @@ def test_no_step_waits_for_the_device(trained, monkeypatch):
         if trained.settings.names.method == "balms" and stage.name == "classifier":
             continue  # how many images it draws depends on the batch's labels
         (batch,) = _batches(trained, stage, 1)
-        loss = stage.loss(Batch(*(values.to("meta") for values in batch)), 0)["loss"]
+        tensors = {
+            key: value.to("meta")
+            for key, value in batch._asdict().items()
+            if torch.is_tensor(value)
+        }
+        loss = stage.loss(batch._replace(**tensors), 0)["loss"]
         loss.backward()
         assert loss.is_meta
 
@@ -206,6 +221,13 @@ def _stage_module(method: Method, number: int) -> StageModule:
     optimisation = Optimisation(sgd, 0.05, 0.001, 0)
     free = learnable(method)
     return StageModule(method, _with_steps(method)[number], optimisation, 10, (0, 0), {}, free)
+
+
+@pytest.mark.parametrize("name", OF_ONE_CLASS)
+def test_methods_of_one_class_differ_in_the_loss_alone(name):
+    own, ce = (settings_of(f"method={method}").method for method in (name, "ce"))
+    assert own.pop("loss") != ce.pop("loss")
+    assert own == ce
 
 
 def test_methods_are_found_by_listing_the_folder():
