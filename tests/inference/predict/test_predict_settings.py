@@ -27,7 +27,7 @@ def configured():
 
     def make(**values):
         config = OmegaConf.load(ROOT / "conf" / "predict.yaml")
-        del config["defaults"], config["hydra"]
+        del config["defaults"]
         given = {"ckpt": "a.ckpt", "images": "photographs", "output": "out.csv"} | values
         return OmegaConf.merge(config, given)
 
