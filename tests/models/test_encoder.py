@@ -216,3 +216,29 @@ def test_weights_that_cannot_be_fetched_are_named(monkeypatch):
 
     with pytest.raises(UserError, match=r"weights DEFAULT of resnet18 .*no route to host.*null"):
         make_encoder(weights="DEFAULT")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0"])
+@pytest.mark.parametrize("adaptation", ["full", "norm_bias", "frozen"])
+def test_only_what_is_adapted_learns(name, adaptation):
+    encoder = make_encoder(64, name=name, adaptation=adaptation, stem="standard").train()
+    before = {key: value.clone() for key, value in encoder.state_dict().items()}
+    learning = [values for values in encoder.parameters() if values.requires_grad]
+    if learning:
+        optimizer = torch.optim.SGD(learning, lr=0.1)
+        encoder(make_images(64, 4)).square().sum().backward()
+        optimizer.step()
+    else:
+        encoder(make_images(64, 4))
+    changed = {
+        key for key, value in encoder.state_dict().items() if not torch.equal(before[key], value)
+    }
+
+    convolutions = {key for key, value in before.items() if value.ndim == 4 and key != "mean"}
+    if adaptation == "frozen":
+        assert not changed
+    elif adaptation == "norm_bias":
+        assert changed
+        assert not changed & convolutions
+    else:
+        assert changed & convolutions

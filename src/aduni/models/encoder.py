@@ -1,4 +1,4 @@
-"""Encoder: a torchvision classification backbone without its classifier."""
+"""Encoder: a classification backbone without its classifier."""
 
 from typing import Annotated, Literal, cast
 
@@ -9,6 +9,7 @@ from torchvision import models
 
 from aduni.batch import Deviation, Mean
 from aduni.errors import UserError, did_you_mean
+from aduni.models.efficientnet_lite import efficientnet_lite0, load_imagenet_weights
 from aduni.models.pretrained import load_pretrained
 from aduni.models.small_images import SMALL_IMAGE_SIZE
 from aduni.shortage import raise_shortage
@@ -18,19 +19,28 @@ Stem = Literal["auto", "standard", "small"]
 MIN_IMAGE_SIZE = 16
 """Smallest image side, in pixels, that the small stem is made for."""
 
+Adaptation = Literal["full", "norm_bias", "frozen"]
+
 CHANNELS_LAST_SIZE = 128
 """Image side, in pixels, from which a CPU is faster with channels-last memory format."""
+
+LITE0 = "efficientnet_lite0"
+"""Backbone whose weights are installed with this package; fastest channels-last at any size."""
 
 
 class Encoder(nn.Module):
     """Module from images to pooled features.
 
     Args:
-        name: torchvision classification backbone, for example resnet18.
-        weights: torchvision weights such as DEFAULT; None to start from scratch.
+        name: torchvision classification backbone, for example resnet18, or efficientnet_lite0.
+        weights: torchvision weights such as DEFAULT; None to start from scratch. DEFAULT of
+            efficientnet_lite0 are ImageNet weights that are installed, for which mean and std are
+            127 / 255 and 128 / 255.
         stem: first layers: the backbone's own (standard), or for small images a 3 x 3 convolution
             without max-pooling, stride 2 from 32 pixels up and 1 below (small); auto is small
             under 64 pixels if the backbone is a ResNet.
+        adaptation: what the training changes: all weights (full), those of norms and all biases
+            (norm_bias), or none (frozen), with norms in eval mode.
         image_size: side of the square images, in pixels.
         mean: mean per channel of images scaled to 0..1.
         std: standard deviation per channel of images scaled to 0..1.
@@ -44,6 +54,7 @@ class Encoder(nn.Module):
         name: str = "resnet18",
         weights: str | None = None,
         stem: Stem = "auto",
+        adaptation: Adaptation = "full",
         *,
         image_size: PositiveInt,
         mean: Annotated[list[Mean], Field(min_length=3, max_length=3)],
@@ -52,12 +63,22 @@ class Encoder(nn.Module):
         super().__init__()
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
-        self.backbone = _without_classifier(_build(name, weights), name)
+        self.backbone = _build(name, weights)
         _set_stem(self.backbone, name, stem, image_size)
         self.features = _count_features(self.backbone, name, image_size)
-        self._channels_last = image_size >= CHANNELS_LAST_SIZE
+        self._channels_last = name == LITE0 or image_size >= CHANNELS_LAST_SIZE
         if self._channels_last:
             self.backbone.to(memory_format=torch.channels_last)
+        self._is_frozen = adaptation == "frozen"
+        for values in _fixed_parameters(self.backbone, adaptation):
+            values.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "Encoder":
+        """Set the mode; a frozen backbone stays in eval mode, to keep its batch-norm statistics."""
+        super().train(mode)
+        if self._is_frozen:
+            self.backbone.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute (N, D) features of (N, 3, H, W) images, uint8 or floats from 0 to 255.
@@ -81,8 +102,8 @@ class Encoder(nn.Module):
 
 
 def list_backbones() -> list[str]:
-    """Return the names of torchvision's classification models."""
-    return [str(name) for name in models.list_models(module=models)]
+    """Return the names of the backbones: torchvision's classification models and one more."""
+    return [*(str(name) for name in models.list_models(module=models)), LITE0]
 
 
 def _build(name: str, weights: str | None) -> nn.Module:
@@ -92,9 +113,35 @@ def _build(name: str, weights: str | None) -> nn.Module:
             f"{did_you_mean(name, list_backbones())}; torchvision.models.list_models() names them "
             "all."
         )
+    if name == LITE0:
+        return _build_lite0(weights)
     if weights is not None:
-        return load_pretrained(name, weights)
-    return cast(nn.Module, models.get_model(name, weights=None))
+        return _without_classifier(load_pretrained(name, weights), name)
+    return _without_classifier(cast(nn.Module, models.get_model(name, weights=None)), name)
+
+
+def _build_lite0(weights: str | None) -> nn.Module:
+    if weights not in (None, "DEFAULT"):
+        raise UserError(
+            f"encoder.weights={weights} does not exist for {LITE0}; choose DEFAULT, or null to "
+            "train from scratch."
+        )
+    network = efficientnet_lite0()
+    if weights:
+        load_imagenet_weights(network)
+    return network
+
+
+def _fixed_parameters(backbone: nn.Module, adaptation: Adaptation) -> list[nn.Parameter]:
+    """Return the parameters that the training does not change; norms have one dimension."""
+    if adaptation == "full":
+        return []
+    named = backbone.named_parameters()
+    return [
+        values
+        for name, values in named
+        if adaptation == "frozen" or not (values.ndim <= 1 or name.endswith(".bias"))
+    ]
 
 
 def _without_classifier(backbone: nn.Module, name: str) -> nn.Module:

@@ -16,6 +16,7 @@ NEUTRAL: dict[str, Any] = {
     "dataset.bits": 16,
     "lr_schedule": "cosine",
     "aduni.data.FlippedAffine.order": "shear_last",
+    "aduni.models.Encoder.adaptation": "full",
 }
 """Values at which options that were added later change nothing.
 

