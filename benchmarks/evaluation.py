@@ -12,7 +12,7 @@ from aduni.methods.aduni import AdUni
 from aduni.models.encoder import Encoder
 from benchmarks.composing import settings_of
 from benchmarks.measure import Spread, alternate, rate, ratio, wall_clock
-from benchmarks.part import GPU_HELD_OUT, ON_GPU, Bench, Row, Section, devices
+from benchmarks.part import Bench, Row, Section, devices
 
 
 def measure(bench: Bench) -> Section:
@@ -21,8 +21,8 @@ def measure(bench: Bench) -> Section:
     figures: dict[str, Spread] = {}
     for device in devices():
         on_gpu = device.type == "cuda"
-        images = GPU_HELD_OUT if on_gpu else bench.effort.evaluated
-        words = bench.synthetic(14, *(ON_GPU if on_gpu else ()), held_out=images)
+        images = bench.effort.gpu_held_out if on_gpu else bench.effort.evaluated
+        words = bench.synthetic(14, *(bench.on_gpu if on_gpu else ()), held_out=images)
         evaluation, bare = _evaluated(words, device, bench.effort.rounds)
         row = {
             "evaluation, images/s": rate(images, evaluation),
@@ -33,8 +33,9 @@ def measure(bench: Bench) -> Section:
         figures[f"evaluation_{device.type}"] = row["evaluation / bare"]
     notes = (
         f"Evaluation: predictions of a part from the cache, as a table, {bench.effort.image_size} "
-        "px on a CPU and 384 px on a GPU; bare: the same batches of normalised floats, already on "
-        "the device, through encoder and classifier in inference mode. "
+        f"px on a CPU and {bench.effort.gpu_image_size} px on a GPU; bare: the same batches of "
+        "normalised floats, already on the device, through encoder and classifier in inference "
+        "mode. "
         f"{torch.get_num_threads()} torch threads.",
     )
     return Section("Evaluation", rows, notes, figures)

@@ -7,12 +7,6 @@ import torch
 
 from benchmarks.measure import Spread
 
-GPU_IMAGES, GPU_HELD_OUT = 8012, 2003
-"""Training and validation images of ISIC 2018 in the paper's protocol."""
-
-ON_GPU = ("dataset.image_size=384", "batch_size=128", "augment=gpu")
-"""The paper's sizes, for measurements on a GPU."""
-
 
 @dataclass(frozen=True)
 class Effort:
@@ -31,6 +25,12 @@ class Effort:
     growth_images: int = 512  # training images at 1x
     starts: int = 3  # measured starts of train.py
     table_rows: tuple[int, ...] = (12_500, 50_000, 200_000)  # sizes of the tables that are read
+    # On a GPU, the paper's sizes, and training and validation images of ISIC 2018 in its protocol.
+    gpu_image_size: int = 384
+    gpu_batch_size: int = 128
+    gpu_images: int = 8012
+    gpu_held_out: int = 2003
+    gpu_bare_steps: int = 62
 
 
 FULL = Effort(rounds=11, steps=100, bare_steps=50, epochs=7, evaluated=3072, starts=9)
@@ -44,6 +44,12 @@ class Bench:
     effort: Effort
     scratch: Path  # an empty folder of the part's own, removed afterwards
     output: Path  # folder of the results
+
+    @property
+    def on_gpu(self) -> tuple[str, ...]:
+        """Overrides of measurements on a GPU."""
+        size, batch = self.effort.gpu_image_size, self.effort.gpu_batch_size
+        return (f"dataset.image_size={size}", f"batch_size={batch}", "augment=gpu")
 
     def synthetic(self, images: int, *overrides: str, held_out: int = 14) -> list[str]:
         """Return overrides of train.py: ISIC 2018's recipe on pictures that are made on the spot.

@@ -6,9 +6,9 @@ from aduni.data.cache.image_cache import usable_cpus
 from benchmarks.alternation import Alternation
 from benchmarks.composing import train
 from benchmarks.measure import Spread, one_thread, ratio, spread
-from benchmarks.part import GPU_HELD_OUT, GPU_IMAGES, ON_GPU, Bench, Row, Section
+from benchmarks.part import Bench, Row, Section
 
-GPU_STEPS, PAPER_EPOCHS = 62, 400
+PAPER_EPOCHS = 400
 
 
 def measure(bench: Bench) -> Section:
@@ -24,12 +24,9 @@ def measure(bench: Bench) -> Section:
     ]
     figures = {"step_cpu": efficiency(apart), "step_cpu_shared": efficiency(shared)}
     if torch.cuda.is_available():
-        further = (*ON_GPU, "trainer=gpu", "precision=bf16-mixed")
-        on_gpu = bench.synthetic(GPU_IMAGES, *further, held_out=GPU_HELD_OUT)
-        watcher = _alternated(bench, "gpu", on_gpu, GPU_STEPS)
-        rows.append(_row("cuda, 384 px, bf16-mixed", watcher))
-        figures["step_gpu"] = efficiency(watcher)
-        figures["isic_minutes"] = spread([PAPER_EPOCHS * each / 60 for each in watcher.seconds])
+        row, measured = row_of_gpu(bench)
+        rows.append(row)
+        figures |= measured
     notes = (
         f"method=aduni, ResNet-18 with the standard stem, {effort.image_size} px, "
         f"B = {effort.batch_size}, two views, 1 worker; epochs of {effort.steps} steps and "
@@ -40,6 +37,19 @@ def measure(bench: Bench) -> Section:
         "validation pass. The bare model takes normalised floats that are there already.",
     )
     return Section("Step efficiency", rows, notes, figures)
+
+
+def row_of_gpu(bench: Bench, trainer: str = "gpu") -> tuple[Row, dict[str, Spread]]:
+    """Return the row of a GPU and the figures of its targets."""
+    effort = bench.effort
+    further = (*bench.on_gpu, f"trainer={trainer}", "precision=bf16-mixed")
+    words = bench.synthetic(effort.gpu_images, *further, held_out=effort.gpu_held_out)
+    watcher = _alternated(bench, "gpu", words, effort.gpu_bare_steps)
+    figures = {
+        "step_gpu": efficiency(watcher),
+        "isic_minutes": spread([PAPER_EPOCHS * each / 60 for each in watcher.seconds]),
+    }
+    return _row(f"{trainer}, {effort.gpu_image_size} px, bf16-mixed", watcher), figures
 
 
 def _alternated(bench: Bench, name: str, overrides: list[str], bare_steps: int) -> Alternation:

@@ -22,6 +22,7 @@ from aduni.data.loading.samplers import InstanceBalanced
 from aduni.data.module import ImageDataModule
 from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError
+from visible_gpus import hide_gpus, selects_gpu
 
 # Small networks gain nothing from threads, which wait in loops for each other on a busy machine;
 # the tests run on all cores at once. The variable is for the processes that a test starts.
@@ -40,6 +41,21 @@ REMEDY = (
     r"|has folds|its columns are|keep|lower|make|must be|parts are|put|remake|remove|repair|replace"
     r"|restore|run|save|set|take|unpack|use|write)\b"
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs from tests that are not marked gpu, and from the processes that they start."""
+    if not selects_gpu(config.option.markexpr):
+        hide_gpus()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip tests that would see a GPU though they are not marked gpu, or none though they are."""
+    visible = selects_gpu(config.option.markexpr)
+    reason = "runs without a GPU: leave gpu out of -m" if visible else "runs with -m gpu alone"
+    for item in items:
+        if (item.get_closest_marker("gpu") is not None) != visible:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,11 @@ TINY = Effort(
     growth_images=56,
     starts=1,
     table_rows=(90, 180),
+    gpu_image_size=32,
+    gpu_batch_size=4,
+    gpu_images=16,
+    gpu_held_out=7,
+    gpu_bare_steps=2,
 )
 
 

@@ -67,6 +67,13 @@ def test_step(bench):
     assert "epochs of 4 steps" in section.notes[0]
 
 
+def test_step_of_a_gpu_at_tiny_size(bench):
+    row, figures = step.row_of_gpu(bench, trainer="cpu")
+    assert row["where"] == "cpu, 32 px, bf16-mixed"
+    assert figures["step_gpu"] == row["efficiency"]
+    assert figures["isic_minutes"].median > 0
+
+
 def test_evaluation(bench):
     section = evaluation.measure(bench)
     assert section.rows[0]["images"] == 7

@@ -2,7 +2,7 @@
 
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def provenance() -> dict[str, Any]:
     return {
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
+            **{name: _version(name) for name in PACKAGES},
         },
         "git_commit": _git_commit(),
         "hardware": {
@@ -36,6 +36,14 @@ def provenance() -> dict[str, Any]:
             "gpus": gpus,
         },
     }
+
+
+def _version(package: str) -> str:
+    """Return a package's version; a checkout that is only on Python's path has none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _git_commit() -> str | None:
