@@ -30,7 +30,9 @@ def measure(size: Size, folder: Path) -> Section:
     (folder / "gpu_profile.txt").write_text(table + "\n")
     busiest = sorted(averages, key=lambda event: getattr(event, own), reverse=True)
     rows = [_row(event, getattr(event, own), size.steps) for event in busiest[:LISTED]]
-    return Section("Profile of ten whole steps", rows, _notes(profiler.events(), wall, size.steps))
+    return Section(
+        f"Profile of {size.steps} whole steps", rows, _notes(profiler.events(), wall, size.steps)
+    )
 
 
 def _repeat(work: Workload) -> None:

@@ -22,8 +22,9 @@ class Recorder(LightningModule):
         self.batches = []
 
     def training_step(self, batch, index):
-        self.devices = {values.device.type for values in batch}
-        self.batches.append([values.cpu() for values in batch])
+        tensors = batch.views, batch.labels, batch.indices
+        self.devices = {values.device.type for values in tensors}
+        self.batches.append([values.cpu() for values in tensors])
         return self.weight.sum()
 
     def configure_optimizers(self):

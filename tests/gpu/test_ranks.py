@@ -128,6 +128,7 @@ def test_two_ranks_end_soon_after_their_results(start, two):
         (0, "The memory of the GPU ran out"),
         (1, "Process 1 of 2 ended with status 1 (train_ddp_process_1.log)"),
     ],
+    ids=["first", "second"],
 )
 def test_a_rank_that_fails_in_backward_ends_all(failing, rank, sentence):
     command, since = failing(rank)
