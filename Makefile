@@ -2,7 +2,7 @@
 # requirements.lock.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train reproduce benchmark test test-slow lint types docs lines lock audit clean
+.PHONY: help setup train reproduce benchmark test test-slow test-gpu gpu-check lint types docs lines lock audit clean
 
 # Find or install uv; it selects a suitable Python.
 UV := sh scripts/uv.sh
@@ -43,11 +43,18 @@ benchmark: setup ## measure the speed of each part; ARGS="parts=[loss]", "full=t
 	$(PY) src/benchmark.py $(ARGS)
 
 test: setup ## run the fast tests; ARGS="..." go to pytest
-	$(PYTEST) -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow and not gpu" $(ARGS)
 
 # Status 5 of pytest means that no test was selected.
 test-slow: setup ## run the slow tests; ARGS="..." go to pytest
 	$(PYTEST) -m slow $(ARGS) || test $$? -eq 5
+
+# They share one GPU, each process with a context of its own.
+test-gpu: setup ## run the tests that need a GPU, under 4 minutes; ARGS="..." go to pytest
+	$(PY) -m pytest --numprocesses=logical --maxprocesses=4 -m gpu tests/gpu $(ARGS)
+
+gpu-check: setup ## check and measure a GPU within 9 minutes; ARGS="--parts environment tests"
+	$(PY) scripts/gpu_check.py $(ARGS)
 
 lint: setup ## check style and formatting
 	$(PY) -m ruff check src benchmarks tests scripts examples

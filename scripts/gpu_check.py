@@ -108,26 +108,37 @@ def _run(part: Part, output: Path, limit: float, device: str) -> None:
     log, result = output / f"{part.name}.log", output / f"{part.name}.json"
     result.unlink(missing_ok=True)
     began = time.monotonic()
-    scratch = tempfile.TemporaryDirectory(dir=output, prefix=".scratch-")
-    with log.open("w") as printed, scratch as temporary:
+    # Closed after the processes are ended, so that a killed part leaves no images behind.
+    with tempfile.TemporaryDirectory(dir=output, prefix=".scratch-") as scratch:
+        variables = {**_environment(device), "TMPDIR": scratch}
+        try:
+            part.ended = _end_of(part.command, variables, log, limit)
+        except OSError as error:
+            part.ended = f"could not begin: {error}"
+    part.seconds = time.monotonic() - began
+    _read(part, log.read_text(errors="replace"), result)
+
+
+def _end_of(command: list[str], variables: dict[str, str], log: Path, limit: float) -> str:
+    """Run a command, end what it leaves, and say how it ended."""
+    with log.open("w") as printed:
         process = subprocess.Popen(
-            part.command,
+            command,
             cwd=ROOT,
-            env={**_environment(device), "TMPDIR": temporary},
+            env=variables,
             stdout=printed,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
             status = process.wait(limit)
-            part.ended = "done" if status == 0 else f"failed with status {status}"
         except subprocess.TimeoutExpired:
-            part.ended = f"did not end within {limit:.0f} s"
-        finally:  # a part that has ended may have left processes of its own
-            _kill_group(process.pid)
+            return f"did not end within {limit:.0f} s"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    part.seconds = time.monotonic() - began
-    _read(part, log.read_text(errors="replace"), result)
+    return "done" if status == 0 else f"failed with status {status}"
 
 
 def _environment(device: str) -> dict[str, str]:
@@ -136,11 +147,6 @@ def _environment(device: str) -> dict[str, str]:
     if device == "cpu":
         given["ADUNI_TEST_DEVICE"] = "cpu"
     return {**os.environ, **given}
-
-
-def _kill_group(leader: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
 
 
 def _read(part: Part, printed: str, result: Path) -> None:

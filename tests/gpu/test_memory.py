@@ -29,15 +29,12 @@ def test_a_full_gpu_is_one_sentence_with_a_smaller_batch(train, little_memory):
     assert "batch_size=150" in str(error.value)
 
 
-def test_a_run_after_a_full_gpu_has_its_memory(train, cuda):
-    free = torch.cuda.mem_get_info(cuda)[0]
-    torch.cuda.set_per_process_memory_fraction(ROOM / torch.cuda.mem_get_info(cuda)[1], cuda)
-    try:
-        with pytest.raises(UserError):
-            train(*LARGE, "encoder.name=resnet18", "sampler.epoch_length=1")
-    finally:
-        torch.cuda.set_per_process_memory_fraction(1.0, cuda)
+def test_a_run_after_a_full_gpu_has_its_memory(train, cuda, request):
+    before = torch.cuda.memory_allocated(cuda)
+    request.getfixturevalue("little_memory")
+    with pytest.raises(UserError):
+        train(*LARGE, "encoder.name=resnet18", "sampler.epoch_length=1")
+    torch.cuda.set_per_process_memory_fraction(1.0, cuda)
     train("method=ce", name="after")
-    torch.cuda.empty_cache()
 
-    assert torch.cuda.mem_get_info(cuda)[0] > free - 2**30
+    assert torch.cuda.memory_allocated(cuda) < before + ROOM

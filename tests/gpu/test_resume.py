@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from pytorch_lightning.plugins import MixedPrecision
 
 from aduni.config.resume import resume_settings
 from aduni.results.run_folder import RunFolder
@@ -73,11 +74,26 @@ def second_epoch(monkeypatch):
     return watch
 
 
+@pytest.fixture
+def scaler_of_the_cpu(monkeypatch):
+    """Give the CPU, which Lightning never lets train in 16-mixed, a gradient scaler in bf16."""
+    original = MixedPrecision.__init__
+
+    def init(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        self.scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2)
+
+    monkeypatch.setattr(MixedPrecision, "__init__", init)
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_a_stopped_run_goes_on_from_what_it_was(train, tmp_path, device, second_epoch, case):
+def test_a_stopped_run_goes_on_from_what_it_was(
+    train, tmp_path, device, second_epoch, request, case
+):
     stage, *words = CASES[case]
     if case == "scaler" and device.type == "cpu":
-        pytest.skip("exists on CUDA alone")
+        request.getfixturevalue("scaler_of_the_cpu")
+        words[-1] = "precision=bf16-mixed"
     states = second_epoch(stage)
     with pytest.raises(Stopped):
         train(*words, "epochs=3")
@@ -89,7 +105,7 @@ def test_a_stopped_run_goes_on_from_what_it_was(train, tmp_path, device, second_
     for part, value in before.items():
         assert same(value, after[part]), part
     if case == "scaler":
-        assert after["precision"]["scale"] > 0
+        assert after["precision"]["_growth_tracker"] + after["precision"]["scale"] > 0
     history = pd.read_csv(folder.history)
     assert list(history[history["stage"] == stage]["epoch"])[:2] == [0, 1]
     assert history["loss"].notna().all()

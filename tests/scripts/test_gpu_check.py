@@ -66,13 +66,13 @@ def test_parts_after_the_time_are_said_not_to_have_begun(check):
     assert "| second | not begun, the time was over | 0 |" in text
 
 
-def test_a_check_that_is_ended_leaves_the_report_of_the_parts_before(script, tmp_path):
-    done = script.Part("first", [sys.executable, "-c", "pass"], 20.0)
-    broken = script.Part("second", [str(tmp_path / "missing")], 20.0)
-    with pytest.raises(FileNotFoundError):
-        script.check([done, broken], tmp_path, 60.0, "cpu")
+def test_a_part_that_cannot_begin_costs_itself_alone(script, tmp_path):
+    missing = script.Part("first", [str(tmp_path / "missing")], 20.0)
+    works = script.Part("second", [sys.executable, "-c", "pass"], 20.0)
 
-    assert "| first | done |" in (tmp_path / "gpu_check.md").read_text()
+    assert script.check([missing, works], tmp_path, 60.0, "cpu") == 1
+    assert missing.ended.startswith("could not begin: ")
+    assert works.ended == "done"
 
 
 def test_nothing_is_left_of_the_parts_scratch(check, tmp_path):

