@@ -13,7 +13,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 PUBLISHED_EPOCHS = 400
 
 
-class Weights(NamedTuple):
+class LossWeights(NamedTuple):
     """Weights of the feature term (alpha) and the class term (beta) of the AduC loss."""
 
     alpha: float
@@ -23,8 +23,8 @@ class Weights(NamedTuple):
 RateSchedule = Literal["cosine", "released"]
 """Start of the learning rate's cosine: the end of the warm-up (cosine) or epoch 0 (released)."""
 
-AlphaSchedule = Callable[[int, int], Weights]
-"""(epoch, epochs) -> Weights."""
+AlphaSchedule = Callable[[int, int], LossWeights]
+"""(epoch, epochs) -> LossWeights."""
 
 
 def published_epoch(epoch: int, epochs: int) -> int:
@@ -40,7 +40,7 @@ def released(
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
     decay_epochs: PositiveInt = 1000,
-) -> Weights:
+) -> LossWeights:
     """Apply each epoch's cosine factor to the previous epoch's alpha, as the authors' code does.
 
     alpha_t = min + (alpha_{t-1} - min) * (1 + cos(pi t / decay)) / 2, alpha_{-1} = max.
@@ -49,7 +49,7 @@ def released(
     excess = maximum - minimum
     for t in range(published_epoch(epoch, epochs) + 1):
         excess *= _half_cosine(t, decay_epochs)
-    return Weights(minimum + excess)
+    return LossWeights(minimum + excess)
 
 
 def cosine(
@@ -60,10 +60,10 @@ def cosine(
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
     decay_epochs: PositiveInt = 1000,
-) -> Weights:
+) -> LossWeights:
     """Evaluate equation 3 of the paper with w = (1 + cos(pi t / decay)) / 2, halved as usual."""
     share = _half_cosine(published_epoch(epoch, epochs), decay_epochs)
-    return Weights(share * maximum + (1 - share) * minimum)
+    return LossWeights(share * maximum + (1 - share) * minimum)
 
 
 def printed(
@@ -74,10 +74,10 @@ def printed(
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
     decay_epochs: PositiveInt = 1000,
-) -> Weights:
+) -> LossWeights:
     """Evaluate equation 3 as printed: w = 1 + cos(pi t / decay), so that alpha starts near 2."""
     share = 2 * _half_cosine(published_epoch(epoch, epochs), decay_epochs)
-    return Weights(share * maximum + (1 - share) * minimum)
+    return LossWeights(share * maximum + (1 - share) * minimum)
 
 
 def step(
@@ -88,9 +88,9 @@ def step(
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
     decay_epoch: NonNegativeInt = 100,
-) -> Weights:
+) -> LossWeights:
     """Return the maximum before the decay epoch, then the minimum (the authors' `step`)."""
-    return Weights(maximum if published_epoch(epoch, epochs) < decay_epoch else minimum)
+    return LossWeights(maximum if published_epoch(epoch, epochs) < decay_epoch else minimum)
 
 
 def linear(
@@ -100,15 +100,18 @@ def linear(
     *,
     maximum: NonNegativeFloat = 1.0,
     minimum: NonNegativeFloat = 0.01,
-) -> Weights:
-    """Fall linearly from maximum to minimum, with beta = 1 - alpha (the authors' `linear`)."""
+) -> LossWeights:
+    """Return alpha that falls linearly from maximum to minimum, and beta = 1 - alpha.
+
+    It is the authors' `linear`.
+    """
     alpha = maximum + (minimum - maximum) * epoch / max(epochs - 1, 1)
-    return Weights(alpha, 1 - alpha)
+    return LossWeights(alpha, 1 - alpha)
 
 
-def constant(epoch: int, epochs: int, /, *, value: NonNegativeFloat = 0.01) -> Weights:
+def constant(epoch: int, epochs: int, /, *, value: NonNegativeFloat = 0.01) -> LossWeights:
     """Return the same alpha in every epoch (the paper's table 2; PaCo)."""
-    return Weights(value)
+    return LossWeights(value)
 
 
 def learning_rate(

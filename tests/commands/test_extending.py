@@ -93,7 +93,7 @@ from aduni.report.figures.figure import all_figures
 import json
 import numpy as np
 from aduni.metrics.evaluate import evaluate
-from aduni.metrics.evaluate import intervals
+from aduni.metrics.bootstrap_intervals import intervals
 labels, probabilities = np.array([0, 0, 1, 1, 1]), np.eye(2)[[0, 1, 1, 1, 1]]
 names = [figure.name for figure in all_figures()]
 low, high = intervals(labels, probabilities, np.arange(5)).metrics["worst_recall"]

@@ -92,7 +92,7 @@ def test_the_papers_protocol_is_a_caveat_in_the_card(train):
     assert finished.status == 0, finished.err
     text = (run / "model_card.md").read_text()
     assert "**Caveat: selected on test; photographs of one lesion" in text
-    assert "Not calibrated, for want of a validation part" in text
+    assert "Not calibrated, as there is no validation part" in text
     assert "alpha " not in finished.out.partition("device ")[0]
 
 

@@ -23,7 +23,7 @@ from aduni.data.loading.samplers import InstanceBalanced
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.softmax import Softmax
 from aduni.models.encoder import Encoder
-from aduni.schedules import Weights
+from aduni.schedules import LossWeights
 from torch import nn
 
 class Net(nn.Module):
@@ -58,7 +58,7 @@ def loss(logits, labels, counts, *, groups=None):
     return cross_entropy(logits, labels, counts)
 
 def late(epoch, epochs, *, before=1.0):
-    return Weights(before)
+    return LossWeights(before)
 
 cached = lru_cache(loss)
 """

@@ -10,7 +10,7 @@ from aduni import schedules
 from aduni.batch import Batch
 from aduni.methods.aduni import AdUni
 from aduni.methods.base import DataInfo
-from aduni.schedules import Weights
+from aduni.schedules import LossWeights
 from tiny_encoder import TinyEncoder
 
 COUNTS = [6, 3, 1]
@@ -75,7 +75,7 @@ def test_logit_adjustment_names_the_prior_of_the_loss(adjustment, epoch):
 
 
 def test_encoder_and_both_heads_learn_from_both_terms():
-    method = make_method(lambda epoch, epochs: Weights(alpha=0.5))
+    method = make_method(lambda epoch, epochs: LossWeights(alpha=0.5))
     parameters = list(method.parameters())
 
     gradients = torch.autograd.grad(method.loss(make_batch(), 0)["loss"], parameters)
@@ -108,9 +108,9 @@ def test_the_default_prior_is_the_data_sets():
 def test_the_schedule_gives_both_weights_and_beta_multiplies_its_own():
     asked = []
 
-    def schedule(epoch: int, epochs: int) -> Weights:
+    def schedule(epoch: int, epochs: int) -> LossWeights:
         asked.append((epoch, epochs))
-        return Weights(alpha=0.25, beta=0.5)
+        return LossWeights(alpha=0.25, beta=0.5)
 
     method = make_method(schedule, beta=0.8)
 

@@ -14,7 +14,7 @@ from aduni.losses.contrastive import Contrasts, aduc
 from aduni.methods.aduni import AdUni
 from aduni.methods.base import DataInfo
 from aduni.methods.paco import PaCo
-from aduni.schedules import Weights
+from aduni.schedules import LossWeights
 from tiny_encoder import TinyEncoder
 
 COUNTS = torch.tensor([5.0, 2.0, 1.0])
@@ -66,7 +66,7 @@ def assert_same_value_and_gradient(method: nn.Module, loss: Tensor, expected: Te
 
 @pytest.mark.parametrize("alpha", [0.0, 0.05, 1.0])
 def test_without_queue_and_with_equal_branches_it_is_aduc_of_the_queries(alpha):
-    method = make_method(lambda epoch, epochs: Weights(alpha))
+    method = make_method(lambda epoch, epochs: LossWeights(alpha))
     batch = make_batch(same_views=True)
     features = method.encoder(batch.views[0])
     queries = method.projector(features)
@@ -152,7 +152,10 @@ def test_the_loss_and_its_gradient_equal_the_loop_with_a_partly_filled_queue(set
     options, slow_options = SETTINGS[setting]
     schedule_beta = 0.5 if setting == "beta" else 1.0
     method = make_method(
-        lambda epoch, epochs: Weights(0.25, schedule_beta), queue_size=7, momentum=0.75, **options
+        lambda epoch, epochs: LossWeights(0.25, schedule_beta),
+        queue_size=7,
+        momentum=0.75,
+        **options,
     )
     disturb_keys(method)
     queue = make_keys(4)
@@ -178,7 +181,7 @@ def test_the_loss_and_its_gradient_equal_the_loop_with_a_partly_filled_queue(set
 
 
 def test_a_batchs_keys_join_the_queue_after_its_loss():
-    method = make_method(lambda epoch, epochs: Weights(0.25), queue_size=8, momentum=1.0)
+    method = make_method(lambda epoch, epochs: LossWeights(0.25), queue_size=8, momentum=1.0)
     disturb_keys(method)
     key_weights = list(method.keys.parameters())
     queue = torch.zeros(0, 4, dtype=torch.float64), torch.zeros(0, dtype=torch.int64)
@@ -252,7 +255,7 @@ def test_alpha_is_the_schedules_and_is_logged():
     for epoch in range(4):
         terms = make_method(schedules.released).loss(make_batch(), epoch)
         alpha = schedules.released(epoch, 4).alpha
-        fixed = make_method(lambda *_, alpha=alpha: Weights(alpha)).loss(make_batch(), 0)
+        fixed = make_method(lambda *_, alpha=alpha: LossWeights(alpha)).loss(make_batch(), 0)
 
         assert terms.keys() == {"loss", "alpha"}
         assert terms["alpha"].item() == pytest.approx(alpha)

@@ -10,12 +10,13 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score, recall_score, roc_auc_score
 
 from aduni.metrics import samples
+from aduni.metrics.bootstrap_intervals import intervals
 from aduni.metrics.classification import calibration_error
-from aduni.metrics.evaluate import evaluate, intervals
+from aduni.metrics.evaluate import evaluate
 from aduni.metrics.names import METRICS
 from aduni.results.model_card.card import card
-from aduni.results.model_card.content import Content
 from aduni.results.model_card.markdown import escaped
+from aduni.results.model_card.run_data import Content
 
 CLASSES = ["common", "less", "rare"]
 
@@ -171,7 +172,7 @@ def test_card_has_figures_with_intervals_limits_and_no_path(make_content, part):
     assert f"| Macro F1 | {macro_f1:.3f} ({low:.3f} to {high:.3f}) |" in text
     assert "bootstrap over groups of images" in text
     assert "**Not a medical device.**" in text
-    assert "hardly more than anecdotes: less (16), rare (8)." in text
+    assert "too few for a reliable estimate: less (16), rare (8)." in text
     assert "no external validation" in text
     assert "/home" not in text
     assert re.search(r"\| rare \| 8 \| 8 \| 0\.\d{3} \(0\.\d{3} to [01]\.\d{3}\)", text)

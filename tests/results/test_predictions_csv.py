@@ -9,7 +9,7 @@ from aduni.data.splits.predefined import read_split, split_frame, split_hash
 from aduni.inference.explain.error_cards import read_test_part
 from aduni.results.finished_runs import read_run
 from aduni.results.history_csv import read_history, training_speed
-from aduni.results.model_card.content import read_content
+from aduni.results.model_card.run_data import read_content
 from aduni.results.predictions_csv import evaluate_predictions, read_predictions
 from aduni.results.validation import read_split as read_run_split
 from aduni.system.atomic_files import read_json, write_csv

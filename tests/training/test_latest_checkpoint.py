@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from aduni.checkpoints.load import load_checkpoint
 from aduni.checkpoints.save import AtomicCheckpointIO
 from aduni.errors import UserError
-from aduni.training.latest_checkpoint import newest_epoch
+from aduni.training.latest_checkpoint import restore_latest
 
 
 class Small(LightningModule):
@@ -66,7 +66,7 @@ def content_of(epoch: int, best: int) -> dict[str, Any]:
 
 
 def newest(folder: Path) -> int | None:
-    return newest_epoch(folder, LEARNER, TRAINER)
+    return restore_latest(folder, LEARNER, TRAINER)
 
 
 @pytest.fixture

@@ -79,9 +79,9 @@ def unused_range(data: ImageDataModule) -> str | None:
         return None
     highest = int(levels.max())
     return (
-        f"{len(levels)} images of 16 bits hold grey levels up to {highest}, of which dataset.bits="
-        f"{data.bits} makes {(highest >> (data.bits - BITS[0])) + 1} of 256: set dataset.bits="
-        f"{data.sources.bits}, or auto."
+        f"{len(levels)} images of 16 bits hold grey levels up to {highest}; with dataset.bits="
+        f"{data.bits} they use {(highest >> (data.bits - BITS[0])) + 1} of 256 levels: set "
+        f"dataset.bits={data.sources.bits}, or auto."
     )
 
 
@@ -92,5 +92,5 @@ def darkness(data: ImageDataModule) -> str | None:
         return None
     return (
         f"No pixel of any image is above {brightest} of 255, so a model sees nearly black; 16-bit "
-        "files that hold fewer bits need dataset.bits=auto, other images another scale."
+        "files that hold fewer bits need dataset.bits=auto; rescale the grey levels of other files."
     )

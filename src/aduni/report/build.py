@@ -15,7 +15,6 @@ from aduni.report.figures.figure import draw, texts_in
 from aduni.report.page import sections
 from aduni.report.page.html import FigureGroup, Page, PageFigure, render
 from aduni.report.page.run_summary import summarise
-from aduni.report.statistics.adjusted_threshold import SUFFIX, adjusted_table, tau_frame
 from aduni.report.statistics.batch_composition import (
     PAPER_BATCH_SIZE,
     batch_statistic,
@@ -23,6 +22,7 @@ from aduni.report.statistics.batch_composition import (
 )
 from aduni.report.statistics.paired import compare, comparison_frame
 from aduni.report.statistics.per_class import class_frame, class_tables
+from aduni.report.statistics.tuned_logit_adjustment import SUFFIX, adjusted_table, tau_frame
 from aduni.report.tables.build_table import build_table
 from aduni.report.tables.comparability import warnings_about
 from aduni.report.tables.definitions import Definition

@@ -23,7 +23,7 @@ NEUTRAL: dict[str, Any] = {
 A key is the option's place in the configuration (`dataset.bits`), or the package-level name of the
 class that takes it and its own (`aduni.data.FlippedAffine.order`), wherever that stands. An option
 with its neutral value is left out of the identity, as it is in configurations from before it.
-Declared once, a value stays: another one would rename runs.
+A declared value must never change, since that would rename runs.
 """
 
 WITHOUT_IDENTITY = frozenset(
@@ -41,7 +41,7 @@ YAML_WORDS = {"True": True, "False": False, "null": None}
 
 
 def identity(config: Mapping[str, Any], split: str, first_stage: str | None) -> str:
-    """Return 12 hexadecimal digits that two runs share if, and only if, they compute the same.
+    """Return a hash, in 12 hexadecimal digits, of all that determines the results of a run.
 
     Args:
         config: resolved, as composed or as config.yaml holds it.

@@ -89,8 +89,8 @@ class _Training(Checked):
     loops: _Loops
 
 
-def newest_epoch(folder: Path, module: LightningModule, trainer: Trainer) -> int | None:
-    """Return the epoch that a stage resumes from, then in last.ckpt; None if it starts anew.
+def restore_latest(folder: Path, module: LightningModule, trainer: Trainer) -> int | None:
+    """Make last.ckpt the newest intact checkpoint, and return its epoch; None if there is none.
 
     If last.ckpt is damaged, the newest of the other checkpoints replaces it; so does best.ckpt if
     the run was killed between writing the two. A checkpoint that would not restore all of the

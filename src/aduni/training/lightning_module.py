@@ -49,7 +49,7 @@ class StageModule(LightningModule):
     """LightningModule that trains one stage of a method.
 
     Args:
-        method: the model and its losses; shared by the learners of all its stages.
+        method: the model and its losses; shared by the StageModules of all its stages.
         stage: what is trained, and how.
         optimisation: optimizer and schedule of the learning rate.
         classes: C.
@@ -188,7 +188,7 @@ class StageModule(LightningModule):
 
 
 def learnable(method: Method) -> frozenset[str]:
-    """Return the names of the parameters that may be trained: those of no momentum copy."""
+    """Return the names of the parameters that may be trained: those outside of momentum copies."""
     return frozenset(name for name, values in method.named_parameters() if values.requires_grad)
 
 

@@ -15,7 +15,7 @@ QUIET: dict[str, Any] = dict.fromkeys(
 
 
 def trainer_of(settings: Settings) -> Trainer:
-    """Return a trainer that shows what those of the run will be; nothing is trained with it.
+    """Build a trainer like those of the run, to inspect its device and precision.
 
     Raises:
         UserError: the machine lacks the device.
@@ -51,7 +51,7 @@ def check_machine(settings: Settings) -> None:
 
 
 def _check_gpu(settings: Settings, *, on_cpu: bool) -> None:
-    """Refuse what is meant for a GPU where the CPU would do it without having been asked for."""
+    """Raise UserError if settings for a GPU would run on a CPU that was not asked for."""
     if not on_cpu or settings.trainer.get("accelerator") == "cpu":
         return
     needs = [f"precision={settings.precision}"] if settings.precision.endswith("mixed") else []

@@ -31,7 +31,7 @@ from aduni.training.callbacks.checkpoints import Checkpoints
 from aduni.training.callbacks.history import History
 from aduni.training.callbacks.progress import Progress, TimeLeft
 from aduni.training.callbacks.signals import InstallSignalHandlers
-from aduni.training.latest_checkpoint import newest_epoch
+from aduni.training.latest_checkpoint import restore_latest
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 
 
@@ -114,7 +114,7 @@ class Training:
             self._keep(stage, self.tested, epoch)
             return epoch
         module = self._module(number, stage)
-        reached = newest_epoch(last.parent, module, trainer)
+        reached = restore_latest(last.parent, module, trainer)
         if reached is not None and reached + 1 == stage.epochs:
             if self.logger:
                 self.logger.finalize("success")  # counts the stages, of which this is one

@@ -1,4 +1,4 @@
-"""What a training says before it begins: data, method, steps, device."""
+"""Print what is about to be trained: data, method, steps, device."""
 
 from collections.abc import Iterator
 
@@ -21,24 +21,18 @@ from aduni.methods.base import Method, Stage
 from aduni.schedules import AlphaSchedule
 from aduni.training.machine import trainer_of
 
-MOST_CLASSES = 12
-"""With more of them those in the middle share a line."""
+MAX_CLASSES = 12
+"""Of more classes than this, those in the middle share a line."""
 LARGEST, SMALLEST = 6, 4
-WIDEST_BAR, WIDEST_CURVE = 24, 32  # columns
+MAX_BAR_WIDTH, MAX_CURVE_WIDTH = 24, 32  # columns
 LONG_EPOCH = 20
-"""An epoch that draws more than so many times the training images is remarked on."""
+"""An epoch that draws the training images more often than this is remarked on."""
 LEVELS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = "_.-=+*#@"
 
 
 def print_start_banner(settings: Settings, data: ImageDataModule, method: Method) -> None:
-    """A line or more for each of data, classes, method and machine, also in the log.
-
-    Args:
-        settings: of the run.
-        data: its images.
-        method: what is about to learn.
-    """
+    """Print and log a table with data, classes, method, steps and device."""
     lines = Table.grid(padding=(0, 2))
     lines.add_column(style="bold")
     lines.add_column(overflow="fold")
@@ -98,11 +92,11 @@ def _protocol(data: ImageDataModule) -> str:
 
 
 def class_bars(names: list[str], counts: Ints) -> Table:
-    """A line a class, the most frequent first, with a bar as long as its count.
+    """Return a row for each class, the most frequent first, with a bar as long as its count.
 
     Args:
-        names: C names.
-        counts: (C,) images.
+        names: class names.
+        counts: (C,) numbers of images.
     """
     block = "█" if is_unicode() else "#"
     table = Table.grid(padding=(0, 1))
@@ -110,7 +104,7 @@ def class_bars(names: list[str], counts: Ints) -> Table:
     table.add_column(justify="right")
     table.add_column(no_wrap=True)
     order = np.argsort(-counts, kind="stable")
-    folded = order[LARGEST:-SMALLEST] if len(order) > MOST_CLASSES else order[:0]
+    folded = order[LARGEST:-SMALLEST] if len(order) > MAX_CLASSES else order[:0]
     for row in order:
         if row in folded[1:]:
             continue
@@ -118,7 +112,7 @@ def class_bars(names: list[str], counts: Ints) -> Table:
             least, most = counts[folded].min(), counts[folded].max()
             table.add_row(f"({len(folded)} classes)", f"{least}-{most}", "")
             continue
-        length = max(round(WIDEST_BAR * counts[row] / counts.max()), 1)
+        length = max(round(MAX_BAR_WIDTH * counts[row] / counts.max()), 1)
         table.add_row(Text(names[row]), str(counts[row]), Text(block * length, style="cyan"))
     return table
 
@@ -138,13 +132,11 @@ def _sampler(name: str, counts: Ints) -> str:
 
 
 def alpha_curve(schedule: AlphaSchedule, epochs: int) -> str:
-    """The weight of the feature term from the first to the last epoch, as a row of blocks.
+    """Draw alpha from the first to the last epoch as a row of blocks.
 
-    Args:
-        schedule: of the run.
-        epochs: T; of many epochs some are shown, the first and the last among them.
+    Of many epochs some are shown, the first and the last among them.
     """
-    shown_epochs = np.linspace(0, epochs - 1, min(epochs, WIDEST_CURVE)).round().astype(int)
+    shown_epochs = np.linspace(0, epochs - 1, min(epochs, MAX_CURVE_WIDTH)).round().astype(int)
     values = np.array([schedule(int(epoch), epochs).alpha for epoch in shown_epochs])
     levels = LEVELS if is_unicode() else ASCII_LEVELS
     heights = np.ceil(values / max(values.max(), 1e-12) * len(levels)).astype(int)
@@ -170,13 +162,13 @@ def _steps(stage: Stage, sampler: Sampler, settings: Settings, data: ImageDataMo
 
 
 def long_epoch(drawn: int, images: int, batch_size: int, key: str) -> str:
-    """A remark where an epoch draws the training images very often; else nothing.
+    """Return a remark if an epoch draws the training images very often, else an empty text.
 
     Args:
-        drawn: images of an epoch.
-        images: of the training part.
+        drawn: images that an epoch draws.
+        images: images of the training part.
         batch_size: B.
-        key: of the sampler.
+        key: key of the sampler, which the remark names.
     """
     if drawn <= LONG_EPOCH * images:
         return ""

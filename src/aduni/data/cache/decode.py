@@ -52,7 +52,7 @@ def decode_image(file: Path, bits: int = ALL_BITS) -> Image.Image:
         if image.mode in ("I", "F"):
             raise ValueError("signed or 32-bit grey levels have no agreed range")
         if in_16_bits and bits < ALL_BITS:  # Pillow has dropped the lower 8 bits
-            problem = f"has 16 bits for each colour, of which dataset.bits={bits} is not known"
+            problem = f"has 16 bits for each colour, for which dataset.bits={bits} is not supported"
             raise BeyondRangeError(problem, ALL_BITS)
         if not image.has_transparency_data:
             return image.convert("RGB")

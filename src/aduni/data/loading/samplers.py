@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 MAX_EVEN_RATIO = 1.5
-"""Largest imbalance ratio at which no sampler is worth its noise."""
+"""Imbalance ratio up to which resampling is not recommended."""
 MAX_UPSAMPLING_RATIO = 100.0
 """Beyond it, up-sampling shows an image of the rarest class over a hundred times an epoch."""
 

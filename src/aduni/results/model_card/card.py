@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from aduni.metrics.names import METRICS
-from aduni.results.model_card.content import Content, read_content
 from aduni.results.model_card.limits import limits_of
 from aduni.results.model_card.markdown import bullets, escaped, table
+from aduni.results.model_card.run_data import Content, read_content
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import atomic_write
 
@@ -127,7 +127,7 @@ def _protocol(content: Content) -> Iterator[str]:
 def _metrics(content: Content) -> str:
     test, ends = content.metrics["test"], content.intervals.metrics
     rows = [[METRICS[key].title, _with_ends(test[key], *ends[key])] for key in ends]
-    return table(["figure", "test"], rows)
+    return table(["metric", "test"], rows)
 
 
 def _classes(content: Content) -> str:
@@ -154,7 +154,7 @@ def _calibration(content: Content) -> str:
     before = content.metrics["test"]["expected_calibration_error"]
     after, temperature = content.calibrated_error, content.metrics["temperature"]
     if after is None:
-        return f"Not calibrated, for want of a validation part. Calibration error {before:.3f}."
+        return f"Not calibrated, as there is no validation part. Calibration error {before:.3f}."
     return (
         f"Temperature {temperature:.3f}, fitted on the validation part and stored in the "
         f"checkpoint. Expected calibration error of the test part (15 bins): {before:.3f} before, "

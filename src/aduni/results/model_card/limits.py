@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from aduni.results.model_card.content import Content
 from aduni.results.model_card.markdown import escaped
+from aduni.results.model_card.run_data import Content
 
 MIN_IMAGES = 20
 """With fewer test images of a class, one image changes its recall by more than 5 points."""
@@ -30,7 +30,7 @@ def _uncertainty(content: Content) -> list[str]:
     few = [f"{escaped(name)} ({count})" for name, count in support.items() if count < MIN_IMAGES]
     if few:
         lines.append(
-            f"Fewer than {MIN_IMAGES} test images, so hardly more than anecdotes: {_list(few)}."
+            f"Fewer than {MIN_IMAGES} test images, too few for a reliable estimate: {_list(few)}."
         )
     widths = ends.recall[:, 1] - ends.recall[:, 0]
     if not np.isnan(widths).all():
@@ -40,7 +40,7 @@ def _uncertainty(content: Content) -> list[str]:
     if np.any(widths == 0):
         lines.append(
             "Where all images of a class are right, or all wrong, its interval has no width: a "
-            "bootstrap draws nothing that is not there. Its true uncertainty is not 0."
+            "bootstrap repeats the images that there are. The true uncertainty is not 0."
         )
     missed = [escaped(n) for n, recall in metrics["test"]["per_class_recall"].items() if not recall]
     if missed:
@@ -65,8 +65,8 @@ def _use(content: Content) -> list[str]:
     train = np.array(list(metrics["training_counts"].values()))
     largest, smallest = (escaped(content.class_names[i]) for i in (train.argmax(), train.argmin()))
     return [
-        f"Images are resized to {size} x {size} pixels without regard to their proportions; what "
-        "is smaller than a pixel then is not seen.",
+        f"Images are resized to {size} x {size} pixels without regard to their proportions; "
+        "details that are smaller than a pixel afterwards are lost.",
         "Trained and tested on one data set. There was no external validation: other "
         "cameras, hospitals and populations were not tried, nor were groups of patients compared.",
         f"It has learned from {train.max()} images of the most frequent class, {largest}, and from "

@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 class Checkpoints(Callback):
     """Callback that writes last.ckpt every epoch, and best.ckpt if the epoch beats all before it.
 
-    The former last.ckpt is kept as previous.ckpt. Lightning's ModelCheckpoint has no rule of two
-    scores, and renews last.ckpt only together with the best.
+    The former last.ckpt is kept as previous.ckpt. Lightning's ModelCheckpoint cannot
+    require two metrics to improve, and writes last.ckpt only together with the best.
 
     Args:
         folder: where the files are written.
@@ -36,7 +36,7 @@ class Checkpoints(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the checkpoints, the best first, so that the newest is whole at any moment."""
         best, last = self._folder / "best.ckpt", self._folder / "last.ckpt"
-        better = self._rule is not None and self._beats(trainer.callback_metrics)
+        better = self._rule is not None and self._update_best(trainer.callback_metrics)
         if better:
             self._epoch = trainer.current_epoch
         with self._previous_kept(last) if trainer.is_global_zero else nullcontext():
@@ -56,8 +56,8 @@ class Checkpoints(Callback):
             hard_link(last, former)
             yield
 
-    def _beats(self, metrics: Mapping[str, Any]) -> bool:
-        """Return whether the epoch is the best so far, and remember it if so."""
+    def _update_best(self, metrics: Mapping[str, Any]) -> bool:
+        """Remember the epoch if it is the best so far, and return whether it is."""
         now = {score: float(metrics[f"validation_{score}"]) for score in self._best}
         better = all(now[score] > self._best[score] for score in self._deciding)
         if better:

@@ -1,7 +1,7 @@
 """Post-hoc logit adjustment of every run, with tau tuned on its validation part.
 
-Part of the difference of two methods in macro F1 is where they put the decision threshold between
-frequent and rare classes, which one number a run adjusts.
+Methods differ in macro F1 partly by their bias toward frequent classes, which one parameter a run,
+tau, removes.
 """
 
 from collections.abc import Iterator

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from aduni.report.statistics.adjusted_threshold import (
+from aduni.report.statistics.paired import compare
+from aduni.report.statistics.tuned_logit_adjustment import (
     adjusted_table,
     tau_frame,
     with_tuned_adjustment,
 )
-from aduni.report.statistics.paired import compare
 from aduni.report.tables.build_table import build_table
 from aduni.report.tables.definitions import Definition, Row
 from aduni.report.tables.formats import csv_frame, footnote

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aduni.metrics.bootstrap_intervals import Intervals, intervals
 from aduni.metrics.calibration import at_temperature
 from aduni.metrics.classification import calibration_error
-from aduni.metrics.evaluate import Intervals, intervals
 from aduni.metrics.samples import Floats, Ints, Samples
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import labels_and_probabilities, read_predictions
