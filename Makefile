@@ -9,7 +9,7 @@ UV := sh scripts/uv.sh
 PY := .venv/bin/python
 READY := .venv/.ready
 
-# One worker for each core, with one torch thread each (tests/conftest.py). The tests of a module run
+# One worker for each core, with one torch thread each (tests/one_thread.py). The tests of a module run
 # in one worker, since they share fixtures.
 PYTEST := $(PY) -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadscope
 

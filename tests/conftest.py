@@ -1,5 +1,8 @@
 """What tests share: threads; tiny releases in the official layouts, and the real ones."""
 
+import one_thread  # noqa: F401  before numpy
+
+# isort: split
 import os
 import re
 import signal
@@ -24,10 +27,7 @@ from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError
 from visible_gpus import hide_gpus, selects_gpu
 
-# Small networks gain nothing from threads, which wait in loops for each other on a busy machine;
-# the tests run on all cores at once. The variable is for the processes that a test starts.
-torch.set_num_threads(1)
-os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)  # also where torch was imported before
 # Tests that run in the background inherit that SIGINT is ignored, and so would what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
