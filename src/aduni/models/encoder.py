@@ -89,6 +89,8 @@ class Encoder(nn.Module):
 
     def normalised(self, images: Tensor) -> Tensor:
         """Return (N, 3, H, W) normalised floats in the backbone's fastest memory format."""
+        if images.device.type == "cuda" and images.dtype == torch.uint8:
+            return self._normalised_at_once(images)
         if not self._channels_last:
             if images.device.type == "cpu":  # batches are in channels-last format
                 images = images.contiguous()
@@ -99,6 +101,16 @@ class Encoder(nn.Module):
         rows = images.permute(0, 2, 3, 1).flatten(2).to(mean.dtype, copy=True)
         pixels = rows.sub_(mean).div_(std).view(len(rows), -1, width, 3)
         return pixels.permute(0, 3, 1, 2)
+
+    def _normalised_at_once(self, images: Tensor) -> Tensor:
+        """Normalise uint8 images by one kernel, in float32, to what autocast would convert to."""
+        device = images.device.type
+        autocast = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if autocast else self.mean.dtype
+        layout = torch.channels_last if self._channels_last else torch.preserve_format
+        pixels = torch.empty_like(images, dtype=dtype, memory_format=layout)
+        scale = 1 / self.std
+        return torch.addcmul(-self.mean * scale, images, scale, out=pixels)
 
 
 def list_backbones() -> list[str]:

@@ -2,6 +2,7 @@
 
 import colorsys
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from aduni.data.augmentation.gpu import augment
 from aduni.data.augmentation.gpu.augment import make_views
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
+from aduni.data.augmentation.gpu.fused import fuse_views
 from aduni.data.augmentation.gpu.parameters import (
     ORDERS,
     Jitters,
@@ -203,7 +205,10 @@ def test_parameters_that_do_nothing_leave_the_images_as_they_are(side, nearest):
     assert torch.equal(views[0], images.permute(0, 3, 1, 2))
 
 
-def test_a_gpu_is_never_waited_for():
+@pytest.mark.parametrize("views", ["fused", "unfused"])
+def test_a_gpu_is_never_waited_for(views, monkeypatch):
+    fused = partial(fuse_views, fuse=lambda function: function)
+    monkeypatch.setattr(augment, "FUSED", {"fused": fused, "unfused": lambda *_, **__: None}[views])
     # Tensors without content refuse whatever needs a value, and mixing of devices.
     with FakeTensorMode() as mode:
         drawn = [mode.from_tensor(part).cuda() for part in joined([0, 1, 2], 2, 16)[:2]]

@@ -6,14 +6,15 @@ is computed exactly, where albumentations rounds hue and saturation to 8 bits.
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from aduni.data.augmentation.gpu.fused import FusedViews
 from aduni.data.augmentation.gpu.parameters import Colours, ViewParameters
+from aduni.data.augmentation.gpu.pixels import blend_, shift_hue_, warp
 
 MAX_PIXELS_CPU = 2**16  # processed at a time: they fit into a core's cache
 MAX_PIXELS_GPU = 2**24  # enough to occupy a GPU, at 200 MB a copy
 
-GREY = (0.299, 0.587, 0.114)
+FUSED = FusedViews()  # for the process
 
 
 def make_views(
@@ -30,6 +31,17 @@ def make_views(
     Returns:
         (V, B, 3, H, W) uint8, channels last in memory.
     """
+    if images.device.type == "cuda":
+        views = FUSED(images, rows, parameters, nearest=nearest)
+        if views is not None:
+            return views
+    return unfused_views(images, rows, parameters, nearest=nearest)
+
+
+def unfused_views(
+    images: Tensor, rows: Tensor, parameters: ViewParameters, *, nearest: bool
+) -> Tensor:
+    """Make the views of `make_views` by one operation after another, some images at a time."""
     count, side = len(parameters.samples), images.shape[1]
     views = torch.empty((count, side, side, 3), dtype=torch.uint8, device=images.device)
     sources = rows[parameters.samples % len(rows)]
@@ -37,30 +49,11 @@ def make_views(
     step = max(pixels_at_once // side**2, 1)
     for start in range(0, count, step):
         part = slice(start, start + step)
-        pixels = _warp(images[sources[part]], parameters.sampling[part], nearest)
+        pixels = warp(images[sources[part]], parameters.sampling[part], nearest)
         if parameters.colours is not None:
             jitter_(pixels, parameters.colours, start)
         views.index_copy_(0, parameters.samples[part], pixels.permute(0, 2, 3, 1).to(torch.uint8))
     return views.view(-1, len(rows), side, side, 3).permute(0, 1, 4, 2, 3)
-
-
-def _warp(images: Tensor, sampling: Tensor, nearest: bool) -> Tensor:
-    """Warp (n, H, W, 3) uint8 by (n, 2, 3) to (n, 3, H, W) float32 with integer values."""
-    side = images.shape[1]
-    offsets = torch.arange(side, device=images.device) - (side - 1) / 2
-    # Not a matrix product, whose precision on a GPU may have been lowered to ten bits.
-    along, down, constant = (values[:, None] for values in sampling.unbind(-1))
-    columns = offsets[:, None] * along
-    rows = offsets[:, None] * down + constant
-    pixels = functional.grid_sample(
-        images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format),
-        columns[:, None] + rows[:, :, None],
-        mode="nearest" if nearest else "bilinear",
-        padding_mode="zeros",
-        # With aligned corners a GPU would use cuDNN's implementation, which differs.
-        align_corners=False,
-    )
-    return pixels if nearest else pixels.round_()
 
 
 def jitter_(images: Tensor, colours: Colours, start: int) -> None:
@@ -76,35 +69,6 @@ def jitter_(images: Tensor, colours: Colours, start: int) -> None:
     for step in range(4):
         group = slice(hue_starts[step], hue_starts[step + 1])
         if group.start < group.stop:
-            _shift_hue_(images[group], hue[group])
+            shift_hue_(images[group], hue[group])
         if step < 3:
-            _blend_(images, blends[:, step])
-
-
-def _blend_(images: Tensor, blends: Tensor) -> None:
-    """Mix images (n, 3, H, W) with their greys and mean greys by the (n, 4) `Colours.blends`."""
-    red, green, blue = images.chunk(3, dim=1)
-    grey = (red * GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2]).round_()
-    # An integer sum is exact, so that it does not depend on the number of images in the call.
-    total = grey.sum(dim=(1, 2, 3), keepdim=True, dtype=torch.int64)
-    pixel, own_grey, mean, constant = blends.view(-1, 4, 1, 1, 1).unbind(1)
-    grey.mul_(own_grey).add_(mean * (total / grey[0].numel()) + constant)
-    images.mul_(pixel).add_(grey).clamp_(0, 255).floor_()
-
-
-def _shift_hue_(images: Tensor, shift: Tensor) -> None:
-    """Shift the hues of images (n, 3, H, W) by (n,) sixths of a circle.
-
-    With V the largest channel, C its distance to the smallest, and a hue h in sixths, the channels
-    are V - C max(0, min(k, 4 - k, 1)), k = (h + 5, 3, 1) mod 6.
-    """
-    red, green, blue = images.chunk(3, dim=1)
-    largest = images.amax(dim=1, keepdim=True)
-    chroma = largest - images.amin(dim=1, keepdim=True)
-    last = torch.where(largest == green, blue - red + 2 * chroma, red - green + 4 * chroma)
-    hue = torch.where(largest == red, green - blue, last)
-    hue.div_(chroma.clamp(min=1)).add_(shift.view(-1, 1, 1, 1))
-    offsets = torch.arange(5, -1, -2, device=images.device, dtype=images.dtype)
-    share = (hue + offsets.view(3, 1, 1)).remainder_(6)
-    share = torch.minimum(share, 4 - share).clamp_(0, 1)
-    torch.sub(largest, share.mul_(chroma), out=images).round_()
+            blend_(images, blends[:, step])
