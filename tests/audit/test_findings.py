@@ -260,6 +260,6 @@ def test_grey_levels_that_fewer_bits_hold_are_noticed(make_data, tmp_path):
         found[bits] = unused_range(data)
 
     assert found[12] is found["auto"] is None
-    assert "makes 8 of 256: set dataset.bits=12, or auto" in found[16]
+    assert "use 8 of 256 levels: set dataset.bits=12, or auto" in found[16]
     assert "32 images of 16 bits hold grey levels up to 2047" in found[14]
-    assert "dataset.bits=14 makes 32 of 256" in found[14]
+    assert "dataset.bits=14 they use 32 of 256 levels" in found[14]

@@ -57,8 +57,8 @@ def test_the_audit_says_which_bits_to_set(command, rays, tmp_path):
         words[bits] = " ".join(finished.out.split())
 
     held = "32 images of 16 bits hold grey levels up to 4000"
-    assert f"{held} and are read as 16 bits. Warning: {held}, of which" in words["16"]
-    assert "dataset.bits=16 makes 16 of 256: set dataset.bits=12, or auto." in words["16"]
+    assert f"{held} and are read as 16 bits. Warning: {held}; with" in words["16"]
+    assert "dataset.bits=16 they use 16 of 256 levels: set dataset.bits=12, or auto." in words["16"]
     assert "Warning: No pixel of any image is above 15 of 255" in words["16"]
     assert f"{held} and are read as 12 bits." in words["auto"]
     assert "Warning" not in words["auto"]
