@@ -6,8 +6,10 @@ import pytest
 import torch
 from lightning_fabric.utilities.apply_func import move_data_to_device
 
+from aduni.data.augmentation.gpu import augment
 from aduni.data.augmentation.gpu.augment import make_views
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
+from aduni.data.augmentation.gpu.fused import FusedViews
 from aduni.data.augmentation.gpu.parameters import draw_parameters
 from aduni.data.augmentation.transforms import FlippedAffine
 from own_data import blotches
@@ -17,9 +19,17 @@ SHARE = 0.999
 """Of the channels of all pixels, within 1 of 255: a nearest pixel may be that of its neighbour."""
 
 
+@pytest.fixture(params=["fused", "unfused"])
+def kernels(monkeypatch, request):
+    """Fuse the views' kernels, or do not."""
+    made = {"fused": FusedViews(), "unfused": lambda *_, **__: None}
+    monkeypatch.setattr(augment, "FUSED", made[request.param])
+
+
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("interpolation", [0, 1], ids=["nearest", "linear"])
 @pytest.mark.parametrize("side", [16, 64, 384])
-def test_views_are_those_of_the_cpu(device, side, interpolation):
+def test_views_are_those_of_the_cpu(device, side, interpolation, caplog):
     affine = FlippedAffine(
         rotate=(-180, 180),
         scale=(0.8, 1.2),
@@ -39,6 +49,7 @@ def test_views_are_those_of_the_cpu(device, side, interpolation):
     expected = make_views(*given, nearest=interpolation == 0)
     views = make_views(*move_data_to_device(given, device), nearest=interpolation == 0)
 
+    assert not [line for line in caplog.messages if "torch.compile failed" in line]
     assert views.device.type == device.type
     assert views.shape == (VIEWS, IMAGES, 3, side, side)
     difference = (views.cpu().int() - expected.int()).abs()

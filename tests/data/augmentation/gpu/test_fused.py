@@ -124,6 +124,27 @@ def test_lack_of_memory_is_no_failure_to_compile(monkeypatch):
     assert len(calls) == 2
 
 
+def test_many_sizes_of_batches_are_compiled_and_one_too_many_says_so(monkeypatch, caplog):
+    def traced(graph, _):
+        return graph
+
+    def trace(function):
+        return torch.compile(function, backend=traced, dynamic=False, fullgraph=True)
+
+    monkeypatch.setattr(fused, "compiled", trace)
+    monkeypatch.setattr(fused, "MAX_SIZES", 10)
+    views = FusedViews()
+    for _ in range(2):
+        for batch in range(1, 11):
+            arguments = make_arguments(16, nearest=True, batch=batch, jitter=None)
+            found = views(*arguments, nearest=True)
+            assert torch.equal(found, unfused_views(*arguments, nearest=True))
+    assert not [line for line in caplog.messages if line.startswith("augment=gpu")]
+    assert views(*make_arguments(16, nearest=True, batch=11, jitter=None), nearest=True) is None
+    (line,) = (line for line in caplog.messages if line.startswith("augment=gpu"))
+    assert "(FailOnRecompileLimitHit: " in line
+
+
 # Means
 
 

@@ -33,6 +33,8 @@ OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {
     "eager_numerics.division_rounding": True,
 }
 
+MAX_SIZES = 64  # of batches in a process; each is compiled for
+
 Function = Callable[..., Tensor]
 
 
@@ -49,12 +51,13 @@ class FusedViews:
         """Return what `fuse_views` does, or None and, the first time, a warning if it fails."""
         if self._has_failed:
             return None
-        kind = (images.shape[1:], rows.shape, parameters.sampling.shape, nearest)
+        constants = (images.shape[1:], parameters.sampling.shape, nearest)
+        kind = (*constants, len(rows), parameters.colours is None)
         # Compilers warn of themselves and give advice on what is not done here.
         quiet = nullcontext() if kind in self._known else warnings.catch_warnings(action="ignore")
         self._known.add(kind)
         try:
-            with quiet:
+            with quiet, torch._dynamo.config.patch(recompile_limit=MAX_SIZES):
                 return fuse_views(images, rows, parameters, nearest=nearest, fuse=compiled)
         except torch.OutOfMemoryError:
             raise
