@@ -2,7 +2,7 @@
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from copy import deepcopy
 
 import pandas as pd
 import pytest
@@ -98,13 +98,17 @@ def split_of():
 def study(plan, split_of, monkeypatch, out):
     """Return a function that plans the study beside its kept runs, without reading the data."""
     out.mkdir()
-    (out / "runs").symlink_to(STUDY / "runs")
     monkeypatch.setattr(splits, "_files", lambda root: [])
     monkeypatch.setattr(
         splits, "_compute", lambda c: split_of[c["names"]["dataset"], str(c["protocol"])]
     )
 
     def planned(*overrides: str) -> list[PlannedRun]:
+        if not (out / "runs").exists():
+            if overrides == WORDS:
+                _copy(filter(_is_of_words, read_plan(STUDY).runs), out)
+            else:
+                (out / "runs").symlink_to(STUDY / "runs")
         return plan("profile=study", *overrides)[1]
 
     return planned
@@ -115,20 +119,29 @@ PARTS = [pytest.param(WORDS, 9), pytest.param((), 96, marks=pytest.mark.slow)]
 """Arguments of the study's calls, and the number of their runs."""
 
 
+def _is_of_words(run):
+    return run.dataset == "aptos" and "methods" in {table for table, _ in run.rows}
+
+
+def _copy(runs, out):
+    for run in runs:
+        shutil.copytree(run_folder(STUDY, run).path, out / "runs" / run.folder)
+
+
 def _found(runs, out):
     return {run.folder for run in runs if run_folder(out, run).metrics.is_file()}
 
 
 def _replanned(monkeypatch, change):
     """Change every configuration that a plan composes, as if conf/ were another one."""
-    composed = planning._compose.__wrapped__
+    composed = planning._compose
 
     def changed(overrides):
-        config = composed(overrides)
+        config = deepcopy(composed(overrides))
         change(config)
         return config
 
-    monkeypatch.setattr(planning, "_compose", cache(changed))
+    monkeypatch.setattr(planning, "_compose", changed)
 
 
 def test_the_kept_study_is_what_its_profile_plans(study, out):
@@ -189,7 +202,7 @@ def test_no_kept_run_is_found_after_a_changed_default(words, count, study, out, 
 
 def test_a_kept_run_is_found_under_another_name(study, out):
     before = study(*WORDS)
-    (out / "runs").unlink()
+    shutil.rmtree(out / "runs")
     for number, run in enumerate(before):
         # A first stage is known by its folder's name, which the second one's configuration has.
         name = run.folder if ("methods", "CE") in run.rows else f"run{number}"
@@ -237,7 +250,8 @@ def test_a_row_overrides_the_profile(plan, monkeypatch):
 
 
 def test_folds_come_one_after_another(plan):
-    _, runs = plan("tables=[1]", "profile.rows=[CE,LDAM]", "profile.features=[]")
+    words = ("profile.rows=[CE,LDAM]", "profile.alphas=[]", "profile.features=[]")
+    _, runs = plan("tables=[1]", *words)
     assert [run.fold for run in runs] == [0, 0, 1, 1]
 
 
@@ -251,7 +265,8 @@ def test_adunis_run_serves_both_tables(plan):
 
 
 def test_one_ce_training_is_the_first_stage_of_balms_and_decouple(plan):
-    made, runs = plan("tables=[1]", "profile.rows=[BALMS,Decouple]", "profile.features=[]")
+    words = ("profile.rows=[BALMS,Decouple]", "profile.alphas=[]", "profile.features=[]")
+    made, runs = plan("tables=[1]", *words)
     rows = _by_row(runs)
     for fold in (0, 1):
         (ce,) = (run for run in runs if run.fold == fold and "method=ce" in run.overrides)
@@ -292,7 +307,8 @@ def test_two_data_sets_of_ones_own_stand_side_by_side_in_a_plan(plan, tmp_path):
     assert sorted(run.dataset for run in made.runs) == ["first", "second"]
 
 
-ONE = ("tables=[1]", "profile.rows=[CE]", "profile.features=[]", "profile.folds=[0]")
+ONE = ("tables=[1]", "profile.rows=[CE]", "profile.alphas=[]", "profile.features=[]")
+ONE += ("profile.folds=[0]",)
 
 
 def _id(plan, *overrides):
@@ -331,9 +347,13 @@ def test_another_split_is_another_run(plan, monkeypatch, out):
 
 
 def test_another_first_stage_is_another_run(settings, plan):
-    words = ("tables=[1]", "profile.rows=[BALMS]", "profile.features=[]", "profile.folds=[0]")
+    words = ("tables=[1]", "profile.rows=[BALMS]", "profile.alphas=[]", "profile.folds=[0]")
     ((balms,), (other,)) = (
-        [run for run in plan(*words, f"profile.overrides=['{key}']")[1] if run.rows]
+        [
+            run
+            for run in plan(*words, "profile.features=[]", f"profile.overrides=['{key}']")[1]
+            if run.rows
+        ]
         for key in ("method.dropout=0.5", "method.dropout=0.4")
     )
     assert balms.first_stage != other.first_stage
@@ -351,16 +371,17 @@ def test_a_split_is_computed_once(plan, monkeypatch):
 
 
 def test_changed_files_are_noticed(plan, monkeypatch, tmp_path):
-    _replanned(monkeypatch, lambda config: None)  # with another ADUNI_DATA
+    monkeypatch.setattr(planning, "_compose", planning._compose.__wrapped__)  # of this ADUNI_DATA
     root = tmp_path / "images" / "isic2018"
     root.mkdir(parents=True)
     monkeypatch.setenv("ADUNI_DATA", str(root.parent))
     words = ("profile=small", "datasets=[isic2018]", "tables=[1]", "profile.rows=[CE]")
+    words += ("profile.alphas=[]", "profile.features=[]")
     hashes = iter(["first", "second"])
     monkeypatch.setattr("aduni.reproduce.splits._compute", lambda config: next(hashes))
     ids = []
     for _ in range(2):
-        ids += [run.id for run in plan(*words, "profile.features=[]")[1]]
+        ids += [run.id for run in plan(*words)[1]]
         (root / "more.jpg").write_bytes(b"new")
     assert len(set(ids)) == 2
 
@@ -378,8 +399,9 @@ def test_a_part_of_the_tables_has_the_same_runs_in_the_same_folders(plan, out):
 
 def test_other_data_sets_stay_in_the_plan(plan, out, monkeypatch):
     monkeypatch.setattr(splits, "_files", lambda root: [])
-    first, _ = plan("profile=small", "datasets=[aptos]")
-    second, runs = plan("profile=small", "datasets=[isic2018]")
+    few = ("profile=small", "profile.rows=[CE]", "profile.alphas=[]", "profile.features=[]")
+    first, _ = plan(*few, "datasets=[aptos]", "tables=[1]")
+    second, runs = plan(*few, "datasets=[isic2018]", "tables=[1]")
     assert {run.dataset for run in runs} == {"isic2018"}
     assert set(first.runs) < set(second.runs)
 
