@@ -108,8 +108,9 @@ def _run(part: Part, output: Path, limit: float, device: str) -> None:
     log, result = output / f"{part.name}.log", output / f"{part.name}.json"
     result.unlink(missing_ok=True)
     began = time.monotonic()
-    # Closed after the processes are ended, so that a killed part leaves no images behind.
-    with tempfile.TemporaryDirectory(dir=output, prefix=".scratch-") as scratch:
+    # Removed after the processes have ended, so that a killed part leaves no images behind; not in
+    # `output`, since loader processes meet at sockets in it, whose paths must be short.
+    with tempfile.TemporaryDirectory(prefix="gpu-check-") as scratch:
         variables = {**_environment(device), "TMPDIR": scratch}
         try:
             part.ended = _end_of(part.command, variables, log, limit)

@@ -20,7 +20,7 @@ def table() -> str:
     parts = {folder.name: sorted(folder.rglob("*.py")) for folder in folders}
     parts["loose modules"] = sorted(package.glob("*.py"))
     parts["**package**"] = sorted(package.rglob("*.py"))
-    parts["benchmarks/"] = sorted((ROOT / "benchmarks").glob("*.py"))
+    parts["benchmarks/"] = sorted((ROOT / "benchmarks").rglob("*.py"))
     rows = [f"| {name} | {len(files)} | {lines_of(files)} |" for name, files in parts.items()]
     return "\n".join(["| package | files | lines |", "|---|---|---|", *rows]) + "\n"
 

@@ -1,7 +1,6 @@
 """A run is trained where and as its settings say, or not begun."""
 
 import pytest
-import torch
 
 from aduni.errors import UserError
 from aduni.training.machine import check_machine
@@ -21,7 +20,6 @@ def test_a_cpu_has_no_half_precision(refusal):
 
 @pytest.mark.parametrize("trainer", ["auto", "ddp"])
 @pytest.mark.parametrize("word", ["precision=bf16-mixed", "precision=16-mixed", "augment=gpu"])
-@pytest.mark.skipif(torch.cuda.is_available(), reason="finds the GPU")
 def test_what_is_meant_for_a_gpu_runs_on_a_cpu_only_if_that_was_asked_for(trainer, word, refusal):
     settings = settings_of(f"trainer={trainer}", word)
 
@@ -37,7 +35,6 @@ def test_the_trainers_precision_is_the_recorded_one(own, refusal):
     refusal(lambda: check_machine(settings), f"trainer.precision={own}", "precision=32-true")
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="finds the GPU")
 def test_a_missing_device_is_found_before_anything_is_read():
     with pytest.raises(UserError):
         check_machine(settings_of("trainer=gpu"))
