@@ -21,7 +21,10 @@ MISTAKES = {
     "encoder=resnet50": ["encoder=resnet50 does not exist; write encoder.name=resnet50."],
     "encoder=ResNet-50": ["encoder=ResNet-50 does not exist; write encoder.name=resnet50."],
     "encoder=vit_b_16": ["write encoder.name=vit_b_16."],
-    "encoder=nothing": ["encoder=nothing does not exist", "choose one of efficientnet_lite0, resnet18"],
+    "encoder=nothing": [
+        "encoder=nothing does not exist",
+        "choose one of efficientnet_lite0, resnet18",
+    ],
     "METHOD=ce": ["METHOD is no known key (did you mean method?)"],
     "learning_rate=0.1": ["learning_rate is no known key (did you mean lr?)"],
     "model=resnet50": ["model is no known key (did you mean encoder.name?)"],

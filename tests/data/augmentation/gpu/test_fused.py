@@ -131,6 +131,7 @@ def test_many_sizes_of_batches_are_compiled_and_one_too_many_says_so(monkeypatch
     def trace(function):
         return torch.compile(function, backend=traced, dynamic=False, fullgraph=True)
 
+    torch._dynamo.reset()  # forgets the sizes of earlier tests
     monkeypatch.setattr(fused, "compiled", trace)
     monkeypatch.setattr(fused, "MAX_SIZES", 10)
     views = FusedViews()
