@@ -9,11 +9,14 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
+
+from aduni.metrics import samples
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +42,14 @@ class Finished:
 
 
 @pytest.fixture
-def command(monkeypatch, capfd, cache) -> Iterator[Callable[..., Finished]]:
+def few_resamples(monkeypatch) -> None:
+    """The intervals of a model card come from 200 resamples; tests/results has those of 10,000."""
+    monkeypatch.setattr(samples, "RESAMPLES", 200)
+    monkeypatch.setattr(samples, "group_draws", lru_cache(samples.group_draws.__wrapped__))
+
+
+@pytest.fixture
+def command(monkeypatch, capfd, cache, few_resamples) -> Iterator[Callable[..., Finished]]:
     """Calls src/NAME.py with overrides, as from the command line."""
     handlers, level = logging.root.handlers[:], logging.root.level
     monkeypatch.setenv("ADUNI_CACHE", str(cache))  # of commands on a checkpoint
