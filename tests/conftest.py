@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -224,6 +225,16 @@ def check_subset() -> Callable[[ImageDataModule, tuple[int, int]], None]:
         assert 60 - 16 < len(loaded) <= 60  # an incomplete training batch is dropped
 
     return check
+
+
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save figures as blank pictures, for tests of what else is in a report."""
+
+    def save(self: Figure, file: Any, *, format: str = "pdf", **options: Any) -> None:
+        Image.new("RGB", (8, 8)).save(file, format=format)
+
+    monkeypatch.setattr(Figure, "savefig", save)
 
 
 @pytest.fixture

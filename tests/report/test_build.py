@@ -98,6 +98,7 @@ def _check_numbers(cells: pd.DataFrame) -> None:
     assert accuracy["best"].tolist() == [False, True]
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_an_unchanged_report_is_not_made_again(sources, monkeypatch):
     monkeypatch.setattr("aduni.report.build.build_report", _write_a_page)
     page = cached_report(sources)
@@ -109,6 +110,7 @@ def test_an_unchanged_report_is_not_made_again(sources, monkeypatch):
     assert page.stat().st_mtime_ns != before
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_an_edited_run_is_left_out_and_named(sources):
     metrics = sources.root / "runs" / "aduni1" / "metrics.json"
     content = json.loads(metrics.read_text())
@@ -122,6 +124,7 @@ def test_an_edited_run_is_left_out_and_named(sources):
     assert not aduni["best"].any()
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_missing_and_failed_runs_are_shown_as_such(sources):
     planned = [
         PlannedRun(
@@ -149,6 +152,7 @@ def test_missing_and_failed_runs_are_shown_as_such(sources):
     assert not cells.loc[cells["table"] == "methods", "best"].any()
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_features_that_cannot_be_drawn_are_a_warning(sources):
     damaged, *flat = (
         sources.root / "runs" / run / "features.npz" for run in ("aduni0", "aduni1", "ce0")

@@ -14,6 +14,7 @@ from hand_made import make_run
 SCRIPT = "<script>alert('x')</script>"
 ATTRIBUTE = '" onmouseover="alert(1)'
 FORMULA = "=cmd|'x'!A1"
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 class Elements(html.parser.HTMLParser):

@@ -53,6 +53,7 @@ def test_a_plain_file_of_no_use_is_not_passed_over(run, refusal):
     refusal(lambda: read_run(run), f"{run.predictions} is missing")
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_the_page_is_made_anew_where_compressed_predictions_changed(run):
     row = Row(name="CE", overrides=("method=ce",))
     root = run.path.parent.parent

@@ -25,6 +25,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "keep_runs.py"
 ROWS = tuple(Row(name=name, overrides=(f"method={name}",)) for name in ("ce", "ldam"))
 LABELS, PREDICTED = [0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2]
 KEPT = {"config.yaml", "history.csv", "train.log", "metrics.json"}
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 @pytest.fixture(scope="module")
