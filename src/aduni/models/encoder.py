@@ -48,6 +48,7 @@ class Encoder(nn.Module):
 
     mean: Tensor
     std: Tensor
+    _is_frozen = False
 
     def __init__(
         self,
