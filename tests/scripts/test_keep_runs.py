@@ -336,14 +336,17 @@ def test_the_command_prints_one_line(source, tmp_path):
     assert finished.stdout == f"{tmp_path / 'kept'}: 3 runs, 0.0 MB\n"
 
 
-def test_an_error_is_one_sentence_and_status_1(source, tmp_path):
-    refused = call(tmp_path, tmp_path / "kept")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.splitlines() == [
-        f"error: {tmp_path / 'plan.json'} is missing; give a folder of reproduce.py."
-    ]
+def test_an_error_is_one_sentence_and_status_1(source, tmp_path, monkeypatch, capfd):
+    def refused(*words: object) -> tuple[int, str, list[str]]:
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        out, err = capfd.readouterr()
+        return int(stop.value.code or 0), out, err.splitlines()
+
+    missing = f"error: {tmp_path / 'plan.json'} is missing; give a folder of reproduce.py."
+    assert refused(tmp_path, tmp_path / "kept") == (1, "", [missing])
     (tmp_path / "file").write_text("")
-    refused = call(source, tmp_path / "file" / "kept")
-    assert refused.returncode == 1
-    assert len(refused.stderr.splitlines()) == 1
-    assert call(source).returncode == 2
+    status, _, sentences = refused(source, tmp_path / "file" / "kept")
+    assert (status, len(sentences)) == (1, 1)
+    assert refused(source)[0] == 2
