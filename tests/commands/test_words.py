@@ -115,6 +115,7 @@ def test_the_time_that_is_left_is_said_once(train, monkeypatch):
     assert (run / "train.log").read_text().count("left, done at") == 1
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_multirun_ends_with_the_report_of_it(multirun):
     finished, runs = multirun("method=ce", "fold=0,1", "epochs=1")
 

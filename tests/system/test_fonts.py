@@ -121,6 +121,7 @@ class TestLetters:
         for file in drawn:
             assert file.stat().st_size
 
+    @pytest.mark.usefixtures("blank_figures")
     def test_a_report_warns_once_and_is_made_again_when_there_are_fonts(
         self, tmp_path, monkeypatch, capsys
     ):

@@ -344,6 +344,7 @@ def test_all_that_there_are_data_for(run, tmp_path):
         assert first.caption.endswith(".")
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_what_is_missing_is_skipped(run, tmp_path):
     made = run("a", labels=[0, 0, 2], predicted=[0, 0, 0])
     made.folder.history.unlink()
@@ -354,6 +355,7 @@ def test_what_is_missing_is_skipped(run, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_damaged_features_give_way_to_the_next_run_s(run, tmp_path):
     runs = [run("a"), run("b", fold=1)]
     runs[0].folder.features.write_bytes(b"PK")
