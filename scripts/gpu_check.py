@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 MINUTES = 9.0
-MOST_LINES = 30
+MAX_LINES = 30
 """Lines of what a failed part has printed that the report repeats."""
 
 LIMITS = {"environment": 40, "tests": 250, "kernels": 110, "whole_steps": 60, "training": 120}
@@ -158,7 +158,7 @@ def _read(part: Part, printed: str, result: Path) -> None:
         content = json.loads(result.read_text())
         part.section, part.lines = content["section"], content["markdown"].splitlines()
     elif not part.succeeded:
-        part.lines += ["```", *printed.splitlines()[-MOST_LINES:], "```"]
+        part.lines += ["```", *printed.splitlines()[-MAX_LINES:], "```"]
 
 
 def _count_tests(part: Part, printed: str) -> None:
@@ -201,13 +201,13 @@ def _measure(options: argparse.Namespace) -> int:
     from importlib import import_module
 
     import torch
+    from gpu_check_parts.size import Size
 
     import aduni.cli.app  # noqa: F401  registers the resolvers of conf/
-    from benchmarks.gpu_check.size import Size
     from benchmarks.results import markdown
 
     size = Size(torch.device(options.device), options.size, options.batch)
-    section = import_module(f"benchmarks.gpu_check.{options.child}").measure(size, options.output)
+    section = import_module(f"gpu_check_parts.{options.child}").measure(size, options.output)
     content = {"section": asdict(section), "markdown": markdown(section)}
     _replace(options.output / f"{options.child}.json", json.dumps(content))
     return 0

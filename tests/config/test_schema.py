@@ -143,3 +143,7 @@ def test_the_data_folder_can_be_moved(monkeypatch):
     monkeypatch.setenv("ADUNI_DATA", "/elsewhere")
     assert settings_of("dataset=aptos").dataset["root"] == "/elsewhere/aptos2019"
     assert settings_of("dataset=isic2018").dataset["root"] == "/elsewhere/isic2018"
+
+
+def test_the_rate_may_stay_the_same():
+    assert settings_of("lr=0.01", "lr_min=0.01").lr_min == 0.01

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.gpu_check.size import Size
 from benchmarks.part import Row, Section
 from benchmarks.results import measured_on
+from gpu_check_parts.size import Size
 
 GIB = 2**30
 QUERY = "name,driver_version,memory.total,memory.used,compute_mode,pcie.link.gen.current"

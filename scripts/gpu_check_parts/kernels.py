@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch.utils.benchmark import Timer
 
-from benchmarks.gpu_check.size import Size
-from benchmarks.gpu_check.workload import Workload, cudnn_benchmark
 from benchmarks.loss import forward_backward, loss_input, ours
 from benchmarks.measure import spread
 from benchmarks.part import Row, Section
+from gpu_check_parts.size import Size
+from gpu_check_parts.workload import Workload, cudnn_benchmark
 
 
 def measure(size: Size, folder: Path) -> Section:

@@ -6,9 +6,9 @@ from pathlib import Path
 from hydra import initialize_config_dir
 
 from benchmarks.children import ROOT
-from benchmarks.gpu_check.size import Size
 from benchmarks.part import Bench, Section
 from benchmarks.step import row_of_gpu
+from gpu_check_parts.size import Size
 
 
 def measure(size: Size, folder: Path) -> Section:

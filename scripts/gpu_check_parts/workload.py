@@ -20,7 +20,7 @@ from aduni.models.encoder import Encoder
 from benchmarks.alternation import TINY_RATE, bare_step
 from benchmarks.children import ROOT
 from benchmarks.composing import settings_of
-from benchmarks.gpu_check.size import Size
+from gpu_check_parts.size import Size
 
 VIEWS, CLASSES = 2, 7
 

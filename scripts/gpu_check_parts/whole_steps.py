@@ -6,10 +6,10 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.gpu_check.size import Size
-from benchmarks.gpu_check.workload import Workload, cudnn_benchmark
 from benchmarks.measure import timed, wall_clock
 from benchmarks.part import Row, Section
+from gpu_check_parts.size import Size
+from gpu_check_parts.workload import Workload, cudnn_benchmark
 
 LISTED = 25
 
