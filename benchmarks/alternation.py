@@ -26,19 +26,13 @@ class Alternation(Callback):
     An epoch's time is from the end of the bare steps before it to the beginning of those after
     it, without the validation pass: fetching, logging, metrics, history, checkpoints are in it.
     The first epoch warms up and is left out.
-
-    Attributes:
-        epochs: images (not views) a second of each epoch.
-        seconds: of each epoch, validation included.
-        validation: seconds of each validation pass.
-        bare: images a second of the bare steps, also of those after the warm-up.
     """
 
     def __init__(self, bare_steps: int) -> None:
-        self.epochs: list[float] = []
-        self.seconds: list[float] = []
-        self.validation: list[float] = []
-        self.bare: list[float] = []
+        self.epochs: list[float] = []  # images (not views) a second of each epoch
+        self.seconds: list[float] = []  # of each epoch, validation included
+        self.validation: list[float] = []  # seconds of each validation pass
+        self.bare: list[float] = []  # images a second of bare steps, also after the warm-up
         self._bare_steps = bare_steps
         self._step: Callable[[], None] | None = None
         self._images = 0
@@ -57,11 +51,9 @@ class Alternation(Callback):
         self._batch: Batch = batch
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop the clock."""
         self._validation -= wall_clock()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start it again."""
         self._validation += wall_clock()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -7,17 +7,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 
 from aduni.errors import UserError, complaint, did_you_mean
 
-PARTS = (
-    "data_path",
-    "loss",
-    "step",
-    "evaluation",
-    "start_up",
-    "cache",
-    "growth",
-    "rows",
-    "profile",
-)
+PARTS = tuple("data_path loss step evaluation start_up cache growth rows profile".split())
 
 
 class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
@@ -36,12 +26,12 @@ class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
     @field_validator("parts")
     @classmethod
     def _several(cls, parts: tuple[str, ...] | str | None) -> tuple[str, ...] | None:
-        """parts=loss means parts=[loss]."""
+        """Take parts=loss as parts=[loss]."""
         return (parts,) if isinstance(parts, str) else parts
 
 
 def read_benchmark(config: DictConfig) -> BenchmarkSettings:
-    """Checked settings.
+    """Return the checked settings.
 
     Raises:
         UserError: unknown key, value or part.
