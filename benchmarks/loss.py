@@ -70,10 +70,7 @@ def ours(given: LossInput) -> Tensor:
 
 
 def released(given: LossInput) -> Tensor:
-    """Compute AduC with beta = 1 as the authors' code does: whole matrices, one after another.
-
-    The formula is that of `aduni.losses.contrastive.aduc`, weighting `released`.
-    """
+    """Compute `aduc(weighting="released")` as the authors' code does, with whole matrices."""
     anchors, classes = given.logits.shape
     similarities = given.features @ given.contrasts.T / TEMPERATURE
     entries = torch.cat([given.logits + torch.log(given.prior + 1e-9), similarities], dim=1)

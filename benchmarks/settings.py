@@ -7,7 +7,10 @@ from pydantic import BaseModel, ValidationError, field_validator
 
 from aduni.errors import UserError, complaint, did_you_mean
 
-PARTS = tuple("data_path loss step evaluation start_up cache growth rows profile".split())
+PARTS = (
+    *("data_path", "loss", "step", "evaluation", "start_up"),
+    *("cache", "growth", "rows", "profile"),
+)
 
 
 class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
