@@ -114,6 +114,60 @@ def test_best_last_and_previous_are_whole_files_of_their_own(tmp_path, monkeypat
     ]
 
 
+class BackgroundTrainer(Trainer):
+    """Stands for a trainer on a GPU: its strategy saves by the writer of the project."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.io = AtomicCheckpointIO()
+        self.strategy = SimpleNamespace(barrier=lambda name: None, checkpoint_io=self.io)
+        self.weights = torch.zeros(1)
+
+    def save_checkpoint(self, path: Path, weights_only: bool) -> None:
+        assert not weights_only
+        self.io.save_checkpoint({"weights": self.weights}, path)
+
+
+def _held(folder: Path) -> dict[str, float]:
+    return {file.stem: float(torch.load(file)["weights"]) for file in folder.glob("*.ckpt")}
+
+
+def test_files_written_beside_the_training_are_those_written_between_epochs(tmp_path):
+    checkpoints, trainer = Checkpoints(tmp_path, "macro_f1", True), BackgroundTrainer(tmp_path)
+    trainer.callback_metrics["validation_accuracy"] = 0.8
+    found = []
+    for number, macro_f1 in enumerate((0.7, 0.6, 0.5, 0.8)):
+        trainer.number = number
+        trainer.weights.fill_(number)
+        trainer.callback_metrics["validation_macro_f1"] = macro_f1
+        checkpoints.on_train_epoch_end(trainer, None)
+        trainer.weights.fill_(-1)  # the next epoch changes the weights while they are written
+        if number == 2:
+            checkpoints.on_exception(trainer, None, KeyboardInterrupt())
+            found.append(_held(tmp_path))
+    checkpoints.on_train_end(trainer, None)
+    found.append(_held(tmp_path))
+
+    assert found == [
+        {"best": 0.0, "previous": 1.0, "last": 2.0},
+        {"best": 3.0, "previous": 2.0, "last": 3.0},
+    ]
+
+
+def test_a_failed_write_beside_the_training_ends_it(tmp_path, monkeypatch):
+    def refuse(self, *_: object) -> None:
+        if self._held is None:
+            raise OSError(28, "No space left on device")
+        self._held.append({})
+
+    checkpoints, trainer = Checkpoints(tmp_path, None, True), BackgroundTrainer(tmp_path)
+    monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", refuse)
+    checkpoints.on_train_epoch_end(trainer, None)
+
+    with pytest.raises(OSError, match="No space left"):
+        checkpoints.on_train_epoch_end(trainer, None)
+
+
 def test_a_killed_write_leaves_nothing_that_a_later_one_writes_through(tmp_path):
     """The temporary file of a killed process may be a second name of best.ckpt."""
     best, last = tmp_path / "best.ckpt", tmp_path / "last.ckpt"

@@ -8,6 +8,8 @@ from torch import nn
 from aduni.methods.base import Method, Stage
 from aduni.models.memory import MomentumCopy
 from aduni.results.run_folder import RunFolder
+from aduni.training import stages
+from aduni.training.callbacks.checkpoints import Checkpoints
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.optimizers import sgd
 from aduni.training.run import run
@@ -56,7 +58,7 @@ def finished(tmp_path_factory):
         f"dataset.cache_dir={tmp_path_factory.mktemp('cache')}",
     )
     settings.method = METHOD
-    return run(settings, RunFolder(folder)), RunFolder(folder)
+    return run(settings, RunFolder(folder)), RunFolder(folder), settings
 
 
 def _state(folder: RunFolder, name: str, stage: str = "") -> dict[str, torch.Tensor]:
@@ -106,7 +108,7 @@ def test_the_classifier_learned(finished):
 
 
 def test_the_test_uses_the_last_stage(finished):
-    metrics, folder = finished
+    metrics, folder, _ = finished
     best = torch.load(folder.checkpoint("best"), weights_only=True)
 
     assert best["aduni"]["stage"] == "classifier"
@@ -127,3 +129,29 @@ def test_a_stage_that_names_none_trains_all_but_the_momentum_copy():
 
     assert _learning(Parts(), ()) == own
     assert _learning(Parts(), ("classifier",), ()) == own  # whatever stood still before
+
+
+def test_files_of_a_run_do_not_depend_on_when_checkpoints_are_written(
+    finished, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Checkpoints.__init__, "__defaults__", (True,))
+    settings = finished[2].model_copy(deep=True)
+    run(settings, RunFolder(tmp_path))
+
+    for stage in ("", "representation"):
+        for name in ("best", "last"):
+            folders = finished[1], RunFolder(tmp_path)
+            first, second = (_state(folder, name, stage) for folder in folders)
+            assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_processes_leave_their_group_before_the_first_one_tests(finished, tmp_path, monkeypatch):
+    folder, seen = RunFolder(tmp_path), []
+    monkeypatch.setattr(
+        stages,
+        "leave_process_group",
+        lambda: seen.append((folder.history.exists(), folder.predictions.exists())),
+    )
+    run(finished[2].model_copy(deep=True), folder)
+
+    assert seen == [(True, False)]
