@@ -9,7 +9,10 @@ import pytest
 import torch
 from pytorch_lightning import LightningModule, Trainer
 
+from aduni.config.build import _processes_and_device
+from aduni.data.loading import dataloaders
 from aduni.data.loading.samplers import InstanceBalanced, Upsample
+from composing import settings_of
 
 CPU = torch.device("cpu")
 
@@ -197,3 +200,46 @@ def test_split_table_names_image_class_group_and_part(make_tiny):
     # Photographs 0 and 8 show one lesion.
     assert frame["group"][0] == frame["group"][8]
     assert set(frame["part"]) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_pinned_memory_and_priority_go_by_the_device_that_is_used(make_tiny, kind, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: kind == "cpu")  # not what is asked
+    data = make_tiny()
+    data._device = torch.device(kind)
+    loader = training_loader(data)
+
+    assert loader.pin_memory == (kind == "cuda")
+    assert loader.worker_init_fn.keywords == {"lower_priority": kind == "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("cores", "processes", "device", "expected"),
+    [(2, 1, "cpu", 1), (1, 1, "cpu", 0), (64, 1, "cpu", 8), (64, 1, "cuda", 16), (8, 4, "cuda", 1)],
+        (2, 1, "cpu", 1),
+        (1, 1, "cpu", 0),
+        (64, 1, "cpu", 8),
+        (64, 1, "cuda", 16),
+        (32, 4, "cuda", 7),
+    ],
+)
+def test_processes_of_a_machine_share_its_cores(cores, processes, device, expected, monkeypatch):
+    monkeypatch.setattr(dataloaders, "usable_cpus", lambda: cores)
+
+    assert dataloaders.default_workers(processes, device) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["trainer=cpu"], (1, "cpu")),
+        (["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=3"], (3, "cpu")),
+        (["trainer=ddp", "trainer.devices=[0,2]"], (2, "cuda")),
+        (["trainer=ddp", "trainer.devices=-1"], (4, "cuda")),
+    ],
+)
+def test_processes_and_device_are_those_of_the_trainer(words, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+
+    assert _processes_and_device(settings_of(*words).trainer) == expected
