@@ -46,6 +46,7 @@ def training(scratch: Path, number: int) -> list[str]:
     """Return the command of a training that marks its first step and ends there."""
     words = [
         "dataset=digits",
+        "trainer=cpu",
         f"dataset.cache_dir={scratch / 'cache'}",
         f"hydra.run.dir={scratch / f'run{number}'}",
         "+trainer.profiler._target_=benchmarks.first_step.FirstStep",
