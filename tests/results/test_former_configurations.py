@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from aduni.config.untrusted import read_stored
 from aduni.results.former_configurations import FORMER, package_level_name, with_package_level_names
+from aduni.results.identity import identity
 from composing import CONF, settings_of
 
 PACKAGES = ("aduni.data", "aduni.distributed", "aduni.losses", "aduni.methods", "aduni.models")
@@ -80,3 +81,17 @@ def test_a_package_level_name_opens_no_door(tmp_path, refusal):
     content = settings_of().model_dump()
     content["method"]["_target_"] = "aduni.methods.system"
     refusal(lambda: read_stored(content, tmp_path, []), "names aduni.methods.system")
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parent / "stored_configurations").iterdir())
+)
+def test_what_the_first_version_stored_is_read(file):
+    """Two runs of November 2026: module paths, and SGD's options at the top level."""
+    content = OmegaConf.to_container(OmegaConf.load(file))
+    assert not {"aduni.methods.PaCo", "aduni.methods.Decouple"} & _targets(content)
+    settings = read_stored(content, file, [])
+
+    assert settings.optimizer["momentum"] == 0.9
+    assert all(name.count(".") == 2 for name in _targets(settings.method) if "aduni" in name)
+    assert identity(content, "split", None) == identity(settings.model_dump(), "split", None)

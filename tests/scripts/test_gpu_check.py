@@ -127,7 +127,7 @@ def test_the_whole_check_on_the_cpu(script, tmp_path):
     assert [*content] == ["environment", "tests", "kernels", "whole_steps", "training"]
     assert {part["ended"] for part in content.values()} == {"done"}, text
     assert status == 0
-    assert content["tests"]["section"]["counts"]["PASSED"] == 3
+    assert content["tests"]["section"]["counts"]["PASSED"] >= 3
     pieces = [row["what"] for row in content["kernels"]["section"]["rows"]]
     assert pieces[:3] == ["augmentation", "normalising", "loss"]
     assert pieces[3:] == 2 * ["bare step", "step", "whole step"]

@@ -27,7 +27,8 @@ def help_text(conf: Path, name: str, args: Sequence[str] = ()) -> str:
     path = conf / f"{name}.yaml"
     content = yaml.safe_load(path.read_text())
     groups = groups_of(path)
-    rows = [(group, _options(conf, group, option)) for group, option in groups.items()]
+    defaults = groups | _choices_of_defaults(conf, groups)
+    rows = [(group, _options(conf, group, option)) for group, option in defaults.items()]
     parts = [
         _wrap(heading_of(path), ""),
         f"Usage: python src/{name}.py [GROUP=OPTION] [KEY=VALUE] [FLAG] ...",
@@ -75,6 +76,16 @@ def options_of(conf: Path, group: str) -> list[str]:
     return sorted(file.stem for file in (conf / group.partition("@")[0]).glob("*.yaml"))
 
 
+def _choices_of_defaults(conf: Path, groups: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what the default options choose for other groups, as digits choose a recipe."""
+    chosen: dict[str, str] = {}
+    for group, option in groups.items():
+        file = conf / group.partition("@")[0] / f"{option}.yaml"
+        sets = read_leaf(file).sets if file.is_file() else []
+        chosen |= dict(choice.split("=", 1) for choice in sets)
+    return {group: option for group, option in chosen.items() if group in groups}
+
+
 def _options(conf: Path, group: str, default: str | None) -> str:
     names = options_of(conf, group)
     return ", ".join(f"[{name}]" if name == default else name for name in names)
@@ -104,7 +115,8 @@ def _recipe_keys(conf: Path, groups: Mapping[str, str | None]) -> set[str]:
 def _option_keys(leaf: Leaf, group: str) -> Rows:
     folder, _, package = group.partition("@")
     for key, value in leaf.values.items():
-        is_plain = not isinstance(value, dict | list) or value == []
+        parts = value if isinstance(value, list) else [value]
+        is_plain = not any(isinstance(part, dict | list) for part in parts)
         if is_plain and not key.endswith("_target_"):
             name = key.replace(f"{folder}.", f"{package}.", 1) if package else key
             yield f"{name}={_format(value)}", leaf.comments.get(key, "")

@@ -48,8 +48,9 @@ def resume_settings(given: Settings, overrides: Sequence[str], folder: RunFolder
     new, old = _plain(given), _plain(stored)
     keys = list(Settings.model_fields) if auto else [_key(override) for override in overrides]
     _copy_free_keys(new, old, FREE_KEYS if auto else _with_trainer_keys(keys, new, old))
-    if old["names"]["recipe"] is None:  # there were none yet
-        new["names"]["recipe"] = None
+    for group in ("recipe", "optimizer"):
+        if old["names"][group] is None:  # there were none yet
+            new["names"][group] = None
     options = [f"names.{group}" for group in old["names"]]
     # Unless `auto`, an option's name on the command line does not set the keys inside the option.
     named = [f"names.{key}" if key in old["names"] else key for key in keys]

@@ -52,6 +52,7 @@ class Names(BaseModel, extra="forbid"):
     protocol: str
     encoder: str
     recipe: str | None = None  # its values are settings of their own; earlier runs have none
+    optimizer: str | None = None  # earlier runs have none
 
 
 class Settings(BaseModel, extra="forbid", allow_inf_nan=False):

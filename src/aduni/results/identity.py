@@ -31,7 +31,7 @@ WITHOUT_IDENTITY = frozenset(
         *(*WITHOUT_EFFECT, "save_features", "logger", "trust", "trainer.accelerator"),
         # `identity` uses what these two lead to.
         *("protocol.split_file", "method.stage1_ckpt"),
-        "names.recipe",  # its values are settings of their own
+        *("names.recipe", "names.optimizer"),  # their values are settings of their own
     ]
 )
 """Keys that may differ between runs of one identity: no metric depends on them."""

@@ -61,7 +61,8 @@ def _lines(
     name, size = settings.encoder["name"], data.image_size
     yield "method", f"{settings.names.method} on {name}, images of {size} x {size} pixels"
     if settings.names.recipe:
-        yield "recipe", _recipe(settings)
+        yield "recipe", settings.names.recipe
+    yield "optimizer", _optimizer(settings)
     if "alpha" in settings.method:
         curve = alpha_curve(build(settings.method["alpha"]), settings.epochs)
         yield "alpha", f"{settings.names.alpha}, {curve}"
@@ -117,11 +118,14 @@ def class_bars(names: list[str], counts: Ints) -> Table:
     return table
 
 
-def _recipe(settings: Settings) -> str:
-    optimizer = settings.optimizer["_target_"].rpartition(".")[2]
-    rates = f"learning rate {settings.lr:g} to {settings.lr_min:g}"
-    decay = settings.optimizer.get("weight_decay", 0)
-    return f"{settings.names.recipe}: {optimizer}, {rates}, weight decay {decay:g}"
+def _optimizer(settings: Settings) -> str:
+    options = settings.optimizer
+    name = options["_target_"].rpartition(".")[2]
+    spared = "" if options.get("decay_norms_and_biases", True) else ", none of norms and biases"
+    return (
+        f"{name}, learning rate {settings.lr:g} to {settings.lr_min:g}, weight decay "
+        f"{options.get('weight_decay', 0):g}{spared}"
+    )
 
 
 def _sampler(name: str, counts: Ints) -> str:

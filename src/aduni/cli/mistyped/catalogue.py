@@ -32,6 +32,10 @@ SYNONYMS: Mapping[str, Sequence[str]] = {
 """Names of other programs, and the keys here that may have the same meaning."""
 
 
+FORMER_KEYS = {key: f"optimizer.{key}" for key in ("momentum", "weight_decay")}
+"""Keys of earlier versions, and those that took their place."""
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """Groups with their options, and keys with their defaults.
@@ -57,6 +61,8 @@ class Catalogue:
         """Return the key or group of this name, whatever its capitals and signs, or a synonym."""
         if name in self:
             return name
+        if FORMER_KEYS.get(name) in self.keys:
+            return FORMER_KEYS[name]
         plain = _plain(name)
         for known in self._names:
             if plain in (_plain(known), _plain(known.rpartition(".")[2])):
