@@ -148,7 +148,7 @@ def test_a_run_from_before_there_were_optimizers_and_recipes_goes_on(stored, tmp
     config = read_yaml(folder.config)
     sgd = config.pop("optimizer")
     earlier = {**config, "momentum": sgd["momentum"], "weight_decay": sgd["weight_decay"]}
-    del earlier["names"]["recipe"]
+    del earlier["names"]["recipe"], earlier["names"]["optimizer"]
     write_yaml(earlier, folder.config)
 
     given = ("recipe=scratch", "optimizer.momentum=0.8", "resume=auto")
@@ -156,6 +156,18 @@ def test_a_run_from_before_there_were_optimizers_and_recipes_goes_on(stored, tmp
     assert go_on(f"resume={tmp_path}").optimizer == sgd
     other = ("recipe=scratch", "optimizer=adamw", "resume=auto")
     refusal(lambda: go_on(*other), "optimizer._target_ cannot be changed")
+
+
+def test_another_optimizer_is_refused_by_its_name(stored, tmp_path, refusal):
+    go_on = stored("recipe=scratch", "optimizer=sgd", "optimizer.decay_norms_and_biases=false")
+
+    assert go_on("optimizer=sgd", f"resume={tmp_path}").optimizer["decay_norms_and_biases"] is False
+    refusal(
+        lambda: go_on("optimizer=adamw", f"resume={tmp_path}"),
+        "optimizer cannot be changed",
+        "optimizer=sgd",
+    )
+    go_on = stored("recipe=scratch", "optimizer.momentum=0.8")
     refusal(
         lambda: go_on("optimizer.momentum=0.5", f"resume={tmp_path}"),
         "optimizer.momentum cannot be changed",

@@ -128,7 +128,7 @@ def _tensors(batch):
     for value in batch:
         if isinstance(value, torch.Tensor):
             yield value
-        elif value is not None:
+        elif isinstance(value, tuple):
             yield from _tensors(value)
 
 

@@ -32,8 +32,12 @@ SYNONYMS: Mapping[str, Sequence[str]] = {
 """Names of other programs, and the keys here that may have the same meaning."""
 
 
-FORMER_KEYS = {key: f"optimizer.{key}" for key in ("momentum", "weight_decay")}
-"""Keys of earlier versions, and those that took their place."""
+PREFERRED = {
+    "image_size": "dataset.image_size",
+    "momentum": "optimizer.momentum",
+    "weight_decay": "optimizer.weight_decay",
+}
+"""Names that several groups have as a key, and the key that is meant."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ class Catalogue:
         """Return the key or group of this name, whatever its capitals and signs, or a synonym."""
         if name in self:
             return name
-        if FORMER_KEYS.get(name) in self.keys:
-            return FORMER_KEYS[name]
+        if PREFERRED.get(name) in self.keys:
+            return PREFERRED[name]
         plain = _plain(name)
         for known in self._names:
             if plain in (_plain(known), _plain(known.rpartition(".")[2])):
