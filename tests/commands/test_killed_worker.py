@@ -57,6 +57,7 @@ def test_a_killed_worker_ends_the_run_with_one_sentence(root, quick, cache, tmp_
         training.kill()
 
     assert training.returncode == 1
+    assert len(err.splitlines()) == 1, err
     (sentence,) = err.splitlines()
     assert sentence.startswith("error: A loader process ended before its time (DataLoader worker")
     assert sentence.endswith(

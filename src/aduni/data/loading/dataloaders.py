@@ -203,6 +203,8 @@ def _init_worker(worker: int, *, lower_priority: bool) -> None:
 
 
 def _exit_worker(error: Exception, batch: object) -> None:
+    if isinstance(error, ConnectionError):  # the training has ended, and says why
+        os._exit(1)
     reason = shortage(error) or " ".join(str(error).split()) or type(error).__name__
     print(f"A loader process cannot send its batch: {reason}", file=sys.stderr, flush=True)
     os._exit(1)
