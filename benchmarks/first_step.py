@@ -1,4 +1,4 @@
-"""For a child process: note when the first training step begins and ends, and end there."""
+"""Note in a child process when the first training step begins and ends, and end there."""
 
 import os
 import time

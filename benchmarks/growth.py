@@ -1,4 +1,4 @@
-"""What 1x, 4x and 16x as many images change: speed should stay, memory too."""
+"""Measure speed and memory with 1, 4 and 16 times as many images, which should change neither."""
 
 import sys
 from functools import partial

@@ -1,4 +1,4 @@
-"""What a part is given, and what it returns."""
+"""Define the input and the result of a part."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -293,3 +293,13 @@ def photograph(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
     """Coloured blotches: structure that resizing and compression do not wipe out."""
     blotches = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(blotches).resize(size, Image.Resampling.BICUBIC)
+
+
+@pytest.fixture
+def poisoned():
+    """Fill memory that is allocated without values with NaN."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    yield
+    torch.use_deterministic_algorithms(before)

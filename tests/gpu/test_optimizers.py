@@ -9,16 +9,6 @@ from torch import nn
 from aduni.training.optimizers import adamw, sgd
 
 
-@pytest.fixture
-def poisoned():
-    """Fill memory that is allocated without values with NaN."""
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = True
-    yield
-    torch.use_deterministic_algorithms(before)
-
-
 @pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("make", [sgd, adamw])
 def test_a_skipped_first_step_is_as_if_it_had_not_been(device, make):

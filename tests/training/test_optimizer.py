@@ -79,16 +79,6 @@ def test_three_steps_of_adamw_are_those_of_the_formula(everywhere):
         torch.testing.assert_close(value.detach(), expected[name], rtol=1e-10, atol=0)
 
 
-@pytest.fixture
-def poisoned():
-    """Fill memory that is allocated without values with NaN."""
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = True
-    yield
-    torch.use_deterministic_algorithms(before)
-
-
 @pytest.mark.parametrize("make", [sgd, adamw])
 def test_a_first_step_that_a_gradient_scaler_skips_leaves_nothing_behind(make, poisoned):
     torch.manual_seed(0)

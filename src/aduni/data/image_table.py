@@ -130,7 +130,7 @@ class ImageTable:
 
     @property
     def is_ordinal(self) -> bool:
-        """Whether the classes are ordered, so that ordinal metrics have a meaning."""
+        """Tell whether the classes are ordered, so that ordinal metrics have a meaning."""
         return are_increasing(self.class_names) if self.ordinal is None else self.ordinal
 
     @property

@@ -145,15 +145,20 @@ def _build_lite0(weights: str | None) -> nn.Module:
     return network
 
 
+def is_norm_or_bias(name: str, values: nn.Parameter) -> bool:
+    """Return whether a parameter is a bias or of a norm, which has one dimension, as timm does."""
+    return values.ndim <= 1 or name.endswith(".bias")
+
+
 def _fixed_parameters(backbone: nn.Module, adaptation: Adaptation) -> list[nn.Parameter]:
-    """Return the parameters that the training does not change; norms have one dimension."""
+    """Return the parameters that the training does not change."""
     if adaptation == "full":
         return []
     named = backbone.named_parameters()
     return [
         values
         for name, values in named
-        if adaptation == "frozen" or not (values.ndim <= 1 or name.endswith(".bias"))
+        if adaptation == "frozen" or not is_norm_or_bias(name, values)
     ]
 
 

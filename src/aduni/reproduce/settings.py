@@ -21,7 +21,7 @@ NOT_EMPTY = Field(min_length=1)
 
 
 class Profile(BaseModel, extra="forbid", frozen=True):
-    """What is to be run: data sets x rows of the tables x folds x seeds.
+    """Runs of a reproduction: data sets x rows of the tables x folds x seeds.
 
     Attributes:
         rows: labels of rows of table 1; alphas and samplers are names of those of table 2.

@@ -1,4 +1,4 @@
-"""From checked settings to a finished run: stages, callbacks, loggers."""
+"""Train a run from checked settings: stages, callbacks, loggers."""
 
 import lazy_loader
 

@@ -7,6 +7,8 @@ from pydantic import Field, NonNegativeFloat
 from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
 
+from aduni.models.encoder import is_norm_or_bias
+
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -64,14 +66,11 @@ def adamw(
 def parameter_groups(
     named: list[tuple[str, Parameter]], weight_decay: float, decay_norms_and_biases: bool
 ) -> list[dict[str, Any]]:
-    """Divide parameters into one group with weight decay and, if needed, one without.
-
-    As in timm, biases and parameters of at most one dimension, which norms have, do not decay.
-    """
+    """Divide parameters into one group with weight decay and, if needed, one without."""
     free = [
         parameter
         for name, parameter in named
-        if not decay_norms_and_biases and (parameter.ndim <= 1 or name.endswith(".bias"))
+        if not decay_norms_and_biases and is_norm_or_bias(name, parameter)
     ]
     ids = {id(parameter) for parameter in free}
     decaying = [parameter for _, parameter in named if id(parameter) not in ids]
