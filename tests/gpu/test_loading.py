@@ -5,6 +5,7 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 
 from aduni.data.cache import gpu_images
+from aduni.data.loading.gpu_copies import GpuLoader
 from aduni.data.loading.samplers import Upsample
 from aduni.data.loading.torch_datasets import RawBatch
 
@@ -38,13 +39,19 @@ def record(make_data, monkeypatch):
     def call(accelerator: str, workers: int, kept: bool) -> tuple[Recorder, list[RawBatch]]:
         loading = {"augment": "gpu", "batch_size": 40, "num_workers": workers, "data_on_gpu": kept}
         data = make_data("digits", protocol="paper", loading=loading)
-        sent, transfer = [], data.transfer_batch_to_device
+        sent, transfer, send = [], data.transfer_batch_to_device, GpuLoader._send
 
         def keep(batch, device, index):
-            sent.append(batch)
+            if batch.labels.device.type == "cpu":
+                sent.append(batch)
             return transfer(batch, device, index)
 
+        def keep_ahead(loader, batch, stream):
+            sent.append(batch)
+            return send(loader, batch, stream)
+
         monkeypatch.setattr(data, "transfer_batch_to_device", keep)
+        monkeypatch.setattr(GpuLoader, "_send", keep_ahead)
         data.begin_stage(Upsample(epoch_length=4), views=2, epochs=1)
         recorder = Recorder()
         trainer = Trainer(
@@ -83,3 +90,26 @@ def test_raw_batches_are_pinned_and_their_views_those_of_the_cpu(
         assert torch.equal(one[1], other[1])
         assert torch.equal(one[2], other[2])
         assert ((one[0].int() - other[0].int()).abs() <= 1).float().mean() >= 0.999
+
+
+def test_copies_run_beside_the_computation(cuda):
+    batches = [torch.zeros(64 * 2**20, dtype=torch.uint8) for _ in range(4)]
+    loader = GpuLoader(batches, batch_size=None, pin_memory=True, device=cuda)
+    matrix = torch.randn(4096, 4096, device=cuda)
+    with torch.profiler.profile() as profile:
+        for _ in loader:
+            for _ in range(10):
+                matrix @ matrix
+        torch.cuda.synchronize()
+    spans = {"copy": [], "kernel": []}
+    for event in profile.events():
+        if event.device_type == torch.autograd.DeviceType.CUDA:
+            is_copy = "Memcpy HtoD" in event.name
+            if is_copy or "gemm" in event.name:
+                span = event.time_range.start, event.time_range.end
+                spans["copy" if is_copy else "kernel"].append(span)
+
+    begun = [min(start for start, _ in spans["kernel"]), max(end for _, end in spans["kernel"])]
+    assert len(spans["copy"]) == len(batches)
+    beside = [start for start, _ in spans["copy"] if begun[0] < start < begun[1]]
+    assert len(beside) >= 2, "copies waited for the computation"

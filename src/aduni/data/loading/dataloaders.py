@@ -18,6 +18,7 @@ from aduni.batch import Batch
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
 from aduni.data.cache.gpu_images import DataOnGpu, DeviceImages
 from aduni.data.cache.image_cache import ImageCache, usable_cpus
+from aduni.data.loading.gpu_copies import GpuLoader
 from aduni.data.loading.samplers import Ints
 from aduni.data.loading.shared_memory import PREFETCH_FACTOR
 from aduni.data.loading.torch_datasets import (
@@ -165,7 +166,9 @@ def keep_whole(batch: Any) -> Any:
 def _loader(dataset: Dataset[Any], sampler: Any, num_workers: int, device: torch.device) -> Loader:
     if num_workers:
         _reinstall_child_handler()
-    return DataLoader(
+    on_gpu = device.type == "cuda"
+    make = partial(GpuLoader, device=device) if on_gpu else DataLoader
+    return make(
         dataset,
         batch_sampler=sampler,
         collate_fn=keep_whole,
@@ -173,8 +176,8 @@ def _loader(dataset: Dataset[Any], sampler: Any, num_workers: int, device: torch
         prefetch_factor=PREFETCH_FACTOR if num_workers else None,
         timeout=BATCH_TIMEOUT_SECONDS if num_workers else 0,
         persistent_workers=num_workers > 0,
-        worker_init_fn=partial(_init_worker, lower_priority=device.type == "cpu"),
-        pin_memory=device.type == "cuda",
+        worker_init_fn=partial(_init_worker, lower_priority=not on_gpu),
+        pin_memory=on_gpu,
         # The loader draws a base seed for its workers, which must not advance the global generator.
         generator=torch.Generator(),
     )
