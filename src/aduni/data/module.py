@@ -23,11 +23,13 @@ from aduni.data.download.archives import Archive
 from aduni.data.image_table import ImageTable
 from aduni.data.loading.batch_samplers import EvaluationBatchSampler, TrainingBatchSampler
 from aduni.data.loading.dataloaders import Loader, LoaderFactory, LoaderSettings, worker_error
+from aduni.data.loading.feature_extraction import extract_features
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.loading.shared_memory import check_loader
 from aduni.data.loading.torch_datasets import RawBatch
 from aduni.data.splits.predefined import read_split, split_frame, split_hash
 from aduni.data.splits.protocol import Protocol, check_parts, group_rows
+from aduni.models.encoder import Encoder
 
 EVALUATION_BATCH = 256
 
@@ -175,6 +177,13 @@ class ImageDataModule(LightningDataModule):
         if self.trainer is not None:
             self._device = self.trainer.strategy.root_device
             self._loaders.fill(self.cache, self._device)
+
+    def use_features(self, encoder: Encoder, device: torch.device) -> None:
+        """Let batches hold a frozen encoder's features, extracted on first use, as their views."""
+        if self._loaders.features is None:
+            self._loaders.features = extract_features(
+                encoder, self.cache, self.table.labels, self.augment, self.loading, device
+            )
 
     def begin_stage(
         self,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
+from aduni.errors import UserError
 from aduni.losses.softmax import SoftmaxLoss
 from aduni.methods.base import DataInfo, Method, Stage
 from aduni.models.encoder import Encoder
@@ -37,6 +38,11 @@ class Softmax(Method):
         mixup: NonNegativeFloat = 0.0,
     ) -> None:
         super().__init__()
+        if mixup and encoder.is_frozen:
+            raise UserError(
+                "method.mixup mixes pixels, which a frozen encoder never sees mixed: its features "
+                "are extracted once; set method.mixup=0 or encoder.adaptation=norm_bias."
+            )
         self.encoder = encoder
         self.classifier = Classifier(encoder.features, info.classes, dropout)
         self.softmax_loss = loss

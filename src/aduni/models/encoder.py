@@ -41,6 +41,8 @@ class Encoder(nn.Module):
             under 64 pixels if the backbone is a ResNet.
         adaptation: what the training changes: all weights (full), those of norms and all biases
             (norm_bias), or none (frozen), with norms in eval mode.
+        feature_views: V, augmented draws of each image whose features a training with a frozen
+            encoder takes its views from.
         image_size: side of the square images, in pixels.
         mean: mean per channel of images scaled to 0..1.
         std: standard deviation per channel of images scaled to 0..1.
@@ -48,7 +50,7 @@ class Encoder(nn.Module):
 
     mean: Tensor
     std: Tensor
-    _is_frozen = False
+    is_frozen = False
 
     def __init__(
         self,
@@ -56,12 +58,14 @@ class Encoder(nn.Module):
         weights: str | None = None,
         stem: Stem = "auto",
         adaptation: Adaptation = "full",
+        feature_views: PositiveInt = 8,
         *,
         image_size: PositiveInt,
         mean: Annotated[list[Mean], Field(min_length=3, max_length=3)],
         std: Annotated[list[Deviation], Field(min_length=3, max_length=3)],
     ) -> None:
         super().__init__()
+        self.name, self.feature_views = name, feature_views
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
         self.backbone = _build(name, weights)
@@ -70,14 +74,14 @@ class Encoder(nn.Module):
         self._channels_last = name == LITE0 or image_size >= CHANNELS_LAST_SIZE
         if self._channels_last:
             self.backbone.to(memory_format=torch.channels_last)
-        self._is_frozen = adaptation == "frozen"
+        self.is_frozen = adaptation == "frozen"
         for values in _fixed_parameters(self.backbone, adaptation):
             values.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "Encoder":
         """Set the mode; a frozen backbone stays in eval mode, to keep its batch-norm statistics."""
         super().train(mode)
-        if self._is_frozen:
+        if self.is_frozen:
             self.backbone.eval()
         return self
 
@@ -85,7 +89,10 @@ class Encoder(nn.Module):
         """Compute (N, D) features of (N, 3, H, W) images, uint8 or floats from 0 to 255.
 
         D is the input of the backbone's classifier: pooled features, except for VGG and AlexNet.
+        Cached features (N, D) of a frozen encoder are returned as they are.
         """
+        if images.ndim == 2:
+            return images
         return cast(Tensor, self.backbone(self.normalised(images)))
 
     def normalised(self, images: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ NEUTRAL: dict[str, Any] = {
     "lr_schedule": "cosine",
     "aduni.data.FlippedAffine.order": "shear_last",
     "aduni.models.Encoder.adaptation": "full",
+    "aduni.models.Encoder.feature_views": 8,
 }
 """Values at which options that were added later change nothing.
 

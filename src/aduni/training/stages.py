@@ -26,6 +26,7 @@ from aduni.distributed.rank_zero import is_first_process
 from aduni.evaluation.predict import EVALUATION_PRECISION
 from aduni.methods.base import Method, Part, ReadPart, Stage
 from aduni.metrics.calibration import Calibration
+from aduni.models.encoder import Encoder
 from aduni.results.run_folder import RunFolder
 from aduni.training.callbacks.checkpoints import Checkpoints
 from aduni.training.callbacks.history import History
@@ -105,6 +106,9 @@ class Training:
         self.device = trainer.strategy.root_device
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)  # the strategy does so with the first step only
+        encoder = getattr(self.method, "encoder", None)
+        if isinstance(encoder, Encoder) and encoder.is_frozen:
+            self.data.use_features(encoder, self.device)
         if stage.on_start is not None:
             seed_torch(self.settings.seed, number)  # the same numbers in a resumed run
             self.found |= stage.on_start(self._reader())
@@ -120,7 +124,8 @@ class Training:
                 self.logger.finalize("success")  # counts the stages, of which this is one
         else:
             self._draw(number, stage, first_epoch=0 if reached is None else reached + 1)
-            self.method.train()  # StageModule freezes what the stage does not train
+            for part in self.method.modules():  # else Lightning warns of a frozen encoder
+                part.training = True  # StageModule sets the mode of each
             trainer.fit(
                 module,
                 datamodule=self.data,

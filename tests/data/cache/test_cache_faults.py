@@ -206,5 +206,5 @@ def test_a_cache_in_a_folder_that_cannot_be_written_is_read(folder, monkeypatch)
     def refuse(*args: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr("aduni.data.cache.image_cache.FileLock", refuse)
+    monkeypatch.setattr("aduni.data.cache.cache_folder.FileLock", refuse)
     assert len(build(folder).pixels) == COUNT

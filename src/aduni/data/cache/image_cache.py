@@ -1,9 +1,7 @@
 """Cache resized images in one memory-mapped uint8 array that is built once for all runs."""
 
 import hashlib
-import logging
 import os
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,16 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 
+from aduni.data.cache.cache_folder import ensure_folder, reserved_map
 from aduni.data.cache.decode import ALL_BITS, BeyondRangeError, decode_image, resize_image
 from aduni.data.image_table import escape
-from aduni.errors import UserError, warn
+from aduni.errors import UserError
 from aduni.shortage import raise_shortage
-from aduni.system.temporary import temporary_name
 
 SEAL_FILE = "SHA256SUMS"
 """Checksum of originals.csv, which has those of the rows; `sha256sum --check` reads it."""
@@ -32,8 +29,6 @@ SAMPLED_ROWS = 16
 COLUMNS = ["image", "sha256", "cached", "width", "height", "brightest"]
 
 Pixels = NDArray[np.uint8]
-
-log = logging.getLogger(__name__)
 
 
 def row_digest(row: NDArray[np.uint8]) -> str:
@@ -143,31 +138,13 @@ def build_cache(
         every_row: check all pixels of an existing cache.
         check: called after all images of a new cache were read; if it raises, no cache is left.
     """
+
+    def write(partial_folder: Path) -> None:
+        _write(partial_folder, images, open_image, image_size)
+        check()
+
     fault = partial(cache_fault, folder, images, image_size, every_row=every_row)
-    if folder.is_dir() and not fault():
-        return ImageCache(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            problem = fault() if folder.exists() else "it is missing"
-            if problem and folder.exists():
-                warn(log, f"The image cache {folder} is built anew: {problem}.")
-            if problem:
-                partial_folder = temporary_name(folder)
-                try:
-                    partial_folder.mkdir()
-                    _write(partial_folder, images, open_image, image_size)
-                    check()
-                    _remove(folder)
-                    partial_folder.rename(folder)
-                finally:
-                    shutil.rmtree(partial_folder, ignore_errors=True)
-    except OSError as error:
-        raise_shortage(error)
-        raise UserError(
-            f"The image cache {folder} cannot be written ({error.strerror or error}); "
-            "set dataset.cache_dir to a folder with room that can be written."
-        ) from error
+    ensure_folder(folder, "image cache", fault, write)
     return ImageCache(folder)
 
 
@@ -194,23 +171,11 @@ def unreadable_error(file: Path, cause: object) -> UserError:
     )
 
 
-def _remove(folder: Path) -> None:
-    if folder.is_dir() and not folder.is_symlink():
-        shutil.rmtree(folder)
-    else:
-        folder.unlink(missing_ok=True)
-
-
 def _write(
     folder: Path, images: list[str], open_image: Callable[[int], Image.Image], image_size: int
 ) -> None:
     shape = (len(images), image_size, image_size, 3)
-    pixels = np.lib.format.open_memmap(
-        folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape
-    )
-    if hasattr(os, "posix_fallocate"):  # writing to a map on a full disk kills the process
-        with (folder / "pixels.npy").open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, pixels.offset + pixels.nbytes)
+    pixels = reserved_map(folder / "pixels.npy", np.uint8, shape)
     # Pillow releases the interpreter lock while it decodes and resizes.
     with ThreadPoolExecutor(usable_cpus()) as pool:
         work = pool.map(partial(_resize_into, pixels, open_image), range(len(images)))

@@ -16,8 +16,10 @@ from torch.utils.data._utils import signal_handling
 
 from aduni.batch import Batch
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
+from aduni.data.cache.feature_cache import FeatureCache
 from aduni.data.cache.gpu_images import DataOnGpu, DeviceImages
 from aduni.data.cache.image_cache import ImageCache, usable_cpus
+from aduni.data.loading.feature_datasets import FeatureEvaluationDataset, FeatureTrainingDataset
 from aduni.data.loading.gpu_copies import GpuLoader
 from aduni.data.loading.samplers import Ints
 from aduni.data.loading.shared_memory import PREFETCH_FACTOR
@@ -80,7 +82,12 @@ class LoaderFactory:
     """Makes loaders of whole batches, augmented in the loader (cpu) or on the device (gpu).
 
     If `data_on_gpu` keeps all images on the device, loaders read none and need no workers.
+
+    Attributes:
+        features: features of a frozen encoder, which then take the place of the images.
     """
+
+    features: FeatureCache | None = None
 
     def __init__(
         self,
@@ -94,7 +101,7 @@ class LoaderFactory:
 
     def fill(self, cache: ImageCache, device: torch.device) -> None:
         """Copy the images to the device if they are to be kept there."""
-        if self._recipe is not None:
+        if self._recipe is not None and self.features is None:
             self._device_images.fill(cache, device)
 
     def training_loader(
@@ -109,6 +116,9 @@ class LoaderFactory:
         seed: int,
     ) -> Loader:
         """Make the loader of V views of each sampled image, or of what they are made from."""
+        if self.features:
+            drawn = FeatureTrainingDataset(self.features, labels, views=views)
+            return _loader(drawn, sampler, 0, device)
         if self._recipe is None:
             dataset = TrainingDataset(cache, labels, self._transforms, views=views, seed=seed)
             return _loader(dataset, sampler, workers, device)
@@ -122,6 +132,8 @@ class LoaderFactory:
         self, cache: ImageCache, labels: Ints, sampler: Any, device: torch.device
     ) -> Loader:
         """Make the loader of unaugmented images, or of their rows if the device has the images."""
+        if self.features:
+            return _loader(FeatureEvaluationDataset(self.features, labels), sampler, 0, device)
         on_device = self._device_images.has(device)
         dataset = RawEvaluationDataset(labels) if on_device else EvaluationDataset(cache, labels)
         return _loader(dataset, sampler, 0, device)

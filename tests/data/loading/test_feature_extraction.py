@@ -1,0 +1,105 @@
+"""Features of a frozen encoder: those of the images that a training would see, made once."""
+
+import numpy as np
+import pytest
+import torch
+
+from aduni.data.loading import feature_extraction
+from aduni.data.loading.samplers import InstanceBalanced
+from aduni.models.encoder import Encoder
+
+SIDE = 16
+
+
+@pytest.fixture
+def encoder():
+    """With batch norms that give features of size 1, in float64: rounding depends on batches."""
+    torch.manual_seed(0)
+    size = {"image_size": SIDE, "mean": [0.3] * 3, "std": [0.2] * 3}
+    made = Encoder("shufflenet_v2_x0_5", adaptation="frozen", feature_views=2, **size)
+    for module in made.modules():
+        module.momentum = 1.0
+    with torch.no_grad():
+        made.double().backbone.train()(torch.randn(64, 3, SIDE, SIDE).double())
+    return made
+
+
+@pytest.fixture
+def make(make_data, aptos):
+    """Fifty photographs, with some settings changed."""
+
+    def call(changes=None, /, **loading):
+        return make_data("aptos", aptos.root, loading=loading, **(changes or {}))
+
+    return call
+
+
+def features_of(data, encoder):
+    data.use_features(encoder, torch.device("cpu"))
+    return data._loaders.features
+
+
+@pytest.mark.parametrize(("augment", "workers"), [("cpu", 0), ("cpu", 2), ("gpu", 0)])
+def test_draw_d_is_the_first_view_of_epoch_d(make, encoder, augment, workers):
+    options = {"seed": 3, "augment": augment}
+    found = features_of(make(num_workers=workers, **options), encoder).features
+    assert found.shape == (3, 50, encoder.features)
+    assert np.abs(found[1] - found[2]).max() > 0.1
+
+    data = make(**options)
+    data.begin_stage(InstanceBalanced(), views=1, epochs=2)
+    loader = data.train_dataloader()
+    with torch.inference_mode():
+        for epoch in range(2):
+            loader.batch_sampler.set_epoch(epoch)
+            for loaded in loader:
+                batch = data.on_after_batch_transfer(loaded, 0)
+                stored = torch.from_numpy(found[1 + epoch, batch.indices]).double()
+                assert torch.allclose(stored, encoder.eval()(batch.views[0]), atol=1e-5)
+        for batch in data.evaluation_batches("test", torch.device("cpu")):
+            stored = torch.from_numpy(found[0, batch.indices]).double()
+            assert torch.allclose(stored, encoder(batch.views[0]), atol=1e-5)
+
+
+def test_they_are_extracted_once(make, encoder, monkeypatch):
+    first = features_of(make(), encoder)
+    monkeypatch.setattr(feature_extraction, "_batches", None)  # would raise TypeError
+    again = features_of(make(fold=1), encoder)
+    assert again.folder == first.folder
+    assert np.array_equal(again.features, first.features)
+
+
+def test_the_key_has_all_that_features_depend_on(make, encoder):
+    folders = [features_of(make(), encoder).folder]
+    folders.append(features_of(make(seed=1), encoder).folder)
+    folders.append(features_of(make(augment="gpu"), encoder).folder)
+    folders.append(features_of(make({"augment": []}), encoder).folder)
+    folders.append(features_of(make({"image_size": SIDE + 1}), encoder).folder)
+    encoder.feature_views = 1
+    folders.append(features_of(make(), encoder).folder)
+    with torch.no_grad():
+        next(encoder.backbone.parameters()).add_(1e-3)
+    folders.append(features_of(make(), encoder).folder)
+    encoder.mean += 1
+    folders.append(features_of(make(), encoder).folder)
+    assert len(set(folders)) == len(folders)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.write_bytes(file.read_bytes()[:-100]),
+        lambda file: file.write_bytes(file.read_bytes()[:-4] + b"abcd"),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.unlink(),
+        lambda file: (file.parent / "SHA256SUMS").unlink(),
+    ],
+    ids=["cut", "changed", "empty", "without the array", "without the checksum"],
+)
+def test_damaged_features_are_made_anew(make, encoder, spoil, caplog):
+    first = features_of(make(), encoder)
+    expected = np.array(first.features)
+    spoil(first.folder / "features.npy")
+    again = features_of(make(), encoder)
+    assert np.array_equal(again.features, expected)
+    assert "is built anew" in caplog.text
