@@ -131,7 +131,7 @@ def test_heat_maps(trained, device):
     maps = []
     for place in (torch.device("cpu"), device):
         method = load_trained(folder.checkpoint("best")).method
-        layer = find_layer(method.encoder, "auto", 32, "resnet18").module
+        layer = find_layer(method.encoder, "auto", 32, "resnet18")
         method.to(place)
         maps.append(grad_cam(method, layer, images.to(place), 0, 32).cpu())
 

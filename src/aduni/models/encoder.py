@@ -9,7 +9,9 @@ from torchvision import models
 
 from aduni.batch import Deviation, Mean
 from aduni.errors import UserError, did_you_mean
+from aduni.models.adaptation import Adaptation, adapt
 from aduni.models.efficientnet_lite import efficientnet_lite0, load_imagenet_weights
+from aduni.models.layer_decay import rate_factors
 from aduni.models.pretrained import load_pretrained
 from aduni.models.small_images import SMALL_IMAGE_SIZE
 from aduni.shortage import raise_shortage
@@ -18,8 +20,6 @@ Stem = Literal["auto", "standard", "small"]
 
 MIN_IMAGE_SIZE = 16
 """Smallest image side, in pixels, that the small stem is made for."""
-
-Adaptation = Literal["full", "norm_bias", "frozen"]
 
 CHANNELS_LAST_SIZE = 128
 """Image side, in pixels, from which a CPU is faster with channels-last memory format."""
@@ -40,9 +40,11 @@ class Encoder(nn.Module):
             without max-pooling, stride 2 from 32 pixels up and 1 below (small); auto is small
             under 64 pixels if the backbone is a ResNet.
         adaptation: what the training changes: all weights (full), those of norms and all biases
-            (norm_bias), or none (frozen), with norms in eval mode.
+            (norm_bias), low-rank additions to the attention of a transformer (lora), or none
+            (frozen); in the last two cases norms stay in eval mode.
         feature_views: V, augmented draws of each image whose features a training with a frozen
             encoder takes its views from.
+        layer_decay: factor of the learning rate from each block to the one before.
         image_size: side of the square images, in pixels.
         mean: mean per channel of images scaled to 0..1.
         std: standard deviation per channel of images scaled to 0..1.
@@ -51,6 +53,8 @@ class Encoder(nn.Module):
     mean: Tensor
     std: Tensor
     is_frozen = False
+    layer_decay = 1.0
+    _in_eval_mode = False
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class Encoder(nn.Module):
         stem: Stem = "auto",
         adaptation: Adaptation = "full",
         feature_views: PositiveInt = 8,
+        layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0,
         *,
         image_size: PositiveInt,
         mean: Annotated[list[Mean], Field(min_length=3, max_length=3)],
@@ -71,17 +76,27 @@ class Encoder(nn.Module):
         self.backbone = _build(name, weights)
         _set_stem(self.backbone, name, stem, image_size)
         self.features = _count_features(self.backbone, name, image_size)
-        self._channels_last = name == LITE0 or image_size >= CHANNELS_LAST_SIZE
-        if self._channels_last:
-            self.backbone.to(memory_format=torch.channels_last)
+        self.set_memory_format(channels_last=name == LITE0 or image_size >= CHANNELS_LAST_SIZE)
         self.is_frozen = adaptation == "frozen"
-        for values in _fixed_parameters(self.backbone, adaptation):
-            values.requires_grad_(False)
+        self._in_eval_mode = adaptation in ("lora", "frozen")
+        adapt(self.backbone, adaptation, torch.zeros(1, 3, image_size, image_size), name)
+        self.layer_decay = layer_decay
+        self.rate_factors()  # refuses what has no blocks
+
+    def set_memory_format(self, *, channels_last: bool) -> None:
+        """Have the backbone compute with channels last in memory, or with channels first."""
+        self._channels_last = channels_last
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.backbone.to(memory_format=layout)
+
+    def rate_factors(self) -> dict[nn.Parameter, float]:
+        """Return the factor of the learning rate of each parameter, where it is not 1."""
+        return rate_factors(self.backbone, self.layer_decay) if self.layer_decay != 1 else {}
 
     def train(self, mode: bool = True) -> "Encoder":
-        """Set the mode; a frozen backbone stays in eval mode, to keep its batch-norm statistics."""
+        """Set the mode; fixed norms stay in eval mode, to keep their statistics."""
         super().train(mode)
-        if self.is_frozen:
+        if self._in_eval_mode:
             self.backbone.eval()
         return self
 
@@ -150,23 +165,6 @@ def _build_lite0(weights: str | None) -> nn.Module:
     if weights:
         load_imagenet_weights(network)
     return network
-
-
-def is_norm_or_bias(name: str, values: nn.Parameter) -> bool:
-    """Return whether a parameter is a bias or of a norm, which has one dimension, as timm does."""
-    return values.ndim <= 1 or name.endswith(".bias")
-
-
-def _fixed_parameters(backbone: nn.Module, adaptation: Adaptation) -> list[nn.Parameter]:
-    """Return the parameters that the training does not change."""
-    if adaptation == "full":
-        return []
-    named = backbone.named_parameters()
-    return [
-        values
-        for name, values in named
-        if adaptation == "frozen" or not is_norm_or_bias(name, values)
-    ]
 
 
 def _without_classifier(backbone: nn.Module, name: str) -> nn.Module:

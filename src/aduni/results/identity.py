@@ -18,6 +18,7 @@ NEUTRAL: dict[str, Any] = {
     "aduni.data.FlippedAffine.order": "shear_last",
     "aduni.models.Encoder.adaptation": "full",
     "aduni.models.Encoder.feature_views": 8,
+    "aduni.models.Encoder.layer_decay": 1.0,
 }
 """Values at which options that were added later change nothing.
 

@@ -17,7 +17,9 @@ from aduni.batch import Batch
 from aduni.distributed.collectives import divided_batch, seed_torch
 from aduni.errors import UserError
 from aduni.methods.base import Method, Stage
+from aduni.models.encoder import Encoder
 from aduni.schedules import RateSchedule, learning_rate
+from aduni.training.optimizers import split_by_rate
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +102,11 @@ class StageModule(LightningModule):
         """Return the optimizer of the parameters that are trained."""
         settings = self._optimisation
         named = [(name, values) for name, values in self.named_parameters() if values.requires_grad]
-        return settings.optimizer(named, settings.lr)
+        optimizer = settings.optimizer(named, settings.lr)
+        encoder = self.method.encoder
+        if isinstance(encoder, Encoder) and (factors := encoder.rate_factors()):
+            split_by_rate(optimizer, factors)
+        return optimizer
 
     def on_train_epoch_start(self) -> None:
         """Set random numbers and learning rate, which depend on the epoch alone, resumed or not."""
@@ -116,7 +122,7 @@ class StageModule(LightningModule):
             schedule=settings.lr_schedule,
         )
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("lr_factor", 1.0)
         self.log("lr", lr)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

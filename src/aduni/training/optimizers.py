@@ -1,5 +1,6 @@
 """Optimizers of the group `optimizer`, for the parameters that a stage trains."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
@@ -7,7 +8,7 @@ from pydantic import Field, NonNegativeFloat
 from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
 
-from aduni.models.encoder import is_norm_or_bias
+from aduni.models.adaptation import is_norm_or_bias
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -76,3 +77,19 @@ def parameter_groups(
     decaying = [parameter for _, parameter in named if id(parameter) not in ids]
     groups = [{"params": decaying, "weight_decay": weight_decay}]
     return groups + ([{"params": free, "weight_decay": 0.0}] if free else [])
+
+
+def split_by_rate(optimizer: Optimizer, factors: Mapping[Parameter, float]) -> None:
+    """Divide an optimizer's groups into ones whose learning rate has the same factor, `lr_factor`.
+
+    Args:
+        optimizer: optimizer that has not taken a step.
+        factors: factor of each parameter; 1 if it has none.
+    """
+    groups = []
+    for group in optimizer.param_groups:
+        parts: dict[float, list[Parameter]] = {}
+        for parameter in group["params"]:
+            parts.setdefault(factors.get(parameter, 1.0), []).append(parameter)
+        groups += [{**group, "params": part, "lr_factor": key} for key, part in parts.items()]
+    optimizer.param_groups = groups

@@ -4,10 +4,11 @@ import copy
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import nn
 
-from aduni.inference.explain.grad_cam import find_layer, grad_cam
+from aduni.inference.explain.grad_cam import Layer, find_layer, grad_cam
 from aduni.methods.base import Method
 from aduni.models.encoder import Encoder
 
@@ -55,6 +56,11 @@ class Curved(nn.Module):
         return self.last(torch.tanh(self.mix(maps / 100)).flatten(1)) ** 2
 
 
+def whole(module: nn.Module) -> Layer:
+    """Return a module as a layer with a position for each pixel."""
+    return Layer("map", module, SIDE, SIDE)
+
+
 @pytest.fixture
 def images() -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
@@ -64,22 +70,22 @@ def images() -> torch.Tensor:
 def test_one_channel_that_speaks_for_the_class_is_the_map(images):
     method = Tiny(Pooled([[1.0, 0.0], [0.0, 1.0]]))
     for target, channel, factor in ((0, 0, 1.0), (1, 1, 0.5)):
-        maps = grad_cam(method, method.map, images, target, SIDE)
+        maps = grad_cam(method, whole(method.map), images, target, SIDE)
         known = factor * images[:, channel].float() / SIDE**2
         torch.testing.assert_close(maps, known)
 
 
 def test_what_speaks_against_the_class_is_left_out(images):
     method = Tiny(Pooled([[-1.0, 0.0], [1.0, -3.0]]))
-    assert not grad_cam(method, method.map, images, 0, SIDE).any()
+    assert not grad_cam(method, whole(method.map), images, 0, SIDE).any()
     red, green = images[:, 0].float(), images[:, 1].float()
     known = ((red - 1.5 * green) / SIDE**2).clamp(min=0)
-    torch.testing.assert_close(grad_cam(method, method.map, images, 1, SIDE), known)
+    torch.testing.assert_close(grad_cam(method, whole(method.map), images, 1, SIDE), known)
 
 
 def test_finite_differences_and_a_loop_give_the_same_map(images):
     method = Tiny(Curved()).double()
-    maps = grad_cam(method, method.map, images, 2, SIDE).numpy()
+    maps = grad_cam(method, whole(method.map), images, 2, SIDE).numpy()
     with torch.no_grad():
         features = method.map(images.double())
         for n in range(len(images)):
@@ -101,8 +107,8 @@ def test_finite_differences_and_a_loop_give_the_same_map(images):
 
 def test_a_map_is_enlarged_bilinearly(images):
     method = Tiny(Pooled([[1.0, 0.0], [0.0, 1.0]]))
-    small = grad_cam(method, method.map, images, 0, SIDE).numpy()
-    large = grad_cam(method, method.map, images, 0, 15).numpy()
+    small = grad_cam(method, whole(method.map), images, 0, SIDE).numpy()
+    large = grad_cam(method, whole(method.map), images, 0, 15).numpy()
     for i in range(15):
         for j in range(15):
             y, x = (np.clip((p + 0.5) * SIDE / 15 - 0.5, 0, SIDE - 1) for p in (i, j))
@@ -117,9 +123,9 @@ def test_the_predicted_class_is_each_images_own(images):
     method = Tiny(Pooled([[1.0, 0.0], [0.0, 2.0]]))
     predicted = method(images).argmax(dim=1).tolist()
     assert set(predicted) == {0, 1}
-    maps = grad_cam(method, method.map, images, None, SIDE)
+    maps = grad_cam(method, whole(method.map), images, None, SIDE)
     for n, target in enumerate(predicted):
-        one = grad_cam(method, method.map, images[n : n + 1], target, SIDE)
+        one = grad_cam(method, whole(method.map), images[n : n + 1], target, SIDE)
         torch.testing.assert_close(maps[n : n + 1], one)
 
 
@@ -127,7 +133,7 @@ def test_an_activation_in_place_belongs_to_the_map(images):
     method = Tiny(Pooled([[1.0, 1.0], [1.0, -1.0]]), between=nn.ReLU(inplace=True))
     with torch.no_grad():
         method.map.weight[1] *= -1  # green is negative everywhere, and 0 after the ReLU
-    maps = grad_cam(method, method.map, images, 0, SIDE)
+    maps = grad_cam(method, whole(method.map), images, 0, SIDE)
     torch.testing.assert_close(maps, images[:, 0].float() / SIDE**2)
 
 
@@ -135,7 +141,7 @@ def test_the_model_is_in_eval_mode_and_keeps_its_weights_without_gradients(image
     head = nn.Sequential(nn.BatchNorm2d(2), nn.Dropout(0.5), Pooled([[1.0, 0.0], [0.0, 1.0]]))
     method = Tiny(head).train()
     before = copy.deepcopy(method.state_dict())
-    first, second = (grad_cam(method, method.map, images, 0, SIDE) for _ in range(2))
+    first, second = (grad_cam(method, whole(method.map), images, 0, SIDE) for _ in range(2))
     assert torch.equal(first, second)
     assert not method.training
     assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
@@ -153,6 +159,19 @@ BACKBONES = {
     "convnext_tiny": "features",
     "swin_t": "permute",
 }
+
+
+class Whole(Method):
+    """Take a whole network for images -> logits."""
+
+    stages = ()
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        return self.network(images)
 
 
 class Linear(Method):
@@ -188,6 +207,60 @@ def test_under_pooling_and_a_linear_layer_it_is_cam(name, layer):
     torch.testing.assert_close(seen[0].mean(dim=(2, 3)), pooled, **near)
     weights = weight[1] / (found.height * found.width)
     known = torch.einsum("k,nkhw->nhw", weights, seen[0]).clamp(min=0).detach()
-    maps = grad_cam(method, found.module, images, 1, found.height)
+    maps = grad_cam(method, found, images, 1, found.height)
     torch.testing.assert_close(maps, known, rtol=1e-3, atol=float(known.max()) * 1e-4)
     assert known.any()
+
+
+@pytest.mark.parametrize("prefix", [0, 1, 5])
+@pytest.mark.parametrize("pool", ["token", "avg"])
+def test_finite_differences_on_tokens_give_the_same_map(prefix, pool):
+    """Perturb every value of every token: class and register tokens have no place in the map."""
+    if pool == "token" and not prefix:
+        pytest.skip("there is no class token")
+    torch.manual_seed(0)
+    options = {"img_size": 12, "patch_size": 4, "embed_dim": 4, "depth": 2, "num_heads": 2}
+    tokens = {"class_token": prefix > 0, "reg_tokens": max(prefix - 1, 0), "global_pool": pool}
+    vit = timm.models.VisionTransformer(num_classes=3, **options, **tokens).double().eval()
+    nn.init.normal_(vit.head.weight)
+    found = find_layer(vit.float(), "auto", 12, "vit")
+    assert (found.name, found.height, found.width) == ("blocks.1.norm1", 3, 3)
+    vit.double()
+    method = Whole(vit)
+    images = torch.rand(2, 3, 12, 12, dtype=torch.float64)
+    step = 1e-5
+
+    def logits(image: torch.Tensor, token: int, channel: int, change: float) -> np.ndarray:
+        def shift(module, inputs, output):
+            changed = output.clone()
+            changed[0, token, channel] += change
+            return changed
+
+        handle = vit.blocks[1].norm1.register_forward_hook(shift)
+        with torch.no_grad():
+            values = vit(image)[0].numpy()
+        handle.remove()
+        return values
+
+    found_any = False
+    for image in images.split(1):
+        seen = []
+        handle = vit.blocks[1].norm1.register_forward_hook(lambda m, i, o: seen.append(o))
+        with torch.no_grad():
+            vit(image)
+        handle.remove()
+        known = np.zeros((3, 3, 3))  # class, row, column
+        for channel in range(4):
+            slope = np.zeros(3)
+            for place in range(9):
+                token = prefix + place
+                up, down = (logits(image, token, channel, sign * step) for sign in (1, -1))
+                slope += (up - down) / (2 * step) / 9
+            for place in range(9):
+                value = float(seen[0][0, prefix + place, channel])
+                known[:, place // 3, place % 3] += slope * value
+        for target in range(3):
+            (own,) = grad_cam(method, found, image, target, 3).numpy()
+            np.testing.assert_allclose(own, np.maximum(known[target], 0), rtol=1e-4, atol=1e-7)
+            found_any |= own.any()
+    assert found_any

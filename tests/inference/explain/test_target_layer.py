@@ -20,7 +20,7 @@ def resnet() -> Encoder:
 
 
 def vit() -> nn.Module:
-    settings = {"num_layers": 1, "num_heads": 1, "hidden_dim": 8, "mlp_dim": 8}
+    settings = {"num_layers": 2, "num_heads": 1, "hidden_dim": 8, "mlp_dim": 8}
     return VisionTransformer(image_size=16, patch_size=4, **settings).eval()
 
 
@@ -49,21 +49,49 @@ def test_no_hook_stays(resnet):
     assert not any(module._forward_hooks for module in resnet.modules())
 
 
-def test_a_vit_has_no_map_at_its_end(refusal):
-    words = ("encoder.name=vit_b_16", "no convolutional feature map", "layer=none")
-    refusal(lambda: find_layer(vit(), "auto", 16, "vit_b_16"), *words)
+def test_a_vit_has_tokens_before_its_last_attention():
+    layer = find_layer(vit(), "auto", 16, "vit_b_16")
+    assert (layer.name, layer.height) == ("encoder.layers.encoder_layer_1.ln_1", 4)
+    tokens = torch.arange(17.0)[None, :, None].expand(2, 17, 3)
+    torch.testing.assert_close(layer.positions(tokens)[1, 2], torch.arange(1.0, 17).view(4, 4))
 
 
 def test_its_patches_may_still_be_named():
     assert find_layer(vit(), "conv_proj", 16, "vit_b_16").height == 4
 
 
-def test_channels_that_come_last_are_not_taken_for_positions(refusal):
+def test_channels_may_come_last():
     swin = SwinTransformer([2, 2], 8, [1, 1], [1, 1], [2, 2]).eval()
     swin.head = nn.Identity()
     assert find_layer(swin, "auto", 16, "swin_t").name == "permute"
-    words = ("layer=features", "1 x 4 x 4 x 16", "layer=auto")
-    refusal(lambda: find_layer(swin, "features", 16, "swin_t"), *words)
+    first, last = (find_layer(swin, name, 16, "swin_t") for name in ("permute", "norm"))
+    seen: dict[str, torch.Tensor] = {}
+    for layer in (first, last):
+        layer.module.register_forward_hook(
+            lambda module, inputs, output, name=layer.name: seen.update({name: output})
+        )
+    swin(torch.rand(2, 3, 16, 16))
+    assert seen["norm"].shape == (2, 4, 4, 16)
+    assert torch.equal(first.positions(seen["permute"]), last.positions(seen["norm"]))
+
+
+def test_tokens_that_are_fewer_than_the_patches_are_refused(refusal):
+    class Fewer(nn.Module):
+        """Average pairs of tokens, so that their places are not known."""
+
+        def forward(self, maps):
+            return maps.flatten(2).mT.unflatten(1, (-1, 2)).mean(dim=2)
+
+    merging = nn.Sequential(nn.Conv2d(3, 4, 4, stride=4), Fewer(), nn.Flatten())
+    refusal(
+        lambda: find_layer(merging, "auto", 16, "merging"), "encoder.name=merging", "layer=none"
+    )
+
+
+@pytest.mark.parametrize(("side", "positions"), [(224, 7), (128, 4), (96, 3)])
+def test_lite0_has_seven_positions_along_a_side_of_224_pixels(side, positions):
+    encoder = Encoder("efficientnet_lite0", image_size=side, mean=[0.5] * 3, std=[0.2] * 3).eval()
+    assert find_layer(encoder, "auto", side, "efficientnet_lite0").height == positions
 
 
 @pytest.mark.parametrize("name", ["layer9", "lyer4", "", "backbone"])

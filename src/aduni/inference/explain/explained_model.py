@@ -30,7 +30,7 @@ class ExplainedModel:
         """Return a map in the size of the page for each of N images, or None for each."""
         if self.layer is None:
             return [None] * len(images)
-        maps = grad_cam(self.trained.method, self.layer.module, images, target, IMAGE_SIZE)
+        maps = grad_cam(self.trained.method, self.layer, images, target, IMAGE_SIZE)
         return list(maps.cpu().numpy())
 
     def shares(self, probabilities: NDArray[np.float64], count: int) -> list[Share]:

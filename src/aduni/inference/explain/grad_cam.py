@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from aduni.errors import UserError, did_you_mean
 from aduni.methods.base import Method
+from aduni.models.layer_decay import BLOCK
 
 BATCH_SIZE = 32
 
@@ -18,9 +19,28 @@ POOLING = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 """Layers whose output is no new map; VGG's only repeats the positions of the map before it."""
 
 
-def grad_cam(
-    method: Method, module: nn.Module, images: Tensor, target: int | None, side: int
-) -> Tensor:
+@dataclass(frozen=True)
+class Layer:
+    """A module of the backbone whose output has H' x W' positions of the image.
+
+    They are (N, K, H', W'), (N, H', W', K), or the last H' W' of the tokens (N, T, K), before which
+    class and register tokens stand.
+    """
+
+    name: str
+    module: nn.Module
+    height: int
+    width: int
+
+    def positions(self, output: Tensor) -> Tensor:
+        """Return the output, or its gradient, as (N, K, H', W')."""
+        sides = (self.height, self.width)
+        if output.ndim == 3:
+            return output[:, -self.height * self.width :].mT.unflatten(2, sides)
+        return output if tuple(output.shape[2:]) == sides else output.permute(0, 3, 1, 2)
+
+
+def grad_cam(method: Method, layer: Layer, images: Tensor, target: int | None, side: int) -> Tensor:
     """Compute class activation maps of a batch (arXiv 1610.02391, equations 1 and 2).
 
     With the feature map A (N, K, H', W') and the logit y of the class, the weight of channel k is
@@ -29,7 +49,7 @@ def grad_cam(
 
     Args:
         method: images -> (N, C) logits; it is put into eval mode.
-        module: module of the method whose output is A.
+        layer: module of the method whose output is A.
         images: (N, 3, H, W) uint8, or 0..255, on the method's device.
         target: class of the logit; None for the predicted class of each image.
         side: side of the maps, pixels.
@@ -45,7 +65,7 @@ def grad_cam(
         features[:] = [output.detach().requires_grad_().clone()]
         return features[0]
 
-    handle = module.register_forward_hook(detach)
+    handle = layer.module.register_forward_hook(detach)
     try:
         with torch.enable_grad():
             logits = method(images)
@@ -54,27 +74,20 @@ def grad_cam(
             (gradients,) = torch.autograd.grad(chosen.sum(), features[0])
     finally:
         handle.remove()
-    weights = gradients.mean(dim=(2, 3), keepdim=True)
-    cam = (weights * features[0].detach()).sum(dim=1, keepdim=True).relu()
+    weights = layer.positions(gradients).mean(dim=(2, 3), keepdim=True)
+    maps = layer.positions(features[0].detach())
+    cam = (weights * maps).sum(dim=1, keepdim=True).relu()
     size = (side, side)
     return functional.interpolate(cam, size, mode="bilinear", align_corners=False)[:, 0].float()
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A module of the backbone whose output is (N, K, H', W')."""
-
-    name: str
-    module: nn.Module
-    height: int
-    width: int
-
-
 def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str) -> Layer:
-    """Return the layer of a name, or for `auto` the last feature map of the backbone.
+    """Return the layer of a name, or for `auto` the last one with positions of the image.
 
     `auto` is the last map with more than one position, pooling excluded, through which all features
-    are computed: layer4 of a ResNet, features of a DenseNet, permute of a Swin.
+    are computed: layer4 of a ResNet, features of a DenseNet, permute of a Swin. Of a vision
+    transformer it is the first layer of the last block, since only the class token may count behind
+    it: norm1 in timm, ln_1 in torchvision.
 
     Args:
         encoder: on the CPU, in eval mode; (N, 3, H, W) images -> (N, D) features.
@@ -82,17 +95,26 @@ def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str
     """
     backbone = cast(nn.Module, getattr(encoder, "backbone", encoder))
     shapes = _shapes(encoder, backbone, image_size)
+    sides = _sides(shapes)
     modules = dict(backbone.named_modules())
     if name == AUTO:
-        name = _last_map(shapes, modules, _trunk(backbone), encoder_name)
+        trunk = _trunk(backbone)
+        names = [n for n in shapes if n in trunk and not isinstance(modules[n], POOLING)]
+        name = _last_layer(shapes, [n for n in names if n in sides or len(shapes[n]) == 3])
+        if name not in sides:
+            raise UserError(
+                f"encoder.name={encoder_name} has no layer with several positions of the image that "
+                "its features come from, and Grad-CAM needs one; set layer=none for the page "
+                "without it, or choose a module with layer=."
+            )
     elif name not in modules or not name:
         children = ", ".join(child for child, _ in backbone.named_children())
         raise UserError(
             f"layer={name} is no module of encoder.name={encoder_name}{did_you_mean(name, modules)}"
             f"; choose one of {children}, or one inside them."
         )
-    shape = shapes.get(name, ())
-    if not _is_map(shape):
+    if name not in sides:
+        shape = shapes.get(name)
         output = "it has no output of its own"
         if shape:
             output = f"its output is {' x '.join(map(str, shape))}"
@@ -100,25 +122,35 @@ def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str
             f"layer={name} of encoder.name={encoder_name} gives no feature map of several "
             f"positions ({output}); choose an earlier layer, or layer=auto."
         )
-    return Layer(name, modules[name], *shape[2:])
+    return Layer(name, modules[name], sides[name], sides[name])
 
 
-def _last_map(
-    shapes: dict[str, tuple[int, ...]],
-    modules: dict[str, nn.Module],
-    trunk: set[str],
-    encoder_name: str,
-) -> str:
-    names = [name for name in shapes if name in trunk]
-    maps = [n for n in names if _is_map(shapes[n]) and not isinstance(modules[n], POOLING)]
-    rest = names[names.index(maps[-1]) + 1 :] if maps else []
-    if not maps or any(len(shapes[name]) == 3 for name in rest):
-        raise UserError(
-            f"encoder.name={encoder_name} has no convolutional feature map that its features come "
-            "from, and Grad-CAM needs one; set layer=none for the page without it, or choose a "
-            "module with layer=."
-        )
-    return maps[-1]
+def _last_layer(shapes: dict[str, tuple[int, ...]], spatial: list[str]) -> str:
+    """Return the last map, or the first layer of the last block of tokens; empty if neither."""
+    if not spatial or len(shapes[spatial[-1]]) == 4:
+        return next(reversed(spatial), "")
+    blocks = {name: match[0] for name in shapes if (match := BLOCK.match(f"{name}."))}
+    tokens = [name for name in blocks if name != blocks[name] and len(shapes[name]) == 3]
+    return next((name for name in tokens if blocks[name] == blocks[tokens[-1]]), "")
+
+
+def _sides(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
+    """Return the positions along a side of each output that has several, in the order of outputs.
+
+    Tokens have those of the map that they are made from.
+    """
+    sides: dict[str, int] = {}
+    patches, has_tokens = 0, False
+    for name, shape in shapes.items():
+        has_tokens |= len(shape) == 3
+        if len(shape) == 4 and shape[2] == shape[3] > 1:
+            sides[name] = shape[2]
+            patches = patches if has_tokens else shape[2]
+        elif len(shape) == 4 and shape[1] == shape[2] > 1:
+            sides[name] = shape[1]
+        elif len(shape) == 3 and 1 < patches**2 <= shape[1]:
+            sides[name] = patches
+    return sides
 
 
 def _trunk(module: nn.Module, prefix: str = "") -> set[str]:
@@ -152,8 +184,3 @@ def _shapes(encoder: nn.Module, backbone: nn.Module, image_size: int) -> dict[st
         for handle in handles:
             handle.remove()
     return shapes
-
-
-def _is_map(shape: tuple[int, ...]) -> bool:
-    """Tell whether a shape is a square map; a Swin's (N, H', W', K) outputs are not."""
-    return len(shape) == 4 and shape[2] == shape[3] > 1
