@@ -3,8 +3,8 @@
     python scripts/memory_formats.py [--encoders resnet18 ...] [--sizes 64 ...] [--rounds 5]
 
 Prints a Markdown table of milliseconds an image, forward and backward, and of the ratio
-channels-first over channels-last (above 1: channels-last is faster). All are CPU times of one thread
-on the same batch of bytes, the median of alternate rounds.
+channels-first over channels-last (above 1: channels-last is faster). All are CPU times of one
+thread on the same batch of bytes, the median of alternate rounds.
 """
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter

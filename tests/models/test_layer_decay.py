@@ -101,7 +101,7 @@ def test_parameters_between_two_blocks_belong_to_the_one_before():
 
 def test_an_encoder_without_numbered_blocks_is_refused():
     options = {"image_size": 32, "mean": [0.5] * 3, "std": [0.5] * 3}
-    with pytest.raises(UserError, match="layer_decay needs numbered blocks.*layer_decay=1"):
+    with pytest.raises(UserError, match=r"layer_decay needs numbered blocks.*layer_decay=1"):
         Encoder("densenet121", layer_decay=0.7, **options)
 
     assert Encoder("densenet121", **options).rate_factors() == {}

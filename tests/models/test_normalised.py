@@ -12,7 +12,7 @@ MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 @pytest.mark.parametrize("channels_last", [True, False])
-@pytest.mark.parametrize(("height", "side"), [(32, 32), (127, 127), (128, 128), (130, 150)])
+@pytest.mark.parametrize(("height", "side"), [(32, 32), (63, 63), (64, 64), (130, 150)])
 def test_pixels_are_the_formulas(dtype, channels_last, height, side):
     encoder = Encoder("squeezenet1_1", image_size=side, mean=MEAN, std=STD)
     generator = torch.Generator().manual_seed(side)
@@ -26,7 +26,7 @@ def test_pixels_are_the_formulas(dtype, channels_last, height, side):
 
     assert torch.equal(found, (images.float() - mean) / std)
     assert torch.equal(images, before)
-    last = side >= 128
+    last = side >= 64
     assert found.is_contiguous(memory_format=torch.channels_last) == last
     assert found.is_contiguous() != last
 

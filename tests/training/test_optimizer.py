@@ -1,12 +1,14 @@
 """Compare the optimizers with their formulas written out, and check their parameter groups."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from aduni.methods.base import Method, Stage
+from aduni.models.encoder import Encoder
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.optimizers import adamw, sgd
 from composing import settings_of
@@ -20,11 +22,14 @@ class Weights(Method):
         self.encoder = nn.Linear(3, 2)
 
 
-def _optimizer(method, make):
+def _learner(method, make):
     stage = Stage("train", 1, lambda batch, epoch: {})
     optimisation = Optimisation(make, 0.1, 0.1, 0)
-    learner = StageModule(method, stage, optimisation, 2, (0, 0), {}, learnable(method))
-    return learner.configure_optimizers()
+    return StageModule(method, stage, optimisation, 2, (0, 0), {}, learnable(method))
+
+
+def _optimizer(method, make):
+    return _learner(method, make).configure_optimizers()
 
 
 def _cubes(optimizer, method, steps=3):
@@ -114,6 +119,66 @@ def test_norms_and_biases_are_the_group_without_decay():
     ]
     assert len(free["params"]) == 4
     assert (decaying["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
+
+
+class Decaying(Method):
+    """A backbone whose learning rate decays, and a head."""
+
+    def __init__(self, layer_decay: float) -> None:
+        super().__init__()
+        options = {"image_size": 16, "mean": [0.5] * 3, "std": [0.5] * 3}
+        self.encoder = Encoder("resnet18", layer_decay=layer_decay, **options)
+        self.classifier = nn.Linear(512, 2)
+
+    def block(self, name: str) -> int:
+        """Return the number of a parameter's block, from 1: ResNet-18 has 8; 9 is the head."""
+        if not name.startswith("encoder."):
+            return 9
+        _, _, layer, block, *_ = [*name.split("."), ""]
+        return 2 * int(layer[-1]) - 1 + int(block) if layer.startswith("layer") else 0
+
+
+@pytest.mark.parametrize("make", [sgd, adamw])
+def test_each_epoch_sets_the_rate_of_every_block(make, monkeypatch):
+    method = Decaying(0.5)
+    learner = _learner(method, make)
+    optimizer = learner.configure_optimizers()
+    monkeypatch.setattr(
+        learner, "_trainer", SimpleNamespace(optimizers=[optimizer], current_epoch=0)
+    )
+    monkeypatch.setattr(learner, "log", lambda *_: None)
+    before = {name: value.detach().clone() for name, value in method.named_parameters()}
+
+    learner.on_train_epoch_start()
+
+    names = {id(value): name for name, value in method.named_parameters()}
+    rates = {
+        names[id(value)]: (group["lr"], group["weight_decay"])
+        for group in optimizer.param_groups
+        for value in group["params"]
+    }
+    assert rates.keys() == before.keys()
+    for name, (rate, decay) in rates.items():
+        assert rate == pytest.approx(0.1 * 0.5 ** (9 - method.block(name))), name
+        small = before[name].ndim == 1
+        assert decay == (1e-4 if make is sgd else 0.0 if small else 0.05), name
+    for value in method.parameters():
+        value.grad = torch.full_like(value, 0.01)
+    optimizer.step()
+    for name, value in method.named_parameters():
+        rate, decay = rates[name]
+        old = before[name]
+        # The first step of Adam is the rate in the direction of the gradient.
+        step = 0.01 + decay * old if make is sgd else 1 + decay * old
+        torch.testing.assert_close(value.detach(), old - rate * step, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [sgd, adamw])
+def test_without_decay_the_groups_are_those_of_before(make):
+    groups = _optimizer(Decaying(1.0), make).param_groups
+
+    assert len(groups) == (1 if make is sgd else 2)
+    assert not any("lr_factor" in group for group in groups)
 
 
 def test_the_defaults_are_those_of_the_released_code():

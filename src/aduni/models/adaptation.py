@@ -3,14 +3,15 @@
 from importlib.util import find_spec
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from aduni.errors import UserError
 
 Adaptation = Literal["full", "norm_bias", "lora", "frozen"]
 
-LORA = {"r": 8, "lora_alpha": 16}
-"""Rank of the additions, and 16 / 8 = 2 as their factor; a change makes checkpoints unreadable."""
+RANK, ALPHA = 8, 16
+"""Rank of the additions, whose factor is ALPHA / RANK; checkpoints of another rank do not load."""
 
 ATTENTION = ("qkv", "q_proj", "k_proj", "v_proj")
 """Names of the linear layers that compute queries, keys and values, in timm."""
@@ -75,7 +76,12 @@ def _add_lora(backbone: nn.Module, encoder_name: str) -> None:
         )
     from peft import LoraConfig, inject_adapter_in_model
 
-    config = LoraConfig(**LORA, target_modules=linear or None, target_parameters=packed or None)
+    config = LoraConfig(
+        r=RANK,
+        lora_alpha=ALPHA,
+        target_modules=linear or None,
+        target_parameters=packed or None,
+    )
     inject_adapter_in_model(config, backbone)
 
 
@@ -84,13 +90,12 @@ def _check_effect(backbone: nn.Module, example: Tensor, encoder_name: str) -> No
 
     The first pass also brings the parameters into the order that peft leaves them in.
     """
-    was_training = backbone.training
-    backbone.eval()(example).sum().backward()
-    backbone.train(was_training)
     added = [values for name, values in backbone.named_parameters() if ".lora_B." in name]
-    if any(values.grad is None for values in added):
+    was_training = backbone.training
+    output = backbone.eval()(example.clone().requires_grad_())
+    backbone.train(was_training)
+    if None in torch.autograd.grad(output.sum(), added, allow_unused=True):
         raise UserError(
             f"encoder.adaptation=lora has no effect on encoder.name={encoder_name}, which computes "
             "attention in a way of its own; use encoder.adaptation=norm_bias."
         )
-    backbone.zero_grad()

@@ -12,6 +12,7 @@ from aduni.errors import UserError, did_you_mean
 from aduni.models.adaptation import Adaptation, adapt
 from aduni.models.efficientnet_lite import efficientnet_lite0, load_imagenet_weights
 from aduni.models.layer_decay import rate_factors
+from aduni.models.memory_format import is_channels_last
 from aduni.models.pretrained import load_pretrained
 from aduni.models.small_images import SMALL_IMAGE_SIZE
 from aduni.shortage import raise_shortage
@@ -21,11 +22,8 @@ Stem = Literal["auto", "standard", "small"]
 MIN_IMAGE_SIZE = 16
 """Smallest image side, in pixels, that the small stem is made for."""
 
-CHANNELS_LAST_SIZE = 128
-"""Image side, in pixels, from which a CPU is faster with channels-last memory format."""
-
 LITE0 = "efficientnet_lite0"
-"""Backbone whose weights are installed with this package; fastest channels-last at any size."""
+"""Backbone whose weights are installed with this package."""
 
 
 class Encoder(nn.Module):
@@ -76,7 +74,7 @@ class Encoder(nn.Module):
         self.backbone = _build(name, weights)
         _set_stem(self.backbone, name, stem, image_size)
         self.features = _count_features(self.backbone, name, image_size)
-        self.set_memory_format(channels_last=name == LITE0 or image_size >= CHANNELS_LAST_SIZE)
+        self.set_memory_format(channels_last=is_channels_last(name, image_size))
         self.is_frozen = adaptation == "frozen"
         self._in_eval_mode = adaptation in ("lora", "frozen")
         adapt(self.backbone, adaptation, torch.zeros(1, 3, image_size, image_size), name)

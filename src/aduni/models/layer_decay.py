@@ -36,8 +36,8 @@ def blocks_behind(names: Sequence[str]) -> list[int]:
     blocks = {block: number for number, block in enumerate(filter(None, dict.fromkeys(owners)), 1)}
     if not blocks:
         raise UserError(
-            "encoder.layer_decay needs numbered blocks in the names of the weights, which this encoder "
-            "does not have; set encoder.layer_decay=1."
+            "encoder.layer_decay needs numbered blocks in the names of the weights, which this "
+            "encoder does not have; set encoder.layer_decay=1."
         )
     end = len(names) - owners[::-1].index(next(filter(None, reversed(owners))))
     depths = [0]

@@ -43,7 +43,7 @@ def test_the_fast_methods_and_the_slow_ones_are_all():
 
 
 def test_channels_last_are_traced_for_any_number_of_images(tmp_path):
-    """Encoders use channels last from 128 pixels on."""
+    """Encoders use channels last for large images."""
     size = ("encoder.name=squeezenet1_1", "dataset.image_size=128", "method=ce")
     model = exported(tmp_path, *size, tiny=False)
 

@@ -36,7 +36,7 @@ class Layer:
         """Return the output, or its gradient, as (N, K, H', W')."""
         sides = (self.height, self.width)
         if output.ndim == 3:
-            return output[:, -self.height * self.width :].mT.unflatten(2, sides)
+            return output[:, -self.height * self.width :].mT.reshape(len(output), -1, *sides)
         return output if tuple(output.shape[2:]) == sides else output.permute(0, 3, 1, 2)
 
 
@@ -103,9 +103,9 @@ def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str
         name = _last_layer(shapes, [n for n in names if n in sides or len(shapes[n]) == 3])
         if name not in sides:
             raise UserError(
-                f"encoder.name={encoder_name} has no layer with several positions of the image that "
-                "its features come from, and Grad-CAM needs one; set layer=none for the page "
-                "without it, or choose a module with layer=."
+                f"encoder.name={encoder_name} has no layer with positions of the image that its "
+                "features come from, and Grad-CAM needs one; set layer=none for the page without "
+                "it, or choose a module with layer=."
             )
     elif name not in modules or not name:
         children = ", ".join(child for child, _ in backbone.named_children())

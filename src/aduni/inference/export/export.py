@@ -15,6 +15,7 @@ from aduni.inference.export.exported_graph import ExportedModel, Pixels, Probabi
 from aduni.inference.export.formats import FORMATS, check_packages
 from aduni.inference.export.metadata import describe
 from aduni.inference.images import image_files, read_image
+from aduni.models.adaptation import merge_lora
 from aduni.system.atomic_files import atomic_write
 
 MAX_IMAGES = 32
@@ -34,6 +35,7 @@ def export(settings: ExportSettings) -> str:
         trained = load_trained(Path(settings.ckpt), settings.trust)
         images = check_images(settings.images, *trained.input_format)
         expected = original_probabilities(trained, images)
+        _merge_lora(trained)
         description = describe(trained)
         model = ExportedModel(trained.method, description["temperature"] or 1.0, trained.image_size)
         kind = FORMATS[settings.format]
@@ -49,6 +51,13 @@ def export(settings: ExportSettings) -> str:
         f"{output} ({size:.1f} MiB): {len(images)} images agree to {difference:.1g}, the largest "
         "difference of a probability."
     )
+
+
+def _merge_lora(trained: TrainedModel) -> None:
+    """Add the low-rank matrices to the weights, so that the file is that of a plain model."""
+    if trained.settings.encoder.get("adaptation") == "lora":
+        merge_lora(trained.method)
+        trained.settings.encoder["adaptation"] = "full"
 
 
 def check_images(sources: Sequence[str] | None, side: int, bits: int = ALL_BITS) -> Pixels:
