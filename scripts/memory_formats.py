@@ -1,6 +1,6 @@
 """Time of a CPU in both memory formats, from which models/memory_format.py chooses.
 
-    python scripts/memory_formats.py [--encoders resnet18 ...] [--sizes 64 ...] [--rounds 5]
+    python -m scripts.memory_formats [--encoders resnet18 ...] [--sizes 64 ...] [--rounds 5]
 
 Prints a Markdown table of milliseconds an image, forward and backward, and of the ratio
 channels-first over channels-last (above 1: channels-last is faster). All are CPU times of one
