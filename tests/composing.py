@@ -8,6 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 import aduni.cli.app  # noqa: F401  registers the resolver that conf/train.yaml uses
+from aduni.config.build import is_floor
 from aduni.config.schema import Settings, read_settings
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -32,3 +33,10 @@ def _read(overrides: tuple[str, ...], folders: tuple[str | None, ...]) -> Settin
 def options(group: str) -> list[str]:
     """Names of a group's YAML files."""
     return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+def networks() -> list[str]:
+    """Names of the methods that have a network, so all but the floors."""
+    return [
+        name for name in options("method") if not is_floor(settings_of(f"method={name}").method)
+    ]

@@ -21,6 +21,7 @@ PAGE = ROOT / "docs" / "configuration.md"
 COMMANDS = {
     "train": "aduni.config.schema.Settings",
     "prepare": "aduni.audit.report.PrepareSettings",
+    "shortcuts": "aduni.config.schema.Settings",
     "evaluate": "aduni.evaluation.evaluate_checkpoint.EvaluateSettings",
     "predict": "aduni.inference.predict.predict_settings.PredictSettings",
     "explain": "aduni.inference.explain.explain_settings.ExplainSettings",

@@ -22,7 +22,7 @@ from aduni.results.history_csv import read_history
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_yaml, write_yaml
 from aduni.training.run import run
-from composing import options, settings_of
+from composing import networks, settings_of
 
 SMALL = ("method=ce", "encoder.name=shufflenet_v2_x0_5", "sampler=none", "num_workers=0")
 
@@ -301,7 +301,7 @@ def test_yaml_is_refused_where_it_could_swell_or_says_nothing(text, words, tmp_p
 
 
 def test_what_runs_store_has_no_anchors(tmp_path):
-    for method in options("method"):
+    for method in networks():
         settings = settings_of(f"method={method}", "dataset=aptos")
         write_yaml(settings.model_dump(), tmp_path / "config.yaml")
 

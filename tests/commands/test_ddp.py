@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from composing import options
+from composing import networks
 
 TWO_STAGES = """
 defaults:
@@ -103,7 +103,7 @@ def test_two_stages_of_two_folds_run_on_two_processes(sweep, tmp_path):
 
 @pytest.mark.slow
 def test_every_method_runs_on_two_processes(sweep):
-    methods = options("method")
+    methods = networks()
 
     runs = sweep(f"method={','.join(methods)}", "epochs=1")
 

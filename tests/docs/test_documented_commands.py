@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import aduni.cli.app
 from aduni.audit.report import read_prepare_settings
@@ -28,6 +28,7 @@ from aduni.evaluation.evaluate_checkpoint import read_evaluate_settings
 from aduni.inference.explain.explain_settings import read_explain_settings
 from aduni.inference.export.export_settings import read_export_settings
 from aduni.inference.predict.predict_settings import read_predict_settings
+from aduni.reproduce.planning import compose_training
 from aduni.reproduce.settings import read_reproduction, read_sources
 from benchmarks.settings import read_benchmark
 from composing import CONF
@@ -37,6 +38,9 @@ Check = Callable[[DictConfig, list[str]], Any]
 CHECKS: dict[str, Check] = {
     "train": lambda config, _: read_settings(config),
     "prepare": read_prepare_settings,
+    "shortcuts": lambda _, words: read_settings(
+        OmegaConf.create(compose_training((*words, "method=dummy")))
+    ),
     "evaluate": lambda config, _: read_evaluate_settings(config),
     "predict": lambda config, _: read_predict_settings(config),
     "explain": lambda config, _: read_explain_settings(config),

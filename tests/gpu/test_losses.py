@@ -9,12 +9,12 @@ from torch import nn
 from aduni.batch import Batch
 from aduni.config.instantiate import build
 from aduni.methods.base import DataInfo, Method, Stage
-from composing import options, settings_of
+from composing import networks, settings_of
 from tiny_encoder import TinyEncoder
 
 CLASSES, EACH, EPOCHS = 5, 6, 2
 TOLERANCE = 1e-4
-METHODS = options("method")
+METHODS = networks()
 
 
 def stages_of(method: Method) -> list[Stage]:

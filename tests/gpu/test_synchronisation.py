@@ -7,7 +7,7 @@ import torch
 
 from aduni.data.module import ImageDataModule
 from aduni.training.lightning_module import StageModule
-from composing import options
+from composing import networks
 
 HOOKS = (
     (ImageDataModule, "transfer_batch_to_device"),
@@ -61,7 +61,7 @@ def _is_balms_second_stage(trainer) -> bool:
 
 
 @pytest.mark.parametrize("kept", ["auto", "false"])
-@pytest.mark.parametrize("name", options("method"))
+@pytest.mark.parametrize("name", networks())
 def test_no_step_waits_for_the_device(watched, train, name, kept):
     train(f"method={name}", "precision=bf16-mixed", f"data_on_gpu={kept}")
 

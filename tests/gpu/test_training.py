@@ -6,7 +6,7 @@ import torch
 
 from aduni.evaluation.predict import predict_parts
 from aduni.evaluation.trained_model import data_of, load_trained
-from composing import options
+from composing import networks
 
 PRECISIONS = ["32-true", "bf16-mixed", "16-mixed"]
 TOLERANCE = 1e-2
@@ -14,7 +14,7 @@ TOLERANCE = 1e-2
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("name", options("method"))
+@pytest.mark.parametrize("name", networks())
 def test_a_method_trains_and_predicts_on_the_cpu(train, device, quick, name, precision):
     if precision == "16-mixed" and device.type == "cpu":
         pytest.skip("exists on CUDA alone")

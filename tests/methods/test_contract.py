@@ -20,18 +20,19 @@ from aduni.evaluation.evaluate_checkpoint import evaluate_checkpoint
 from aduni.methods.balms import MetaSampler
 from aduni.methods.base import Method, Stage
 from aduni.models.memory import KeyQueue, MomentumCopy
+from aduni.reproduce.floors import FLOORS
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.optimizers import sgd
 from aduni.training.run import run
-from composing import options, settings_of
+from composing import networks, settings_of
 
 OF_THEIR_OWN = (MomentumCopy, KeyQueue, MetaSampler)
 """Modules that change by themselves, without the stage's optimiser."""
 
 VARIANTS = [
-    *((name,) for name in options("method")),
+    *((name,) for name in networks()),
     *(("decouple", f"method.classifier={kind}") for kind in ("lws", "tau_norm", "ncm")),
     ("ce", "method.mixup=0.2"),
     ("ldam", "method.reweight=none"),
@@ -232,4 +233,4 @@ def test_methods_of_one_class_differ_in_the_loss_alone(name):
 
 def test_methods_are_found_by_listing_the_folder():
     conf = Path(__file__).resolve().parents[2] / "conf" / "method"
-    assert {name for name, *_ in VARIANTS} == {file.stem for file in conf.glob("*.yaml")}
+    assert {name for name, *_ in VARIANTS} | {*FLOORS} == {f.stem for f in conf.glob("*.yaml")}

@@ -134,14 +134,14 @@ def _found(runs, out):
 
 def _replanned(monkeypatch, change):
     """Change every configuration that a plan composes, as if conf/ were another one."""
-    composed = planning._compose
+    composed = planning.compose_training
 
     def changed(overrides):
         config = deepcopy(composed(overrides))
         change(config)
         return config
 
-    monkeypatch.setattr(planning, "_compose", changed)
+    monkeypatch.setattr(planning, "compose_training", changed)
 
 
 def test_the_kept_study_is_what_its_profile_plans(study, out):
@@ -221,7 +221,9 @@ def test_a_folder_that_holds_another_run_than_its_name_says_is_refused(plan, out
     folder = run_folder(out, run)
     folder.path.mkdir(parents=True)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        own, other = (planning._compose((*run.overrides, *more)) for more in ((), ("lr=0.5",)))
+        own, other = (
+            planning.compose_training((*run.overrides, *more)) for more in ((), ("lr=0.5",))
+        )
     write_yaml(other, folder.config)
     write_csv(pd.DataFrame(SPLIT), folder.split)
     assert plan(*ONE)[1] == [run]  # nothing was trained: the folder is free
@@ -371,7 +373,9 @@ def test_a_split_is_computed_once(plan, monkeypatch):
 
 
 def test_changed_files_are_noticed(plan, monkeypatch, tmp_path):
-    monkeypatch.setattr(planning, "_compose", planning._compose.__wrapped__)  # of this ADUNI_DATA
+    monkeypatch.setattr(
+        planning, "compose_training", planning.compose_training.__wrapped__
+    )  # of this ADUNI_DATA
     root = tmp_path / "images" / "isic2018"
     root.mkdir(parents=True)
     monkeypatch.setenv("ADUNI_DATA", str(root.parent))
@@ -445,6 +449,6 @@ def test_a_run_has_the_identity_that_it_was_planned_with(profile, plan, monkeypa
     _, runs = plan(f"profile={profile}", *(own if profile == "own" else ()))
     for overrides in {run.overrides: None for run in runs if run.seed == 0 and run.fold == 0}:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            composed = planning._compose(overrides)
+            composed = planning.compose_training(overrides)
         stored = read_settings(OmegaConf.create(composed)).model_dump()
         assert comparable(stored) == comparable(composed)

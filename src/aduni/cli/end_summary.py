@@ -112,6 +112,8 @@ def _class_table(metrics: dict[str, Any]) -> Table:
 
 
 def _selection(metrics: dict[str, Any]) -> str:
+    if "learner" in metrics.get("found", {}):
+        return f"Selected {metrics['found']['learner']} on the {metrics['selected_on']} part."
     if metrics["selected_epoch"] is None:
         return f"Epoch {metrics['epoch']}, which nothing selected: {metrics['checkpoint']}"
     return f"Selected epoch {metrics['selected_epoch']} on the {metrics['selected_on']} part."

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from hydra.utils import get_object
 
 from aduni.config.instantiate import Node, build
 from aduni.config.schema import Settings
@@ -12,6 +13,7 @@ from aduni.data.loading.dataloaders import LoaderSettings, default_workers
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.module import ImageDataModule
 from aduni.methods.base import DataInfo, Method
+from aduni.methods.floor import Floor
 from aduni.metrics.metric import Task
 
 
@@ -66,6 +68,12 @@ def _processes_and_device(trainer: Node) -> tuple[int, str]:
     return max(processes, 1), "cuda" if on_gpu else "cpu"
 
 
+def is_floor(method: Node) -> bool:
+    """Return whether a method's node names a `Floor`, or a class derived from it."""
+    target = get_object(method["_target_"])
+    return isinstance(target, type) and issubclass(target, Floor)
+
+
 def build_method(settings: Settings, counts: Ints, task: Task = "multiclass") -> Method:
     """Return the method with its encoder and the statistics of the training data.
 
@@ -83,5 +91,7 @@ def build_method(settings: Settings, counts: Ints, task: Task = "multiclass") ->
         epochs=epochs,
         task=task,
     )
-    method: Method = build(settings.method, encoder=build(settings.encoder), info=info)
+    # A floor has no network, and pretrained weights may have to be fetched.
+    networks = {} if is_floor(settings.method) else {"encoder": build(settings.encoder)}
+    method: Method = build(settings.method, info=info, **networks)
     return method

@@ -13,8 +13,10 @@ from aduni.batch import Batch
 from aduni.data.image_table import ImageTable
 from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
+from aduni.data.shortcuts.features import shortcut_features
 from aduni.errors import UserError
 from aduni.methods.base import Method
+from aduni.methods.floor import Floor
 from aduni.results.predictions_csv import probability_column
 
 EVALUATION_PRECISION = "32-true"
@@ -31,6 +33,23 @@ def predict_parts(
         rows, probabilities = _probabilities(method, data.evaluation_batches(part, device))
         frames.append(_frame(data.table, part, rows, probabilities))
     return pd.concat(frames, ignore_index=True)
+
+
+def predict_by_floor(
+    floor: Floor, data: ImageDataModule, seed: int
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Fit a floor and predict the reported parts, as `predict_parts` does; add what `fit` tells."""
+    features, labels = shortcut_features(data, floor.features).to_numpy(), data.table.labels
+    train, selecting = data.rows("train"), data.rows(data.protocol.selected_on)
+    found = floor.fit(
+        (features[train], labels[train]), (features[selecting], labels[selecting]), seed
+    )
+    frames = [
+        _frame(data.table, part, rows, floor.probabilities(features[rows]))
+        for part in data.protocol.reported
+        for rows in (data.rows(part),)
+    ]
+    return pd.concat(frames, ignore_index=True), found
 
 
 @torch.inference_mode()

@@ -23,6 +23,7 @@ from aduni.errors import UserError, warn
 from aduni.methods.base import Method
 from aduni.metrics.calibration import Calibration
 from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_files import read_json
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class TrainedModel:
 
 def load_trained(path: Path, trust: Sequence[str] = ()) -> TrainedModel:
     """Load the model of a checkpoint; no image is needed."""
+    _refuse_floor(path)
     checkpoint = load_checkpoint(path, "ckpt")
     stored = checkpoint["aduni"]
     settings = read_stored(stored["config"], path, trust)
@@ -104,6 +106,15 @@ def load_trained(path: Path, trust: Sequence[str] = ()) -> TrainedModel:
         split_hash=str(stored["split_hash"]),
         calibration=Calibration(**fitted) if (fitted := stored.get("calibration")) else None,
     )
+
+
+def _refuse_floor(path: Path) -> None:
+    run = RunFolder(path.parent.parent)
+    if not path.exists() and run.metrics.is_file() and read_json(run.metrics).get("stages") == []:
+        raise UserError(
+            f"{run.path} is of a method without a network, which keeps no model; read its "
+            "predictions.csv, or give the ckpt of another run."
+        )
 
 
 def data_of(trained: TrainedModel, root: str | None, cache_dir: str) -> ImageDataModule:

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "balms": ["BALMS"],
         "cicl": ["CICL"],
         "decouple": ["Decouple"],
+        "floor": ["Floor"],
         "ldam": ["LDAM"],
         "paco": ["PaCo"],
         "post_hoc": ["PostHoc"],

@@ -116,9 +116,9 @@ def _runs_of_row(
 ) -> Iterator[PlannedRun]:
     profile = settings.profile
     overrides = _overrides(settings, dataset, plan.overrides, plan.row)
-    config, first = _compose(overrides), None
+    config, first = compose_training(overrides), None
     if plan.first:
-        first = _compose(_overrides(settings, dataset, plan.overrides, plan.first))
+        first = compose_training(_overrides(settings, dataset, plan.overrides, plan.first))
     title, method = (config["names"][key].replace("/", "_") for key in ("dataset", "method"))
     saves_features = any(
         table == "methods" and label in profile.features for table, label in plan.rows
@@ -154,7 +154,7 @@ def _overrides(
 
 
 @cache
-def _compose(overrides: tuple[str, ...]) -> dict[str, Any]:
+def compose_training(overrides: tuple[str, ...]) -> dict[str, Any]:
     """Return the resolved configuration that train.py would run with."""
     config = compose("train", list(overrides), return_hydra_config=True)
     choices = config.hydra.runtime.choices

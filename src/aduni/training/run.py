@@ -12,12 +12,15 @@ from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.config.untrusted import check_storable
 from aduni.data.cache.changed_images import source_table
+from aduni.data.module import ImageDataModule
+from aduni.data.shortcuts.features import shortcut_features
 from aduni.distributed.rank_zero import is_first_process
 from aduni.distributed.strategy import end_all_processes
 from aduni.errors import UserError
 from aduni.evaluation.evaluate_checkpoint import describe
-from aduni.evaluation.predict import predict_parts, training_features
+from aduni.evaluation.predict import predict_by_floor, predict_parts, training_features
 from aduni.methods.base import Method
+from aduni.methods.floor import Floor
 from aduni.metrics.calibration import Calibration, fit_calibration
 from aduni.results.history_csv import training_speed
 from aduni.results.model_card.card import write_card
@@ -75,13 +78,13 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
         check_storable(settings)
     seed_everything(settings.seed, workers=False, verbose=False)
     data, method = build_data_and_method(settings, folder.sources if settings.resume else None)
-    _check_features(settings, method)
+    _check_features(settings, data, method)
     training = Training(settings, folder, data, method, _logger(settings, folder))
     if is_first_process() and not settings.resume:
         sources = source_table(data) if data.sources.files else None
         write_inputs(folder, settings.model_dump(), data.split, sources)
         log.info("split: %s", data.split_hash)
-    if is_first_process():
+    if is_first_process() and method.stages:
         print_start_banner(settings, data, method)
     try:
         training.run()
@@ -91,8 +94,10 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
             training.logger.close()
 
 
-def _check_features(settings: Settings, method: Method) -> None:
-    """Raise UserError if `save_features` is set and the method has no encoder."""
+def _check_features(settings: Settings, data: ImageDataModule, method: Method) -> None:
+    """Raise UserError if features are to be saved or learned from that there are not."""
+    if isinstance(method, Floor) and is_first_process():
+        shortcut_features(data, method.features)
     if settings.save_features and not hasattr(method, "encoder"):
         raise UserError(
             f"save_features=true needs {settings.method['_target_']}.encoder, which is missing; "
@@ -109,17 +114,21 @@ def _logger(settings: Settings, folder: RunFolder) -> Any:
 
 def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
     """Predict, compute the metrics from the stored predictions, and write both."""
-    folder, data = training.folder, training.data
-    predictions = predict_parts(training.method, data, data.protocol.reported, training.device)
+    folder, data, method = training.folder, training.data, training.method
+    epoch = training.stages[-1]["epoch"] if training.stages else None
+    if isinstance(method, Floor):
+        predictions, training.found = predict_by_floor(method, data, training.settings.seed)
+    else:
+        predictions = predict_parts(method, data, data.protocol.reported, training.device)
     names, ordinal = data.table.class_names, data.table.is_ordinal
     tested = write_predictions(folder, predictions, names, ordinal=ordinal)
     if training.settings.save_features:
-        write_npz(training_features(training.method, data, training.device), folder.features)
+        write_npz(training_features(method, data, training.device), folder.features)
     calibration = _calibration(predictions, names)
-    if calibration:
+    if calibration and training.stages:
         training.keep_calibration(calibration)
     metrics = {
-        **describe(training.settings, data, training.stages[-1]["epoch"]),
+        **describe(training.settings, data, epoch),
         "temperature": calibration.temperature if calibration else None,
         "stages": training.stages,
         "found": training.found,
@@ -129,7 +138,8 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
     }
     if training.logger:
         training.logger.report(metrics, predictions)
-    write_card(metrics, folder)
+    if training.stages:  # a card is about a model, which a floor does not keep
+        write_card(metrics, folder)
     write_metrics(folder, metrics)
     return metrics
 

@@ -4,14 +4,14 @@ import pytest
 from exported_models import exported
 
 from aduni.inference.export.formats import FORMATS
-from composing import options
+from composing import networks
 
 SIZES = (1, 3, 32, 100)
 AGREE = 3e-6
 
 FAST = ("aduni", "ldam")
 VARIANTS = [
-    *((name,) for name in options("method")),
+    *((name,) for name in networks()),
     *(("decouple", f"method.classifier={kind}") for kind in ("lws", "tau_norm", "ncm")),
     ("ce", "method.mixup=0.2"),
 ]
@@ -38,8 +38,8 @@ def test_every_method_gives_what_its_checkpoint_gives(overrides, tmp_path):
 
 
 def test_the_fast_methods_and_the_slow_ones_are_all():
-    assert {name for name, *_ in VARIANTS} == set(options("method"))
-    assert set(FAST) < set(options("method"))
+    assert {name for name, *_ in VARIANTS} == set(networks())
+    assert set(FAST) < set(networks())
 
 
 def test_channels_last_are_traced_for_any_number_of_images(tmp_path):

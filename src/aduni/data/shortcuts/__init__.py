@@ -1,0 +1,1 @@
+"""Numbers about images that tell nothing of a finding, but may give its class away."""
