@@ -59,7 +59,7 @@ def test_no_model_is_kept(command, train, name, tmp_path):
     finished = command(name, ckpt, *words.get(name, []))
 
     assert finished.status == 1
-    assert finished.err.startswith(f"error: {run} is of a method without a network, which keeps no")
+    assert f"error: {run} is of a method without a network, which keeps no model" in finished.err
 
 
 def test_features_that_do_not_exist_are_refused_before_the_run(train):

@@ -17,11 +17,11 @@ Planned = tuple[Plan, list[PlannedRun]]
 
 @pytest.fixture
 def settings(tmp_path) -> Callable[..., Reproduction]:
-    """Return a function that reads the settings of `reproduce.py OVERRIDES`, in a test folder."""
+    """Return a function that reads the settings of `reproduce.py OVERRIDES`, without floors."""
 
     def read(*overrides: str) -> Reproduction:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            words = [f"output={tmp_path / 'out'}", *overrides]
+            words = [f"output={tmp_path / 'out'}", "profile.floors=[]", *overrides]
             config = compose("reproduce", overrides=words, return_hydra_config=True)
             HydraConfig.instance().set_config(config)
             del config.hydra

@@ -48,6 +48,17 @@ def test_paper_has_160_runs(plan, monkeypatch):
     assert not [word for run in runs for word in run.overrides if word.startswith("epochs=")]
 
 
+def test_floors_come_with_every_table_as_runs_of_their_own(plan):
+    words = ("profile.rows=[CE]", "profile.folds=[0,1]", "profile.floors=[border,file]")
+    for table in ("1", "2"):
+        _, runs = plan(*words, f"tables=[{table}]")
+        floors = [run for run in runs if run.rows[0][0] == "floors"]
+        # The digits have no image files, and so no floor of files.
+        assert [run.rows for run in floors] == [(("floors", "border"),)] * 2
+        assert [_last(run, "method") for run in floors] == [["method=shortcut_border"]] * 2
+        assert len(runs) > len(floors)
+
+
 def test_the_study_goes_by_importance(plan, monkeypatch):
     monkeypatch.setattr(splits, "_files", lambda root: [])
     made, runs = plan("profile=study")

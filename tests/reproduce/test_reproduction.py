@@ -25,6 +25,7 @@ defaults:
   - _self_
 
 rows: [CE, BALMS, CICL, AdUni]
+floors: []
 alphas: [released]
 samplers: [none, sqrt]
 overrides:

@@ -26,6 +26,7 @@ from aduni.report.statistics.tuned_logit_adjustment import SUFFIX, adjusted_tabl
 from aduni.report.tables.build_table import build_table
 from aduni.report.tables.comparability import warnings_about
 from aduni.report.tables.definitions import Definition
+from aduni.report.tables.floors import with_floors
 from aduni.report.tables.formats import csv_frame, latex, markdown
 from aduni.report.tables.table import Table, title_of
 from aduni.results.finished_runs import Problem, Run, read_runs
@@ -60,7 +61,11 @@ def build_report(sources: Sources, stamp: str) -> Path:
         )
         for name, definition in sources.definitions.items()
     }
-    shown = [table for table in tables.values() if table.rows or table.name == "methods"]
+    shown = [
+        with_floors(table, sources.floors, runs, plan)
+        for table in tables.values()
+        if table.rows or table.name == "methods"
+    ]
     tables = {each.name: each for table in shown for each in (table, adjusted_table(table))}
     with atomic_folder(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
@@ -172,7 +177,8 @@ class _Report:
         """Return the batch composition of each data set's first run, also at the paper's size."""
         statistics = {}
         for dataset in table.datasets:
-            run = next((run for run in self.runs if run.dataset == dataset), None)
+            trained = (run for run in self.runs if run.dataset == dataset and not run.is_floor)
+            run = next(trained, None)
             if run:
                 labels, epochs = training_labels(run), run.metrics["epochs"]
                 frames = [
@@ -193,7 +199,10 @@ class _Report:
 
     def _rows(self, table: Table, dataset: str) -> dict[str, list[Run]]:
         return {
-            row.label: list(table.runs.get((row.label, dataset), {}).values()) for row in table.rows
+            row.label: [
+                run for run in table.runs.get((row.label, dataset), {}).values() if not run.is_floor
+            ]
+            for row in table.rows
         }
 
     def _rows_of_runs(self) -> dict[Path, str]:

@@ -19,6 +19,9 @@ from aduni.system.atomic_folder import INDEX, STAMP
 INPUTS = ("config", "metrics", "stored_predictions", "split", "history", "log", "features")
 
 
+NO_FLOORS = Definition(title="Floors", rows=())
+
+
 @dataclass(frozen=True)
 class Sources:
     """Inputs of a report.
@@ -28,12 +31,14 @@ class Sources:
         output: folder for index.html, tables/ and figures/.
         definitions: tables by the name of their files; `methods` is compared and drawn.
         columns: metrics beside accuracy and macro F1.
+        floors: rows of methods without a network, which stand beside every table.
     """
 
     root: Path
     output: Path
     definitions: Mapping[str, Definition]
     columns: Sequence[str] = ()
+    floors: Definition = NO_FLOORS
 
 
 def cached_report(sources: Sources) -> Path:

@@ -15,7 +15,7 @@ from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.splits import SplitHashes
 from aduni.results.identity import identity
 from aduni.results.kept_runs import folders_of, identities
-from aduni.results.plan import SWITCHES, Plan, PlannedRun, read_plan
+from aduni.results.plan import FLOORS, SWITCHES, Plan, PlannedRun, read_plan
 from aduni.system.atomic_files import write_json
 
 SAVE_FEATURES = "save_features=true"
@@ -55,6 +55,7 @@ def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
             f"profile={settings.name} has no run of tables={', '.join(map(str, settings.tables))} "
             f"on {', '.join(settings.chosen_datasets)}; choose other tables, data sets or profile."
         )
+    chosen += [run for run in runs if FLOORS in dict(run.rows)]
     chosen_ids = {run.id for run in chosen} | {run.first_stage for run in chosen}
     return plan, [run for run in plan.runs if run.id in chosen_ids]
 
@@ -100,7 +101,8 @@ def _planned_runs(settings: Reproduction) -> Iterator[PlannedRun]:
 def _row_plans(settings: Reproduction, dataset: str) -> Iterator[_RowPlan]:
     profile = settings.profile
     methods = {row.name: row for row in settings.methods.rows}
-    for table, definition in settings.tables_of(dataset).items():
+    tables = {**settings.tables_of(dataset), FLOORS: settings.floors_of(dataset)}
+    for table, definition in tables.items():
         is_switches = table == SWITCHES
         seeds = profile.switch_seeds if is_switches else profile.seeds
         overrides = profile.switch_overrides if is_switches else ()

@@ -29,7 +29,9 @@ def reproduce(settings: Reproduction, hydra: HydraConf) -> None:
         return
     write_plan(plan, settings)
     train_all(root, plan, runs, _job_overrides(settings, hydra))
-    page = cached_report(Sources(root, root, settings.definitions, settings.columns))
+    page = cached_report(
+        Sources(root, root, settings.definitions, settings.columns, settings.floors)
+    )
     if settings.logger_name == "wandb":
         _send_report(settings)
     print(page)

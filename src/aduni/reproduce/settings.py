@@ -17,6 +17,9 @@ Model = TypeVar("Model", bound=BaseModel)
 USER_DATASETS = ("folder", "csv", "medmnist")
 """Data sets that every profile accepts beside its own."""
 
+WITHOUT_FILES = ("digits", "medmnist")
+"""Data sets that have no image files, and so no floor of them."""
+
 NOT_EMPTY = Field(min_length=1)
 
 
@@ -25,6 +28,7 @@ class Profile(BaseModel, extra="forbid", frozen=True):
 
     Attributes:
         rows: labels of rows of table 1; alphas and samplers are names of those of table 2.
+        floors: labels of floors, which stand beside every table.
         switches: blocks of table 3; its rows without a block come with any of them.
         switch_overrides: overrides of train.py for every run of table 3.
         only_rows: data set -> table -> labels of its rows, for data sets that have no other rows.
@@ -35,6 +39,7 @@ class Profile(BaseModel, extra="forbid", frozen=True):
 
     datasets: Annotated[tuple[str, ...], NOT_EMPTY]
     rows: tuple[str, ...]
+    floors: tuple[str, ...]
     alphas: tuple[str, ...]
     samplers: tuple[str, ...]
     folds: Annotated[tuple[NonNegativeInt, ...], NOT_EMPTY]
@@ -53,6 +58,7 @@ class _Tables(BaseModel, extra="forbid", frozen=True):
     methods: Definition
     sampling: Definition
     switches: Definition
+    floors: Definition
     columns: tuple[str, ...]
     verbose: bool
 
@@ -84,6 +90,13 @@ class Reproduction(_Tables, frozen=True):
     def chosen_tables(self) -> frozenset[str]:
         names = enumerate(self.definitions, start=1)
         return frozenset(name for number, name in names if number in self.tables)
+
+    def floors_of(self, dataset: str) -> Definition:
+        """Return the floors that the profile has for a data set."""
+        floors = self.floors.only(self.profile.floors)
+        if dataset not in WITHOUT_FILES:
+            return floors
+        return floors.with_rows([r for r in floors.rows if r.values["method"] != "shortcut_file"])
 
     def tables_of(self, dataset: str) -> dict[str, Definition]:
         """Return all tables with the rows that the profile has for a data set."""
@@ -127,6 +140,7 @@ def read_reproduction(config: DictConfig) -> Reproduction:
         _check_known(getattr(profile, f"{key}s"), names, f"profile.{key}s", f"{key}s")
     blocks = [row.block for row in settings.switches.rows if row.block]
     _check_known(profile.switches, blocks, "profile.switches", "blocks")
+    _check_rows(profile.floors, settings.floors.rows, "profile.floors")
     for key in ("rows", "features"):
         _check_rows(getattr(profile, key), settings.methods.rows, f"profile.{key}")
     for dataset, rows in profile.only_rows.items():
@@ -151,7 +165,7 @@ def read_sources(config: DictConfig) -> Sources:
     settings = _validate(config, _Report)
     check_columns(settings.columns)
     output = settings.output or settings.runs
-    return Sources(settings.runs, output, settings.definitions, settings.columns)
+    return Sources(settings.runs, output, settings.definitions, settings.columns, settings.floors)
 
 
 def _validate(config: DictConfig, model: type[Model]) -> Model:

@@ -30,6 +30,8 @@ from aduni.system.npz import read_array
 Features = dict[str, NDArray[Any]]
 """`labels`, (n,) class numbers, and `features`, (n, D)."""
 
+FLOOR = "aduni.methods.Floor"
+
 MAX_FEATURE_BYTES = 32_768
 """Bytes of an image's features: 8,192 numbers in fp32; a ResNet-50 has 2,048."""
 MAX_FEATURE = 1e15
@@ -75,6 +77,11 @@ class Run:
     @property
     def ordinal(self) -> bool:
         return is_ordinal(self.metrics)
+
+    @property
+    def is_floor(self) -> bool:
+        """Tell whether the method has no network (see `aduni.methods.floor`)."""
+        return bool(self.config["method"].get("_target_") == FLOOR)
 
     @property
     def features(self) -> Features | None:

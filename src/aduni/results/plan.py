@@ -15,6 +15,9 @@ from aduni.system.atomic_files import read_json
 SWITCHES = "switches"
 """Name of the table that the paper does not have."""
 
+FLOORS = "floors"
+"""Name of the methods without a network, which stand beside every table."""
+
 MAX_QUOTED = 100
 
 State = Literal["done", "running", "failed", "stopped", "missing"]

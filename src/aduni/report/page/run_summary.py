@@ -11,7 +11,8 @@ from aduni.results.plan import Plan
 
 def summarise(runs: Sequence[Run], plan: Plan | None) -> list[tuple[str, str]]:
     """Return pairs for the top of the page."""
-    metrics = [run.metrics for run in runs]
+    # Floors have no use for image size, epochs and batches.
+    metrics = [run.metrics for run in runs if not run.is_floor] or [run.metrics for run in runs]
     hours = sum(float(m["train_seconds"]) for m in metrics) / 3600
     planned = len(plan.runs) if plan else len(runs)
     packages = ("aduni", "torch", "pytorch-lightning", "albumentations", "python")

@@ -81,7 +81,7 @@ def adjusted_table(table: Table) -> Table:
         for cell in row.cells:
             place = (row.label, cell.dataset)
             state = "no validation part" if table.runs.get(place) else cell.state or "not run"
-            planned = table.planned[cell.dataset]
+            planned = table.planned_of(row.label, cell.dataset)
             units = runs.get(place, {})
             cells.append(cell_over(cell.dataset, cell.metric, units, planned, None, state))
         rows.append(TableRow(row.name, row.block, row.label, tuple(cells)))

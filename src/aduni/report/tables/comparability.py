@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from aduni.report.tables.floors import below_floor
 from aduni.report.tables.table import Table, title_of
 from aduni.results.finished_runs import Run
 from aduni.results.identity import comparable
@@ -52,7 +53,8 @@ def warnings_about(tables: Sequence[Table]) -> list[str]:
 
     A run in several rows is named by the first.
     """
-    found = dict.fromkeys(text for table in tables for text in table.warnings)
+    found = dict.fromkeys(below_floor(tables))
+    found |= dict.fromkeys(text for table in tables for text in table.warnings)
     datasets: dict[str, dict[Path, _Member]] = defaultdict(dict)
     for table in tables:
         for row, dataset in product(table.rows, table.datasets):
@@ -74,6 +76,8 @@ def _incomparable(members: Sequence[_Member]) -> Iterator[str]:
         splits += [f"in fold {fold} {text}"] if text else []
     if splits:
         yield f"different splits, {'; '.join(splits)}"
+    yield from _caveats(members)
+    members = [member for member in members if not member.run.is_floor]
     rows: dict[tuple[str, str], list[_Member]] = defaultdict(list)
     for member in members:
         rows[member[:2]].append(member)
@@ -88,7 +92,6 @@ def _incomparable(members: Sequence[_Member]) -> Iterator[str]:
         mixed += [f"{label} mixes runs of different settings: {t}" for t in _some(texts)]
     if mixed:
         yield "; ".join(mixed)
-    yield from _caveats(members)
     yield from _versions(members)
 
 

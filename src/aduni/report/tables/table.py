@@ -1,6 +1,7 @@
 """The parts of a table: cells, rows, and the table with the runs behind it."""
 
 from dataclasses import dataclass, field
+from itertools import product
 
 from aduni.metrics.metric import Metric
 from aduni.report.tables.definitions import PaperFigure
@@ -74,6 +75,13 @@ class Table:
     runs: Runs = field(repr=False, compare=False)
     planned: dict[str, set[Unit]] = field(repr=False, compare=False)
     note: str = ""
+
+    def planned_of(self, label: str, dataset: str) -> set[Unit]:
+        """Return the planned folds and seeds of a row; a floor's seeds are those that it has."""
+        units, planned = self.runs.get((label, dataset), {}), self.planned[dataset]
+        if not any(run.is_floor for run in units.values()):
+            return planned
+        return set(product({fold for fold, _ in planned}, {seed for _, seed in units}))
 
 
 def title_of(dataset: str) -> str:
