@@ -12,10 +12,17 @@ from composing import options, settings_of
 
 OWN = """
 from aduni.methods.softmax import Softmax
-from os import system
+from os import getcwd, system
+from torch import nn
 
 class Own(Softmax):
     pass
+
+def encoder():
+    return nn.Flatten()
+
+imported = nn.Flatten
+instance = nn.Flatten()
 """
 
 FOREIGN = (
@@ -184,3 +191,37 @@ def test_the_command_line_may_build_what_its_author_chose(own_method):
 
     settings = read_settings(OmegaConf.create(settings))
     assert isinstance(settings, Settings)
+
+
+FACTORIES = (
+    "own_method.encoder",
+    "os.getcwd",
+    "torch.hub.load",
+    "aduni.system.provenance.provenance",
+)
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("place", ["encoder", "dataset.augment.0.shear"])
+def test_a_factory_in_a_file_is_refused_and_not_imported(
+    name, place, content, own_method, refusal, tmp_path
+):
+    encoder = {**content["encoder"], "name": name}
+    if place == "encoder":
+        content["encoder"] = encoder
+    else:
+        content["dataset"]["augment"][0]["shear"] = encoder
+    source = tmp_path / "config.yaml"
+
+    message = refusal(lambda: read_stored(content, source, []), source, f"{place}.name", name)
+    assert ("trust=[own_method]" in message) == (name == FACTORIES[0])
+    assert "own_method" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["getcwd", "imported", "instance", "gone"])
+def test_trust_allows_a_packages_own_factories_only(name, content, own_method, refusal, tmp_path):
+    content["encoder"]["name"] = "own_method.encoder"
+    assert read_stored(content, tmp_path, ["own_method"]).encoder["name"] == "own_method.encoder"
+
+    content["encoder"]["name"] = f"own_method.{name}"
+    refusal(lambda: read_stored(content, tmp_path, ["own_method"]), f"own_method.{name}")

@@ -54,6 +54,11 @@ class Grey(albumentations.ToGray):
 def made(**options):
     return Own(**options)
 
+def net():
+    return nn.Flatten()
+
+instance = nn.Flatten()
+
 def loss(logits, labels, counts, *, groups=None):
     return cross_entropy(logits, labels, counts)
 
@@ -73,10 +78,13 @@ GOOD = {
     "schedule": ("alpha", "_target_", "storable.late"),
     "trainer": ("trainer", "_target_", "storable.Trainer"),
     "encoder": ("encoder", "_target_", "storable.Wider"),
+    "factory": ("encoder", "name", "storable.net"),
 }
 BAD = {
     "encoder": ("encoder", {"_target_": "storable.Net"}, "encoder._target_=storable.Net"),
     "module": ("encoder", {"_target_": "torch.nn.Flatten"}, "encoder._target_=torch.nn.Flatten"),
+    "instance": ("encoder", {"name": "storable.instance"}, "encoder.name=storable.instance"),
+    "imported": ("encoder", {"name": "storable.partial"}, "encoder.name=storable.partial"),
     "method": ("method", {"_target_": "storable.made"}, "aduni.methods.base.Method"),
     "sampler": ("sampler", {"_target_": "storable.Duck"}, "aduni.data.loading.samplers.Sampler"),
     "data set": ("dataset", {"_target_": "storable.Own"}, "dataset._target_=storable.Own"),

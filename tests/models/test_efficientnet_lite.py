@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_sample_image
 from torch import nn
 
-from aduni.models.efficientnet_lite import (
+from aduni.models.backbones.efficientnet_lite import (
     SamePadConv,
     efficientnet_lite0,
     load_imagenet_weights,

@@ -1,10 +1,9 @@
 """Load checkpoints without executing code from the files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
 from pydantic import ValidationError
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from aduni.checkpoints.schema import CheckpointContent, first_fault
 from aduni.errors import UserError
 from aduni.methods.base import Method
+from aduni.models.weights import check_archive
 from aduni.shortage import raise_shortage
 
 METHOD_PREFIX = "method."
@@ -22,7 +22,7 @@ METHOD_PREFIX = "method."
 def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
     """Return the content of a checkpoint; errors name the configuration key of its path."""
     try:
-        _check_archive(path)
+        check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except IsADirectoryError as error:
         raise UserError(
@@ -43,6 +43,23 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
             f"{key}=."
         ) from error
     return dict(checkpoint)
+
+
+def hold_all_stages(checkpoints: Iterable[Path]) -> bool:
+    """Return whether each stage that has checkpoints has one that can be read."""
+    stages: dict[Path, bool] = {}
+    for path in checkpoints:
+        if not stages.get(path.parent):
+            stages[path.parent] = _is_readable(path)
+    return bool(stages) and all(stages.values())
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        load_checkpoint(path, "resume")
+    except UserError:
+        return False
+    return True
 
 
 def check_readable(checkpoint: dict[str, Any]) -> None:
@@ -68,20 +85,6 @@ def _unreadable_message(reason: str) -> str:
         f"Checkpoints of this run could not be read again ({reason}); correct what a class of "
         "yours puts there: tensors, texts, numbers and lists of these."
     )
-
-
-def _check_archive(path: Path) -> None:
-    """Raise BadZipFile for faults that torch does not detect.
-
-    These are wrong checksums, entries marked as folders, and compressed content, which torch never
-    writes and which may expand without limit.
-    """
-    with ZipFile(path) as archive:
-        entries = archive.infolist()
-        if any(entry.external_attr or entry.compress_type != ZIP_STORED for entry in entries):
-            raise BadZipFile
-        if sum(entry.file_size for entry in entries) > path.stat().st_size or archive.testzip():
-            raise BadZipFile
 
 
 def method_state(method: Method) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from aduni.cli.error_messages import describe_error
 from aduni.data.names import own_title
 from aduni.distributed.rank_zero import is_first_process
 from aduni.errors import UserError
+from aduni.models.normalisation import of_weights, timm_architecture
 from aduni.models.small_images import if_small
 from aduni.results.run_folder import AUTO, RunFolder, check_continued, run_dir
 from aduni.shortage import shortage
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)
 OmegaConf.register_new_resolver("own_title", own_title, replace=True)
 OmegaConf.register_new_resolver("if_small", if_small, replace=True)
+OmegaConf.register_new_resolver("of_weights", of_weights, replace=True)
+OmegaConf.register_new_resolver("timm_architecture", timm_architecture, replace=True)
 
 
 def run_command(main: Callable[[], Any]) -> None:

@@ -88,7 +88,7 @@ def _missing_option(error: MissingConfigException) -> str:
     if not group:
         return f"There is no configuration {option}; leave --config-name out."
     if group == "encoder":
-        from aduni.models.encoder import list_backbones  # imports torch
+        from aduni.models.backbones.torchvision import list_backbones  # imports torch
 
         if near := get_close_matches(option.lower(), list_backbones(), n=1):
             return f"encoder={option} does not exist; write encoder.name={near[0]}."

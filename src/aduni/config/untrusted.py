@@ -3,9 +3,7 @@
 import inspect
 import math
 import re
-import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,13 @@ from pytorch_lightning import Trainer
 
 from aduni.config.instantiate import Node, check_node, items_of
 from aduni.config.schema import GROUPS, Settings
+from aduni.config.user_packages import may_be_trusted
 from aduni.data.loading.samplers import Sampler
 from aduni.data.module import ImageDataModule
 from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError, complaint
 from aduni.methods.base import Method
+from aduni.models.backbones import is_factory
 from aduni.models.encoder import Encoder
 from aduni.results.former_configurations import (
     package_level_name,
@@ -38,8 +38,6 @@ SINGLE_TARGETS = (
     "pytorch_lightning.Trainer",
 )
 TRANSFORMS = "albumentations"
-
-INSTALLERS = ("distutils", "pip", "pkg_resources", "setuptools", "wheel")
 
 KINDS = {
     "method": Method,
@@ -88,6 +86,8 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
         raise _not_accepted(source, complaint(error)) from error
     except UserError as error:
         raise _not_accepted(source, str(error)) from error
+    for path, factory in _factories(settings.model_dump(), ""):
+        _check_target(factory, path, source, trust)
     for group, kind in KINDS.items():
         node = getattr(settings, group)
         if not _is_kind(node, kind) and (node or group != "logger"):
@@ -107,12 +107,15 @@ def check_storable(settings: Settings) -> None:
     Raises:
         UserError: if they would not, whatever they were told to trust.
     """
-    for path, key, value in _entries(settings.model_dump(), ""):
-        if key == "_target_" and not _can_be_trusted(str(value)):
+    content = settings.model_dump()
+    targets = [(path, value) for path, key, value in _entries(content, "") if key == "_target_"]
+    for path, target in (*targets, *_factories(content, "")):
+        if not _can_be_trusted(str(target)):
             raise UserError(
-                f"{path}={value} could be built by no later command; give a class or function by "
+                f"{path}={target} could be built by no later command; give a class or function by "
                 "the name of the module that defines it."
             )
+    for path, key, value in _entries(content, ""):
         if _is_reserved(key):
             raise UserError(f"{path} is an option of Hydra's, which no run stores; remove it.")
         if isinstance(value, str) and "${" in value:
@@ -124,10 +127,7 @@ def check_storable(settings: Settings) -> None:
         if node and not _is_kind(node, kind):
             remedy = "give a class that is derived from it"
             if group == "encoder":
-                remedy = (
-                    "take a backbone of torchvision with encoder.name=, or build yours in a "
-                    "method of your own"
-                )
+                remedy = "give yours as encoder.name=package.module.factory"
             raise UserError(
                 f"{group}._target_={node.get('_target_')} is no {kind.__module__}."
                 f"{kind.__qualname__}, as later commands need it; {remedy}."
@@ -185,47 +185,12 @@ def _check_target(target: Any, path: str, source: Path, trust: Sequence[str]) ->
     module = str(target).rpartition(".")[0]
     is_name = isinstance(target, str) and re.fullmatch(r"\w+(\.\w+)*", module)
     remedy = "use a file that does not"
-    if is_name and _may_be_trusted(module):
+    if is_name and may_be_trusted(module):
         remedy = f"if you trust it, add trust=[{module}]"
     raise UserError(
         f"{source} names {target} for {path}, which is no part of this package that a stored "
         f"configuration may start; {remedy}."
     )
-
-
-def _may_be_trusted(module: str) -> bool:
-    """Tell whether a user may have written a module, or installed it for their own model.
-
-    No model needs targets from the standard library or this package's dependencies: trusting these
-    would only help a malicious file.
-    """
-    package = module.partition(".")[0]
-    if package in sys.stdlib_module_names or package in INSTALLERS or package.startswith("_"):
-        return False
-    distributions = packages_distributions().get(package, [])
-    return package != "aduni" and not {*map(_normalized, distributions)} & _required_packages()
-
-
-def _required_packages() -> set[str]:
-    """Return the names of all direct and indirect dependencies of this package."""
-    names: set[str] = set()
-    pending = ["aduni"]
-    while pending:
-        name = pending.pop()
-        if name in names:
-            continue
-        names.add(name)
-        try:
-            needs = requires(name) or []
-        except PackageNotFoundError:  # for another system, or of an extra that is not installed
-            continue
-        needs = [need for need in needs if name == "aduni" or "extra ==" not in need]
-        pending += [_normalized(re.split(r"[^\w.-]", need)[0]) for need in needs]
-    return names
-
-
-def _normalized(distribution: str) -> str:
-    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def _is_allowed(target: str, trust: Sequence[str]) -> bool:
@@ -247,6 +212,15 @@ def _is_allowed(target: str, trust: Sequence[str]) -> bool:
     is_class, is_function = inspect.isclass(value), inspect.isfunction(value)
     kind = {**dict.fromkeys(CLASSES, is_class), **dict.fromkeys(FUNCTIONS, is_function)}
     return home.startswith(f"{package}.") and kind.get(package, is_class or is_function)
+
+
+def _factories(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield (full key, name) of the callables that encoders at any depth would call."""
+    for key, value in items_of(node):
+        yield from _factories(value, f"{path}.{key}" if path else str(key))
+    name = node.get("name") if isinstance(node, dict) else None
+    if isinstance(name, str) and is_factory(name) and _is_kind(node, Encoder):
+        yield f"{path}.name", name
 
 
 def _entries(node: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

@@ -1,39 +1,33 @@
 """Encoder: a classification backbone without its classifier."""
 
-from typing import Annotated, Literal, cast
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
-from torchvision import models
 
 from aduni.batch import Deviation, Mean
-from aduni.errors import UserError, did_you_mean
+from aduni.errors import UserError
 from aduni.models.adaptation import Adaptation, adapt
-from aduni.models.efficientnet_lite import efficientnet_lite0, load_imagenet_weights
+from aduni.models.backbones import module_of
+from aduni.models.backbones.torchvision import Stem, set_stem
 from aduni.models.layer_decay import rate_factors
 from aduni.models.memory_format import is_channels_last
-from aduni.models.pretrained import load_pretrained
-from aduni.models.small_images import SMALL_IMAGE_SIZE
+from aduni.models.normalisation import is_weights_file
+from aduni.models.weights import load_weights
 from aduni.shortage import raise_shortage
-
-Stem = Literal["auto", "standard", "small"]
-
-MIN_IMAGE_SIZE = 16
-"""Smallest image side, in pixels, that the small stem is made for."""
-
-LITE0 = "efficientnet_lite0"
-"""Backbone whose weights are installed with this package."""
 
 
 class Encoder(nn.Module):
     """Module from images to pooled features.
 
     Args:
-        name: torchvision classification backbone, for example resnet18, or efficientnet_lite0.
-        weights: torchvision weights such as DEFAULT; None to start from scratch. DEFAULT of
-            efficientnet_lite0 are ImageNet weights that are installed, for which mean and std are
-            127 / 255 and 128 / 255.
+        name: torchvision classification backbone such as resnet18, efficientnet_lite0, timm/NAME,
+            hf-hub:OWNER/REPOSITORY, local-dir:FOLDER, or package.module.factory, a callable of the
+            user's without arguments.
+        weights: name of published weights, such as DEFAULT; or a file of weights, also a checkpoint
+            of this project; None to start from scratch.
         stem: first layers: the backbone's own (standard), or for small images a 3 x 3 convolution
             without max-pooling, stride 2 from 32 pixels up and 1 below (small); auto is small
             under 64 pixels if the backbone is a ResNet.
@@ -46,6 +40,8 @@ class Encoder(nn.Module):
         image_size: side of the square images, in pixels.
         mean: mean per channel of images scaled to 0..1.
         std: standard deviation per channel of images scaled to 0..1.
+        architecture: timm's name and options of a model from a hub or a folder, so that a stored
+            run needs neither; None for other names.
     """
 
     mean: Tensor
@@ -66,14 +62,19 @@ class Encoder(nn.Module):
         image_size: PositiveInt,
         mean: Annotated[list[Mean], Field(min_length=3, max_length=3)],
         std: Annotated[list[Deviation], Field(min_length=3, max_length=3)],
+        architecture: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.name, self.feature_views = name, feature_views
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
-        self.backbone = _build(name, weights)
-        _set_stem(self.backbone, name, stem, image_size)
+        file = weights if is_weights_file(weights) else None
+        named = None if file else weights
+        self.backbone = module_of(name).build(name, named, image_size, architecture)
+        set_stem(self.backbone, name, stem, image_size)
         self.features = _count_features(self.backbone, name, image_size)
+        if file:
+            load_weights(self.backbone, Path(file))
         self.set_memory_format(channels_last=is_channels_last(name, image_size))
         self.is_frozen = adaptation == "frozen"
         self._in_eval_mode = adaptation in ("lora", "frozen")
@@ -134,83 +135,24 @@ class Encoder(nn.Module):
         return torch.addcmul(-self.mean * scale, images, scale, out=pixels)
 
 
-def list_backbones() -> list[str]:
-    """Return the names of the backbones: torchvision's classification models and one more."""
-    return [*(str(name) for name in models.list_models(module=models)), LITE0]
-
-
-def _build(name: str, weights: str | None) -> nn.Module:
-    if name not in list_backbones():
-        raise UserError(
-            f"encoder.name={name} is no torchvision classification backbone"
-            f"{did_you_mean(name, list_backbones())}; torchvision.models.list_models() names them "
-            "all."
-        )
-    if name == LITE0:
-        return _build_lite0(weights)
-    if weights is not None:
-        return _without_classifier(load_pretrained(name, weights), name)
-    return _without_classifier(cast(nn.Module, models.get_model(name, weights=None)), name)
-
-
-def _build_lite0(weights: str | None) -> nn.Module:
-    if weights not in (None, "DEFAULT"):
-        raise UserError(
-            f"encoder.weights={weights} does not exist for {LITE0}; choose DEFAULT, or null to "
-            "train from scratch."
-        )
-    network = efficientnet_lite0()
-    if weights:
-        load_imagenet_weights(network)
-    return network
-
-
-def _without_classifier(backbone: nn.Module, name: str) -> nn.Module:
-    # The classifier of a SqueezeNet includes the pooling, that of a ConvNeXt the flattening.
-    is_squeezenet = isinstance(backbone, models.SqueezeNet)
-    replacement = nn.AdaptiveAvgPool2d(1) if is_squeezenet else nn.Flatten()
-    for auxiliary in ("aux1", "aux2", "AuxLogits"):  # auxiliary classifiers of the Inceptions
-        if hasattr(backbone, auxiliary):
-            setattr(backbone, auxiliary, None)
-            setattr(backbone, "aux_logits", False)  # noqa: B010  mypy infers a module
-    for head in ("fc", "classifier", "heads", "head"):
-        if hasattr(backbone, head):
-            setattr(backbone, head, replacement)
-            return backbone
-    raise UserError(f"encoder.name={name} is not supported: its classifier was not found.")
-
-
-def _set_stem(backbone: nn.Module, name: str, stem: Stem, image_size: int) -> None:
-    replaceable = isinstance(backbone, models.ResNet)
-    if stem == "small" and not replaceable:
-        raise UserError(
-            f"encoder.stem=small needs a ResNet, not {name}; use encoder.stem=standard."
-        )
-    is_small = replaceable and image_size < SMALL_IMAGE_SIZE
-    if stem == "standard" or (stem == "auto" and not is_small):
-        return
-    if image_size < MIN_IMAGE_SIZE:
-        raise UserError(
-            f"dataset.image_size={image_size} is too small; use {MIN_IMAGE_SIZE} or more."
-        )
-    width = cast(nn.Conv2d, backbone.conv1).out_channels
-    stride = 2 if image_size >= 32 else 1
-    backbone.conv1 = nn.Conv2d(3, width, 3, stride=stride, padding=1, bias=False)
-    nn.init.kaiming_normal_(backbone.conv1.weight, mode="fan_out", nonlinearity="relu")
-    backbone.maxpool = nn.Identity()
-
-
 def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:
     backbone.eval()
     try:
         with torch.inference_mode():
             features = backbone(torch.zeros(1, 3, image_size, image_size))
-    except (RuntimeError, AssertionError, ValueError) as error:
+    except Exception as error:  # a module of the user's may raise any kind
         raise_shortage(error)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(
             f"encoder.name={name} cannot take images of dataset.image_size={image_size} pixels "
-            f"({str(error).splitlines()[0]}); use larger images or another encoder."
+            f"({reason}); use larger images or another encoder."
         ) from error
     finally:
         backbone.train()
+    if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 1:
+        found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        raise UserError(
+            f"encoder.name={name} maps one image, (1, 3, {image_size}, {image_size}), to {found}; "
+            "it must be (1, D), D features of each image."
+        )
     return int(features.shape[1])

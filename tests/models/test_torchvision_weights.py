@@ -9,8 +9,8 @@ import torch
 from torchvision import models
 
 from aduni.errors import UserError
-from aduni.models import pretrained as module
-from aduni.models.pretrained import DIGEST_PREFIX, WEIGHTS_ONLY_VARIABLE, load_pretrained
+from aduni.models.backbones import torchvision as module
+from aduni.models.backbones.torchvision import DIGEST_PREFIX, WEIGHTS_ONLY_VARIABLE, load_pretrained
 
 NAME, FILE = "shufflenet_v2_x0_5", "shufflenetv2_x0.5-f707e7126e.pth"
 

@@ -1,0 +1,32 @@
+"""Backbones by name: a module for each kind, imported when a name of that kind is used.
+
+Each module has two functions. `build(name, weights, image_size, architecture)` returns the module
+from (N, 3, H, W) images to (N, D) features, with the named weights if they are not None.
+`normalisation(name, weights)` returns mean and std, per channel and for pixels scaled to 0..1, that
+the named weights were trained with, or None if nothing says so.
+"""
+
+import re
+from importlib import import_module
+from typing import Any
+
+LITE0 = "efficientnet_lite0"
+
+PREFIXES = ("timm/", "hf-hub:", "local-dir:")
+"""Beginnings of the names that timm builds; the latter two have a config.json."""
+
+
+def module_of(name: str) -> Any:
+    """Return the module that builds a backbone."""
+    if name.startswith(PREFIXES):
+        kind = "timm"
+    elif is_factory(name):
+        kind = "own"
+    else:
+        kind = "efficientnet_lite" if name == LITE0 else "torchvision"
+    return import_module(f"{__name__}.{kind}")
+
+
+def is_factory(name: str) -> bool:
+    """Return whether a name is that of a callable of the user's, such as package.module.factory."""
+    return re.fullmatch(r"\w+(\.\w+)+", name) is not None
