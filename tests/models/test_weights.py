@@ -4,6 +4,7 @@ Each tensor of a file is one number, so that every weight shows which entry it c
 """
 
 import argparse
+import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from torchvision import models
 
 from aduni.models.encoder import Encoder
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 MEAN = {"mean": [0.5] * 3, "std": [0.5] * 3}
 BLOCK = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
 
@@ -211,14 +213,6 @@ def test_dinov3(file, capfd):
     assert "\n" not in capfd.readouterr().err.strip()
 
 
-PANDERM = {
-    "name": "beit_large_patch16_224",
-    **{"use_abs_pos_emb": True, "use_rel_pos_bias": False, "init_values": 0.1},
-    "global_pool": "token",
-}
-"""The architecture, as docs/encoders.md gives it."""
-
-
 def test_panderm(file, capsys):
     """github.com/SiyuanYan1/PanDerm modeling_finetune.py: CAE's ViT-L, stored as `encoder`."""
     shapes = {k: v for k, v in vit(1024, 16, 197).items() if not k.endswith("qkv.bias")}
@@ -228,10 +222,13 @@ def test_panderm(file, capsys):
     others = {f"{part}.{k}": v + 1000 for part in ("teacher", "decoder") for k, v in stored.items()}
     torch.save({"model": {**others, **{f"encoder.{k}": v for k, v in stored.items()}}}, file)
 
-    encoder = encoder_with(file, "local-dir:", 224, architecture={**PANDERM, "depth": 2})
+    (text,) = re.findall(r"```json\n(.*?)```", (DOCS / "encoders.md").read_text(), re.DOTALL)
+    config = json.loads(text)
+    options = {"name": config["architecture"], **config["model_args"], "depth": 2}
+    encoder = encoder_with(file, "local-dir:", 224, architecture=options)
 
     _check_vit(encoder, stored, {})
-    assert "has 38 of the encoder's 38 weights, under encoder." in capsys.readouterr().err
+    assert "has 36 of the encoder's 36 weights, under encoder." in capsys.readouterr().err
 
 
 def test_other_formats_hold_the_same(tmp_path, file):

@@ -45,13 +45,13 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
     return dict(checkpoint)
 
 
-def hold_all_stages(checkpoints: Iterable[Path]) -> bool:
-    """Return whether each stage that has checkpoints has one that can be read."""
-    stages: dict[Path, bool] = {}
+def readable_checkpoint(checkpoints: Iterable[Path]) -> Path | None:
+    """Return a checkpoint that can be read, if each stage that has checkpoints has such a one."""
+    readable: dict[Path, Path | None] = {}
     for path in checkpoints:
-        if not stages.get(path.parent):
-            stages[path.parent] = _is_readable(path)
-    return bool(stages) and all(stages.values())
+        if not readable.get(path.parent):
+            readable[path.parent] = path if _is_readable(path) else None
+    return None if None in readable.values() else next(iter(readable.values()), None)
 
 
 def _is_readable(path: Path) -> bool:

@@ -10,6 +10,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandat
 
 from aduni.cli.mistyped.unknown_keys import describe_unknown_key
 from aduni.errors import UnknownOptionError, UserError, did_you_mean
+from aduni.models.backbones import PREFIXES
 from aduni.shortage import shortage
 
 HYDRA_MESSAGES = {
@@ -83,8 +84,11 @@ def _unknown_option(error: UnknownOptionError) -> str:
 
 
 def _missing_option(error: MissingConfigException) -> str:
-    group, _, option = str(error.missing_cfg_file).rpartition("/")
-    options = error.options or []
+    missing, options = str(error.missing_cfg_file), error.options or []
+    backbone = missing.removeprefix("encoder/")
+    if backbone.startswith(PREFIXES):
+        return f"encoder={backbone} does not exist; write encoder.name={backbone}."
+    group, _, option = missing.rpartition("/")
     if not group:
         return f"There is no configuration {option}; leave --config-name out."
     if group == "encoder":

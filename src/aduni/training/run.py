@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from pytorch_lightning import seed_everything
 
+from aduni.checkpoints.load import load_checkpoint, load_weights, readable_checkpoint
 from aduni.config.build import build_data_and_method
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
@@ -77,7 +78,7 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
         check_machine(settings)
         check_storable(settings)
     seed_everything(settings.seed, workers=False, verbose=False)
-    data, method = build_data_and_method(settings, folder.sources if settings.resume else None)
+    data, method = _data_and_method(settings, folder)
     _check_features(settings, data, method)
     training = Training(settings, folder, data, method, _logger(settings, folder))
     if is_first_process() and not settings.resume:
@@ -92,6 +93,21 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     finally:
         if training.logger:
             training.logger.close()
+
+
+def _data_and_method(settings: Settings, folder: RunFolder) -> tuple[ImageDataModule, Method]:
+    """Build data set and method; a run that goes on has its encoder's weights itself."""
+    if not settings.resume:
+        return build_data_and_method(settings)
+    stored = readable_checkpoint(folder.checkpoints())
+    if stored:
+        without = {"encoder": {**settings.encoder, "weights": None}}
+        settings = settings.model_copy(update=without)
+    data, method = build_data_and_method(settings, folder.sources)
+    if stored and getattr(getattr(method, "encoder", None), "is_frozen", False):
+        # Features of the images are looked up by these weights, before a stage is restored.
+        load_weights(method, load_checkpoint(stored, "resume"), stored)
+    return data, method
 
 
 def _check_features(settings: Settings, data: ImageDataModule, method: Method) -> None:

@@ -1,6 +1,8 @@
 """A callable of the user's is an encoder, if it returns features of each image."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -100,6 +102,17 @@ def test_functions_and_classes_are_called(name, features):
 )
 def test_others_are_refused(name, words, refusal):
     refusal(lambda: Encoder(f"own_encoder.{name}", image_size=5, **NORMALISATION), words)
+
+
+def test_the_documented_example_is_an_encoder(tmp_path, monkeypatch):
+    page = Path(__file__).resolve().parents[3] / "docs" / "encoders.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    (tmp_path / "documented_encoder.py").write_text(code)
+
+    encoder = Encoder("documented_encoder.Plain", image_size=16, **NORMALISATION)
+
+    assert encoder.features == 64
+    monkeypatch.delitem(sys.modules, "documented_encoder")
 
 
 def test_a_function_that_returns_no_module_is_refused(refusal):

@@ -32,7 +32,7 @@ def describe(trained: TrainedModel) -> dict[str, Any]:
         "temperature": calibration.temperature if calibration else None,
         "calibration": asdict(calibration) if calibration else None,
         **settings.names.model_dump(include={"method", "dataset", "protocol"}),
-        "encoder": settings.encoder.get("name"),
+        "encoder": _without_folders(settings.encoder.get("name")),
         "caveat": settings.protocol.get("caveat"),
         "fold": settings.fold,
         "seed": settings.seed,
@@ -60,6 +60,7 @@ def _without_folders(node: Any) -> Any:
         return {key: _without_folders(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_without_folders(value) for value in node]
-    if isinstance(node, str) and Path(node).is_absolute():
-        return Path(node).name
+    prefix = "local-dir:" if isinstance(node, str) and node.startswith("local-dir:") else ""
+    if isinstance(node, str) and Path(node.removeprefix(prefix)).is_absolute():
+        return prefix + Path(node).name
     return node
