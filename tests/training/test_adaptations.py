@@ -26,11 +26,13 @@ from composing import settings_of
 
 TRUST = ["tiny_vit"]
 
-CASES = [
-    *(("ce", kind) for kind in ("full", "norm_bias", "lora", "frozen")),
-    *(("aduni", kind) for kind in ("full", "norm_bias", "lora", "frozen")),
+FAST = [("ce", "norm_bias"), ("ce", "lora"), ("aduni", "full")]
+SLOW = [
+    *(("ce", kind) for kind in ("full", "frozen")),
+    *(("aduni", kind) for kind in ("norm_bias", "lora", "frozen")),
     *((method, "lora") for method in ("paco", "cicl", "decouple")),
 ]
+CASES = [*FAST, *(pytest.param(case, marks=pytest.mark.slow) for case in SLOW)]
 
 
 @dataclass

@@ -13,7 +13,7 @@ Adaptation = Literal["full", "norm_bias", "lora", "frozen"]
 RANK, ALPHA = 8, 16
 """Rank of the additions, whose factor is ALPHA / RANK; checkpoints of another rank do not load."""
 
-ATTENTION = ("qkv", "q_proj", "k_proj", "v_proj")
+ATTENTION = ("qkv", "q", "k", "v", "kv", "q_proj", "k_proj", "v_proj")
 """Names of the linear layers that compute queries, keys and values, in timm."""
 
 
