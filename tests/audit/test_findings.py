@@ -8,11 +8,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aduni.audit.contact_sheet import contact_sheet, pick_evenly, write_contact_sheets
+from aduni.audit.contact_sheet import (
+    contact_sheet,
+    pick_evenly,
+    write_conflicts_sheet,
+    write_contact_sheets,
+)
 from aduni.audit.findings import (
     duplicates,
     group_remarks,
     leakage,
+    near_copies,
     similar_names,
     small_classes,
     small_images,
@@ -50,6 +56,33 @@ def test_copies_are_listed_by_group_and_conflicts_are_marked(make):
     assert found["label"].tolist() == ["benign"] * 2 + ["malignant"] + ["unclear"] * 2
     assert found["conflicting"].tolist() == [True] * 3 + [False] * 2
     assert "part" not in found
+
+
+def test_near_copies_are_listed_apart_from_identical_ones(make, tmp_path):
+    pictures = tmp_path / "own" / "pictures"
+    with Image.open(pictures / "001.png") as image:
+        image.transpose(Image.Transpose.ROTATE_90).resize((60, 50)).save(pictures / "022.png")
+    data = make()
+    found = near_copies(data)
+
+    numbers = ["000", "001", "020", "022"]
+    assert found["image"].tolist() == [f"pictures/{number}" for number in numbers]
+    assert found["copies"].tolist() == [1] * 4
+    assert found["conflicting"].all()
+    assert found["difference"].between(0, 2).all()
+    assert len(duplicates(data)) == 5
+    assert "1 pictures have conflicting labels (4 files" in conflicting_labels(data)
+
+
+def test_copies_with_conflicting_labels_are_drawn_with_them(make, tmp_path):
+    file = tmp_path / "conflicting.jpg"
+    assert write_conflicts_sheet(make(), file) == 3
+    with Image.open(file) as sheet:
+        assert sheet.size == (3 * 136 + 8, 150 + 8)
+    pictures = tmp_path / "own" / "pictures"
+    blotches(20).save(pictures / "020.png")
+    assert write_conflicts_sheet(make(), file) == 0
+    assert not file.exists()
 
 
 def test_leakage_is_by_copy_and_by_group(make, tmp_path):

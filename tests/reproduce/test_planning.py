@@ -1,5 +1,6 @@
 """Runs of a profile, and their names."""
 
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -14,7 +15,7 @@ from aduni.reproduce import planning, splits
 from aduni.reproduce.planning import make_plan, write_plan
 from aduni.results import predictions_csv
 from aduni.results.finished_runs import read_runs
-from aduni.results.former_configurations import FORMER, with_package_level_names
+from aduni.results.former_configurations import FORMER
 from aduni.results.identity import NEUTRAL, comparable
 from aduni.results.plan import PlannedRun, read_plan, run_folder
 from aduni.system.atomic_files import read_json, read_yaml, write_csv, write_json, write_yaml
@@ -100,9 +101,13 @@ def split_of():
     for run in read_plan(STUDY).runs:
         folder = run_folder(STUDY, run)
         config, metrics = read_yaml(folder.config), read_json(folder.metrics)
-        protocol = with_package_level_names(config["protocol"])
-        found[run.dataset, str(protocol)] = metrics["split_hash"]
+        found[_data_of(run.dataset, config)] = metrics["split_hash"]
     return found
+
+
+def _data_of(dataset, config):
+    protocol = comparable({"protocol": config["protocol"]})
+    return dataset, json.dumps(protocol, sort_keys=True)
 
 
 @pytest.fixture
@@ -110,9 +115,7 @@ def study(plan, split_of, monkeypatch, out):
     """Return a function that plans the study beside its kept runs, without reading the data."""
     out.mkdir()
     monkeypatch.setattr(splits, "_files", lambda root: [])
-    monkeypatch.setattr(
-        splits, "_compute", lambda c: split_of[c["names"]["dataset"], str(c["protocol"])]
-    )
+    monkeypatch.setattr(splits, "_compute", lambda c: split_of[_data_of(c["names"]["dataset"], c)])
 
     def planned(*overrides: str) -> list[PlannedRun]:
         if not (out / "runs").exists():

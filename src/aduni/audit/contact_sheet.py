@@ -1,20 +1,23 @@
-"""Draw a page of thumbnails for each class, for inspection by eye."""
+"""Draw pages of thumbnails for inspection by eye: of each class, and of conflicting copies."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from aduni.audit.findings import duplicates
 from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
 from aduni.system.atomic_files import atomic_write
 from aduni.system.fonts import default_font_path, find_font
 
-COLUMNS, MAX_THUMBNAILS = 8, 48
+COLUMNS, MAX_THUMBNAILS, MAX_CONFLICTING = 8, 48, 160
 SIDE, GAP, CAPTION_HEIGHT, FONT_SIZE = 128, 8, 14, 10
 """Side of a thumbnail, gap between two, height and font size of a caption, in pixels."""
 BACKGROUND, TEXT_COLOUR = (255, 255, 255), (40, 40, 40)
@@ -30,12 +33,30 @@ def write_contact_sheets(data: ImageDataModule, folder: Path) -> list[Path]:
         if len(rows):
             plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:40]
             file = folder / f"{number:0{len(str(len(table.class_names) - 1))}}_{plain}.jpg"
-            buffer = BytesIO()  # Pillow would hide the error of a full disk
-            contact_sheet(data, rows).save(buffer, format="JPEG", quality=88)
-            with atomic_write(file) as temporary:
-                temporary.write_bytes(buffer.getvalue())
+            _save(contact_sheet(data, rows), file)
             files.append(file)
     return files
+
+
+def write_conflicts_sheet(data: ImageDataModule, file: Path) -> int:
+    """Draw the copies with conflicting labels, and return their number; without any, no file."""
+    file.unlink(missing_ok=True)
+    copies = duplicates(data, "near")
+    copies = copies[copies["conflicting"]]
+    shown = copies[:MAX_CONFLICTING]
+    rows = pd.Index(data.table.images).get_indexer(pd.Index(shown["image"]))
+    numbers = pd.factorize(shown["copies"])[0] + 1
+    captions = [f"{n} {label}" for n, label in zip(numbers, shown["label"], strict=True)]
+    if len(rows):
+        _save(contact_sheet(data, rows.astype(np.int64), captions), file)
+    return len(rows)
+
+
+def _save(sheet: Image.Image, file: Path) -> None:
+    buffer = BytesIO()  # Pillow would hide the error of a full disk
+    sheet.save(buffer, format="JPEG", quality=88)
+    with atomic_write(file) as temporary:
+        temporary.write_bytes(buffer.getvalue())
 
 
 def pick_evenly(rows: Ints, max_count: int) -> Ints:
@@ -44,8 +65,10 @@ def pick_evenly(rows: Ints, max_count: int) -> Ints:
     return rows[picked]
 
 
-def contact_sheet(data: ImageDataModule, rows: Ints) -> Image.Image:
-    """Draw thumbnails in rows of eight, each above the end of its file's name."""
+def contact_sheet(
+    data: ImageDataModule, rows: Ints, captions: Sequence[str] | None = None
+) -> Image.Image:
+    """Draw thumbnails in rows of eight, each above its caption or the end of its file's name."""
     columns = min(len(rows), COLUMNS)
     lines = -(-len(rows) // COLUMNS)
     size = (columns * (SIDE + GAP) + GAP, lines * (SIDE + CAPTION_HEIGHT + GAP) + GAP)
@@ -57,7 +80,8 @@ def contact_sheet(data: ImageDataModule, rows: Ints) -> Image.Image:
         thumbnail = ImageOps.contain(data.open_image(int(row)), (SIDE, SIDE))
         margin = (SIDE - thumbnail.width) // 2, (SIDE - thumbnail.height) // 2
         sheet.paste(thumbnail, (left + margin[0], top + margin[1]))
-        _draw_caption(pen, left, top + SIDE + 1, file_name(data.table.images[row]))
+        caption = captions[position] if captions else file_name(data.table.images[row])
+        _draw_caption(pen, left, top + SIDE + 1, caption)
     return sheet
 
 

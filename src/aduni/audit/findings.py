@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,21 +20,33 @@ LARGE_GROUP_DIVISOR = 10
 MAX_LISTED_NAMES = 5
 
 
-def duplicates(data: ImageDataModule) -> pd.DataFrame:
+def duplicates(data: ImageDataModule, same: Literal["sha256", "near"] = "sha256") -> pd.DataFrame:
     """List the images whose pixels are identical to those of another image.
+
+    Args:
+        data: the data set.
+        same: `near` lists near copies, too (see `aduni.data.cache.near_copies`).
 
     Returns:
         Columns copies (number of the group), image, label, conflicting (whether the group's labels
-        differ), and part if the data set comes with a split; ordered by group.
+        differ), difference (to the nearest near copy in levels, NaN without one), and part if the
+        data set comes with a split; ordered by group.
     """
-    table = data.table
-    digests = data.cache.originals["sha256"]
-    rows = np.flatnonzero(digests.duplicated(keep=False).to_numpy())
+    originals = data.cache.originals
+    rows = np.flatnonzero(originals[same].duplicated(keep=False).to_numpy())
     frame = _describe_rows(data, rows)
-    frame.insert(0, "copies", pd.factorize(digests.iloc[rows])[0] + 1)
-    labels = pd.Series(table.labels[rows])
+    frame.insert(0, "copies", pd.factorize(originals[same].iloc[rows])[0] + 1)
+    labels = pd.Series(data.table.labels[rows])
     frame.insert(3, "conflicting", labels.groupby(frame["copies"]).transform("nunique") > 1)
+    frame.insert(4, "difference", originals["difference"].to_numpy()[rows])
     return frame.sort_values("copies", kind="stable", ignore_index=True)
+
+
+def near_copies(data: ImageDataModule) -> pd.DataFrame:
+    """List the near copies with their difference, as `duplicates` does."""
+    copies = duplicates(data, "near")
+    copies = copies[copies["difference"].notna()]
+    return copies.assign(copies=pd.factorize(copies["copies"])[0] + 1).reset_index(drop=True)
 
 
 def leakage(data: ImageDataModule) -> pd.DataFrame:

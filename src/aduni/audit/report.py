@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aduni.audit import findings
-from aduni.audit.contact_sheet import file_name, write_contact_sheets
+from aduni.audit.contact_sheet import file_name, write_conflicts_sheet, write_contact_sheets
 from aduni.audit.warnings import darkness, nested_copy, unused_range
 from aduni.config.instantiate import Node
 from aduni.config.schema import read
@@ -164,13 +164,16 @@ def _print_images(console: Console, data: ImageDataModule) -> None:
 
 
 def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None:
-    copies = findings.duplicates(data)
-    conflicting = copies.loc[copies["conflicting"], "copies"].nunique()
-    console.print(
-        f"{copies['copies'].nunique()} sets of pixel-identical images ({len(copies)} files); "
-        f"{conflicting} of them carry conflicting labels"
-        f"{_write_list(copies, folder / 'copies.csv')}."
-    )
+    lists = {"copies.csv": findings.duplicates(data), "near_copies.csv": findings.near_copies(data)}
+    kinds = "pixel-identical images", "near copies (saved anew, mirrored or turned)"
+    for (name, copies), kind in zip(lists.items(), kinds, strict=True):
+        conflicting = copies.loc[copies["conflicting"], "copies"].nunique()
+        console.print(
+            f"{copies['copies'].nunique()} sets of {kind} ({len(copies)} files); {conflicting} of "
+            f"them carry conflicting labels{_write_list(copies, folder / name)}."
+        )
+    if drawn := write_conflicts_sheet(data, folder / "conflicting.jpg"):
+        console.print(f"Copies with conflicting labels: {drawn} drawn in {folder}/conflicting.jpg.")
     if nested := nested_copy(data):
         console.print(f"Warning: {nested}")
     if data.table.groups is not None:

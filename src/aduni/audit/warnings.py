@@ -25,8 +25,8 @@ def warnings_of(data: ImageDataModule) -> list[str]:
 
 
 def conflicting_labels(data: ImageDataModule) -> str | None:
-    """Warn if identical images have different labels."""
-    copies = duplicates(data)
+    """Warn if identical images or near copies have different labels."""
+    copies = duplicates(data, "near")
     copies = copies[copies["conflicting"]]
     if not len(copies):
         return None

@@ -128,8 +128,9 @@ class ImageDataModule(LightningDataModule):
 
     @cached_property
     def groups(self) -> Ints:
-        """Group number of each row (n,), shared by the rows of a lesion or of identical images."""
-        return group_rows(self.table, self.cache.originals["sha256"].tolist())
+        """Group number of each row (n,), shared by the rows of a lesion or of copies."""
+        same = "near" if self.protocol.near_duplicates else "sha256"
+        return group_rows(self.table, self.cache.originals[same].tolist())
 
     @cached_property
     def parts(self) -> NDArray[np.str_]:

@@ -14,6 +14,7 @@ from aduni.results.run_folder import WITHOUT_EFFECT
 
 NEUTRAL: dict[str, Any] = {
     "dataset.bits": 16,
+    "protocol.near_duplicates": False,
     "lr_schedule": "cosine",
     "aduni.data.FlippedAffine.order": "shear_last",
     "aduni.models.Encoder.adaptation": "full",

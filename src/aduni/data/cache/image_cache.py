@@ -16,6 +16,7 @@ from rich.progress import track
 
 from aduni.data.cache.cache_folder import ensure_folder, reserved_map
 from aduni.data.cache.decode import ALL_BITS, BeyondRangeError, decode_image, resize_image
+from aduni.data.cache.near_copies import SIDE, group_near_copies
 from aduni.data.image_table import escape
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
@@ -26,7 +27,7 @@ MAX_FULL_CHECK_BYTES = 2**27
 """Arrays up to this size are always read, in half a second: all of ISIC 2018 at 64 px."""
 SAMPLED_ROWS = 16
 """Rows that are read of larger arrays: 7 MB of 4.4 GB at 384 px."""
-COLUMNS = ["image", "sha256", "cached", "width", "height", "brightest"]
+COLUMNS = ["image", "sha256", "cached", "width", "height", "brightest", "near", "difference"]
 
 Pixels = NDArray[np.uint8]
 
@@ -71,10 +72,12 @@ def read_originals(folder: Path) -> pd.DataFrame:
     """Read originals.csv, which has one row for each image.
 
     Columns: image, sha256 (of the original's pixels), cached (digest of the row), width, height,
-    brightest (highest value of the original, 0 to 255).
+    brightest (highest value of the original, 0 to 255), near (first row of the group of near and
+    exact copies), difference (to the nearest near copy in levels, or NaN).
     """
     texts = dict.fromkeys(("image", "sha256", "cached"), str)
-    return pd.read_csv(folder / "originals.csv", dtype=texts, keep_default_na=False)
+    file, missing = folder / "originals.csv", {"difference": [""]}
+    return pd.read_csv(file, dtype=texts, keep_default_na=False, na_values=missing)
 
 
 def _seal(folder: Path) -> str:
@@ -174,29 +177,33 @@ def unreadable_error(file: Path, cause: object) -> UserError:
 def _write(
     folder: Path, images: list[str], open_image: Callable[[int], Image.Image], image_size: int
 ) -> None:
-    shape = (len(images), image_size, image_size, 3)
-    pixels = reserved_map(folder / "pixels.npy", np.uint8, shape)
+    pixels = reserved_map(folder / "pixels.npy", np.uint8, (len(images), image_size, image_size, 3))
+    small = reserved_map(folder / "small.npy", np.uint8, (len(images), SIDE, SIDE, 3))
     # Pillow releases the interpreter lock while it decodes and resizes.
     with ThreadPoolExecutor(usable_cpus()) as pool:
-        work = pool.map(partial(_resize_into, pixels, open_image), range(len(images)))
+        work = pool.map(partial(_resize_into, pixels, small, open_image), range(len(images)))
         try:
             rows = list(track(work, f"Resizing to {image_size} px", total=len(images)))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     pixels.flush()
-    originals = pd.DataFrame(rows, columns=COLUMNS[1:])
+    originals = pd.DataFrame(rows, columns=COLUMNS[1:6])
     originals.insert(0, "image", images)
+    near, difference = group_near_copies(small, originals["sha256"].tolist())
+    (folder / "small.npy").unlink()
+    originals = originals.assign(near=near, difference=difference)
     originals.to_csv(folder / "originals.csv", index=False)
     (folder / SEAL_FILE).write_text(_seal(folder))  # without it the folder is incomplete
 
 
 def _resize_into(
-    pixels: Pixels, open_image: Callable[[int], Image.Image], row: int
+    pixels: Pixels, small: Pixels, open_image: Callable[[int], Image.Image], row: int
 ) -> tuple[str, str, int, int, int]:
     image = open_image(row)
     digest = hashlib.sha256(str(image.size).encode())
     digest.update(image.tobytes())  # separate, because joining it with the size would copy it
     pixels[row] = resize_image(image, pixels.shape[1])
+    small[row] = resize_image(image, SIDE)
     brightest = int(np.asarray(image).max())
     return digest.hexdigest(), row_digest(pixels[row]), image.width, image.height, brightest

@@ -1,7 +1,7 @@
 """Protocols: which images train, select the checkpoint and test."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -36,6 +36,7 @@ class Protocol:
         name: name shown with every result.
         folds: k of the k-fold cross-validation.
         grouped: keep the images of a lesion and pixel-identical images in one part.
+        near_duplicates: also group photographs that were saved anew (see `near_copies`).
         validation_fraction: share of the training folds that selects the checkpoint, one divided
             by a whole number; 0 selects on the test part.
         select: `macro_f1`, or `accuracy_and_macro_f1` if both must improve (released code).
@@ -47,6 +48,7 @@ class Protocol:
     name: str
     folds: Annotated[int, Field(ge=2)] = 5
     grouped: bool = True
+    near_duplicates: bool = False
     validation_fraction: Annotated[
         float, Field(ge=0, le=0.5), AfterValidator(_check_unit_fraction)
     ] = 0.2
@@ -135,10 +137,10 @@ class Protocol:
             yield name, len(np.unique(groups[class_rows])) if self.grouped else len(class_rows)
 
 
-def group_rows(table: ImageTable, pixel_digests: list[str]) -> Ints:
-    """Number from 0 the groups (n,) of rows that share a name in `table.groups` or all pixels."""
+def group_rows(table: ImageTable, copies: Sequence[Hashable]) -> Ints:
+    """Number from 0 the groups (n,) of rows that share a name in `table.groups` or in `copies`."""
     n = len(table.images)
-    columns = [pd.factorize(np.array(pixel_digests))[0]]
+    columns = [pd.factorize(np.array(copies))[0]]
     if table.groups is not None:
         columns.append(pd.factorize(np.array(table.groups))[0] + n)
     links = np.concatenate(columns)
