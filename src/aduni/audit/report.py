@@ -13,6 +13,7 @@ from rich.table import Table
 
 from aduni.audit import findings
 from aduni.audit.contact_sheet import file_name, write_conflicts_sheet, write_contact_sheets
+from aduni.audit.shortcuts import find_shortcuts
 from aduni.audit.warnings import darkness, nested_copy, unused_range
 from aduni.config.instantiate import Node
 from aduni.config.schema import read
@@ -68,6 +69,11 @@ def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
     _print_images(console, data)
     _print_copies(console, data, folder)
     _print_split(console, data, folder)
+    shortcuts = find_shortcuts(data)
+    for shortcut in shortcuts:
+        console.print(f"Shortcut: {shortcut}.")
+    if not shortcuts:
+        console.print("No rule about borders or files tells a class far above chance.")
     missing = letters_without_glyph(map(file_name, data.table.images))
     sheets = write_contact_sheets(data, folder)
     console.print(f"Contact sheets of {len(sheets)} classes: {folder}", soft_wrap=True)

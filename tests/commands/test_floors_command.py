@@ -1,6 +1,7 @@
 """python src/shortcuts.py and train.py with methods that have no network."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -83,3 +84,20 @@ def test_the_size_of_files_is_found_where_it_tells_the_class(train, tmp_path, pl
     assert finished.status == 0, finished.err
     metrics = json.loads((run / "metrics.json").read_text())
     assert low <= metrics["test"]["macro_f1"] <= high
+
+
+@pytest.mark.parametrize("planted", [True, False])
+def test_the_audit_names_a_planted_shortcut(command, tmp_path, planted):
+    for number in range(240):
+        file = tmp_path / "own" / "ab"[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        width = 20 + 8 * (planted and number % 2)
+        blotches(number, (width, 20)).save(file)
+    words = ("dataset=folder", f"dataset.root={tmp_path / 'own'}", "dataset.image_size=16")
+    finished = command("prepare", *words, f"output={tmp_path / 'audit'}")
+
+    assert finished.status == 0, finished.err
+    text = " ".join(finished.out.split())
+    rule = r"Shortcut: 120 of 120 images with (width|bytes) .*? are b \(50% of all images are\)\."
+    assert bool(re.search(rule, text)) == planted
+    assert ("No rule about borders or files tells a class" in text) == (not planted)
