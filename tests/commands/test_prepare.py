@@ -128,7 +128,7 @@ def test_a_truncated_image_is_named_and_no_cache_is_left(command, aptos, tmp_pat
 def test_files_of_other_kinds_are_counted_by_suffix(command, tmp_path):
     files = class_folders(tmp_path / "own")
     for number in range(3):
-        (files[0].parent / f"{number}.HEIC").write_bytes(b"")
+        (files[0].parent / f"{number}.PSD").write_bytes(b"")
     (tmp_path / "own" / "notes.txt").write_text("")
     (tmp_path / "own" / "loose.png").write_bytes(files[0].read_bytes())
     (files[0].parent / "Thumbs.db").write_bytes(b"")
@@ -138,5 +138,5 @@ def test_files_of_other_kinds_are_counted_by_suffix(command, tmp_path):
     assert finished.status == 0, finished.err
     said = _words(finished.out)
     assert "1 image files without a row (first: loose.png)" in said
-    counted = "3 .heic, 1 .txt, 1 image(s) beside the class folders passed over."
+    counted = "3 .psd, 1 .txt, 1 image(s) beside the class folders passed over."
     assert f"Files of other kinds: {counted}" in said

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from aduni.config.build import is_floor
 from aduni.config.instantiate import build
 from aduni.data.loading.dataloaders import LoaderSettings
 from aduni.data.loading.samplers import Sampler
@@ -72,7 +73,8 @@ def _check(method, dataset, sampler, alpha, task) -> None:
         data = build(settings.dataset, protocol=build(settings.protocol), loading=loading)
     assert isinstance(data, ImageDataModule)
     assert isinstance(build(settings.sampler), Sampler)
-    assert isinstance(build(settings.method, encoder=FewFeatures(), info=task), Method)
+    network = {} if is_floor(settings.method) else {"encoder": FewFeatures()}
+    assert isinstance(build(settings.method, info=task, **network), Method)
 
 
 @pytest.mark.parametrize("dataset", options("dataset"))

@@ -134,7 +134,7 @@ def test_every_table_is_read_or_refused(tmp_path: Path, count: int) -> None:
             frame = read_csv(file, ["image", "label"])
             assert all(isinstance(cell, str) for cell in frame.to_numpy().ravel())
             check_images(frame["image"].tolist(), file)
-            find_files(["a"], tmp_path, [".csv"]) if "split" in frame["image"].tolist() else None
+            find_files(["a"], [tmp_path], [".csv"]) if "split" in frame["image"].tolist() else None
         except UserError as error:
             check_sentence(error)
             loaded = False

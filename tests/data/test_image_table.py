@@ -162,7 +162,7 @@ def test_first_suffix_wins_and_other_files_do_not_disturb(tmp_path):
     for name in ("a.jpg", "b.jpg", "b.png", "c.png", "c.png.part", "Thumbs.db"):
         (tmp_path / name).touch()
 
-    found = find_files(["c", "a", "b"], tmp_path, [".png", ".jpg"])
+    found = find_files(["c", "a", "b"], [tmp_path], [".png", ".jpg"])
     assert found == [tmp_path / "c.png", tmp_path / "a.jpg", tmp_path / "b.png"]
 
 
@@ -170,7 +170,7 @@ def test_rows_without_file_are_counted_and_the_first_is_named(tmp_path, refusal)
     (tmp_path / "a.png").touch()
 
     def call():
-        return find_files(["a", "b", "c"], tmp_path, [".png", ".jpg"])
+        return find_files(["a", "b", "c"], [tmp_path], [".png", ".jpg"])
 
     refusal(call, tmp_path, "2 of 3 rows", "b.png or b.jpg")
 
@@ -178,7 +178,7 @@ def test_rows_without_file_are_counted_and_the_first_is_named(tmp_path, refusal)
 def test_missing_image_folder_is_named(tmp_path, refusal):
     folder = tmp_path / "train_images"
 
-    refusal(lambda: find_files(["a"], folder, [".png"]), folder, "dataset.root")
+    refusal(lambda: find_files(["a"], [folder], [".png"]), folder, "dataset.root")
 
 
 def test_image_with_two_rows_is_named(tmp_path, refusal):

@@ -59,20 +59,20 @@ def test_links_are_followed_and_may_lead_back(folder, tmp_path):
 
 
 def test_what_is_passed_over_is_counted_by_suffix(folder, capsys):
-    for name in ("x.HEIC", "y.heic", "sub/scan.dcm", "Thumbs.db"):
+    for name in ("x.PSD", "y.psd", "sub/scan.nii", "Thumbs.db"):
         (folder / name).write_bytes(b"")
     (folder / "sub" / "back").symlink_to(folder)
 
     image_files([str(folder)])
 
-    counted = "2 .heic, 1 without a suffix, 1 .dcm, 1 .txt, 1 link(s) back to a folder already read"
+    counted = "2 .psd, 1 without a suffix, 1 .nii, 1 .txt, 1 link(s) back to a folder already read"
     assert capsys.readouterr().err == f"passed over: {counted}\n"
 
 
 def test_a_folder_of_other_files_alone_says_which(tmp_path, refusal):
-    (tmp_path / "a.HEIC").write_bytes(b"")
+    (tmp_path / "a.PSD").write_bytes(b"")
 
-    refusal(lambda: image_files([str(tmp_path)]), f"{tmp_path} (1 .heic passed over); give image")
+    refusal(lambda: image_files([str(tmp_path)]), f"{tmp_path} (1 .psd passed over); give image")
 
 
 UNREADABLE = {

@@ -10,8 +10,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "datasets.aptos": ["APTOS"],
         "datasets.csv_table": ["CSVTable"],
         "datasets.digits": ["Digits"],
+        "datasets.eyepacs": ["EyePACS"],
         "datasets.folder": ["Folder"],
+        "datasets.ham10000": ["HAM10000"],
         "datasets.isic2018": ["ISIC2018"],
+        "datasets.isic2019": ["ISIC2019"],
         "datasets.medmnist": ["MedMNIST"],
         "download.archives": ["Archive"],
         "loading.samplers": [

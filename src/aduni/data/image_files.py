@@ -136,25 +136,31 @@ class _Listing:
         return [same] if same else self._stems.get(_composed(name), [])
 
 
-def find_files(images: Sequence[str], folder: Path, suffixes: Sequence[str]) -> list[Path]:
+def find_files(
+    images: Sequence[str], folders: Sequence[Path], suffixes: Sequence[str]
+) -> list[Path]:
     """Find the file of each image; of several files of an image, that of the first suffix."""
-    if not folder.is_dir():
-        suggestion = ImageFiles(folder.parent).suggest(images)
-        raise UserError(
-            f"{folder} is missing{suggestion or '; set dataset.root to the folder that holds it'}."
-        )
-    with os.scandir(folder) as entries:
-        present = {entry.name for entry in entries}
+    present: dict[str, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            suggestion = ImageFiles(folder.parent).suggest(images)
+            raise UserError(
+                f"{folder} is missing"
+                f"{suggestion or '; set dataset.root to the folder that holds it'}."
+            )
+        with os.scandir(folder) as entries:
+            present |= {entry.name: folder for entry in entries}
     files = [next((f"{i}{s}" for s in suffixes if f"{i}{s}" in present), None) for i in images]
     missing = [image for image, file in zip(images, files, strict=True) if file is None]
     if missing:
         names = " or ".join(f"{escape(missing[0])}{suffix}" for suffix in suffixes)
-        suggestion = ImageFiles(folder.parent).suggest(missing)
+        suggestion = ImageFiles(folders[0].parent).suggest(missing)
+        searched = " and ".join(map(str, folders))
         raise UserError(
-            f"{folder} has no file for {len(missing)} of {len(images)} rows, first {names}"
+            f"{searched} has no file for {len(missing)} of {len(images)} rows, first {names}"
             f"{suggestion or '; complete the images or remove the rows'}."
         )
-    return [folder / file for file in files if file is not None]
+    return [present[file] / file for file in files if file is not None]
 
 
 def check_images(images: Sequence[str], path: Path) -> None:

@@ -30,7 +30,23 @@ KINDS = {
 
 Line = tuple[int, list[str]]  # number and cells
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp")
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".tif",
+    ".tiff",
+    ".gif",
+    ".bmp",
+    ".webp",
+    ".avif",
+    ".heic",
+    ".heif",
+    ".dcm",
+    ".dicom",
+)
 """Suffixes of image files, matched in any case."""
 
 BYTE_ESCAPES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
@@ -116,6 +132,8 @@ class ImageTable:
             None without one.
         passed_over: number of other files in its folder by suffix; None if the folder was not
             searched.
+        metadata: a row for each image with further columns, such as age or site, which split.csv
+            keeps; None without any.
         ordinal: whether the classes are ordered; None: if their names are increasing numbers.
     """
 
@@ -127,6 +145,7 @@ class ImageTable:
     parts: NDArray[np.str_] | None = None
     passed_over: Mapping[str, int] | None = None
     ordinal: bool | None = None
+    metadata: pd.DataFrame | None = None
 
     @property
     def is_ordinal(self) -> bool:
@@ -200,6 +219,27 @@ def escape(name: str) -> str:
     """Escape what cannot be printed in a name, so that an error stays on one line."""
     text = name.translate(BYTE_ESCAPES)
     return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def one_hot_labels(
+    frame: pd.DataFrame, columns: list[str], images: Sequence[str], path: Path
+) -> Ints:
+    """Return the (n,) column numbers of the ones in one-hot columns.
+
+    Raises:
+        UserError: if a row has another number of ones, or a cell that is neither 0 nor 1.
+    """
+    cells = frame[columns].to_numpy(dtype=str)
+    ones = np.isin(cells, ("1", "1.0"))
+    known = ones | np.isin(cells, ("0", "0.0"))
+    unclear = np.flatnonzero((ones.sum(axis=1) != 1) | ~known.all(axis=1))
+    if len(unclear):
+        raise UserError(
+            f"{path} does not give {escape(images[unclear[0]])} exactly one of the classes "
+            f"{', '.join(map(escape, columns))}; correct the row."
+        )
+    labels: Ints = ones.argmax(axis=1).astype(np.int64)
+    return labels
 
 
 def one_hot_columns(frame: pd.DataFrame) -> list[str]:

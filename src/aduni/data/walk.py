@@ -95,7 +95,7 @@ def file_fault(path: Path) -> str | None:
 
 
 def format_counts(passed_over: Mapping[str, int]) -> str:
-    """Format counts by suffix for a sentence, the largest first: 16 .heic, 3 .dcm."""
+    """Format counts by suffix for a sentence, the largest first: 16 .psd, 3 .nii."""
     ordered = sorted(passed_over.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count} {escape(kind) or 'without a suffix'}" for kind, count in ordered)
 

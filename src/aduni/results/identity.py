@@ -15,6 +15,9 @@ from aduni.results.run_folder import WITHOUT_EFFECT
 NEUTRAL: dict[str, Any] = {
     "dataset.bits": 16,
     "protocol.near_duplicates": False,
+    "dataset.ordinal": None,
+    "dataset.label_columns": None,
+    "dataset.metadata_columns": None,
     "lr_schedule": "cosine",
     "aduni.data.FlippedAffine.order": "shear_last",
     "aduni.models.Encoder.adaptation": "full",

@@ -132,11 +132,11 @@ def test_files_of_other_kinds_are_counted_at_every_level(make, tmp_path):
     root = tmp_path / "own"
     for number, part in enumerate(("train", "val", "test")):
         class_folders(root / part, first=100 * number)
-    for name in ("README.txt", "train/loose.png", "val/benign/x.HEIC", "val/benign/y.heic"):
+    for name in ("README.txt", "train/loose.png", "val/benign/x.PSD", "val/benign/y.psd"):
         (root / name).write_bytes(b"")
     (root / "train" / "benign" / "Thumbs.db").write_bytes(b"")
 
-    expected = {".heic": 2, ".txt": 1, "image(s) beside the class folders": 1}
+    expected = {".psd": 2, ".txt": 1, "image(s) beside the class folders": 1}
     assert make().table.passed_over == expected
 
 

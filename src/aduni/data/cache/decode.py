@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from aduni.data.cache.dicom import decode_dicom, is_dicom
 from aduni.shortage import raise_shortage
 
 FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP")
-"""Formats that are tried on a file's content. Pillow would run other programs for EPS."""
+"""Formats that are tried on a file's content, beside AVIF, HEIC and DICOM.
+
+Pillow would run other programs for EPS.
+"""
 
 BITS = (8, 10, 12, 14, 16)
 """Bit depths that the grey levels of a 16-bit file may have."""
@@ -44,7 +48,9 @@ def decode_image(file: Path, bits: int = ALL_BITS) -> Image.Image:
         Exception: whatever Pillow raises; ValueError if the range of values is unknown,
             BeyondRangeError if it is exceeded.
     """
-    with Image.open(file, formats=FORMATS) as image:
+    if is_dicom(file):
+        return decode_dicom(file)
+    with Image.open(file, formats=formats(file)) as image:
         in_16_bits = _is_16_bit(image)
         ImageOps.exif_transpose(image, in_place=True)
         if image.mode.startswith("I;16"):  # Pillow would clip all levels above 255 to white
@@ -61,13 +67,30 @@ def decode_image(file: Path, bits: int = ALL_BITS) -> Image.Image:
     return Image.alpha_composite(background, coloured).convert("RGB")
 
 
+def formats(file: Path) -> tuple[str, ...]:
+    """Return the formats to try; raise ValueError if a HEIC file needs a package that lacks."""
+    with file.open("rb") as opened:
+        mark = opened.read(12)[4:]
+    if mark == b"ftypavif":
+        return ("AVIF",)
+    if mark[:4] != b"ftyp":
+        return FORMATS
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        needs = "the package pillow-heif (pip install 'aduni[heic]')"
+        raise ValueError(f"is a HEIC file, which needs {needs}") from error
+    register_heif_opener()
+    return ("HEIF",)
+
+
 def highest_level(file: Path) -> int:
     """Return the highest grey level of a 16-bit image, 65535 for one with 16 bits a colour.
 
     It is 0 for 8-bit images, and for unreadable files, which `decode_image` reports.
     """
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        with Image.open(file, formats=formats(file)) as image:
             if not _is_16_bit(image):
                 return 0
             if image.mode.startswith("I;16"):

@@ -1,9 +1,12 @@
 """Read APTOS 2019 blindness detection: 3,662 fundus photographs in five grades."""
 
+from pathlib import Path
+
 import numpy as np
 
 from aduni.data.image_files import check_images, find_files
 from aduni.data.image_table import ImageTable, check_root, escape, read_csv
+from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
 from aduni.data.names import plain_number
 from aduni.errors import UserError
@@ -30,14 +33,19 @@ class APTOS(ImageDataModule):
         frame = read_csv(path, ["id_code", "diagnosis"])
         images = frame["id_code"].tolist()
         check_images(images, path)
-        known = [str(grade) for grade in range(len(GRADES))]
-        grades = list(map(plain_number, frame["diagnosis"]))
-        for image, diagnosis, grade in zip(images, frame["diagnosis"], grades, strict=True):
-            if grade not in known:
-                raise UserError(
-                    f"{path} gives {escape(image)} the diagnosis '{escape(diagnosis)}'; it must be "
-                    f"one of {', '.join(known)}."
-                )
-        files = find_files(images, self.root / "train_images", [".png", ".jpg", ".jpeg"])
-        labels = np.array(list(map(int, grades)), dtype=np.int64)
+        labels = grades_of(images, frame["diagnosis"].tolist(), path)
+        files = find_files(images, [self.root / "train_images"], [".png", ".jpg", ".jpeg"])
         return ImageTable(images, labels, GRADES, None, files, ordinal=True)
+
+
+def grades_of(images: list[str], cells: list[str], path: Path) -> Ints:
+    """Return the (n,) grades of images; raise UserError for one that is not 0 to 4."""
+    known = [str(grade) for grade in range(len(GRADES))]
+    grades = list(map(plain_number, cells))
+    for image, cell, grade in zip(images, cells, grades, strict=True):
+        if grade not in known:
+            raise UserError(
+                f"{path} gives {escape(image)} the diagnosis '{escape(cell)}'; it must be one of "
+                f"{', '.join(known)}."
+            )
+    return np.array(list(map(int, grades)), dtype=np.int64)

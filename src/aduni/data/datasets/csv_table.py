@@ -1,6 +1,7 @@
 """Read images named in a CSV table, with their labels, groups and parts."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 
 from aduni.data.datasets.user_images import UserImages, number_classes
 from aduni.data.image_files import ImageFiles
-from aduni.data.image_table import ImageTable, check_separator, escape, one_hot_columns, read_csv
+from aduni.data.image_table import (
+    ImageTable,
+    check_separator,
+    escape,
+    one_hot_columns,
+    one_hot_labels,
+    read_csv,
+)
 from aduni.data.names import ClassName, Name, group_names, match_name
 from aduni.data.splits.predefined import PART_NAMES
 from aduni.errors import UserError, did_you_mean
@@ -27,9 +35,12 @@ class CSVTable(UserImages):
         root: folder that the images' paths are relative to; empty for the table's folder.
         image_column: paths, with or without .png or the like.
         label_column: class names or numbers.
+        label_columns: one-hot columns, named as the classes, in place of a label column; those
+            without an image are left out.
         group_column: patients or lesions, whose rows stay in one part of a split; a row whose cell
             is empty or marked as missing is independent (see `group_names`).
         split_column: train, val or test.
+        metadata_columns: further columns that split.csv keeps, such as age, sex or camera.
         classes: all classes, the lowest grade first; None: sorted.
         kwargs: see UserImages.
     """
@@ -43,8 +54,10 @@ class CSVTable(UserImages):
         root: str = "",
         image_column: Name = "image",
         label_column: Name = "label",
+        label_columns: list[ClassName] | None = None,
         group_column: Name | None = None,
         split_column: Name | None = None,
+        metadata_columns: list[ClassName] | None = None,
         classes: list[ClassName] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -57,9 +70,11 @@ class CSVTable(UserImages):
         self.csv, self.classes = table, classes
         self._columns = {
             "image_column": image_column,
-            "label_column": label_column,
+            "label_column": None if label_columns else label_column,
             "group_column": group_column,
             "split_column": split_column,
+            **{f"label_columns.{i}": name for i, name in enumerate(label_columns or ())},
+            **{f"metadata_columns.{i}": name for i, name in enumerate(metadata_columns or ())},
         }
 
     def read_rows(self) -> ImageTable:
@@ -67,14 +82,35 @@ class CSVTable(UserImages):
         frame = self._read()
         images = frame["image_column"].tolist()
         files = self._files(images)
-        self._refuse_empty(frame, "label_column")
-        names, labels = number_classes(frame["label_column"].tolist(), self.classes)
+        names, labels = number_classes(*self._labels(frame, images))
         groups = None
         if "group_column" in frame:
             groups = group_names(frame["group_column"].tolist(), images)
         parts = self._parts(frame) if "split_column" in frame else None
         ordinal = None if self.classes is None else True
-        return ImageTable(images, labels, names, groups, files, parts, ordinal=ordinal)
+        metadata = self._named(frame, "metadata_columns")
+        return ImageTable(
+            *(images, labels, names, groups, files, parts),
+            ordinal=ordinal,
+            metadata=None if metadata.empty else metadata,
+        )
+
+    def _labels(
+        self, frame: pd.DataFrame, images: list[str]
+    ) -> tuple[list[str], Sequence[str] | None]:
+        """Return the class name of each row, and all in their order if that is given."""
+        one_hot = self._named(frame, "label_columns")
+        if one_hot.empty:
+            self._refuse_empty(frame, "label_column")
+            return frame["label_column"].tolist(), self.classes
+        columns = list(one_hot.columns)
+        labels = [columns[i] for i in one_hot_labels(one_hot, columns, images, self.csv)]
+        return labels, self.classes or [name for name in columns if name in labels]
+
+    def _named(self, frame: pd.DataFrame, key: str) -> pd.DataFrame:
+        """Return the columns of a key that takes a list, under the names that they were given."""
+        keys = [column for column in self._columns if column.startswith(f"{key}.")]
+        return frame[keys].set_axis([str(self._columns[each]) for each in keys], axis=1)
 
     def _read(self) -> pd.DataFrame:
         """Read the configured columns, renamed to their configuration keys."""
@@ -103,8 +139,8 @@ class CSVTable(UserImages):
             raise UserError(
                 f"{self.csv} has no column {self._columns[key]}: its labels stand in the columns "
                 f"{', '.join(map(escape, columns[:-1]))} and {escape(columns[-1])}, 1 for the "
-                "class of the image and 0 for the others; write one column of class names, and "
-                "give it as dataset.label_column."
+                "class of the image and 0 for the others; give them as dataset.label_columns="
+                f"[{','.join(map(escape, columns))}]."
             )
 
     def _files(self, images: list[str]) -> list[Path]:

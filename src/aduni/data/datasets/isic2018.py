@@ -1,9 +1,14 @@
 """Read ISIC 2018 task 3 (HAM10000): 10,015 dermoscopic photographs in seven classes."""
 
-import numpy as np
-
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import ImageTable, check_root, escape, one_hot_columns, read_csv
+from aduni.data.image_table import (
+    ImageTable,
+    check_root,
+    escape,
+    one_hot_columns,
+    one_hot_labels,
+    read_csv,
+)
 from aduni.data.module import ImageDataModule
 from aduni.data.names import group_names
 from aduni.errors import UserError
@@ -27,17 +32,8 @@ class ISIC2018(ImageDataModule):
         truth = read_csv(truth_path, ["image", *CLASSES])
         images = truth["image"].tolist()
         check_images(images, truth_path)
-        cells = truth[CLASSES].to_numpy(dtype=str)
-        one_hot = np.isin(cells, ("1", "1.0"))
-        known = one_hot | np.isin(cells, ("0", "0.0"))
-        unclear = np.flatnonzero((one_hot.sum(axis=1) != 1) | ~known.all(axis=1))
-        if len(unclear):
-            raise UserError(
-                f"{truth_path} does not give {escape(images[unclear[0]])} exactly one of the "
-                f"classes {', '.join(CLASSES)}; correct the row."
-            )
-        files = find_files(images, self.root / f"{PREFIX}_Input", [".jpg"])
-        labels = one_hot.argmax(axis=1).astype(np.int64)
+        labels = one_hot_labels(truth, CLASSES, images, truth_path)
+        files = find_files(images, [self.root / f"{PREFIX}_Input"], [".jpg"])
         return ImageTable(images, labels, CLASSES, self._lesions(images), files, ordinal=False)
 
     def _refuse_other_release(self) -> None:

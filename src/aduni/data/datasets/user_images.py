@@ -3,6 +3,7 @@
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class UserImages(ImageDataModule):
     Args:
         title: names the data set in folders and reports.
         split: what becomes of a split that the data set brings along.
+        ordinal: whether the classes are ordered; None: as `read_rows` finds.
         kwargs: see ImageDataModule.
     """
 
@@ -45,10 +47,11 @@ class UserImages(ImageDataModule):
         *,
         title: Annotated[Name, AfterValidator(_check_title)],
         split: GivenSplit = "given",
+        ordinal: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.title, self.given_split = title, split
+        self.title, self.given_split, self.ordinal = title, split, ordinal
 
     @abstractmethod
     def read_rows(self) -> ImageTable:
@@ -76,7 +79,7 @@ class UserImages(ImageDataModule):
             )
         if table.parts is not None and self.given_split != "ignore":
             _check_required_parts(table, self.title)
-        return table
+        return table if self.ordinal is None else replace(table, ordinal=self.ordinal)
 
     def open_image(self, row: int) -> Image.Image:
         """Open the original of a row as RGB; raise UserError if it is unreadable or too small."""

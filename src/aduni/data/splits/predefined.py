@@ -38,9 +38,13 @@ def read_split_file(path: Path, remedy: str) -> pd.DataFrame:
 
 
 def split_frame(table: ImageTable, groups: Ints, parts: NDArray[np.str_]) -> pd.DataFrame:
-    """Return the content of split.csv: image, label (class name), group, part."""
+    """Return the content of split.csv: image, label (class name), group, part, and metadata."""
     names = np.array(table.class_names)[table.labels]
-    return pd.DataFrame({"image": table.images, "label": names, "group": groups, "part": parts})
+    frame = pd.DataFrame({"image": table.images, "label": names, "group": groups, "part": parts})
+    if table.metadata is None:
+        return frame
+    clashing = {name: f"given {name}" for name in COLUMNS}
+    return frame.join(table.metadata.reset_index(drop=True).rename(columns=clashing))
 
 
 def split_hash(frame: pd.DataFrame) -> str:
