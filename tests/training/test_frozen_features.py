@@ -9,7 +9,7 @@ from aduni.errors import UserError
 from aduni.evaluation.evaluate_checkpoint import evaluate_checkpoint
 from aduni.results.run_folder import RunFolder
 from aduni.training.run import run
-from composing import options, settings_of
+from composing import networks, settings_of
 
 FOUR_BATCHES = ("sampler.epoch_length=4", "batch_size=50", "num_workers=0", "trainer=cpu")
 
@@ -47,7 +47,7 @@ def test_probabilities_are_those_of_a_training_on_images(finish, monkeypatch):
     assert probabilities(on_features).std() > 0
 
 
-@pytest.mark.parametrize("method", options("method"))
+@pytest.mark.parametrize("method", networks())
 def test_every_method_trains_on_features_and_predicts_from_images(
     finish, method, digits_cache, tmp_path
 ):

@@ -181,6 +181,15 @@ def test_without_decay_the_groups_are_those_of_before(make):
     assert not any("lr_factor" in group for group in groups)
 
 
+def test_a_method_without_an_encoder_is_trained():
+    class Plain(Method):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = nn.Linear(3, 2)
+
+    assert len(_optimizer(Plain(), sgd).param_groups) == 1
+
+
 def test_the_defaults_are_those_of_the_released_code():
     settings = settings_of()
 

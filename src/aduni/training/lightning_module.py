@@ -103,7 +103,7 @@ class StageModule(LightningModule):
         settings = self._optimisation
         named = [(name, values) for name, values in self.named_parameters() if values.requires_grad]
         optimizer = settings.optimizer(named, settings.lr)
-        encoder = self.method.encoder
+        encoder = getattr(self.method, "encoder", None)
         if isinstance(encoder, Encoder) and (factors := encoder.rate_factors()):
             split_by_rate(optimizer, factors)
         return optimizer
