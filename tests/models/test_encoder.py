@@ -11,6 +11,7 @@ from torchvision import models
 from torchvision.transforms.functional import normalize
 
 from aduni.errors import UserError
+from aduni.models.backbones import torchvision as backbones
 from aduni.models.encoder import Encoder
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -151,6 +152,7 @@ def test_a_new_encoder_is_in_training_mode_and_untouched():
         ("shufflenet_v2_x0_5", 32, 1024),
         ("resnet50", 32, 2048),
         ("efficientnet_b0", 64, 1280),
+        ("vit_b_16", 32, 768),
     ],
 )
 def test_other_backbones_train_on_pooled_features(name, image_size, features):
@@ -200,12 +202,27 @@ def test_other_backbones_keep_their_own_stem_at_small_sizes():
             {"weights": "IMAGENET"},
             "IMAGENET does not exist for resnet18; choose one of IMAGENET1K_V1",
         ),
+        (
+            {"name": "vit_b_16", "image_size": 40},
+            "multiple of 16 pixels, not of dataset.image_size=40; use 32 or 48",
+        ),
         ({"name": "alexnet"}, "alexnet cannot take images of dataset.image_size=32 pixels"),
     ],
 )
 def test_what_cannot_be_built_is_named(options, message):
     with pytest.raises(UserError, match=message):
         make_encoder(**options)
+
+
+@pytest.mark.parametrize("stem", ["auto", "standard"])
+def test_a_new_first_layer_on_pretrained_ones_is_said(stem, monkeypatch, capsys):
+    published = models.resnet18(weights=None)
+    monkeypatch.setattr(backbones, "load_pretrained", lambda name, weights: published)
+
+    make_encoder(32, weights="DEFAULT", stem=stem)
+
+    said = capsys.readouterr().err
+    assert ("encoder.stem=standard keeps the pretrained one" in said) == (stem == "auto")
 
 
 def test_weights_that_cannot_be_fetched_are_named(monkeypatch):

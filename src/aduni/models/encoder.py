@@ -1,5 +1,6 @@
 """Encoder: a classification backbone without its classifier."""
 
+import logging
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -8,7 +9,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from aduni.batch import Deviation, Mean
-from aduni.errors import UserError
+from aduni.errors import UserError, warn
 from aduni.models.adaptation import Adaptation, adapt
 from aduni.models.backbones import module_of
 from aduni.models.backbones.torchvision import Stem, set_stem
@@ -17,6 +18,8 @@ from aduni.models.memory_format import is_channels_last
 from aduni.models.normalisation import is_weights_file
 from aduni.models.weights import load_weights
 from aduni.shortage import raise_shortage
+
+log = logging.getLogger(__name__)
 
 
 class Encoder(nn.Module):
@@ -71,7 +74,12 @@ class Encoder(nn.Module):
         file = weights if is_weights_file(weights) else None
         named = None if file else weights
         self.backbone = module_of(name).build(name, named, image_size, architecture)
-        set_stem(self.backbone, name, stem, image_size)
+        if set_stem(self.backbone, name, stem, image_size) and named:
+            warn(
+                log,
+                f"The first convolution of {name} is a new one, for small images; "
+                "encoder.stem=standard keeps the pretrained one.",
+            )
         self.features = _count_features(self.backbone, name, image_size)
         if file:
             load_weights(self.backbone, Path(file))

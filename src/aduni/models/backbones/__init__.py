@@ -10,6 +10,8 @@ import re
 from importlib import import_module
 from typing import Any
 
+from aduni.errors import UserError
+
 LITE0 = "efficientnet_lite0"
 
 PREFIXES = ("timm/", "hf-hub:", "local-dir:")
@@ -30,3 +32,13 @@ def module_of(name: str) -> Any:
 def is_factory(name: str) -> bool:
     """Return whether a name is that of a callable of the user's, such as package.module.factory."""
     return re.fullmatch(r"\w+(\.\w+)+", name) is not None
+
+
+def check_patches(name: str, side: int, image_size: int) -> None:
+    """Raise UserError if patches of `side` pixels do not fill an image, but cut off a part."""
+    if image_size % side:
+        near = max(image_size // side, 1) * side
+        raise UserError(
+            f"encoder.name={name} takes images of a multiple of {side} pixels, not of "
+            f"dataset.image_size={image_size}; use {near} or {near + side}."
+        )

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from aduni.errors import UserError, did_you_mean, warn
+from aduni.models.backbones import check_patches
 from aduni.models.backbones.hub import fetch, licence_of
 from aduni.models.weights import load_weights
 from aduni.shortage import raise_shortage
@@ -46,7 +47,10 @@ def build(
             f"encoder.name={name} cannot be made for images of dataset.image_size={image_size} "
             f"pixels ({error}); use another size, or another encoder."
         ) from error
-    _check_patches(backbone, name, image_size)
+    patch = getattr(getattr(backbone, "patch_embed", None), "patch_size", None)
+    side = patch[0] if isinstance(patch, tuple) else patch
+    if isinstance(side, int):
+        check_patches(name, side, image_size)
     if weights is not None:
         load_weights(backbone, _weights_file(name, weights))
     return backbone
@@ -118,18 +122,6 @@ def _registered(name: str, weights: str | None) -> str:
             "train from scratch."
         )
     return f"{model}.{tag}" if tag and weights else model
-
-
-def _check_patches(backbone: nn.Module, name: str, image_size: int) -> None:
-    """Refuse an image size of which timm would cut off a part, or that has no patch at all."""
-    patch = getattr(getattr(backbone, "patch_embed", None), "patch_size", None)
-    side = patch[0] if isinstance(patch, tuple) else patch
-    if isinstance(side, int) and image_size % side:
-        near = max(image_size // side, 1) * side
-        raise UserError(
-            f"encoder.name={name} takes images of a multiple of {side} pixels, not of "
-            f"dataset.image_size={image_size}; use {near} or {near + side}."
-        )
 
 
 def _config(name: str) -> dict[str, Any]:

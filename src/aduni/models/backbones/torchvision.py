@@ -20,7 +20,7 @@ from torch import nn
 from torchvision import models
 
 from aduni.errors import UserError, did_you_mean, warn
-from aduni.models.backbones import LITE0
+from aduni.models.backbones import LITE0, check_patches
 from aduni.models.small_images import SMALL_IMAGE_SIZE
 from aduni.shortage import raise_shortage
 
@@ -46,8 +46,10 @@ def build(name: str, weights: str | None, image_size: int, architecture: Any) ->
     """Return a backbone without its classifier, with published weights unless None."""
     _check_name(name)
     if weights is None:
-        # The positional embeddings of these have one size.
-        size = {"image_size": image_size} if name.startswith("vit_") else {}
+        size = {}
+        if name.startswith("vit_"):  # their positional embeddings have one size
+            check_patches(name, int(name.rpartition("_")[2]), image_size)
+            size["image_size"] = image_size
         return _without_classifier(_make(name, weights=None, **size), name)
     backbone = _without_classifier(load_pretrained(name, weights), name)
     if isinstance(backbone, models.GoogLeNet | models.Inception3):
@@ -156,8 +158,8 @@ def _without_classifier(backbone: nn.Module, name: str) -> nn.Module:
     raise UserError(f"encoder.name={name} is not supported: its classifier was not found.")
 
 
-def set_stem(backbone: nn.Module, name: str, stem: Stem, image_size: int) -> None:
-    """Replace the first layers of a ResNet if the images are small, or if the stem says so."""
+def set_stem(backbone: nn.Module, name: str, stem: Stem, image_size: int) -> bool:
+    """Replace the first layers of a ResNet for small images, and return whether that was done."""
     replaceable = isinstance(backbone, models.ResNet)
     if stem == "small" and not replaceable:
         raise UserError(
@@ -165,7 +167,7 @@ def set_stem(backbone: nn.Module, name: str, stem: Stem, image_size: int) -> Non
         )
     is_small = replaceable and image_size < SMALL_IMAGE_SIZE
     if stem == "standard" or (stem == "auto" and not is_small):
-        return
+        return False
     if image_size < MIN_IMAGE_SIZE:
         raise UserError(
             f"dataset.image_size={image_size} is too small; use {MIN_IMAGE_SIZE} or more."
@@ -175,3 +177,4 @@ def set_stem(backbone: nn.Module, name: str, stem: Stem, image_size: int) -> Non
     backbone.conv1 = nn.Conv2d(3, width, 3, stride=stride, padding=1, bias=False)
     nn.init.kaiming_normal_(backbone.conv1.weight, mode="fan_out", nonlinearity="relu")
     backbone.maxpool = nn.Identity()
+    return True
