@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aduni.cli.error_messages import describe_error
-from aduni.data.names import own_title
+from aduni.data.names import own_image_size, own_title
 from aduni.distributed.rank_zero import is_first_process
 from aduni.errors import UserError
 from aduni.models.normalisation import of_weights, timm_architecture
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)
 OmegaConf.register_new_resolver("own_title", own_title, replace=True)
+OmegaConf.register_new_resolver("own_image_size", own_image_size, replace=True)
 OmegaConf.register_new_resolver("if_small", if_small, replace=True)
 OmegaConf.register_new_resolver("of_weights", of_weights, replace=True)
 OmegaConf.register_new_resolver("timm_architecture", timm_architecture, replace=True)

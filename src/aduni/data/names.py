@@ -103,6 +103,11 @@ def is_alone(name: str) -> bool:
     return name.startswith(ALONE_PREFIX)
 
 
+def own_image_size(weights: str | None, from_scratch: int) -> int:
+    """Return the side of own images in pixels: that of ImageNet weights, or another from scratch."""
+    return from_scratch if weights in (None, "null", "None") else 224
+
+
 def own_title(path: str | None, count: int) -> str:
     """Name a user data set by letters and digits of the last `count` parts of its path, if any."""
     if not path:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from aduni.batch import Deviation, Mean
@@ -37,8 +37,8 @@ class Encoder(nn.Module):
         adaptation: what the training changes: all weights (full), those of norms and all biases
             (norm_bias), low-rank additions to the attention of a transformer (lora), or none
             (frozen); in the last two cases norms stay in eval mode.
-        feature_views: V, augmented draws of each image whose features a training with a frozen
-            encoder takes its views from.
+        feature_views: augmented draws of each image whose features a training with a frozen
+            encoder takes its views from; 0 for the unaugmented image alone.
         layer_decay: factor of the learning rate from each block to the one before.
         image_size: side of the square images, in pixels.
         mean: mean per channel of images scaled to 0..1.
@@ -59,7 +59,7 @@ class Encoder(nn.Module):
         weights: str | None = None,
         stem: Stem = "auto",
         adaptation: Adaptation = "full",
-        feature_views: PositiveInt = 8,
+        feature_views: NonNegativeInt = 8,
         layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0,
         *,
         image_size: PositiveInt,

@@ -27,8 +27,12 @@ LARGEST, SMALLEST = 6, 4
 MAX_BAR_WIDTH, MAX_CURVE_WIDTH = 24, 32  # columns
 LONG_EPOCH = 20
 """An epoch that draws the training images more often than this is remarked on."""
+FROM_SCRATCH = ("paper", "scratch", "digits")
+"""Recipes whose rates suit random weights."""
 LEVELS = "▁▂▃▄▅▆▇█"
-ASCII_LEVELS = "_.-=+*#@"
+ASCII_FROM_SCRATCH = ("paper", "scratch", "digits")
+"""Recipes whose rates suit random weights."""
+LEVELS = "_.-=+*#@"
 
 
 def print_start_banner(settings: Settings, data: ImageDataModule, method: Method) -> None:
@@ -49,7 +53,7 @@ def _lines(
 ) -> Iterator[tuple[str, str | Table]]:
     counts = data.training_counts
     yield "data", _data(data)
-    for sentence in warnings_of(data):
+    for sentence in [*warnings_of(data), *_warnings_of_recipe(settings)]:
         yield "warning", sentence
     yield "protocol", _protocol(data)
     yield (
@@ -116,6 +120,21 @@ def class_bars(names: list[str], counts: Ints) -> Table:
         length = max(round(MAX_BAR_WIDTH * counts[row] / counts.max()), 1)
         table.add_row(Text(names[row]), str(counts[row]), Text(block * length, style="cyan"))
     return table
+
+
+def _warnings_of_recipe(settings: Settings) -> Iterator[str]:
+    """Yield a sentence where what is trained does not suit the encoder's weights."""
+    encoder, names = settings.encoder, settings.names
+    if encoder["weights"] is None and encoder.get("adaptation") == "frozen":
+        yield (
+            f"The frozen encoder {encoder['name']} has random weights: set encoder.weights, or "
+            "recipe=scratch."
+        )
+    if encoder["weights"] is not None and names.recipe in FROM_SCRATCH:
+        yield (
+            f"recipe={names.recipe} is made for random weights, and would undo those of "
+            f"{encoder['name']}: set recipe=finetune or recipe=frozen."
+        )
 
 
 def _optimizer(settings: Settings) -> str:

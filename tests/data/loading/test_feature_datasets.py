@@ -49,3 +49,10 @@ def test_evaluation_takes_the_unaugmented_images(cache):
     batch = FeatureEvaluationDataset(cache, LABELS).__getitems__([2, 0])
     assert batch.views.tolist() == [[[0, 2], [0, 0]]]
     assert batch.labels.tolist() == [2, 0]
+
+
+def test_without_draws_all_views_are_the_unaugmented_image(tmp_path):
+    cache = build_feature_cache(tmp_path / "plain", (1, 4, 2), lambda array: array.fill(7))
+    indices = [SampleIndex(3, 5, 0, 2), SampleIndex(1, 5, 1, 2)]
+    batch = FeatureTrainingDataset(cache, LABELS, views=2).__getitems__(indices)
+    assert batch.views.tolist() == [[[7, 7], [7, 7]]] * 2

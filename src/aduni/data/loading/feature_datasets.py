@@ -14,7 +14,8 @@ class FeatureTrainingDataset(Dataset[Batch]):
     """Data set of batches with the features of V views of each sampled image, from cached draws.
 
     View v of an image in epoch e is draw (e + v) modulo the number of draws, where an image that
-    repeats in an epoch continues its count of views.
+    repeats in an epoch continues its count of views. Without draws, all views are the unaugmented
+    image.
     """
 
     def __init__(self, cache: FeatureCache, labels: Ints, *, views: int) -> None:
@@ -25,8 +26,10 @@ class FeatureTrainingDataset(Dataset[Batch]):
         features = self._cache.features
         rows = [index.row for index in indices]
         first = np.array([index.epoch + index.repeat * self.views for index in indices])
-        draws = 1 + (first + np.arange(self.views)[:, None]) % (len(features) - 1)
-        return _make_batch(features[draws, rows], self._labels, rows, indices[0].total)
+        numbers = first + np.arange(self.views)[:, None]
+        draws = len(features) - 1
+        chosen = 1 + numbers % draws if draws else np.zeros_like(numbers)
+        return _make_batch(features[chosen, rows], self._labels, rows, indices[0].total)
 
 
 class FeatureEvaluationDataset(Dataset[Batch]):

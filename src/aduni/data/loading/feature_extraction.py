@@ -36,13 +36,10 @@ def extract_features(
     seed.
     """
     draws = encoder.feature_views
-    key = [
-        cache.folder.name,
-        encoder.name,
-        _weights_digest(encoder),
-        [A.to_dict(transform) for transform in transforms],
-        [draws, loading.seed, loading.augment],
-    ]
+    key = [cache.folder.name, encoder.name, _weights_digest(encoder), draws]
+    if draws:
+        augmentation = [A.to_dict(transform) for transform in transforms]
+        key += [augmentation, loading.seed, loading.augment]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
     folder = cache.folder.with_name(f"{cache.folder.name}-features-{digest[:12]}")
 
