@@ -257,11 +257,12 @@ def refusal() -> Callable[..., str]:
 
 
 def yaml_leaf(group: str, option: str) -> dict[str, Any]:
-    """A file of conf/."""
+    """A file of conf/, as it resolves beside an encoder without weights."""
     leaf = OmegaConf.load(ROOT / "conf" / group / f"{option}.yaml")
-    plain = OmegaConf.to_container(leaf, resolve=True)
+    beside = {} if group == "encoder" else {"encoder": {"weights": None}}
+    plain = OmegaConf.to_container(OmegaConf.merge(beside, leaf), resolve=True)
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    return {str(key): plain[key] for key in leaf}
 
 
 def isic_release(root: Path) -> Release:
