@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A small network, few batches: these tests are about everything but the figures.
 QUICK = (
+    "encoder=resnet18",
     "encoder.name=shufflenet_v2_x0_5",
+    "encoder.adaptation=full",
     "sampler=none",
     "sampler.epoch_length=2",
     "epochs=2",

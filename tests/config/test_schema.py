@@ -83,7 +83,26 @@ def test_the_encoder_fits_each_data_set(dataset):
 
     encoder = build(settings.encoder)
     assert isinstance(encoder, Encoder)
-    assert encoder.features == 512
+    of_own_images = settings.names.recipe == "frozen"
+    assert encoder.features == (1280 if of_own_images else 512)
+    assert encoder.is_frozen == of_own_images
+    assert (settings.dataset["image_size"] == 224) == of_own_images
+
+
+def test_own_images_start_from_scratch_by_one_key():
+    settings = settings_of("dataset=folder", "recipe=scratch")
+    assert settings.encoder["name"] == "resnet18"
+    assert settings.encoder["weights"] is None
+    assert settings.encoder["adaptation"] == "full"
+    assert settings.dataset["image_size"] == 64
+
+
+@pytest.mark.parametrize("recipe", ["frozen", "finetune"])
+def test_a_recipe_for_pretrained_weights_brings_them(recipe):
+    settings = settings_of("dataset=aptos", f"recipe={recipe}")
+    assert settings.encoder["name"] == "efficientnet_lite0"
+    assert settings.encoder["weights"] == "DEFAULT"
+    assert settings.dataset["image_size"] == 384
 
 
 @pytest.mark.parametrize("dataset", ["isic2018", "aptos"])
