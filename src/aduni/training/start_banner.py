@@ -30,9 +30,7 @@ LONG_EPOCH = 20
 FROM_SCRATCH = ("paper", "scratch", "digits")
 """Recipes whose rates suit random weights."""
 LEVELS = "▁▂▃▄▅▆▇█"
-ASCII_FROM_SCRATCH = ("paper", "scratch", "digits")
-"""Recipes whose rates suit random weights."""
-LEVELS = "_.-=+*#@"
+ASCII_LEVELS = "_.-=+*#@"
 
 
 def print_start_banner(settings: Settings, data: ImageDataModule, method: Method) -> None:
