@@ -20,7 +20,8 @@ PAGE = ROOT / "docs" / "configuration.md"
 # Pydantic models of the commands' keys, in the order of the page: train.py has the most.
 COMMANDS = {
     "train": "aduni.config.schema.Settings",
-    "prepare": "aduni.audit.report.PrepareSettings",
+    "prepare": "aduni.audit.audit_settings.PrepareSettings",
+    "audit": "aduni.audit.audit_settings.AuditSettings",
     "shortcuts": "aduni.config.schema.Settings",
     "evaluate": "aduni.evaluation.evaluate_checkpoint.EvaluateSettings",
     "predict": "aduni.inference.predict.predict_settings.PredictSettings",

@@ -19,7 +19,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 import aduni.cli.app
-from aduni.audit.report import read_prepare_settings
+from aduni.audit.audit_settings import read_audit_settings, read_prepare_settings
 from aduni.cli.arguments import hydra_arguments
 from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.overrides import find_mistake
@@ -37,6 +37,7 @@ Check = Callable[[DictConfig, list[str]], Any]
 
 CHECKS: dict[str, Check] = {
     "train": lambda config, _: read_settings(config),
+    "audit": read_audit_settings,
     "prepare": read_prepare_settings,
     "shortcuts": lambda _, words: read_settings(
         OmegaConf.create(compose_training((*words, "method=dummy")))

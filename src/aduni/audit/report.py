@@ -6,62 +6,45 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
 from aduni.audit import findings
 from aduni.audit.contact_sheet import file_name, write_conflicts_sheet, write_contact_sheets
+from aduni.audit.published_split import print_published_split
 from aduni.audit.shortcuts import find_shortcuts
 from aduni.audit.warnings import darkness, nested_copy, unused_range
-from aduni.config.instantiate import Node
-from aduni.config.schema import read
 from aduni.data.cache.image_cache import usable_cpus
 from aduni.data.download.archives import download
 from aduni.data.image_table import escape
 from aduni.data.loading.samplers import imbalance_ratio, suggest_sampler
 from aduni.data.module import ImageDataModule
 from aduni.data.names import is_missing
+from aduni.data.splits.published import read_published_split
 from aduni.data.walk import format_counts
 from aduni.errors import UserError
 from aduni.system.atomic_files import write_csv
 from aduni.system.fonts import boxes_warning, letters_without_glyph
 
 
-class PrepareSettings(BaseModel, extra="ignore"):
-    """Settings of prepare.py; training settings in the data set's YAML are ignored."""
-
-    dataset: Node
-    protocol: Node
-    download: bool
-    verbose: bool
-    output: Path | None
-
-
-def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> PrepareSettings:
-    """Check the settings of prepare.py; overrides without effect there raise UserError."""
-    keys = PrepareSettings.model_fields
-    for override in overrides:
-        key = override.lstrip("+~").split("=")[0]
-        if key.split(".")[0] not in keys:
-            raise UserError(
-                f"{key} is no key of prepare.py; leave it out (its keys are {', '.join(keys)})."
-            )
-    return read(config, PrepareSettings, ("dataset", "protocol"))
-
-
 def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
-    """Download missing archives, verify all rows and images, build the cache, print a report.
-
-    Lists of images and contact sheets go to `output`, by default outputs/audit/TITLE.
-    """
-    console = Console(markup=False, emoji=False)  # file and class names are not markup
+    """Download missing archives, build the cache and audit the data set."""
     if fetch:
         if data.archives:
             download(data.archives, data.root)
         else:
-            console.print(f"Nothing is downloaded for {data.title}: {data.obtain}.")
+            print(f"Nothing is downloaded for {data.title}: {data.obtain}.")
+    audit(data, output=output)
+
+
+def audit(data: ImageDataModule, *, output: Path | None, split: Sequence[Path] = ()) -> None:
+    """Verify all rows and images, build the cache, print a report, and audit a published split.
+
+    Lists of images and contact sheets go to `output`, by default outputs/audit/TITLE.
+    """
+    console = Console(markup=False, emoji=False)  # file and class names are not markup
+    if split:  # names are checked before images are read
+        read_published_split(split, data.table.images)
     _print_classes(console, data)
     folder = output or Path("outputs", "audit", data.title)
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +65,8 @@ def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
     size = data.cache.pixels.nbytes / 2**20
     checked = "checksums of all rows are right"
     console.print(f"Cache: {data.cache.folder} ({size:.0f} MiB; {checked})", soft_wrap=True)
+    if split:
+        print_published_split(console, data, split, folder / "split_leaks.csv")
 
 
 def _print_classes(console: Console, data: ImageDataModule) -> None:

@@ -34,7 +34,9 @@ def build_data_and_method(
     if sources is not None:
         check_unchanged(sources, data)
     data.prepare_data()
-    return data, build_method(settings, data.training_counts, data.table.task)
+    method = build_method(settings, data.training_counts, data.table.task)
+    settings.protocol["caveat"] = data.caveat  # of the split, which has been made now
+    return data, method
 
 
 def build_data(settings: Settings) -> ImageDataModule:

@@ -27,8 +27,9 @@ from aduni.data.loading.feature_extraction import extract_features
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.loading.shared_memory import check_loader
 from aduni.data.loading.torch_datasets import RawBatch
-from aduni.data.splits.predefined import read_split, split_frame, split_hash
+from aduni.data.splits.predefined import split_frame, split_hash
 from aduni.data.splits.protocol import Protocol, check_parts, group_rows
+from aduni.data.splits.published import read_given
 from aduni.models.encoder import Encoder
 
 EVALUATION_BATCH = 256
@@ -75,7 +76,7 @@ class ImageDataModule(LightningDataModule):
         self.root, self.cache_dir = Path(root), Path(cache_dir)
         self.image_size = image_size
         self.augment = augment
-        self.protocol, self.loading = protocol, loading
+        self.protocol, self.loading, self.caveat = protocol, loading, protocol.caveat
         self.paper_counts, self.archives = paper_counts, archives
         self.declared_bits = bits
         self._loaders = LoaderFactory(augment, loading.augment, loading.data_on_gpu)
@@ -134,11 +135,11 @@ class ImageDataModule(LightningDataModule):
 
     @cached_property
     def parts(self) -> NDArray[np.str_]:
-        """Part of each row (n,): train, validation, test or unused."""
+        """Part of each row (n,); of a published split, `caveat` then says how far it leaks."""
         protocol = self.protocol
         protocol.check_fold(self.loading.fold)
-        if file := protocol.split_file:
-            parts = read_split(Path(file), self.table, self.groups, protocol.grouped)
+        if protocol.split_files:
+            parts, self.caveat = read_given(protocol, self.table, self.groups, self.cache.originals)
         else:
             parts = self.divide()
         check_parts(self.table, parts, protocol)

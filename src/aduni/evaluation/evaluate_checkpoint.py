@@ -35,7 +35,7 @@ def describe(
         "evaluation_precision": EVALUATION_PRECISION,
         "selected_epoch": selected_epoch,
         "selected_on": data.protocol.selected_on,
-        "caveat": data.protocol.caveat,
+        "caveat": data.caveat,
         "split_hash": data.split_hash,
         "task": data.table.task,
         "training_counts": dict(zip(names, data.training_counts.tolist(), strict=True)),

@@ -90,7 +90,7 @@ def _data(data: ImageDataModule) -> str:
 def _protocol(data: ImageDataModule) -> str:
     protocol = data.protocol
     split = f"split of {protocol.split_file}" if protocol.split_file else f"{protocol.folds} folds"
-    caveat = f"; {protocol.caveat}" if protocol.caveat else ""
+    caveat = f"; {data.caveat}" if data.caveat else ""
     return f"{protocol.name}: {split}, epoch selected on the {protocol.selected_on} part{caveat}"
 
 

@@ -84,9 +84,14 @@ def _check_groups(parts: NDArray[np.str_], groups: Ints, table: ImageTable, path
 
 
 def divide_as_given(
-    table: ImageTable, groups: Ints, protocol: Protocol, *, cleaned: bool
+    table: ImageTable,
+    groups: Ints,
+    protocol: Protocol,
+    *,
+    cleaned: bool,
+    may_leak: bool = False,
 ) -> NDArray[np.str_]:
-    """Return the part of each row by the given split.
+    """Return the part of each row by the given split; raise UserError if it leaks and must not.
 
     Without a given validation part, one is taken from the training part, by groups and classes. If
     the protocol selects on the test part, a given validation part joins the training part.
@@ -97,7 +102,7 @@ def divide_as_given(
         parts[parts == "validation"] = "train"
     if protocol.grouped and cleaned:
         parts[outranked(parts, groups)] = "unused"
-    elif protocol.grouped:
+    elif protocol.grouped and not may_leak:
         _check_leaks(table, parts, groups)
     if protocol.selected_on == "validation" and not (parts == "validation").any():
         training = np.flatnonzero(parts == "train")

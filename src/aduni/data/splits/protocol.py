@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -41,7 +42,7 @@ class Protocol:
             by a whole number; 0 selects on the test part.
         select: `macro_f1`, or `accuracy_and_macro_f1` if both must improve (released code).
         split_seed: seed of the shuffle, separate from the run's so that seeds share their folds.
-        split_file: a split.csv to use instead.
+        split_file: a split.csv of a run, or the files of a published split, to use instead.
         caveat: caution shown with every result.
     """
 
@@ -54,8 +55,14 @@ class Protocol:
     ] = 0.2
     select: Literal["macro_f1", "accuracy_and_macro_f1"] = "macro_f1"
     split_seed: NonNegativeInt = 0
-    split_file: str | None = None
+    split_file: str | list[str] | None = None
     caveat: str | None = None
+
+    @property
+    def split_files(self) -> list[Path]:
+        """Files of the split to use instead of the protocol's folds; none if there are none."""
+        files = [self.split_file] if isinstance(self.split_file, str) else self.split_file
+        return [Path(file) for file in files or [] if file]
 
     @property
     def selected_on(self) -> str:

@@ -1,0 +1,69 @@
+"""Settings of prepare.py and audit.py."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+from pydantic import BaseModel
+
+from aduni.config.instantiate import Node, build
+from aduni.config.schema import read
+from aduni.data.loading.dataloaders import LoaderSettings
+from aduni.data.module import ImageDataModule
+from aduni.errors import UserError
+
+
+class _Settings(BaseModel, extra="ignore"):
+    """Settings of both commands; training settings in the data set's YAML are ignored."""
+
+    dataset: Node
+    protocol: Node
+
+    def build_data(self) -> ImageDataModule:
+        """Build the data set under its protocol, without loaders."""
+        loading = LoaderSettings(batch_size=1, num_workers=0, seed=0, fold=0)
+        data: ImageDataModule = build(self.dataset, protocol=build(self.protocol), loading=loading)
+        return data
+
+
+class PrepareSettings(_Settings):
+    """Settings of prepare.py."""
+
+    download: bool
+    verbose: bool
+    output: Path | None
+
+
+class AuditSettings(_Settings):
+    """Settings of audit.py."""
+
+    split: Path | list[Path] | None
+    verbose: bool
+    output: Path | None
+
+    @property
+    def split_files(self) -> list[Path]:
+        """Files of the published split to audit; none if there are none."""
+        return [self.split] if isinstance(self.split, Path) else self.split or []
+
+
+def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> PrepareSettings:
+    """Check the settings of prepare.py; overrides without effect there raise UserError."""
+    _check_keys("prepare.py", PrepareSettings, overrides)
+    return read(config, PrepareSettings, ("dataset", "protocol"))
+
+
+def read_audit_settings(config: DictConfig, overrides: Sequence[str]) -> AuditSettings:
+    """Check the settings of audit.py; overrides without effect there raise UserError."""
+    _check_keys("audit.py", AuditSettings, overrides)
+    return read(config, AuditSettings, ("dataset", "protocol"))
+
+
+def _check_keys(command: str, settings: type[BaseModel], overrides: Sequence[str]) -> None:
+    keys = settings.model_fields
+    for override in overrides:
+        key = override.lstrip("+~").split("=")[0]
+        if key.split(".")[0] not in keys:
+            raise UserError(
+                f"{key} is no key of {command}; leave it out (its keys are {', '.join(keys)})."
+            )
