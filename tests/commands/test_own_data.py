@@ -55,7 +55,11 @@ def test_counts_and_a_sampler_come_first_then_what_was_found(audit, tmp_path):
     assert places == sorted(places)
     assert "refused" not in words
     sheets = ["0_benign.jpg", "1_malignant.jpg", "2_unclear.jpg"]
-    assert sorted(entry.name for entry in output.iterdir()) == [*sheets, "copies.csv"]
+    assert sorted(entry.name for entry in output.iterdir()) == [
+        *sheets,
+        "conflicting.jpg",
+        "copies.csv",
+    ]
     assert pd.read_csv(output / "copies.csv")["image"].tolist() == ["pictures/000", "pictures/031"]
 
 
