@@ -104,7 +104,7 @@ def is_alone(name: str) -> bool:
 
 
 def own_image_size(weights: str | None, from_scratch: int) -> int:
-    """Return the side of own images in pixels: 224 with pretrained weights, or that from scratch."""
+    """Return the side of own images in pixels: 224 with pretrained weights, else the given one."""
     return from_scratch if weights in (None, "null", "None") else 224
 
 
