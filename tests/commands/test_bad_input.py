@@ -16,7 +16,7 @@ MISTAKES = {
     "save_features=ja": ["save_features=ja is not valid", "write true or false"],
     "trust=timm": ["trust=timm is not valid: it should be a valid list; write trust=[timm]."],
     "method=CE": ["method=CE does not exist (did you mean ce?)"],
-    "dataset=isic": ["dataset=isic does not exist (did you mean isic2018?)"],
+    "dataset=isic18": ["dataset=isic18 does not exist (did you mean isic2018?)"],
     "dataset=ISIC2018": ["dataset=ISIC2018 does not exist (did you mean isic2018?)"],
     "encoder=resnet50": ["encoder=resnet50 does not exist; write encoder.name=resnet50."],
     "encoder=ResNet-50": ["encoder=ResNet-50 does not exist; write encoder.name=resnet50."],

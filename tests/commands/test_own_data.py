@@ -228,6 +228,7 @@ def test_the_papers_rows_are_reproduced_on_a_table(command, tmp_path, cache, qui
         "reproduce",
         *("profile=own", *CSV, f"dataset.csv={file}", "tables=1", f"output={tmp_path / 'out'}"),
         *("profile.rows=[CE,AdUni]", "profile.folds=[0]", "profile.features=[]"),
+        "profile.floors=[]",
         f"profile.overrides=[{words}]",
     )
 

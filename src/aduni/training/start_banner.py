@@ -18,7 +18,9 @@ from aduni.data.loading.samplers import Ints, Sampler, imbalance_ratio, suggest_
 from aduni.data.module import ImageDataModule
 from aduni.data.walk import format_counts
 from aduni.methods.base import Method, Stage
+from aduni.models.encoder import Encoder
 from aduni.schedules import AlphaSchedule
+from aduni.training.encoder_lines import describe_encoder, warnings_of_recipe
 from aduni.training.machine import trainer_of
 
 MAX_CLASSES = 12
@@ -27,8 +29,6 @@ LARGEST, SMALLEST = 6, 4
 MAX_BAR_WIDTH, MAX_CURVE_WIDTH = 24, 32  # columns
 LONG_EPOCH = 20
 """An epoch that draws the training images more often than this is remarked on."""
-FROM_SCRATCH = ("paper", "scratch", "digits")
-"""Recipes whose rates suit random weights."""
 LEVELS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = "_.-=+*#@"
 
@@ -51,7 +51,7 @@ def _lines(
 ) -> Iterator[tuple[str, str | Table]]:
     counts = data.training_counts
     yield "data", _data(data)
-    for sentence in [*warnings_of(data), *_warnings_of_recipe(settings)]:
+    for sentence in [*warnings_of(data), *warnings_of_recipe(settings)]:
         yield "warning", sentence
     yield "protocol", _protocol(data)
     yield (
@@ -62,6 +62,11 @@ def _lines(
     yield "sampler", _sampler(settings.names.sampler, counts)
     name, size = settings.encoder["name"], data.image_size
     yield "method", f"{settings.names.method} on {name}, images of {size} x {size} pixels"
+    trainer = trainer_of(settings)
+    encoder = getattr(method, "encoder", None)
+    if isinstance(encoder, Encoder):
+        on_cpu = trainer.strategy.root_device.type == "cpu"
+        yield "encoder", describe_encoder(settings, encoder, int(counts.sum()), on_cpu=on_cpu)
     if settings.names.recipe:
         yield "recipe", settings.names.recipe
     yield "optimizer", _optimizer(settings)
@@ -71,7 +76,7 @@ def _lines(
     for number, stage in enumerate(method.stages):
         sampler = stage.sampler or build(settings.sampler)
         yield "" if number else "steps", _steps(stage, sampler, settings, data)
-    yield "device", _device(trainer_of(settings))
+    yield "device", _device(trainer)
 
 
 def _data(data: ImageDataModule) -> str:
@@ -118,21 +123,6 @@ def class_bars(names: list[str], counts: Ints) -> Table:
         length = max(round(MAX_BAR_WIDTH * counts[row] / counts.max()), 1)
         table.add_row(Text(names[row]), str(counts[row]), Text(block * length, style="cyan"))
     return table
-
-
-def _warnings_of_recipe(settings: Settings) -> Iterator[str]:
-    """Yield a sentence where what is trained does not suit the encoder's weights."""
-    encoder, names = settings.encoder, settings.names
-    if encoder["weights"] is None and encoder.get("adaptation") == "frozen":
-        yield (
-            f"The frozen encoder {encoder['name']} has random weights: set encoder.weights, or "
-            "recipe=scratch."
-        )
-    if encoder["weights"] is not None and names.recipe in FROM_SCRATCH:
-        yield (
-            f"recipe={names.recipe} is made for random weights, and would undo those of "
-            f"{encoder['name']}: set recipe=finetune or recipe=frozen."
-        )
 
 
 def _optimizer(settings: Settings) -> str:

@@ -76,7 +76,7 @@ def _incomparable(members: Sequence[_Member]) -> Iterator[str]:
         splits += [f"in fold {fold} {text}"] if text else []
     if splits:
         yield f"different splits, {'; '.join(splits)}"
-    yield from _caveats(members)
+    caveats = list(_caveats(members))
     members = [member for member in members if not member.run.is_floor]
     rows: dict[tuple[str, str], list[_Member]] = defaultdict(list)
     for member in members:
@@ -92,6 +92,7 @@ def _incomparable(members: Sequence[_Member]) -> Iterator[str]:
         mixed += [f"{label} mixes runs of different settings: {t}" for t in _some(texts)]
     if mixed:
         yield "; ".join(mixed)
+    yield from caveats
     yield from _versions(members)
 
 
