@@ -66,7 +66,13 @@ def test_a_training_on_it_says_so_in_every_result(command, words, tmp_path):
     run = tmp_path / "run"
     finished = command(
         *("train", *words, "method=ce", "epochs=1", "batch_size=8", "sampler=none"),
-        *("num_workers=0", "trainer=cpu", f"hydra.run.dir={run}"),
+        *(
+            "num_workers=0",
+            "trainer=cpu",
+            "encoder=resnet18",
+            "encoder.adaptation=full",
+            f"hydra.run.dir={run}",
+        ),
         f"protocol.split_file=[{_lists(tmp_path)}]",
     )
 

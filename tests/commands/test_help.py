@@ -65,7 +65,7 @@ def test_groups_and_options_are_those_that_hydra_has(root, name):
     ours = {group.partition("@")[0] for group in groups}
     composed = {str(group).partition("@")[0] for group in chosen} - ours
     unused = {group for group in composed if not group.startswith("hydra")}
-    assert unused <= {"sampler", "optimizer", "recipe"}
+    assert unused <= {"sampler", "optimizer", "encoder", "recipe"}
 
 
 def test_help_lists_the_keys_of_a_chosen_option(command):

@@ -95,4 +95,6 @@ def test_one_hot_columns_are_named(make, refusal):
     ]
     content = "\n".join(["image,MEL,NV,UNK,age", *rows]).encode()
 
-    refusal(lambda: make(content), "labels stand in the columns MEL, NV and UNK", "write one")
+    refusal(
+        lambda: make(content), "labels stand in the columns MEL, NV and UNK", "label_columns=[MEL"
+    )

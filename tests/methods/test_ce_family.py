@@ -17,6 +17,7 @@ class Pixels(nn.Module):
     """Encoder whose features are the first three pixels."""
 
     features = 3
+    is_frozen = False
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return images.flatten(1)[:, :3].float()

@@ -60,6 +60,7 @@ def finished(request, tmp_path_factory, digits_cache) -> Run:
     settings = settings_of(
         f"method={method}",
         "recipe=finetune",
+        "encoder=resnet18",
         "encoder.name=tiny_vit.build",
         f"encoder.adaptation={kind}",
         "encoder.layer_decay=0.5",
