@@ -16,6 +16,7 @@ from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.dataloaders import LoaderFactory, LoaderSettings
 from aduni.data.loading.samplers import Ints
 from aduni.models.encoder import Encoder
+from aduni.models.fold_batch_norms import fold_batch_norms
 
 BATCH = {"cpu": 32, "cuda": 256}
 """Images that the encoder takes at once, by the kind of device; more are slower on a CPU."""
@@ -45,11 +46,11 @@ def extract_features(
 
     @torch.inference_mode()
     def fill(features: Features) -> None:
-        encoder.to(device).eval()
+        folded = fold_batch_norms(encoder).to(device)
         batches = _batches(cache, labels, transforms, loading, draws, device)
         steps = (1 + draws) * -(-len(labels) // BATCH[device.type])
         for draw, batch in track(batches, f"Features of {encoder.name}", total=steps):
-            features[draw, batch.indices.cpu()] = encoder(batch.views[0]).float().cpu()
+            features[draw, batch.indices.cpu()] = folded(batch.views[0]).float().cpu()
 
     return build_feature_cache(folder, (1 + draws, len(labels), encoder.features), fill)
 
