@@ -51,6 +51,12 @@ FAULTS = {
         "Cuda failure 35 'CUDA driver version is insufficient for CUDA runtime version'",
         "install a newer driver",
     ),
+    "a fault without a remedy of its own": (
+        "unhandled cuda error",
+        "ncclUnhandledCudaError: Call to CUDA function failed.",
+        "Cuda failure 802 'system not yet initialized'",
+        "(Cuda failure 802 'system not yet initialized')",
+    ),
     "a lost rank": (
         "remote process exited or there was a network error",
         "ncclRemoteError: A call failed possibly due to a network error or a remote process "

@@ -5,7 +5,10 @@ import torch
 
 from aduni.errors import UserError
 
-LARGE = ("dataset.image_size=128", "encoder.stem=standard", "batch_size=300", "method=ce")
+LARGE = (
+    *("dataset.image_size=128", "encoder.stem=standard", "batch_size=300", "method=ce"),
+    "data_on_gpu=false",  # else the images alone would fill the room
+)
 ROOM = 2**26
 """Bytes beyond what this process holds already."""
 

@@ -32,6 +32,11 @@ NCCL_FAULTS = {
 }
 """Pattern of what NCCL says about a fault of the machine -> what it means and the remedy."""
 
+LOST = re.compile(
+    r"remote|closed|abort|timed? ?out|timeout|reset by peer|broken pipe", re.IGNORECASE
+)
+"""What NCCL and gloo say where another rank does not answer any more."""
+
 
 def leave_process_group() -> None:
     """Wait for all ranks, then leave the group; a single process has nothing to leave.
@@ -66,7 +71,12 @@ def describe_fault(error: BaseException, lost: str) -> str | None:
     text = str(error)
     found = (remedy for pattern, remedy in NCCL_FAULTS.items() if re.search(pattern, text))
     remedy = next(found, None)
-    return f"{remedy}." if remedy else lost
+    if remedy:
+        return f"{remedy}."
+    if LOST.search(text) or not isinstance(error, dist.DistError):
+        return lost
+    said = text.strip().splitlines()[-1].rstrip(".")
+    return f"The processes cannot exchange values ({said}); correct this, or train on one device."
 
 
 def exit_after(seconds: float, sentence: str) -> threading.Event:

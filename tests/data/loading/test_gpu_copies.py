@@ -67,6 +67,13 @@ def test_a_batch_is_sent_before_the_step_on_the_one_before_it(events):
     assert events == [event for events_of_one in order for event in events_of_one]
 
 
+def test_all_epochs_use_one_stream(events, monkeypatch):
+    loader = GpuLoader([torch.zeros(1)], batch_size=None, device=torch.device("cpu"))
+    list(loader)
+    monkeypatch.setattr(torch.cuda, "Stream", None)  # would raise TypeError
+    assert len(list(loader)) == 1
+
+
 def test_a_loader_without_batches_yields_none(events):
     loader = GpuLoader([], batch_size=None, device=torch.device("cpu"))
     assert list(loader) == []

@@ -22,12 +22,14 @@ class GpuLoader(DataLoader[Any]):
     def __init__(self, *args: Any, device: torch.device, **options: Any) -> None:
         super().__init__(*args, **options)
         self._device = device
+        self._stream: torch.cuda.Stream | None = None
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        if self._stream is None:  # the same in all epochs: memory is kept for each stream
+            self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         ahead: Sent | None = None
         for batch in super().__iter__():
-            sent = self._send(batch, stream)
+            sent = self._send(batch, self._stream)
             if ahead is not None:
                 yield self._receive(ahead)
             ahead = sent

@@ -114,8 +114,10 @@ def test_a_training_gets_its_views_where_compiling_fails(monkeypatch, caplog):
     assert len(caplog.messages) == 1
 
 
-def test_lack_of_memory_is_no_failure_to_compile(monkeypatch):
-    calls = fail_to_compile(monkeypatch, torch.OutOfMemoryError("CUDA out of memory."))
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_lack_of_memory_is_no_failure_to_compile(monkeypatch, wrapped):
+    error = torch.OutOfMemoryError("CUDA out of memory.")
+    calls = fail_to_compile(monkeypatch, BackendCompilerFailed(error) if wrapped else error)
     views = FusedViews()
 
     for _ in range(2):

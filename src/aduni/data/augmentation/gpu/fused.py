@@ -59,9 +59,9 @@ class FusedViews:
         try:
             with quiet, torch._dynamo.config.patch(recompile_limit=MAX_SIZES):
                 return fuse_views(images, rows, parameters, nearest=nearest, fuse=compiled)
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:  # of a compiler, its cache or its driver, of any type
+            if isinstance(cause := _innermost(error), torch.OutOfMemoryError):
+                raise cause from None
             self._has_failed = True
             warn(log, _sentence(error))
             return None
@@ -134,9 +134,15 @@ def _to_bytes(pixels: Tensor) -> Tensor:
     return pixels.permute(0, 2, 3, 1).to(torch.uint8, memory_format=torch.contiguous_format)
 
 
-def _sentence(error: BaseException) -> str:
-    while inner := getattr(error, "inner_exception", None):  # of dynamo and inductor
+def _innermost(error: BaseException) -> BaseException:
+    """Return the error that dynamo and inductor have wrapped."""
+    while inner := getattr(error, "inner_exception", None):
         error = inner
+    return error
+
+
+def _sentence(error: BaseException) -> str:
+    error = _innermost(error)
     reason = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
     return (
         f"augment=gpu makes its views by unfused kernels, which takes longer, as torch.compile "
