@@ -13,6 +13,7 @@ from aduni.batch import Batch
 from aduni.distributed.collectives import gather, rank, row_counts
 from aduni.losses.contrastive import Contrasts
 from aduni.metrics.metric import Task
+from aduni.models.encoder import Encoder
 
 Part = Literal["train", "validation"]
 
@@ -104,6 +105,12 @@ class Method(nn.Module):
         """Map (N, 3, H, W) images, uint8 or floats in 0..255, to (N, C) logits."""
         logits: Tensor = self.classifier(self.encoder(images))
         return logits
+
+
+def encoder_of(method: Method) -> Encoder | None:
+    """Return the `Encoder` of a method; None if it has none, or a module of another class."""
+    encoder = getattr(method, "encoder", None)
+    return encoder if isinstance(encoder, Encoder) else None
 
 
 def stage_epochs(epochs: int, share: float) -> int:

@@ -1,4 +1,4 @@
-"""What a training changes of a backbone: all of it, norms and biases, attention, or nothing."""
+"""Choose what a training changes of a backbone: all, norms and biases, attention, or nothing."""
 
 from importlib.util import find_spec
 from typing import Literal

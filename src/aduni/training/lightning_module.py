@@ -16,8 +16,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from aduni.batch import Batch
 from aduni.distributed.collectives import divided_batch, seed_torch
 from aduni.errors import UserError
-from aduni.methods.base import Method, Stage
-from aduni.models.encoder import Encoder
+from aduni.methods.base import Method, Stage, encoder_of
 from aduni.schedules import RateSchedule, learning_rate
 from aduni.training.optimizers import split_by_rate
 
@@ -103,8 +102,7 @@ class StageModule(LightningModule):
         settings = self._optimisation
         named = [(name, values) for name, values in self.named_parameters() if values.requires_grad]
         optimizer = settings.optimizer(named, settings.lr)
-        encoder = getattr(self.method, "encoder", None)
-        if isinstance(encoder, Encoder) and (factors := encoder.rate_factors()):
+        if (encoder := encoder_of(self.method)) and (factors := encoder.rate_factors()):
             split_by_rate(optimizer, factors)
         return optimizer
 

@@ -20,7 +20,7 @@ from aduni.distributed.strategy import end_all_processes
 from aduni.errors import UserError
 from aduni.evaluation.evaluate_checkpoint import describe
 from aduni.evaluation.predict import predict_by_floor, predict_parts, training_features
-from aduni.methods.base import Method
+from aduni.methods.base import Method, encoder_of
 from aduni.methods.floor import Floor
 from aduni.metrics.calibration import Calibration, fit_calibration
 from aduni.results.history_csv import training_speed
@@ -104,7 +104,7 @@ def _data_and_method(settings: Settings, folder: RunFolder) -> tuple[ImageDataMo
         without = {"encoder": {**settings.encoder, "weights": None}}
         settings = settings.model_copy(update=without)
     data, method = build_data_and_method(settings, folder.sources)
-    if stored and getattr(getattr(method, "encoder", None), "is_frozen", False):
+    if stored and (encoder := encoder_of(method)) and encoder.is_frozen:
         # Features of the images are looked up by these weights, before a stage is restored.
         load_weights(method, load_checkpoint(stored, "resume"), stored)
     return data, method

@@ -24,9 +24,8 @@ from aduni.distributed.collectives import seed_torch
 from aduni.distributed.process_group import leave_process_group
 from aduni.distributed.rank_zero import is_first_process
 from aduni.evaluation.predict import EVALUATION_PRECISION
-from aduni.methods.base import Method, Part, ReadPart, Stage
+from aduni.methods.base import Method, Part, ReadPart, Stage, encoder_of
 from aduni.metrics.calibration import Calibration
-from aduni.models.encoder import Encoder
 from aduni.results.run_folder import RunFolder
 from aduni.training.callbacks.checkpoints import Checkpoints
 from aduni.training.callbacks.history import History
@@ -106,8 +105,7 @@ class Training:
         self.device = trainer.strategy.root_device
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)  # the strategy does so with the first step only
-        encoder = getattr(self.method, "encoder", None)
-        if isinstance(encoder, Encoder) and encoder.is_frozen:
+        if (encoder := encoder_of(self.method)) and encoder.is_frozen:
             self.data.use_features(encoder, self.device)
         if stage.on_start is not None:
             seed_torch(self.settings.seed, number)  # the same numbers in a resumed run

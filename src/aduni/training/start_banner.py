@@ -17,8 +17,7 @@ from aduni.data.image_table import escape
 from aduni.data.loading.samplers import Ints, Sampler, imbalance_ratio, suggest_sampler
 from aduni.data.module import ImageDataModule
 from aduni.data.walk import format_counts
-from aduni.methods.base import Method, Stage
-from aduni.models.encoder import Encoder
+from aduni.methods.base import Method, Stage, encoder_of
 from aduni.schedules import AlphaSchedule
 from aduni.training.encoder_lines import describe_encoder, warnings_of_recipe
 from aduni.training.machine import trainer_of
@@ -63,8 +62,7 @@ def _lines(
     name, size = settings.encoder["name"], data.image_size
     yield "method", f"{settings.names.method} on {name}, images of {size} x {size} pixels"
     trainer = trainer_of(settings)
-    encoder = getattr(method, "encoder", None)
-    if isinstance(encoder, Encoder):
+    if encoder := encoder_of(method):
         on_cpu = trainer.strategy.root_device.type == "cpu"
         yield "encoder", describe_encoder(settings, encoder, int(counts.sum()), on_cpu=on_cpu)
     if settings.names.recipe:
