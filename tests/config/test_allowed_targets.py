@@ -92,6 +92,7 @@ def test_anything_else_is_refused_by_name(target, content, refusal, tmp_path):
         *("os.system", "posix.system", "builtins.eval", "subprocess.Popen", "shutil.rmtree"),
         *("importlib.import_module", "runpy.run_path", "socket.socket", "pickle.loads"),
         *("torch.load", "torch.hub.load", "torchvision.models.resnet18", "numpy.load"),
+        *("timm.create_model", "peft.PeftModel.from_pretrained"),  # they can download
         *("hydra.utils.get_method", "omegaconf.OmegaConf.load", "yaml.unsafe_load"),
         *("pandas.read_pickle", "cloudpickle.loads", "pip.main", "setuptools.setup"),
         *("pytorch_lightning.utilities.cloud_io.load", "albumentations.load", "PIL.Image.open"),
@@ -109,7 +110,7 @@ def test_trust_is_no_remedy_for_what_no_model_is_made_of(target, content, refusa
     assert "trust=" not in refusal(lambda: read_stored(content, tmp_path, []), "dataset.augment")
 
 
-@pytest.mark.parametrize("target", ["timm.create_model", "monai.networks.nets.DenseNet", "own.A"])
+@pytest.mark.parametrize("target", ["lightly.models.MoCo", "monai.networks.nets.DenseNet", "own.A"])
 def test_trust_is_the_remedy_for_a_package_of_the_users(target, content, refusal, tmp_path):
     content["method"]["_target_"] = target
 
