@@ -5,7 +5,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from aduni.data.cache.image_cache import build_cache, open_rgb, usable_cpus
+from aduni.data.cache.image_cache import build_cache, open_rgb
+from aduni.system.threads import usable_cpus
 from benchmarks.measure import alternate, rate, wall_clock
 from benchmarks.part import Bench, Row, Section
 from benchmarks.synthetic import write_jpegs

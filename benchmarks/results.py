@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 
-from aduni.data.cache.image_cache import usable_cpus
 from aduni.system.atomic_files import atomic_write, write_json
 from aduni.system.provenance import provenance
+from aduni.system.threads import usable_cpus
 from benchmarks.measure import Spread
 from benchmarks.part import Cell, Row, Section
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from aduni.data.cache.image_cache import usable_cpus
+from aduni.system.threads import usable_cpus
 from benchmarks.alternation import Alternation
 from benchmarks.composing import train
 from benchmarks.measure import Spread, one_thread, ratio, spread

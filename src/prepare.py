@@ -17,7 +17,12 @@ with quick_imports():
 def main(config: DictConfig) -> None:
     """Prepare one data set."""
     settings = read_prepare_settings(config, HydraConfig.get().overrides.task)
-    prepare(settings.build_data(), fetch=settings.download, output=settings.output)
+    prepare(
+        settings.build_data(),
+        fetch=settings.download,
+        output=settings.output,
+        shard=settings.shard,
+    )
 
 
 if __name__ == "__main__":

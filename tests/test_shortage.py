@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from aduni.checkpoints.load import load_checkpoint
-from aduni.data.cache.image_cache import cache_fault
+from aduni.data.cache.integrity import cache_fault
 from aduni.inference.images import read_image
 from aduni.shortage import raise_shortage, shortage
 

@@ -87,6 +87,11 @@ SENTENCES = {
     "train dataset.root=/a b/c": "write 'dataset.root=/a b/c'.",
     "train dataset.root=/a 'b/(c)'": "write 'dataset.root=\"/a b/(c)\"'.",
     "train 'dataset.mean=[0.5,' '0.5,' '0.5]'": "write 'dataset.mean=[0.5, 0.5, 0.5]'.",
+    "prepare shard=5/4": "shard=5/4 is no shard; write shard=i/n with i from 1 to n, such as",
+    "prepare shard=0/4": "shard=0/4 is no shard; write shard=i/n with i from 1 to n, such as",
+    "prepare shard=abc": "shard=abc is no shard; write shard=i/n with i from 1 to n, such as",
+    "prepare -m shard=1/4,5/4": "is no shard; write shard=i/n with i from 1 to n, such as",
+    "prepare shard=1/4,2/4": "names several shards; add -m for a job with each.",
     "train '=3'": "=3 has no key; write KEY=VALUE without blanks.",
     "train ''": "An empty word cannot be read as KEY=VALUE; leave it out, ",
     # Several values, and what looks like them.

@@ -10,6 +10,7 @@ from aduni.config.instantiate import Node, build
 from aduni.config.schema import read
 from aduni.data.loading.dataloaders import LoaderSettings
 from aduni.data.module import ImageDataModule
+from aduni.data.shard import OptionalShard
 from aduni.errors import UserError
 
 
@@ -30,6 +31,7 @@ class PrepareSettings(_Settings):
     """Settings of prepare.py."""
 
     download: bool
+    shard: OptionalShard
     verbose: bool
     output: Path | None
 

@@ -1,7 +1,6 @@
 """Report whether a data set is complete and clean, and build its image cache."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,26 +13,39 @@ from aduni.audit.contact_sheet import file_name, write_conflicts_sheet, write_co
 from aduni.audit.published_split import print_published_split
 from aduni.audit.shortcuts import find_shortcuts
 from aduni.audit.warnings import darkness, nested_copy, unused_range
-from aduni.data.cache.image_cache import usable_cpus
+from aduni.data.cache.image_cache import MAX_WAITING
 from aduni.data.download.archives import download
 from aduni.data.image_table import escape
 from aduni.data.loading.samplers import imbalance_ratio, suggest_sampler
 from aduni.data.module import ImageDataModule
 from aduni.data.names import is_missing
+from aduni.data.shard import Shard
+from aduni.data.shortcuts.features import measure_shard
 from aduni.data.splits.published import read_published_split
 from aduni.data.walk import format_counts
 from aduni.errors import UserError
 from aduni.system.atomic_files import write_csv
 from aduni.system.fonts import boxes_warning, letters_without_glyph
+from aduni.system.threads import map_ahead
 
 
-def prepare(data: ImageDataModule, *, fetch: bool, output: Path | None) -> None:
-    """Download missing archives, build the cache and audit the data set."""
+def prepare(
+    data: ImageDataModule, *, fetch: bool, output: Path | None, shard: Shard | None = None
+) -> None:
+    """Download missing archives, build the cache and audit the data set, or build one shard."""
     if fetch:
         if data.archives:
             download(data.archives, data.root)
         else:
             print(f"Nothing is downloaded for {data.title}: {data.obtain}.")
+    if shard:
+        folder = data.build_shard(shard)
+        measure_shard(data, shard)
+        print(
+            f"Shard {shard} of {data.title} is complete: {folder}. When all {shard.count} are, run "
+            "the same command without shard=: it merges them and audits the data set."
+        )
+        return
     audit(data, output=output)
 
 
@@ -123,8 +135,8 @@ def _unreadable_images(data: ImageDataModule) -> pd.DataFrame:
         return ""
 
     images = data.table.images
-    with ThreadPoolExecutor(usable_cpus()) as pool:
-        frame = pd.DataFrame({"image": images, "reason": pool.map(reason, range(len(images)))})
+    reasons = list(map_ahead(reason, range(len(images)), MAX_WAITING))
+    frame = pd.DataFrame({"image": images, "reason": reasons})
     return frame[frame["reason"] != ""]
 
 

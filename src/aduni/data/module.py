@@ -1,6 +1,5 @@
 """Base class of all data sets: table, cache, split and loaders."""
 
-from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,16 +10,12 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import Field
 from pytorch_lightning import LightningDataModule
 
 from aduni.batch import Batch, Deviation, Mean
-from aduni.data.cache.decode import ALL_BITS
-from aduni.data.cache.image_cache import ImageCache, build_cache, open_rgb
-from aduni.data.cache.source_digests import Sources, index_file, read_sources
+from aduni.data.cached_images import CachedImages
 from aduni.data.download.archives import Archive
-from aduni.data.image_table import ImageTable
 from aduni.data.loading.batch_samplers import EvaluationBatchSampler, TrainingBatchSampler
 from aduni.data.loading.dataloaders import Loader, LoaderFactory, LoaderSettings, worker_error
 from aduni.data.loading.feature_extraction import extract_features
@@ -35,7 +30,7 @@ from aduni.models.encoder import Encoder
 EVALUATION_BATCH = 256
 
 
-class ImageDataModule(LightningDataModule):
+class ImageDataModule(LightningDataModule, CachedImages):
     """Labelled image data set under a protocol; subclasses define `read_table`.
 
     Args:
@@ -52,8 +47,6 @@ class ImageDataModule(LightningDataModule):
         bits: bit depth of the grey levels in 16-bit files.
     """
 
-    title: str
-    """Name of the data set in folders and reports."""
     obtain: ClassVar[str]
     """How a user gets the data, as part of a sentence."""
 
@@ -82,50 +75,6 @@ class ImageDataModule(LightningDataModule):
         self._loaders = LoaderFactory(augment, loading.augment, loading.data_on_gpu)
         self._device = torch.device("cpu")
         self._max_views = 1  # of all stages so far
-
-    @abstractmethod
-    def read_table(self) -> ImageTable:
-        """Read the rows of the data set; raise UserError if they are inconsistent."""
-
-    def open_image(self, row: int) -> Image.Image:
-        """Open the original image of a row as RGB."""
-        assert self.table.files is not None
-        return open_rgb(self.table.files[row], self.bits)
-
-    @property
-    def source_files(self) -> list[Path] | None:
-        """Files that the pixels are read from; None if they come with a library."""
-        return self.table.files
-
-    @cached_property
-    def table(self) -> ImageTable:
-        return self.read_table()
-
-    @cached_property
-    def sources(self) -> Sources:
-        return self._read_sources()
-
-    def _read_sources(self, *, reread: bool = False) -> Sources:
-        index = index_file(self.cache_dir, self.title, self.root)
-        with_levels = reread or self.declared_bits != ALL_BITS
-        return read_sources(self.source_files or [], index, with_levels=with_levels, reread=reread)
-
-    @property
-    def bits(self) -> int:
-        """Bit depth of the grey levels in 16-bit files."""
-        return self.sources.bits if self.declared_bits == "auto" else self.declared_bits
-
-    @cached_property
-    def cache(self) -> ImageCache:
-        """Resized images, built on first use or if `build_cache` finds them damaged."""
-        return self._build_cache()
-
-    def _build_cache(self, *, every_row: bool = False) -> ImageCache:
-        images, size, sources = self.table.images, self.image_size, self.sources
-        key = sources.key([self.title, str(size), *images], self.bits)
-        folder = self.cache_dir / f"{self.title}-{size}px-{key}"
-        build = partial(build_cache, folder, images, self.open_image, size)
-        return build(every_row=every_row, check=sources.check_unchanged)
 
     @cached_property
     def groups(self) -> Ints:
@@ -168,11 +117,6 @@ class ImageDataModule(LightningDataModule):
     def prepare_data(self) -> None:
         """Build the cache; the trainer calls this once per machine."""
         _ = self.cache
-
-    def verify_cache(self) -> None:
-        """Read every source file, and build the cache or check all its rows."""
-        self.sources = self._read_sources(reread=True)
-        self.cache = self._build_cache(every_row=True)
 
     def setup(self, stage: str) -> None:
         """Copy the images to the trainer's device if they are to be kept there."""

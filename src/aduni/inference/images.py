@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -22,11 +22,11 @@ from aduni.data.cache.decode import (
     decode_image,
     resize_image,
 )
-from aduni.data.cache.image_cache import usable_cpus
 from aduni.data.image_table import SUFFIXES, escape
 from aduni.data.walk import file_fault, format_counts, walk
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
+from aduni.system.threads import map_ahead
 
 STANDARD_INPUT = "-"
 
@@ -125,7 +125,8 @@ def read_batches(
     files: Sequence[Path], formats: Sequence[InputFormat], batch_size: int
 ) -> Iterator[ImageBatch]:
     """Yield all images in order, with a progress bar; two batches are decoded ahead."""
-    images = track(_read_ahead(files, formats, 2 * batch_size), "Predicting", total=len(files))
+    work = map_ahead(partial(_read, formats), files, 2 * batch_size)
+    images = track(work, "Predicting", total=len(files))
     while batch := list(islice(images, batch_size)):
         readable: dict[Path, Pixels] = {}
         unreadable: dict[Path, str] = {}
@@ -139,26 +140,8 @@ def read_batches(
         yield ImageBatch(list(readable), by_format, unreadable)
 
 
-def _read_ahead(
-    files: Iterable[Path], formats: Sequence[InputFormat], ahead: int
-) -> Iterator[tuple[Path, Pixels | UserError]]:
-    # Pillow releases the interpreter lock while it decodes and resizes.
-    pool = ThreadPoolExecutor(usable_cpus())
-    pending: deque[tuple[Path, Future[Pixels | UserError]]] = deque()
+def _read(formats: Sequence[InputFormat], file: Path) -> tuple[Path, Pixels | UserError]:
     try:
-        for file in files:
-            pending.append((file, pool.submit(_read, file, formats)))
-            if len(pending) > ahead:
-                first, future = pending.popleft()
-                yield first, future.result()
-        for file, future in pending:
-            yield file, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _read(file: Path, formats: Sequence[InputFormat]) -> Pixels | UserError:
-    try:
-        return read_formats(file, formats)
+        return file, read_formats(file, formats)
     except UserError as error:
-        return error
+        return file, error

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aduni.data.cache.image_cache import SAMPLED_ROWS, ImageCache, build_cache, cache_fault
+from aduni.data.cache.image_cache import ImageCache, build_cache
+from aduni.data.cache.integrity import SAMPLED_ROWS, cache_fault
 
 COUNT, SIZE = 40, 16  # more rows than a start reads
 IMAGES = [f"image{i}" for i in range(COUNT)]
@@ -113,7 +114,7 @@ def test_damaged_cache_is_built_anew_and_says_so(folder, caplog, damage):
 @pytest.fixture
 def large(monkeypatch) -> None:
     """Treat all arrays as too large to be read at every start."""
-    monkeypatch.setattr("aduni.data.cache.image_cache.MAX_FULL_CHECK_BYTES", 0)
+    monkeypatch.setattr("aduni.data.cache.integrity.MAX_FULL_CHECK_BYTES", 0)
 
 
 @pytest.mark.parametrize("row", range(0, COUNT, 7))
@@ -155,7 +156,7 @@ def test_a_start_reads_some_rows_of_a_large_cache_and_the_full_check_all(folder,
 @pytest.mark.usefixtures("large")
 def test_a_start_reads_no_more_rows_than_it_says(folder, monkeypatch):
     read = []
-    digest = "aduni.data.cache.image_cache.row_digest"
+    digest = "aduni.data.cache.integrity.row_digest"
     monkeypatch.setattr(digest, lambda row: (read.append(1), "no such digest")[1])
     cache_fault(folder, IMAGES, SIZE, every_row=False)
     assert len(read) == 1  # the first that is wrong is enough

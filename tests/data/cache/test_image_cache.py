@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aduni.data.cache.image_cache import ImageCache, build_cache, open_rgb, usable_cpus
+from aduni.data.cache.image_cache import ImageCache, build_cache, open_rgb
 from aduni.errors import UserError
+from aduni.system.threads import usable_cpus
 
 SRC = Path(__file__).resolve().parents[3] / "src"
 PATIENCE = 300  # seconds; on a busy machine, Python alone may take one minute to start

@@ -8,6 +8,7 @@ from typing import Any
 
 from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.quoting import quote_for_shell, to_argument, to_quoted_argument
+from aduni.data.shard import read_shard
 
 RANGE = re.compile(r"\[?\s*(\d+)\s*(?:-|\.{2,3}|:|to)\s*(\d+)\s*\]?")
 THOUSANDS = re.compile(r"[1-9]\d{0,2}([.,]\d{3})+")
@@ -21,7 +22,9 @@ MAX_RANGE = 100
 def check_value(line: CommandLine, override: Any, arg: str) -> str | None:
     """Return what is wrong with an argument that Hydra reads as `override`, or None."""
     key, _, value = arg.lstrip("+~").partition("=")
-    if override.is_delete():
+    if key == "shard" and key in line.catalogue:
+        fault = _check_shard(line, value)
+    elif override.is_delete():
         needed = _is_group(line, key) or ("." not in key and key in line.catalogue)
         fault = "takes away what the command needs, or does not have; leave it out" * needed
     elif override.is_sweep_override():
@@ -49,6 +52,17 @@ def suggest_several(line: CommandLine, key: str, values: Sequence[str]) -> str:
         return f"{key}={values[0]}, since {line.command}.py takes one"
     sweep = f"{key}={','.join(values)}"
     return sweep if line.multirun else f"{sweep} and add -m for a run with each"
+
+
+def _check_shard(line: CommandLine, value: str) -> str:
+    values = [value] if value == "null" else value.split(",")
+    try:
+        for part in values:
+            read_shard(None if value == "null" else part.strip())
+    except ValueError as error:
+        return str(error)
+    several = len(values) > 1 and not line.multirun
+    return "names several shards; add -m for a job with each" if several else ""
 
 
 def _check_sweep(line: CommandLine, key: str, value: str) -> str:

@@ -1,12 +1,13 @@
 """Cache resized images in one memory-mapped uint8 array that is built once for all runs."""
 
 import hashlib
-import os
+import logging
+import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,78 +17,28 @@ from rich.progress import track
 
 from aduni.data.cache.cache_folder import ensure_folder, reserved_map
 from aduni.data.cache.decode import ALL_BITS, BeyondRangeError, decode_image, resize_image
+from aduni.data.cache.integrity import (
+    ROW_COLUMNS,
+    SEAL_FILE,
+    SHARD_COLUMNS,
+    cache_fault,
+    read_originals,
+    row_digest,
+    seal,
+)
 from aduni.data.cache.near_copies import SIDE, group_near_copies
 from aduni.data.image_table import escape
-from aduni.errors import UserError
+from aduni.data.shard import Shard
+from aduni.errors import UserError, warn
 from aduni.shortage import raise_shortage
+from aduni.system.threads import map_ahead
 
-SEAL_FILE = "SHA256SUMS"
-"""Checksum of originals.csv, which has those of the rows; `sha256sum --check` reads it."""
-MAX_FULL_CHECK_BYTES = 2**27
-"""Arrays up to this size are always read, in half a second: all of ISIC 2018 at 64 px."""
-SAMPLED_ROWS = 16
-"""Rows that are read of larger arrays: 7 MB of 4.4 GB at 384 px."""
-COLUMNS = ["image", "sha256", "cached", "width", "height", "brightest", "near", "difference"]
+MAX_WAITING = 256
+"""Rows that may be resized before an earlier one is done."""
+
+log = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
-
-
-def row_digest(row: NDArray[np.uint8]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(row).data).hexdigest()[:16]
-
-
-def cache_fault(folder: Path, images: list[str], image_size: int, *, every_row: bool) -> str | None:
-    """Describe what is wrong with a cache as a clause; None if nothing is.
-
-    Without `every_row`, only a sample of the rows is checked if the array is large and has not been
-    modified since its checksums were written.
-    """
-    try:
-        if (folder / SEAL_FILE).read_text() != _seal(folder):
-            return "originals.csv has changed"
-        originals = read_originals(folder)
-        pixels = np.lib.format.open_memmap(folder / "pixels.npy", mode="r")
-    except FileNotFoundError as error:
-        return f"{Path(error.filename).name} is missing"
-    except Exception as error:  # numpy's reader of headers raises errors of many kinds
-        raise_shortage(error)
-        return f"a file cannot be read ({' '.join(str(error).split())})"
-    if list(originals.columns) != COLUMNS:
-        return "originals.csv is of another version"
-    if originals["image"].tolist() != images:
-        return "it is of other images"
-    shape = (len(images), image_size, image_size, 3)
-    if pixels.shape != shape or pixels.dtype != np.uint8 or not pixels.flags.c_contiguous:
-        return "pixels.npy is of another kind"
-    modified, sealed = ((folder / name).stat().st_mtime_ns for name in ("pixels.npy", SEAL_FILE))
-    every = every_row or pixels.nbytes <= MAX_FULL_CHECK_BYTES or modified > sealed
-    digests = originals["cached"]
-    for row in range(len(images)) if every else _sample_rows(len(images)):
-        if row_digest(pixels[row]) != digests[row]:
-            return f"the pixels of row {row} have changed"
-    return None
-
-
-def read_originals(folder: Path) -> pd.DataFrame:
-    """Read originals.csv, which has one row for each image.
-
-    Columns: image, sha256 (of the original's pixels), cached (digest of the row), width, height,
-    brightest (highest value of the original, 0 to 255), near (first row of the group of near and
-    exact copies), difference (to the nearest near copy in levels, or NaN).
-    """
-    texts = dict.fromkeys(("image", "sha256", "cached"), str)
-    file, missing = folder / "originals.csv", {"difference": [""]}
-    return pd.read_csv(file, dtype=texts, keep_default_na=False, na_values=missing)
-
-
-def _seal(folder: Path) -> str:
-    digest = hashlib.sha256((folder / "originals.csv").read_bytes()).hexdigest()
-    return f"{digest}  originals.csv\n"
-
-
-def _sample_rows(count: int) -> list[int]:
-    """Return the first row, the last and evenly spaced rows between them."""
-    return sorted(set(np.linspace(0, count - 1, min(count, SAMPLED_ROWS), dtype=int).tolist()))
 
 
 @dataclass(frozen=True)
@@ -115,13 +66,6 @@ class ImageCache:
         return {"folder": self.folder}
 
 
-def usable_cpus() -> int:
-    """Count the CPUs that this process may use, which a scheduler or container can restrict."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def build_cache(
     folder: Path,
     images: list[str],
@@ -130,6 +74,7 @@ def build_cache(
     *,
     every_row: bool = False,
     check: Callable[[], None] = lambda: None,
+    shards: Callable[[], dict[Shard, Path | None]] = dict,
 ) -> ImageCache:
     """Return the cache at `folder`, and build it if it is missing, damaged or of other images.
 
@@ -140,15 +85,68 @@ def build_cache(
         open_image: row -> RGB image in its original size.
         every_row: check all pixels of an existing cache.
         check: called after all images of a new cache were read; if it raises, no cache is left.
+        shards: finds the folders of shards, from which a new cache takes rows, and which are
+            removed then; None for missing ones, whose rows are resized here.
     """
+    merged: dict[Shard, Path] = {}
 
     def write(partial_folder: Path) -> None:
-        _write(partial_folder, images, open_image, image_size)
+        merged.update(_whole_shards(shards(), images, image_size))
+        small, originals = _write(partial_folder, images, open_image, image_size, merged)
+        near, difference = group_near_copies(small, originals["sha256"].tolist())
+        (partial_folder / "small.npy").unlink()
+        _finish(partial_folder, originals.assign(near=near, difference=difference))
         check()
 
     fault = partial(cache_fault, folder, images, image_size, every_row=every_row)
     ensure_folder(folder, "image cache", fault, write)
+    for shard_folder in merged.values():
+        shutil.rmtree(shard_folder, ignore_errors=True)
+        shard_folder.with_name(f"{shard_folder.name}.lock").unlink(missing_ok=True)
     return ImageCache(folder)
+
+
+def build_shard(
+    folder: Path,
+    images: list[str],
+    open_image: Callable[[int], Image.Image],
+    image_size: int,
+    check: Callable[[], None],
+) -> None:
+    """Build a shard: a cache of its images alone, without groups of near copies.
+
+    Args:
+        images: images of the shard.
+        open_image: row of the shard -> RGB image in its original size.
+        image_size: see `build_cache`.
+        check: see `build_cache`.
+    """
+
+    def write(partial_folder: Path) -> None:
+        _finish(partial_folder, _write(partial_folder, images, open_image, image_size, {})[1])
+        check()
+
+    fault = partial(_shard_fault, folder, images, image_size)
+    ensure_folder(folder, "shard of the image cache", fault, write)
+
+
+def _whole_shards(
+    shards: dict[Shard, Path | None], images: list[str], image_size: int
+) -> dict[Shard, Path]:
+    """Return the shards without a fault; say which ones are resized here instead."""
+    whole = {}
+    for shard, folder in shards.items():
+        own = images[shard.every]
+        fault = _shard_fault(folder, own, image_size) if folder else "it is missing"
+        if folder and not fault:
+            whole[shard] = folder
+        else:
+            warn(log, f"The {len(own)} images of shard {shard} are resized here: {fault}.")
+    return whole
+
+
+def _shard_fault(folder: Path, images: list[str], image_size: int) -> str | None:
+    return cache_fault(folder, images, image_size, every_row=True, columns=SHARD_COLUMNS)
 
 
 def open_rgb(file: Path, bits: int = ALL_BITS) -> Image.Image:
@@ -175,26 +173,35 @@ def unreadable_error(file: Path, cause: object) -> UserError:
 
 
 def _write(
-    folder: Path, images: list[str], open_image: Callable[[int], Image.Image], image_size: int
-) -> None:
+    folder: Path,
+    images: list[str],
+    open_image: Callable[[int], Image.Image],
+    image_size: int,
+    shards: dict[Shard, Path],
+) -> tuple[Pixels, pd.DataFrame]:
+    """Write pixels.npy and small.npy; return the latter and the table of SHARD_COLUMNS."""
     pixels = reserved_map(folder / "pixels.npy", np.uint8, (len(images), image_size, image_size, 3))
     small = reserved_map(folder / "small.npy", np.uint8, (len(images), SIDE, SIDE, 3))
-    # Pillow releases the interpreter lock while it decodes and resizes.
-    with ThreadPoolExecutor(usable_cpus()) as pool:
-        work = pool.map(partial(_resize_into, pixels, small, open_image), range(len(images)))
-        try:
-            rows = list(track(work, f"Resizing to {image_size} px", total=len(images)))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    rows: list[Any] = [None] * len(images)
+    for shard, copied in shards.items():
+        pixels[shard.every] = np.load(copied / "pixels.npy", mmap_mode="r")
+        small[shard.every] = np.load(copied / "small.npy", mmap_mode="r")
+        rows[shard.every] = read_originals(copied)[ROW_COLUMNS].itertuples(index=False, name=None)
+    left = [row for row, content in enumerate(rows) if content is None]
+    work = map_ahead(partial(_resize_into, pixels, small, open_image), left, MAX_WAITING)
+    text = f"Resizing to {image_size} px"
+    for row, content in zip(left, track(work, text, total=len(left)), strict=True):
+        rows[row] = content
     pixels.flush()
-    originals = pd.DataFrame(rows, columns=COLUMNS[1:6])
+    small.flush()
+    originals = pd.DataFrame(rows, columns=ROW_COLUMNS)
     originals.insert(0, "image", images)
-    near, difference = group_near_copies(small, originals["sha256"].tolist())
-    (folder / "small.npy").unlink()
-    originals = originals.assign(near=near, difference=difference)
+    return small, originals
+
+
+def _finish(folder: Path, originals: pd.DataFrame) -> None:
     originals.to_csv(folder / "originals.csv", index=False)
-    (folder / SEAL_FILE).write_text(_seal(folder))  # without it the folder is incomplete
+    (folder / SEAL_FILE).write_text(seal(folder))  # without it the folder is incomplete
 
 
 def _resize_into(

@@ -6,7 +6,6 @@ import os
 import stat
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +17,11 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from aduni.data.cache.decode import ALL_BITS, highest_level, min_bits
-from aduni.data.cache.image_cache import unreadable_error, usable_cpus
+from aduni.data.cache.image_cache import MAX_WAITING, unreadable_error
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 from aduni.system.atomic_files import atomic_write
+from aduni.system.threads import map_ahead
 
 UNKNOWN = -1
 """Stands for a number that is not known yet."""
@@ -128,6 +128,9 @@ class Sources:
     digests: NDArray[np.uint8]
     highest: NDArray[np.int32]
 
+    def __getitem__(self, rows: slice) -> "Sources":
+        return Sources(self.files[rows], self.status[rows], self.digests[rows], self.highest[rows])
+
     def key(self, parameters: Sequence[str], bits: int) -> str:
         """Compute the key of a cache from the files' content and the cache's parameters.
 
@@ -158,33 +161,40 @@ class Sources:
 
 
 def read_sources(
-    files: Sequence[Path], index: Path, *, with_levels: bool, reread: bool = False
+    files: Sequence[Path],
+    index: Path,
+    *,
+    with_levels: bool,
+    reread: bool = False,
+    wait: bool = True,
 ) -> Sources:
     """Digest all files, and take the digest from the index if the status is the same.
 
     Every change of a file updates the change time of its inode, which no program can set back. So
-    only files that are new, changed or moved are read. Of several processes one reads and the
-    others wait.
+    only files that are new, changed or moved are read.
 
     Args:
         index: file that stores the digests, possibly with those of further files.
         with_levels: also find the highest level of each 16-bit image.
         reread: read every file, and ignore the index.
+        wait: of several processes let one read, and the others wait for it.
     """
     sources = _look_up(files, SourceIndex.none() if reread else load_index(index))
     if not _missing(sources, with_levels):
         return sources
-    with lock_index(index):
+    with lock_index(index) if wait else nullcontext():
         if not reread:
             sources = _look_up(files, load_index(index))
-        if rows := _missing(sources, with_levels):
-            begin = time.time_ns()
-            _read_files(sources, rows, with_levels=with_levels)
+        rows, begin = _missing(sources, with_levels), time.time_ns()
+        _read_files(sources, rows, with_levels=with_levels)
+        if rows:
             status = sources.status.copy()
             # A file changed a moment ago could change again within the same time stamp.
             status[status[:, 2] > begin - TIME_RESOLUTION_NS] = UNKNOWN
             names = [os.path.abspath(file) for file in files]
-            save_index(SourceIndex(names, status, sources.digests, sources.highest), index)
+            updates = SourceIndex(names, status, sources.digests, sources.highest)
+            with nullcontext() if wait else lock_index(index):
+                save_index(updates, index)
     return sources
 
 
@@ -216,15 +226,10 @@ def _read_files(sources: Sources, rows: list[int], *, with_levels: bool) -> None
         if with_levels:
             sources.highest[row] = highest_level(file)
 
-    with ThreadPoolExecutor(usable_cpus()) as pool:  # hashing releases the interpreter lock
-        work = pool.map(read, rows)
-        hidden = len(rows) < MIN_FILES_FOR_PROGRESS
-        try:
-            for _ in track(work, "Reading the files", total=len(rows), disable=hidden):
-                pass
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    work = map_ahead(read, rows, MAX_WAITING)  # hashing releases the interpreter lock
+    hidden = len(rows) < MIN_FILES_FOR_PROGRESS
+    for _ in track(work, "Reading the files", total=len(rows), disable=hidden):
+        pass
 
 
 def _status(files: Sequence[Path]) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from aduni.batch import Batch
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
 from aduni.data.cache.feature_cache import FeatureCache
 from aduni.data.cache.gpu_images import DataOnGpu, DeviceImages
-from aduni.data.cache.image_cache import ImageCache, usable_cpus
+from aduni.data.cache.image_cache import ImageCache
 from aduni.data.loading.feature_datasets import FeatureEvaluationDataset, FeatureTrainingDataset
 from aduni.data.loading.gpu_copies import GpuLoader
 from aduni.data.loading.samplers import Ints
@@ -33,6 +33,7 @@ from aduni.data.loading.torch_datasets import (
 )
 from aduni.errors import UserError
 from aduni.shortage import shortage
+from aduni.system.threads import usable_cpus
 
 MAX_DEFAULT_WORKERS = {"cpu": 8, "cuda": 16}
 """Loader processes that keep up with a model, by the kind of its device."""

@@ -1,7 +1,8 @@
 """Tables of shortcut features of all images of a data set, of its originals."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 
-from aduni.data.cache.image_cache import usable_cpus
+from aduni.data.cache.image_cache import MAX_WAITING
+from aduni.data.cache.source_digests import Sources
 from aduni.data.module import ImageDataModule
+from aduni.data.shard import Shard, find_shards
 from aduni.data.shortcuts import border, thumbnail
 from aduni.errors import UserError
 from aduni.system.atomic_files import write_npy
+from aduni.system.threads import map_ahead
 
 Kind = Literal["none", "border", "thumbnail", "file"]
 
@@ -23,6 +27,8 @@ VERSION = "shortcuts 1"
 MAX_SIDE = 256
 """Longest side, in pixels, to which an original is reduced before it is measured."""
 PIXEL_NAMES = (*border.NAMES, *thumbnail.NAMES)
+
+Features = NDArray[np.float32]
 
 
 def shortcut_features(data: ImageDataModule, kind: Kind) -> pd.DataFrame:
@@ -60,30 +66,58 @@ def file_features(data: ImageDataModule) -> pd.DataFrame:
     return frame.assign(**formats).astype(np.float64)
 
 
-def _pixel_features(data: ImageDataModule) -> NDArray[np.float32]:
+def _pixel_features(data: ImageDataModule) -> Features:
     """Read the features of the pixels, or compute and store them beside the image cache."""
-    images = data.table.images
-    key = data.sources.key([data.title, VERSION, *images], data.bits)
-    file = data.cache_dir / f"{data.title}-shortcuts-{key}.npy"
-    shape = (len(images), len(PIXEL_NAMES))
-    try:
-        stored: NDArray[np.float32] = np.load(file, allow_pickle=False)
-        if stored.shape == shape and stored.dtype == np.float32 and np.isfinite(stored).all():
-            return stored
-    except (OSError, ValueError, EOFError):  # missing, or damaged
-        pass
-    with ThreadPoolExecutor(usable_cpus()) as pool:
-        work = pool.map(lambda row: measure(data.open_image(row)), range(len(images)))
-        try:
-            rows = list(track(work, "Measuring borders and colours", total=len(images)))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    count, file = len(data.table.images), _file(data, data.sources)
+    stored = _read(file, count)
+    if stored is not None:
+        return stored
+    prefix = data.cache_dir / f"{data.title}-shortcuts-"
+    shards = find_shards(prefix, lambda shard: _file(data, data.sources_of(shard), shard))
+    features = np.full((count, len(PIXEL_NAMES)), np.nan, dtype=np.float32)
+    for shard, path in shards.items():
+        own = _read(path, len(range(count)[shard.every])) if path else None
+        if own is not None:
+            features[shard.every] = own
+    left = np.flatnonzero(np.isnan(features[:, 0]))
+    features[left] = _measured(data, left.tolist())
     data.sources.check_unchanged()
-    features = np.array(rows, dtype=np.float32)
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_npy(features, file)
+    for path in filter(None, shards.values()):
+        path.unlink(missing_ok=True)
     return features
+
+
+def measure_shard(data: ImageDataModule, shard: Shard) -> None:
+    """Store the features of the pixels of a shard, whose cache was built."""
+    rows = range(len(data.table.images))[shard.every]
+    file = _file(data, data.sources, shard)
+    if _read(file, len(rows)) is None:
+        features = _measured(data, rows)
+        data.sources.check_unchanged()
+        write_npy(features, file)
+
+
+def _file(data: ImageDataModule, sources: Sources, shard: Shard | None = None) -> Path:
+    images = data.table.images[shard.every] if shard else data.table.images
+    key = sources.key([data.title, VERSION, *images], data.bits)
+    return data.cache_dir / f"{data.title}-shortcuts-{key}{shard.suffix if shard else ''}.npy"
+
+
+def _read(file: Path, count: int) -> Features | None:
+    """Return stored features; None if they are missing or damaged."""
+    try:
+        stored: Features = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = stored.shape == (count, len(PIXEL_NAMES)) and stored.dtype == np.float32
+    return stored if fits and np.isfinite(stored).all() else None
+
+
+def _measured(data: ImageDataModule, rows: Sequence[int]) -> Features:
+    work = map_ahead(lambda row: measure(data.open_image(row)), rows, MAX_WAITING)
+    values = list(track(work, "Measuring borders and colours", total=len(rows)))
+    return np.array(values, dtype=np.float32).reshape(-1, len(PIXEL_NAMES))
 
 
 def measure(image: Image.Image) -> NDArray[np.float64]:
