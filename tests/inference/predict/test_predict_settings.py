@@ -1,4 +1,4 @@
-"""Parts of predict.py: settings, views of an image, and reading ahead."""
+"""Parts of predict.py: settings, and views of an image."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from PIL import Image
 
 from aduni.data.cache.decode import InputFormat
 from aduni.errors import UserError
-from aduni.inference.images import _read_ahead, read_batches
+from aduni.inference.images import read_batches
 from aduni.inference.predict.ensemble import _class_frequencies, dihedral
 from aduni.inference.predict.predict import Predictions, prediction_table
 from aduni.inference.predict.predict_settings import read_predict_settings
@@ -111,22 +111,6 @@ def test_batches_hold_every_readable_image_once_in_order(photographs, size):
         for each in formats if batch.files else ():
             assert batch.pixels[each].shape == (len(levels), 3, each.side, each.side)
             assert batch.pixels[each].flatten(1).double().mean(dim=1).tolist() == levels
-
-
-def test_reading_stays_a_bounded_number_of_images_ahead(photographs):
-    asked = []
-
-    def endless():
-        while True:
-            asked.append(photographs[0])
-            yield photographs[0]
-
-    coming = _read_ahead(endless(), [InputFormat(4, 16)], ahead=7)
-    for _ in range(20):
-        next(coming)
-    coming.close()
-
-    assert len(asked) == 20 + 7
 
 
 def test_shares_come_in_the_order_of_the_classes():
