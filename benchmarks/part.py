@@ -22,6 +22,7 @@ class Effort:
     bare_steps: int = 10  # steps of the bare model after each epoch
     epochs: int = 3  # measured after one of warm-up
     evaluated: int = 768  # images of an evaluation pass
+    extracted: int = 160  # images of a frozen encoder's features, beside 28 held-out ones
     growth_images: int = 512  # training images at 1x
     starts: int = 3  # measured starts of train.py
     table_rows: tuple[int, ...] = (12_500, 50_000, 200_000)  # sizes of the tables that are read

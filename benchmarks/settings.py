@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 from aduni.errors import UserError, complaint, did_you_mean
 
 PARTS = (
-    *("data_path", "loss", "step", "evaluation", "start_up"),
+    *("data_path", "loss", "step", "evaluation", "features", "start_up"),
     *("cache", "growth", "rows", "profile"),
 )
 

@@ -33,6 +33,7 @@ TARGETS = (
     Target("step efficiency, GPU, 384 px, bf16", "step_gpu", 0.9, "at least", gpu=True),
     Target("evaluation over the bare forward, CPU", "evaluation_cpu", 0.9, "at least"),
     Target("evaluation over the bare forward, GPU", "evaluation_cuda", 0.9, "at least", gpu=True),
+    Target("features over the bare forward, CPU", "features_cpu", 0.9, "at least"),
     Target("isic2018, 384 px, 400 epochs, minutes", "isic_minutes", 45, "at most", gpu=True),
     Target("digits, until the first step begins, over the imports", "start_up", 1.3, "at most"),
     Target("memory beside the map, 16x over 1x as many images", "memory_growth", 1.05, "at most"),

@@ -7,6 +7,7 @@ class TinyEncoder(nn.Module):
     """A linear layer on 2 x 2 pixels: without batch norm, which is per process by design."""
 
     features = 6
+    is_frozen = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,6 +21,7 @@ TINY = Effort(
     bare_steps=2,
     epochs=1,
     evaluated=7,
+    extracted=14,
     growth_images=56,
     starts=1,
     table_rows=(90, 180),

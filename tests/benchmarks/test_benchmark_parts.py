@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import cache, data_path, evaluation, growth, profile, rows, start_up, step
+from benchmarks import cache, data_path, evaluation, features, growth, profile, rows, start_up, step
 from benchmarks.released_loader import released_loader
 from benchmarks.synthetic import picture, write_jpegs
 
@@ -78,6 +78,14 @@ def test_evaluation(bench):
     section = evaluation.measure(bench)
     assert section.rows[0]["images"] == 7
     assert section.figures["evaluation_cpu"].count == 1
+
+
+@pytest.mark.slow
+def test_features(bench):
+    section = features.measure(bench)
+
+    assert section.figures["features_cpu"].count == 1
+    assert section.rows[0]["images"] == 14 + 2 * 14
 
 
 @pytest.mark.slow

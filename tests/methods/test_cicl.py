@@ -61,3 +61,10 @@ def test_the_gradient_of_the_first_stage_is_that_of_the_definition():
     expected = torch.autograd.grad(expected_loss(method), parameters)
     for gradient, other in zip(found, expected, strict=True):
         torch.testing.assert_close(gradient, other, rtol=1e-4, atol=1e-6)
+
+
+def test_on_a_frozen_encoder_the_classifier_alone_is_trained():
+    method = make_method()
+    method.encoder.is_frozen = True
+
+    assert [stage.name for stage in method.stages] == ["classifier"]

@@ -210,3 +210,20 @@ def test_a_stored_state_does_not_follow_the_queue():
     queue.load_state_dict(state)
 
     assert entries(*queue.contents()) == entries(*keyed(3, 0))
+
+
+def test_frozen_weights_of_the_source_are_left_as_they_are():
+    source = make_source()
+    copied = MomentumCopy(source, 0.5)
+    first, *others = source.parameters()
+    first.requires_grad_(False)
+    before = next(copied.model.parameters()).clone()
+    with torch.no_grad():
+        for weight in source.parameters():
+            weight.add_(1)
+
+    copied.update_from(source)
+
+    moved = list(copied.model.parameters())
+    torch.testing.assert_close(moved[0], before, rtol=0, atol=0)
+    torch.testing.assert_close(moved[1:], [weight - 0.5 for weight in others])

@@ -68,7 +68,11 @@ class CICL(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Representation, whose last weights are used since it has no score, then classifier."""
+        """Representation, whose last weights are used since it has no score, then classifier.
+
+        With a frozen encoder the classifier alone: it does not see the projector, which would be
+        all that the first stage trains.
+        """
         first = Stage(
             "representation",
             self.epochs,
@@ -87,7 +91,7 @@ class CICL(Method):
         second = Stage(
             "classifier", self.classifier_epochs, self.classifier_loss, trainable=("classifier",)
         )
-        return (first, second)
+        return (second,) if self.encoder.is_frozen else (first, second)
 
     def representation_loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         """Compute the supervised contrastive loss over the views of all ranks."""

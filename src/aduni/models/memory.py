@@ -66,10 +66,12 @@ class MomentumCopy(nn.Module):
 
     @torch.no_grad()
     def update_from(self, source: nn.Module) -> None:
-        """Move the weights one step toward those of the source."""
-        own: list[Tensor] = list(self.model.parameters())
-        other: list[Tensor] = list(source.parameters())
-        torch._foreach_lerp_(own, other, 1 - self.momentum)  # one kernel for all of them
+        """Move the weights one step toward those of the source that are trained."""
+        pairs = zip(self.model.parameters(), source.parameters(), strict=True)
+        moving = [(own, other) for own, other in pairs if other.requires_grad]
+        weights: list[Tensor] = [own for own, _ in moving]
+        targets: list[Tensor] = [other for _, other in moving]
+        torch._foreach_lerp_(weights, targets, 1 - self.momentum)  # one kernel for all of them
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
