@@ -46,8 +46,8 @@ def measure(bench: Bench) -> Section:
     }
     notes = (
         f"Features of efficientnet_lite0 at {SIZE} px: of the unaugmented images and of one draw "
-        "of each, from the cache of images into that of features; bare: as many random images in the "
-        "same batches, normalised, through the backbone in inference mode. "
+        "of each, from the cache of images into that of features; bare: as many random images in "
+        "the same batches, normalised, through the backbone in inference mode. "
         f"{torch.get_num_threads()} torch threads.",
     )
     figures = {"features_cpu": row["extraction / bare"]}
