@@ -40,8 +40,12 @@ class SamePadConv(nn.Conv2d):
         height, width = (
             max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in images.shape[2:]
         )
-        padding = (width // 2, width - width // 2, height // 2, height - height // 2)
-        return super().forward(nn.functional.pad(images, padding))
+        before = (height // 2, width // 2)
+        if height % 2 or width % 2:
+            images = nn.functional.pad(images, (0, width % 2, 0, height % 2))
+        return nn.functional.conv2d(
+            images, self.weight, self.bias, self.stride, before, groups=self.groups
+        )
 
 
 def _conv(
