@@ -147,6 +147,41 @@ def test_files_are_predicted_as_in_the_run_and_no_training_data_is_needed(
     np.testing.assert_allclose(features[some], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("missing", [(), (3,)])
+def test_four_shards_merged_are_the_whole(command, ckpt, digits, tmp_path, missing):
+    (digits / "00" / "digit_0003.png").rename(tmp_path / "kept.png")
+    (digits / "00" / "digit_0003.png").write_bytes(b"cut")
+    files = {name: tmp_path / name / "p.csv" for name in ("whole", "shards")}
+    call = {
+        name: (
+            *("predict", f"ckpt={ckpt}", f"images={digits}", f"output={file}", "batch_size=50"),
+            *("skip_unreadable=true", f"embeddings={file.with_name('features.npy')}"),
+        )
+        for name, file in files.items()
+    }
+    command(*call["whole"])
+    numbers = [number for number in (1, 2, 3, 4) if number not in missing]
+    for number in numbers:
+        finished = command(*call["shards"], f"shard={number}/4")
+        assert finished.status == 0, finished.err
+        assert "without shard= merges them" in finished.out
+    assert not files["shards"].exists()
+    assert command(*call["shards"], "tta=2").err.count("are not merged") == 1
+    merged = command(*call["shards"])
+    (tmp_path / "kept.png").rename(digits / "00" / "digit_0003.png")
+
+    for file in ("p.csv", "features.npy"):
+        whole, shards = (tmp_path / name / file for name in ("whole", "shards"))
+        assert shards.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in files["shards"].parent.iterdir()) == [
+        "features.npy",
+        "p.csv",
+    ]
+    assert "1796 images, 1 left out" in merged.out
+    said = "The 450 images of shard 3/4 are predicted here: it is missing." in merged.err
+    assert said == bool(missing)
+
+
 def test_probabilities_are_calibrated_where_the_checkpoint_can(predict, ckpt, squares, tmp_path):
     calibration = load_trained(ckpt).calibration
     wide = asdict(calibration) | {"temperature": 0.3, "bias_temperature": 0.4}

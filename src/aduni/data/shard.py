@@ -24,6 +24,11 @@ class Shard:
         """Items of this shard: they are dealt in turn, in the order of the whole."""
         return slice(self.number - 1, None, self.count)
 
+    def batches(self, count: int, size: int) -> list[range]:
+        """Return those of the batches of `size` of `count` items that are dealt to this shard."""
+        starts = range(0, count, size)[self.every]
+        return [range(start, min(start + size, count)) for start in starts]
+
     @property
     def suffix(self) -> str:
         """End of the names of its files and folders."""

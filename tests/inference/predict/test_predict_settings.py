@@ -14,8 +14,9 @@ from aduni.data.cache.decode import InputFormat
 from aduni.errors import UserError
 from aduni.inference.images import read_batches
 from aduni.inference.predict.ensemble import _class_frequencies, dihedral
-from aduni.inference.predict.predict import Predictions, prediction_table
+from aduni.inference.predict.predict import prediction_table
 from aduni.inference.predict.predict_settings import read_predict_settings
+from aduni.inference.predict.predictions import Predictions
 from aduni.metrics.calibration import Calibration
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -65,6 +66,7 @@ def test_shares_of_classes_in_other_scripts_are_given_as_a_text(configured, text
         ({"output": "scan.png"}, "output=scan.png does not end in .csv; give"),
         ({"embeddings": "out.csv"}, "embeddings=out.csv does not end in .npy; give"),
         ({"tta": 3}, "tta=3 is not valid: it should be 1, 2, 4 or 8"),
+        ({"shard": "5/4"}, "shard=5/4 is no shard; write shard=i/n with i from 1 to n"),
         ({"batch_size": 0}, "batch_size=0 is not valid"),
         ({"images": []}, "images=[] is not valid"),
         ({"class_frequency": {"a": 0.5, "b": 0.4}}, "sums to 0.9; make the shares add up to 1"),

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Positive
 
 from aduni.config.schema import read
 from aduni.data.names import ClassName
+from aduni.data.shard import OptionalShard
 from aduni.errors import UserError
 
 SUM_TOLERANCE = 1e-3
@@ -49,6 +50,7 @@ class PredictSettings(
     calibrated: Literal["auto", True, False]
     class_frequency: dict[ClassName, Annotated[float, Field(ge=0)]] | None
     embeddings: Annotated[Path, _with_suffix(".npy")] | None
+    shard: OptionalShard
     trust: list[str]
     verbose: bool
 
