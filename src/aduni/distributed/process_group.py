@@ -1,15 +1,13 @@
 """Leave the process group of a training: with all ranks after success, alone after a failure."""
 
-import os
+import logging
 import re
-import sys
-import threading
 
+import torch
 import torch.distributed as dist
 from torch.distributed.distributed_c10d import _abort_process_group
 
-ABORT_SECONDS = 60.0
-"""Seconds after which a process that failed is ended, whatever still waits for the other ranks."""
+log = logging.getLogger(__name__)
 
 NCCL_FAULTS = {
     "Duplicate GPU detected": (
@@ -45,18 +43,26 @@ def leave_process_group() -> None:
     the others could otherwise neither end nor be waited for.
     """
     if dist.is_initialized():
-        dist.barrier()
+        # Without a device NCCL warns, and may take one that is not this rank's.
+        is_nccl = dist.get_backend() == "nccl"
+        dist.barrier(device_ids=[torch.cuda.current_device()] if is_nccl else None)
         dist.destroy_process_group()
 
 
 def abort_process_group() -> None:
-    """Leave the group at once, without waiting for collectives that the other ranks never join."""
+    """Leave the group at once, without waiting for collectives that the other ranks never join.
+
+    An error is logged only, as it follows from the one that the process has failed with.
+    """
     if not dist.is_initialized():
         return
-    if dist.get_backend() == "nccl":
-        _abort_process_group()  # destroy_process_group would wait for what is running
-    else:
-        dist.destroy_process_group()
+    try:
+        if dist.get_backend() == "nccl":
+            _abort_process_group()  # destroy_process_group would wait for what is running
+        else:
+            dist.destroy_process_group()
+    except Exception:
+        log.exception("The process group could not be left.")
 
 
 def describe_fault(error: BaseException, lost: str) -> str | None:
@@ -77,24 +83,3 @@ def describe_fault(error: BaseException, lost: str) -> str | None:
         return lost
     said = text.strip().splitlines()[-1].rstrip(".")
     return f"The processes cannot exchange values ({said}); correct this, or train on one device."
-
-
-def exit_after(seconds: float, sentence: str) -> threading.Event:
-    """End this process by a thread if its main thread does not end within some seconds.
-
-    Args:
-        seconds: how long to wait.
-        sentence: error to print before the end.
-
-    Returns:
-        An event that calls it off.
-    """
-    over = threading.Event()
-
-    def wait() -> None:
-        if not over.wait(seconds):
-            print(f"error: {sentence}", file=sys.stderr, flush=True)
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True, name="exit after a failure").start()
-    return over

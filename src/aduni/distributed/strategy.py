@@ -20,13 +20,15 @@ from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
-from aduni.distributed.process_group import (
+from aduni.distributed.process_group import abort_process_group, describe_fault
+from aduni.distributed.watchdog import (
     ABORT_SECONDS,
-    abort_process_group,
-    describe_fault,
-    exit_after,
+    EXIT_GRACE_SECONDS,
+    Watchdog,
+    exit_now,
+    monitor_parent,
+    resume_hint,
 )
-from aduni.distributed.watchdog import EXIT_GRACE_SECONDS, Watchdog, monitor_parent, resume_hint
 from aduni.errors import UserError
 from aduni.system.signals import received_signal
 
@@ -37,8 +39,8 @@ PARENT_PID_VARIABLE = "ADUNI_FIRST_PROCESS"
 _watchdogs: list[Watchdog | None] = []
 """Watchdog of the current job, if one has started; None in a process that monitors its parent."""
 
-_failures: list[threading.Event] = []
-"""Timers that end this process if it hangs after a failure."""
+_timers: list[threading.Timer] = []
+"""Timer that ends the process if it hangs after a failure, if there was one."""
 
 
 class MonitoredDDPStrategy(DDPStrategy):
@@ -76,19 +78,20 @@ def end_all_processes() -> Iterator[None]:
     original = {name: os.environ[name] for name in CLUSTER_VARIABLES if name in os.environ}
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        _exit_if_stuck(error)
         abort_process_group()  # before the others are ended: a running collective waits for them
         raise
     finally:
-        for failure in _failures:
-            failure.set()
-        _failures.clear()
         for watchdog in filter(None, _watchdogs):
             watchdog.end(EXIT_GRACE_SECONDS)
             for name in CLUSTER_VARIABLES:
                 os.environ.pop(name, None)
             os.environ.update(original)
         _watchdogs.clear()
+        for timer in _timers:
+            timer.cancel()
+        _timers.clear()
 
 
 class _Launcher(_SubprocessScriptLauncher):
@@ -147,18 +150,37 @@ class _Launcher(_SubprocessScriptLauncher):
     def _fail(self, error: BaseException) -> None:
         lost = f"Another process was lost; {resume_hint(self.folder)}"
         fault = describe_fault(error, lost)
-        is_first = PARENT_PID_VARIABLE not in os.environ
-        if is_first and not received_signal():
-            sentence = fault or f"{' '.join(str(error).split())}; the processes do not end."
-            _failures.append(exit_after(ABORT_SECONDS, sentence))
+        _exit_if_stuck(error, fault)
         # Any other process whose own error is the cause gets the time to report it first.
-        if (fault == lost or not is_first) and not received_signal():
+        if (fault == lost or not _is_first()) and not received_signal():
             time.sleep(EXIT_GRACE_SECONDS)
         abort_process_group()  # Lightning's clean-up would wait for a collective of ended processes
         for watchdog in filter(None, _watchdogs):
             watchdog.end(0)
         if fault:
             raise UserError(fault) from error
+
+
+def _is_first() -> bool:
+    """Return whether no process of this machine has started this one."""
+    return PARENT_PID_VARIABLE not in os.environ
+
+
+def _exit_if_stuck(error: BaseException, fault: str | None = None) -> None:
+    """End the processes of this machine if this one hangs in its clean-up; the first says why."""
+    if _timers or received_signal():  # a signal has a time limit of its own
+        return
+    reason = " ".join((fault or str(error) or type(error).__name__).split())
+    timer = threading.Timer(ABORT_SECONDS, _exit_all, [reason])
+    timer.daemon = True
+    timer.start()
+    _timers.append(timer)
+
+
+def _exit_all(reason: str) -> None:
+    for watchdog in filter(None, _watchdogs):
+        watchdog.kill()  # else they report that the first process was lost
+    exit_now(f"{reason.rstrip('.')} (the process hung after this error).", prints=_is_first())
 
 
 def _command(number: int) -> list[str]:

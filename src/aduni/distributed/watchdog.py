@@ -18,6 +18,9 @@ EXIT_GRACE_SECONDS = 10.0
 """Seconds a failing process waits before it reports, so that the watchdog can report the cause
 first, and seconds that other processes have to end before they are killed."""
 
+ABORT_SECONDS = 2 * EXIT_GRACE_SECONDS
+"""Seconds that a failing process has to end by itself, of which it may wait a grace period."""
+
 SIGNAL_DELIVERY_SECONDS = 1.0
 """Seconds that a signal to another process has to reach the first one, before it is forwarded."""
 
@@ -44,11 +47,15 @@ class Watchdog:
         while any(process.poll() is None for process in self._others) and time.monotonic() < limit:
             if self._finished.wait(POLL_SECONDS):
                 break
+        self.kill()
+        for process in self._others:
+            process.wait()
+
+    def kill(self) -> None:
+        """Kill the other processes without waiting for their end."""
         self._finished.set()
         for process in self._others:
             process.kill()
-        for process in self._others:
-            process.wait()
 
     def _poll(self) -> None:
         while not self._finished.wait(POLL_SECONDS):
@@ -71,7 +78,7 @@ class Watchdog:
             how = f"was ended by {signal.Signals(-status).name}"
         for process in self._others:
             process.kill()
-        _exit_now(f"Process {number} of {len(self._others) + 1} {how}; {resume_hint(self._folder)}")
+        exit_now(f"Process {number} of {len(self._others) + 1} {how}; {resume_hint(self._folder)}")
 
 
 def monitor_parent(parent: int, folder: str, *, reports: bool) -> None:
@@ -80,7 +87,7 @@ def monitor_parent(parent: int, folder: str, *, reports: bool) -> None:
     def poll() -> None:
         while os.getppid() == parent:
             time.sleep(POLL_SECONDS)
-        _exit_now(f"The first process was lost; {resume_hint(folder)}" if reports else "")
+        exit_now(f"The first process was lost; {resume_hint(folder)}" if reports else "")
 
     threading.Thread(target=poll, daemon=True, name="watchdog").start()
 
@@ -90,11 +97,12 @@ def resume_hint(folder: str) -> str:
     return f"resume={folder} continues the run, with any number of processes (trainer.devices=)."
 
 
-def _exit_now(sentence: str) -> NoReturn:
-    """Report and exit without the main thread, which may be waiting for ever."""
+def exit_now(sentence: str, *, prints: bool = True) -> NoReturn:
+    """Report, or log only, and exit without the main thread, which may be waiting for ever."""
     try:
         if sentence:
             log.error("%s", sentence)
-            print(f"error: {sentence}", file=sys.stderr, flush=True)
+            if prints:
+                print(f"error: {sentence}", file=sys.stderr, flush=True)
     finally:  # printing fails if the reader of standard error has ended, too
         os._exit(1)
