@@ -154,7 +154,10 @@ def test_files_written_beside_the_training_are_those_written_between_epochs(tmp_
     ]
 
 
-def test_a_failed_write_beside_the_training_ends_it(tmp_path, monkeypatch):
+@pytest.fixture
+def full_disk(tmp_path, monkeypatch):
+    """Checkpoints and their trainer after an epoch whose checkpoints cannot be written."""
+
     def refuse(self, *_: object) -> None:
         if self._held is None:
             raise OSError(28, "No space left on device")
@@ -163,9 +166,22 @@ def test_a_failed_write_beside_the_training_ends_it(tmp_path, monkeypatch):
     checkpoints, trainer = Checkpoints(tmp_path, None, True), BackgroundTrainer(tmp_path)
     monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", refuse)
     checkpoints.on_train_epoch_end(trainer, None)
+    return checkpoints, trainer
+
+
+@pytest.mark.parametrize("hook", ["on_train_epoch_end", "on_train_end"])
+def test_a_failed_write_beside_the_training_ends_it(full_disk, hook):
+    checkpoints, trainer = full_disk
 
     with pytest.raises(OSError, match="No space left"):
-        checkpoints.on_train_epoch_end(trainer, None)
+        getattr(checkpoints, hook)(trainer, None)
+
+
+def test_a_failed_write_does_not_hide_the_error_that_came_first(full_disk, caplog):
+    checkpoints, trainer = full_disk
+    checkpoints.on_exception(trainer, None, KeyboardInterrupt())
+
+    assert "No space left on device" in caplog.text
 
 
 def test_a_killed_write_leaves_nothing_that_a_later_one_writes_through(tmp_path):

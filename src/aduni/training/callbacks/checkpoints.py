@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from aduni.checkpoints.save import AtomicCheckpointIO
+from aduni.errors import warn
 from aduni.system.atomic_files import atomic_write, hard_link
 
 log = logging.getLogger(__name__)
@@ -79,8 +80,14 @@ class Checkpoints(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Complete the checkpoints of the last epoch, from which the run can be resumed."""
-        self._wait()
+        """Complete the checkpoints of the last epoch, from which the run can be resumed.
+
+        If this fails, a warning says so, as the error that ends the training came first.
+        """
+        try:
+            self._wait()
+        except Exception as error:
+            warn(log, f"The last checkpoints are not complete: {error}")
 
     def _wait(self) -> None:
         """Wait for the writer, and raise what it has raised."""
