@@ -50,7 +50,7 @@ test-slow: setup ## run the slow tests; ARGS="..." go to pytest
 	$(PYTEST) -m slow $(ARGS) || test $$? -eq 5
 
 # They share one GPU, each process with a context of its own.
-test-gpu: setup ## run the tests that need a GPU, under 4 minutes; ARGS="..." go to pytest
+test-gpu: setup ## run the tests that need a GPU (goal: under 4 minutes); ARGS="..." go to pytest
 	$(PY) -m pytest --numprocesses=logical --maxprocesses=4 -m gpu tests/gpu $(ARGS)
 
 gpu-check: setup ## check and measure a GPU within 9 minutes; ARGS="--parts environment tests"

@@ -2,7 +2,8 @@
 
 Each part is a process with a time limit, in the order of what would be worst: a part that fails or
 hangs costs itself alone. gpu_check.json and gpu_check.md are written after each part. Of the
-packages that parts need this file imports none, so that a broken one is reported.
+packages that parts need this file imports none, so that a broken one is reported. What one part has
+compiled for the GPU the later ones use.
 """
 
 import argparse
@@ -61,10 +62,12 @@ def main(words: Sequence[str] | None = None) -> int:
 def check(parts: list[Part], output: Path, seconds: float, device: str) -> int:
     """Run the parts one after another, within some seconds, and report after each."""
     end = time.monotonic() + seconds
-    for part in parts:
-        _run(part, output, min(part.limit, end - time.monotonic()), device)
-        _write(parts, output)
-        print(f"{part.name}: {part.ended}, {part.seconds:.0f} s", flush=True)
+    with tempfile.TemporaryDirectory(prefix="gpu-check-compiled-") as compiled:
+        variables = _environment(device, Path(compiled))
+        for part in parts:
+            _run(part, output, min(part.limit, end - time.monotonic()), variables)
+            _write(parts, output)
+            print(f"{part.name}: {part.ended}, {part.seconds:.0f} s", flush=True)
     print(f"Report: {output / 'gpu_check.md'}")
     return 0 if all(part.succeeded for part in parts) else 1
 
@@ -101,7 +104,7 @@ def _workers() -> list[str]:
     return ["--numprocesses=logical", "--maxprocesses=4"]
 
 
-def _run(part: Part, output: Path, limit: float, device: str) -> None:
+def _run(part: Part, output: Path, limit: float, variables: dict[str, str]) -> None:
     if limit <= 0:
         part.ended = "not begun, the time was over"
         return
@@ -111,9 +114,8 @@ def _run(part: Part, output: Path, limit: float, device: str) -> None:
     # Removed after the processes have ended, so that a killed part leaves no images behind; not in
     # `output`, since loader processes meet at sockets in it, whose paths must be short.
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as scratch:
-        variables = {**_environment(device), "TMPDIR": scratch}
         try:
-            part.ended = _end_of(part.command, variables, log, limit)
+            part.ended = _end_of(part.command, {**variables, "TMPDIR": scratch}, log, limit)
         except OSError as error:
             part.ended = f"could not begin: {error}"
     part.seconds = time.monotonic() - began
@@ -142,12 +144,16 @@ def _end_of(command: list[str], variables: dict[str, str], log: Path, limit: flo
     return "done" if status == 0 else f"failed with status {status}"
 
 
-def _environment(device: str) -> dict[str, str]:
+def _environment(device: str, compiled: Path) -> dict[str, str]:
+    caches = {
+        "TORCHINDUCTOR_CACHE_DIR": f"{compiled}",
+        "TRITON_CACHE_DIR": f"{compiled / 'triton'}",
+    }
     folders = [str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     given = {"PYTHONPATH": os.pathsep.join(filter(None, folders)), "NO_ALBUMENTATIONS_UPDATE": "1"}
     if device == "cpu":
         given["ADUNI_TEST_DEVICE"] = "cpu"
-    return {**os.environ, **given}
+    return {**caches, **os.environ, **given}
 
 
 def _read(part: Part, printed: str, result: Path) -> None:
@@ -200,17 +206,13 @@ def _measure(options: argparse.Namespace) -> int:
     """Run one part in this process, and leave its section."""
     from importlib import import_module
 
-    import torch
     from gpu_check_parts.size import Size
 
-    import aduni.cli.app  # noqa: F401  registers the resolvers of conf/
-    from benchmarks.results import markdown
-
-    size = Size(torch.device(options.device), options.size, options.batch)
-    section = import_module(f"gpu_check_parts.{options.child}").measure(size, options.output)
-    content = {"section": asdict(section), "markdown": markdown(section)}
+    size = Size(options.device, options.size, options.batch)
+    part = import_module(f"gpu_check_parts.{options.child}")  # with the packages that it needs
+    content = part.measure(size, options.output)
     _replace(options.output / f"{options.child}.json", json.dumps(content))
-    return 0
+    return 1 if content.get("faults") else 0
 
 
 if __name__ == "__main__":

@@ -1,45 +1,73 @@
-"""The machine: GPU, driver, versions, shared memory."""
+"""The machine: GPU, driver, versions, shared memory. Only what is there is imported."""
 
 import os
+import platform
 import shutil
 import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from benchmarks.part import Row, Section
-from benchmarks.results import measured_on
 from gpu_check_parts.size import Size
 
 GIB = 2**30
 QUERY = "name,driver_version,memory.total,memory.used,compute_mode,pcie.link.gen.current"
 
 
-def measure(size: Size, folder: Path) -> Section:
-    """Return what a fault may come from.
+def measure(size: Size, folder: Path) -> dict[str, Any]:
+    """Return what a fault may come from; what cannot be asked is a fault, and the rest remains."""
+    questions: list[Callable[[], dict[str, str]]] = [_machine, _project, _libraries]
+    if size.device == "cuda":
+        questions.append(_gpus)
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    for ask in questions:
+        try:
+            found |= ask()
+        except Exception as error:  # of a package or a driver, of any type
+            faults.append(f"{type(error).__name__}: {error}")
+            found[f"fault {len(faults)}"] = faults[-1]
+    shown = {what: " ".join(value.split()).replace("|", "/") for what, value in found.items()}
+    rows = [f"| {what} | {value} |" for what, value in shown.items()]
+    lines = ["## Environment", "", "| what | value |", "| --- | --- |", *rows]
+    return {"section": found, "markdown": "\n".join(lines), "faults": faults}
 
-    Raises:
-        RuntimeError: PyTorch finds no GPU; the message has what nvidia-smi says.
-    """
-    origin = measured_on()
-    versions = ", ".join(f"{name} {number}" for name, number in origin["versions"].items())
-    found: dict[str, str] = {
-        "date": origin["date"],
-        "commit": str(origin["git_commit"]),
-        "processor": f"{origin['processor']}, {origin['cores']} cores, load {origin['load']}",
-        "versions": versions,
-        "CUDA, cuDNN, NCCL of PyTorch": f"{torch.version.cuda}, {_cudnn()}, {_nccl()}",
+
+def _machine() -> dict[str, str]:
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "system": f"{platform.platform()}, Python {platform.python_version()}",
         "nvidia-smi": _nvidia_smi(),
         "/dev/shm": _shared_memory(),
         "variables": _variables(),
     }
-    if size.device.type == "cuda":
-        found |= _gpus()
-    rows: list[Row] = [{"what": what, "value": value} for what, value in found.items()]
-    return Section("Environment", rows)
+
+
+def _project() -> dict[str, str]:
+    from benchmarks.results import measured_on
+
+    origin = measured_on()
+    return {
+        "commit": str(origin["git_commit"]),
+        "processor": f"{origin['processor']}, {origin['cores']} cores, load {origin['load']}",
+        "versions": ", ".join(f"{name} {number}" for name, number in origin["versions"].items()),
+    }
+
+
+def _libraries() -> dict[str, str]:
+    import torch
+
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    nccl = "not asked"
+    if torch.cuda.is_available():
+        nccl = ".".join(map(str, torch.cuda.nccl.version()))  # type: ignore[no-untyped-call]
+    return {"CUDA, cuDNN, NCCL of PyTorch": f"{torch.version.cuda}, {cudnn}, {nccl}"}
 
 
 def _gpus() -> dict[str, str]:
+    import torch
+
     if not torch.cuda.is_available():
         raise RuntimeError(
             f"PyTorch {torch.__version__} finds no GPU; its CUDA is {torch.version.cuda}, and "
@@ -59,20 +87,10 @@ def _gpus() -> dict[str, str]:
     return found
 
 
-def _cudnn() -> str:
-    return str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
-
-
-def _nccl() -> str:
-    if not torch.cuda.is_available():
-        return "not asked"
-    return ".".join(map(str, torch.cuda.nccl.version()))  # type: ignore[no-untyped-call]
-
-
 def _nvidia_smi() -> str:
     command = ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"not available ({type(error).__name__})"
     return "; ".join((told.stdout + told.stderr).strip().splitlines())

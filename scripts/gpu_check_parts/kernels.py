@@ -8,14 +8,17 @@ from typing import Any
 import torch
 from torch.utils.benchmark import Timer
 
+from aduni.data.augmentation.gpu.augment import FUSED
 from benchmarks.loss import forward_backward, loss_input, ours
 from benchmarks.measure import spread
 from benchmarks.part import Row, Section
 from gpu_check_parts.size import Size
-from gpu_check_parts.workload import Workload, cudnn_benchmark
+from gpu_check_parts.workload import Workload, cudnn_benchmark, report
+
+MAKE_VIEWS = ("augmentation", "whole step")
 
 
-def measure(size: Size, folder: Path) -> Section:
+def measure(size: Size, folder: Path) -> dict[str, Any]:
     """Return a row for each piece: first those without convolutions, then whole steps."""
     work = Workload(size)
     rows = [_row(what, "-", call, size) for what, call in _pieces(work).items()]
@@ -29,7 +32,7 @@ def measure(size: Size, folder: Path) -> Section:
         "Bare: forward, backward and optimiser of the model on normalised floats. Whole: the "
         "augmentation and the step. Loss: AduC alone, forward and backward in float32.",
     )
-    return Section("Kernels", rows, notes)
+    return report(Section("Kernels", rows, notes))
 
 
 def _pieces(work: Workload) -> dict[str, Callable[[], Any]]:
@@ -52,7 +55,7 @@ def _row(what: str, benchmark: str, call: Callable[[], Any], size: Size) -> Row:
     timer = Timer("call()", globals={"call": call}, num_threads=threads)
     times = timer.blocked_autorange(min_run_time=size.seconds).times
     return {
-        "what": what,
+        "what": f"{what}, unfused" if FUSED.has_failed and what in MAKE_VIEWS else what,
         "cudnn.benchmark": benchmark,
         "ms": spread([1000 * seconds for seconds in times]),
         "GiB at most": _peak(call, size),
@@ -61,7 +64,7 @@ def _row(what: str, benchmark: str, call: Callable[[], Any], size: Size) -> Row:
 
 def _peak(call: Callable[[], Any], size: Size) -> float | None:
     """Return the most memory that is allocated during a call, all tensors counted."""
-    if size.device.type != "cuda":
+    if size.device != "cuda":
         return None
     torch.cuda.reset_peak_memory_stats()
     call()

@@ -9,12 +9,12 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.measure import timed, wall_clock
 from benchmarks.part import Row, Section
 from gpu_check_parts.size import Size
-from gpu_check_parts.workload import Workload, cudnn_benchmark
+from gpu_check_parts.workload import Workload, cudnn_benchmark, report
 
 LISTED = 25
 
 
-def measure(size: Size, folder: Path) -> Section:
+def measure(size: Size, folder: Path) -> dict[str, Any]:
     """Return the most expensive operations; write gpu_profile.txt with all of them."""
     work = Workload(size)
     with cudnn_benchmark(True):
@@ -25,14 +25,13 @@ def measure(size: Size, folder: Path) -> Section:
             _repeat(work)
             wall_clock()  # waits for the device
     averages: Any = profiler.key_averages()
-    own = f"self_{'device' if size.device.type == 'cuda' else 'cpu'}_time_total"
+    own = f"self_{'device' if size.device == 'cuda' else 'cpu'}_time_total"
     table = averages.table(own, row_limit=100, max_name_column_width=72)
     (folder / "gpu_profile.txt").write_text(table + "\n")
     busiest = sorted(averages, key=lambda event: getattr(event, own), reverse=True)
     rows = [_row(event, getattr(event, own), size.steps) for event in busiest[:LISTED]]
-    return Section(
-        f"Profile of {size.steps} whole steps", rows, _notes(profiler.events(), wall, size.steps)
-    )
+    notes = _notes(profiler.events(), wall, size.steps)
+    return report(Section(f"Profile of {size.steps} whole steps", rows, notes))
 
 
 def _repeat(work: Workload) -> None:
@@ -41,7 +40,7 @@ def _repeat(work: Workload) -> None:
 
 
 def _activities(size: Size) -> list[ProfilerActivity]:
-    gpu = [ProfilerActivity.CUDA] if size.device.type == "cuda" else []
+    gpu = [ProfilerActivity.CUDA] if size.device == "cuda" else []
     return [ProfilerActivity.CPU, *gpu]
 
 

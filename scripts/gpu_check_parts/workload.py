@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from hydra import initialize_config_dir
 from torch import Tensor
 
+import aduni.cli.app  # noqa: F401  registers the resolvers of conf/
 from aduni.batch import Batch
 from aduni.config.build import build_method
 from aduni.config.instantiate import build
+from aduni.data.augmentation.gpu.augment import FUSED
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
 from aduni.data.augmentation.gpu.parameters import ViewParameters, draw_parameters
 from aduni.data.loading.torch_datasets import RawBatch, complete_batch
@@ -20,9 +23,12 @@ from aduni.models.encoder import Encoder
 from benchmarks.alternation import TINY_RATE, bare_step
 from benchmarks.children import ROOT
 from benchmarks.composing import settings_of
+from benchmarks.part import Section
+from benchmarks.results import markdown
 from gpu_check_parts.size import Size
 
 VIEWS, CLASSES = 2, 7
+UNFUSED = "The views were made by unfused kernels, as torch.compile failed; the log has the reason."
 
 
 class Workload:
@@ -64,7 +70,7 @@ class Workload:
 
     def mixed(self) -> AbstractContextManager[Any]:
         """Return autocast of bf16-mixed."""
-        return torch.autocast(self.size.device.type, torch.bfloat16)
+        return torch.autocast(self.size.device, torch.bfloat16)
 
     def augmented(self) -> Batch:
         """Make the views."""
@@ -93,6 +99,13 @@ class Workload:
             loss = self.method.loss(batch, 0)["loss"]
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
+
+
+def report(section: Section) -> dict[str, Any]:
+    """Return what the report takes of a section, which says so if views could not be fused."""
+    if FUSED.has_failed:
+        section = replace(section, notes=(*section.notes, UNFUSED))
+    return {"section": asdict(section), "markdown": markdown(section)}
 
 
 @contextmanager

@@ -1,12 +1,16 @@
 """scripts/gpu_check.py on the CPU: parts that fail or hang cost themselves alone."""
 
+import ast
 import json
 import runpy
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from aduni.data.augmentation.gpu.augment import FUSED
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "gpu_check.py"
 HANGS = """
@@ -83,6 +87,51 @@ def test_nothing_is_left_of_the_parts_scratch(check, tmp_path):
         "gpu_check.json",
         "gpu_check.md",
     ]
+
+
+def test_parts_share_what_is_compiled_and_leave_nothing_of_it(check, monkeypatch):
+    for name in (names := ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")):
+        monkeypatch.delenv(name, raising=False)
+    code = f"import os; raise SystemExit([os.environ[name] for name in {names}])"
+    _, content, _ = check({"first": code, "second": code})
+
+    first, second = (part["lines"][1] for part in content)
+    assert first == second
+    compiled, triton = ast.literal_eval(first)
+    assert Path(triton).is_relative_to(compiled)
+    assert not Path(compiled).exists()
+
+
+@pytest.mark.parametrize("broken", ["psutil", "torch"])
+def test_the_environment_is_told_though_a_package_is_broken(script, tmp_path, monkeypatch, broken):
+    (tmp_path / f"{broken}.py").write_text("raise ImportError('no | shared object')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    words = ["--device", "cpu", "--parts", "environment", "--output", str(tmp_path)]
+
+    assert script.main(words) == 1
+    section = json.loads((tmp_path / "gpu_check.json").read_text())[0]["section"]
+    assert section["fault 1"] == "ImportError: no | shared object"
+    assert {"nvidia-smi", "/dev/shm"} <= section.keys()
+    assert ("CUDA, cuDNN, NCCL of PyTorch" in section) == (broken == "psutil")
+    assert (
+        "| fault 1 | ImportError: no / shared object |" in (tmp_path / "gpu_check.md").read_text()
+    )
+
+
+@pytest.mark.parametrize("has_failed", [False, True])
+def test_rows_of_unfused_views_say_so(monkeypatch, has_failed):
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    kernels = import_module("gpu_check_parts.kernels")
+    size = import_module("gpu_check_parts.size").Size("cpu", 8, 2)
+    monkeypatch.setattr(FUSED, "has_failed", has_failed)
+    rows = [kernels._row(what, "-", int, size) for what in ("augmentation", "loss")]
+
+    assert [row["what"] for row in rows] == [
+        "augmentation, unfused" if has_failed else "augmentation",
+        "loss",
+    ]
+    text = kernels.report(kernels.Section("Kernels", rows))["markdown"]
+    assert ("torch.compile failed" in text) == has_failed
 
 
 @pytest.mark.parametrize(

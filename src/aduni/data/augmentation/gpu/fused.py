@@ -39,17 +39,21 @@ Function = Callable[..., Tensor]
 
 
 class FusedViews:
-    """Make views by compiled functions, until compiling them has failed once."""
+    """Make views by compiled functions, until compiling them has failed once.
+
+    Attributes:
+        has_failed: whether it has.
+    """
 
     def __init__(self) -> None:
-        self._has_failed = False
+        self.has_failed = False
         self._known: set[tuple[object, ...]] = set()
 
     def __call__(
         self, images: Tensor, rows: Tensor, parameters: ViewParameters, *, nearest: bool
     ) -> Tensor | None:
         """Return what `fuse_views` does, or None and, the first time, a warning if it fails."""
-        if self._has_failed:
+        if self.has_failed:
             return None
         constants = (images.shape[1:], parameters.sampling.shape, nearest)
         kind = (*constants, len(rows), parameters.colours is None)
@@ -62,7 +66,7 @@ class FusedViews:
         except Exception as error:  # of a compiler, its cache or its driver, of any type
             if isinstance(cause := _innermost(error), torch.OutOfMemoryError):
                 raise cause from None
-            self._has_failed = True
+            self.has_failed = True
             warn(log, _sentence(error))
             return None
 
