@@ -39,7 +39,8 @@ def measure(bench: Bench) -> Section:
             rows += gpu_rows(bench, size, device)
     notes = (
         f"Two views of {len(files)} images a pass, batches of {bench.effort.batch_size}, one "
-        "thread, CPU seconds; JPEGs of 600 x 450 pixels. On a GPU, seconds on the wall.",
+        "thread, CPU seconds; JPEGs of 600 x 450 pixels. On a GPU, seconds on the wall, "
+        f"{bench.effort.gpu_pass_images} images in batches of {bench.effort.gpu_batch_size}.",
         "The released loader ends in normalised floats, this one in bytes, which the encoder "
         "normalises by whole batches; the targets ask for the row with normalising.",
     )
@@ -92,11 +93,12 @@ def _rows(seconds: dict[str, list[float]], size: int, count: int) -> list[Row]:
 
 def gpu_rows(bench: Bench, size: int, device: torch.device) -> list[Row]:
     """Measure whole passes with views made on a device, from images that are there or sent."""
-    count = bench.effort.pass_images
-    calls = {}
+    effort, calls = bench.effort, {}
+    count, batch = effort.gpu_pass_images, effort.gpu_batch_size
     for what, choice in (("kept there", "auto"), ("sent", "false")):
-        further = (f"dataset.image_size={size}", "augment=gpu", f"data_on_gpu={choice}")
-        data, loader = training_loader(bench.synthetic(count, *further))
+        further = (f"dataset.image_size={size}", f"batch_size={batch}")
+        words = bench.synthetic(count, *further, "augment=gpu", f"data_on_gpu={choice}")
+        data, loader = training_loader(words)
         list(data.evaluation_batches("test", device))  # puts the images there, if they are kept
         name = f"whole, augment=gpu on {device.type}, images {what}"
         calls[name] = partial(one_pass, data, loader, device)

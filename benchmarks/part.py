@@ -29,6 +29,7 @@ class Effort:
     # On a GPU, the paper's sizes, and training and validation images of ISIC 2018 in its protocol.
     gpu_image_size: int = 384
     gpu_batch_size: int = 128
+    gpu_pass_images: int = 2048  # of one timed pass of the data path
     gpu_images: int = 8012
     gpu_held_out: int = 2003
     gpu_bare_steps: int = 62

@@ -27,6 +27,7 @@ TINY = Effort(
     table_rows=(90, 180),
     gpu_image_size=32,
     gpu_batch_size=4,
+    gpu_pass_images=12,
     gpu_images=16,
     gpu_held_out=7,
     gpu_bare_steps=2,

@@ -47,8 +47,21 @@ def test_data_path(bench):
     assert all(row["released / this"].median == 1 for row in released)
 
 
-def test_views_made_on_a_device(bench):
+def test_views_made_on_a_device(bench, monkeypatch):
+    seen, one_pass = [], data_path.one_pass
+
+    def noted(data, batches, *others):
+        def count():
+            for batch in batches:
+                seen.append(len(batch.labels))
+                yield batch
+
+        one_pass(data, count(), *others)
+
+    monkeypatch.setattr(data_path, "one_pass", noted)
     measured = data_path.gpu_rows(bench, 16, torch.device("cpu"))
+    assert set(seen) == {4}
+    assert len(seen) % 3 == 0  # 12 images a pass
     assert [row["stage"].rpartition(", ")[2] for row in measured] == [
         "images kept there",
         "images sent",

@@ -1,5 +1,7 @@
 """Two stages in one run: the second trains what it names, under its own sampler, and no more."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 import torch
@@ -155,3 +157,24 @@ def test_processes_leave_their_group_before_the_first_one_tests(finished, tmp_pa
     run(finished[2].model_copy(deep=True), folder)
 
     assert seen == [(True, False)]
+
+
+def test_a_stage_works_on_its_own_gpu_before_its_first_step(tmp_path, monkeypatch):
+    """A resumed second stage computes features first: without this, all ranks on GPU 0."""
+    seen = []
+    trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cuda", 1)))
+    monkeypatch.setattr(stages.Training, "_trainer", lambda *_: trainer)
+    monkeypatch.setattr(stages.Training, "_stage_folder", lambda *_: "")
+    monkeypatch.setattr(stages.Training, "_reader", lambda _: seen.append("reader"))
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: seen.append(str(device)))
+    training = object.__new__(stages.Training)
+    training.folder, training.method = RunFolder(tmp_path), Parts()
+    training.settings, training.stages = SimpleNamespace(seed=0), []
+
+    def begin(read):
+        seen.append("begins")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training._train(1, Stage("classifier", 1, lambda batch, epoch: {}, on_start=begin))
+    assert seen == ["cuda:1", "reader", "begins"]
