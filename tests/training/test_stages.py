@@ -169,7 +169,7 @@ def test_a_stage_works_on_its_own_gpu_before_its_first_step(tmp_path, monkeypatc
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: seen.append(str(device)))
     training = object.__new__(stages.Training)
     training.folder, training.method = RunFolder(tmp_path), Parts()
-    training.settings, training.stages = SimpleNamespace(seed=0), []
+    training.settings, training.stages, training.found = SimpleNamespace(seed=0), [], {}
 
     def begin(read):
         seen.append("begins")
