@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from aduni.config.build import build_data_and_method
-from aduni.data.loading.feature_extraction import BATCH, extract_features
+from aduni.data.loading.feature_extraction import BATCH
 from aduni.models.encoder import Encoder
 from benchmarks.composing import settings_of
 from benchmarks.measure import alternate, rate, ratio, wall_clock
@@ -29,12 +29,10 @@ def measure(bench: Bench) -> Section:
     pixels = torch.randint(256, (BATCH["cpu"], 3, SIZE, SIZE), dtype=torch.uint8)
     batch = encoder.normalised(pixels.contiguous(memory_format=torch.channels_last))
 
-    inputs = (data.cache, data.table.labels, data.augment, data.loading)
-
     def extract() -> None:
         for features in bench.scratch.glob("cache/*-features-*/"):
             shutil.rmtree(features)
-        extract_features(encoder, *inputs, device)
+        data.feature_extraction(encoder, device).extract()
 
     passes = 2 * count  # of the unaugmented images and of a draw
     bare = partial(_forward, encoder.backbone, [batch] * (passes // len(batch)))

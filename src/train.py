@@ -11,6 +11,7 @@ with quick_imports():
     from aduni.cli.end_summary import print_summary
     from aduni.config.resume import resume_settings
     from aduni.config.schema import read_settings
+    from aduni.training.feature_shard import extract_shard
     from aduni.training.run import run
 
 
@@ -18,9 +19,13 @@ with quick_imports():
 @task
 def main(config: DictConfig) -> None:
     """Train one method on one fold."""
+    given = read_settings(config)
+    if given.shard:
+        print(extract_shard(given, given.shard))
+        return
     folder = run_folder()
     overrides = HydraConfig.get().overrides.task
-    settings = resume_settings(read_settings(config), overrides, folder)
+    settings = resume_settings(given, overrides, folder)
     print_summary(run(settings, folder), folder, sweep_folder())
 
 

@@ -11,9 +11,18 @@ import yaml
 from hydra.utils import get_object
 from pydantic import BaseModel
 
+from aduni.data.shard import Shard
+
 MAX_VALUE_LENGTH = 70
 
-KINDS = {int: "whole number", float: "number", bool: "`true` or `false`", str: "text", Path: "path"}
+KINDS = {
+    int: "whole number",
+    float: "number",
+    bool: "`true` or `false`",
+    str: "text",
+    Path: "path",
+    Shard: "`i/n`",
+}
 
 
 def of_model(name: str | None) -> tuple[dict[str, Any], dict[str, str]]:

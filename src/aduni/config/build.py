@@ -43,7 +43,7 @@ def build_data(settings: Settings) -> ImageDataModule:
     """Return the data module of the data set and its protocol."""
     workers = settings.num_workers
     if workers is None:
-        workers = default_workers(*_processes_and_device(settings.trainer))
+        workers = default_workers(*processes_and_device(settings.trainer))
     loading = LoaderSettings(
         batch_size=settings.batch_size,
         num_workers=workers,
@@ -57,7 +57,7 @@ def build_data(settings: Settings) -> ImageDataModule:
     return data
 
 
-def _processes_and_device(trainer: Node) -> tuple[int, str]:
+def processes_and_device(trainer: Node) -> tuple[int, str]:
     """Return the training processes on this machine, and the kind of device that they use."""
     on_gpu = trainer.get("accelerator") != "cpu" and torch.cuda.is_available()
     devices = trainer.get("devices", 1)

@@ -22,6 +22,7 @@ from pydantic import (
 from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator, XLAAccelerator
 
 from aduni.config.instantiate import Node, check_node
+from aduni.data.shard import OptionalShard
 from aduni.errors import UserError, complaint
 from aduni.schedules import RateSchedule
 
@@ -84,6 +85,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     resume: str | None
     # Not stored: a file must not be able to say what to trust.
     trust: list[str] = Field(default=[], exclude=True)
+    shard: OptionalShard = Field(default=None, exclude=True)  # a run has all of the features
     verbose: bool
 
     @field_validator("lr_min")

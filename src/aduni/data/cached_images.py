@@ -112,6 +112,7 @@ class CachedImages:
 
         Only files of the shard are read. Returns its folder.
         """
+        shard.check(len(self.table.images))
         rows = range(len(self.table.images))[shard.every]
         self.sources = sources = self._read_sources(levels=True, shard=shard)
         if self.declared_bits == "auto" and sources.highest.max(initial=0) > 0:

@@ -18,7 +18,7 @@ from aduni.data.cached_images import CachedImages
 from aduni.data.download.archives import Archive
 from aduni.data.loading.batch_samplers import EvaluationBatchSampler, TrainingBatchSampler
 from aduni.data.loading.dataloaders import Loader, LoaderFactory, LoaderSettings, worker_error
-from aduni.data.loading.feature_extraction import extract_features
+from aduni.data.loading.feature_extraction import FeatureExtraction
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.loading.shared_memory import check_loader
 from aduni.data.loading.torch_datasets import RawBatch
@@ -127,9 +127,13 @@ class ImageDataModule(LightningDataModule, CachedImages):
     def use_features(self, encoder: Encoder, device: torch.device) -> None:
         """Let batches hold a frozen encoder's features, extracted on first use, as their views."""
         if self._loaders.features is None:
-            self._loaders.features = extract_features(
-                encoder, self.cache, self.table.labels, self.augment, self.loading, device
-            )
+            self._loaders.features = self.feature_extraction(encoder, device).extract()
+
+    def feature_extraction(self, encoder: Encoder, device: torch.device) -> FeatureExtraction:
+        """Return the extraction of a frozen encoder's features of all images."""
+        return FeatureExtraction(
+            encoder, self.cache, self.table.labels, self.augment, self.loading, device
+        )
 
     def begin_stage(
         self,

@@ -1,12 +1,15 @@
 """Shards: parts of a command's work that an array of jobs divides among its members."""
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
+
+from aduni.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,18 @@ class Shard:
         """Items of this shard: they are dealt in turn, in the order of the whole."""
         return slice(self.number - 1, None, self.count)
 
+    def check(self, count: int) -> None:
+        """Raise UserError if there are fewer items than shards."""
+        if self.count > count:
+            raise UserError(
+                f"shard={self} divides what has {count} parts at most; write shard=i/{count}, or "
+                "lower n further."
+            )
+
     def batches(self, count: int, size: int) -> list[range]:
         """Return those of the batches of `size` of `count` items that are dealt to this shard."""
-        starts = range(0, count, size)[self.every]
-        return [range(start, min(start + size, count)) for start in starts]
+        starts = range(0, count, size)
+        return [range(start, min(start + size, count)) for start in starts[self.every]]
 
     @property
     def suffix(self) -> str:
@@ -49,9 +60,21 @@ OptionalShard = Annotated[Shard | None, BeforeValidator(read_shard)]
 """Type of the key `shard`; None for all of the work."""
 
 
+def shard_folder(folder: Path, shard: Shard) -> Path:
+    """Return the folder of a shard of what will be in a folder."""
+    return folder.with_name(f"{folder.name}{shard.suffix}")
+
+
+def remove_shards(folders: Iterable[Path]) -> None:
+    """Remove merged folders, and the files by which they were locked."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
+
+
 def shard_counts(prefix: Path) -> set[int]:
     """Find into how many shards array jobs have divided something whose paths begin like this."""
-    name = re.compile(re.escape(prefix.name) + r".*-shard-\d+-of-(\d+)(?:\.\w+)?")
+    name = re.compile(re.escape(prefix.name) + r"[0-9a-f]*-shard-\d+-of-(\d+)(?:\.\w+)?")
     files = prefix.parent.iterdir() if prefix.parent.is_dir() else ()
     return {int(found[1]) for file in files if (found := name.fullmatch(file.name))}
 

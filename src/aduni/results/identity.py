@@ -35,7 +35,7 @@ A declared value must never change, since that would rename runs.
 
 WITHOUT_IDENTITY = frozenset(
     [
-        *(*WITHOUT_EFFECT, "save_features", "logger", "trust", "trainer.accelerator"),
+        *(*WITHOUT_EFFECT, "save_features", "logger", "trust", "shard", "trainer.accelerator"),
         # `identity` uses what these two lead to.
         *("protocol.split_file", "method.stage1_ckpt"),
         *("names.recipe", "names.optimizer"),  # their values are settings of their own

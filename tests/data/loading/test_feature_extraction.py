@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from aduni.data.loading import feature_extraction
+from aduni.data.loading.feature_extraction import FeatureExtraction
 from aduni.data.loading.samplers import InstanceBalanced
+from aduni.data.shard import Shard
+from aduni.errors import UserError
 from aduni.models.encoder import Encoder
 
 SIDE = 16
@@ -63,7 +65,7 @@ def test_draw_d_is_the_first_view_of_epoch_d(make, encoder, augment, workers):
 
 def test_they_are_extracted_once(make, encoder, monkeypatch):
     first = features_of(make(), encoder)
-    monkeypatch.setattr(feature_extraction, "_batches", None)  # would raise TypeError
+    monkeypatch.setattr(FeatureExtraction, "_batches", None)  # would raise TypeError
     again = features_of(make(fold=1), encoder)
     assert again.folder == first.folder
     assert np.array_equal(again.features, first.features)
@@ -103,3 +105,42 @@ def test_damaged_features_are_made_anew(make, encoder, spoil, caplog):
     again = features_of(make(), encoder)
     assert np.array_equal(again.features, expected)
     assert "is built anew" in caplog.text
+
+
+def extract_shards(make, encoder, numbers, of=4):
+    work = make().feature_extraction(encoder, torch.device("cpu"))
+    return [work.extract_shard(Shard(number, of)) for number in numbers]
+
+
+def test_four_shards_merged_are_the_whole_and_nothing_is_extracted_again(
+    make, encoder, monkeypatch, tmp_path
+):
+    whole = features_of(make(), encoder)
+    expected = np.array(whole.features)
+    whole.folder.rename(tmp_path / "whole")
+    shards = extract_shards(make, encoder, [1, 2, 3, 4])
+    monkeypatch.setattr(FeatureExtraction, "_batches", None)
+    merged = features_of(make(), encoder)
+
+    assert merged.folder == whole.folder
+    assert np.array_equal(merged.features, expected)
+    assert not any(folder.exists() for folder in shards)
+
+
+def test_missing_and_damaged_shards_are_named_and_extracted(make, encoder, tmp_path, capfd):
+    whole = features_of(make(), encoder)
+    expected = np.array(whole.features)
+    whole.folder.rename(tmp_path / "whole")
+    shards = extract_shards(make, encoder, [1, 2, 4])
+    (shards[0] / "features.npy").write_bytes(b"")
+    assert np.allclose(features_of(make(), encoder).features, expected, atol=1e-5)
+
+    err = capfd.readouterr().err
+    assert "The features of 16 images, shard 1/4, are extracted: a file cannot be read" in err
+    assert "The features of 10 images, shard 3/4, are extracted: it is missing." in err
+    assert "2/4" not in err
+
+
+def test_more_shards_than_batches_are_refused(make, encoder):
+    with pytest.raises(UserError, match=r"shard=1/8 divides what has 7 parts at most; write"):
+        extract_shards(make, encoder, [1], of=8)

@@ -1,6 +1,7 @@
 """Cache a frozen encoder's features of all images, and of augmented draws of them."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -10,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aduni.data.cache.cache_folder import ensure_folder, reserved_map
+from aduni.data.loading.samplers import Ints
+from aduni.data.shard import Shard, find_shards, shard_folder
+from aduni.errors import warn
 from aduni.shortage import raise_shortage
+
+log = logging.getLogger(__name__)
 
 Features = NDArray[np.float32]
 
@@ -55,6 +61,33 @@ def build_feature_cache(
 
     ensure_folder(folder, "cache of features", partial(_fault, folder, shape), write)
     return FeatureCache(folder)
+
+
+def take_shards(
+    features: Features, folder: Path, rows_of: Callable[[Shard], Ints], merged: list[Path]
+) -> Ints:
+    """Copy the features of finished shards, and return the rows that are left.
+
+    Args:
+        features: (1 + V, n, D), to be filled.
+        folder: folder of all features, beside which those of the shards are.
+        rows_of: rows of a shard.
+        merged: list to which the shards' folders are added.
+    """
+    is_left = np.ones(features.shape[1], dtype=bool)
+    for shard, path in find_shards(folder, partial(shard_folder, folder)).items():
+        rows = rows_of(shard)
+        shape = (features.shape[0], len(rows), features.shape[2])
+        fault = _fault(path, shape) if path else "it is missing"
+        if path and not fault:
+            own = FeatureCache(path).features
+            for draw in range(len(features)):
+                features[draw, rows] = own[draw]
+            is_left[rows] = False
+            merged.append(path)
+        else:
+            warn(log, f"The features of {len(rows)} images, shard {shard}, are extracted: {fault}.")
+    return np.flatnonzero(is_left)
 
 
 def _fault(folder: Path, shape: tuple[int, int, int]) -> str | None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -28,7 +27,7 @@ from aduni.data.cache.integrity import (
 )
 from aduni.data.cache.near_copies import SIDE, group_near_copies
 from aduni.data.image_table import escape
-from aduni.data.shard import Shard
+from aduni.data.shard import Shard, remove_shards
 from aduni.errors import UserError, warn
 from aduni.shortage import raise_shortage
 from aduni.system.threads import map_ahead
@@ -100,9 +99,7 @@ def build_cache(
 
     fault = partial(cache_fault, folder, images, image_size, every_row=every_row)
     ensure_folder(folder, "image cache", fault, write)
-    for shard_folder in merged.values():
-        shutil.rmtree(shard_folder, ignore_errors=True)
-        shard_folder.with_name(f"{shard_folder.name}.lock").unlink(missing_ok=True)
+    remove_shards(merged.values())
     return ImageCache(folder)
 
 

@@ -3,18 +3,28 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
+from pathlib import Path
 
 import albumentations as A
+import numpy as np
 import torch
 from rich.progress import track
 
 from aduni.batch import Batch
-from aduni.data.cache.feature_cache import FeatureCache, Features, build_feature_cache
+from aduni.data.cache.feature_cache import (
+    FeatureCache,
+    Features,
+    build_feature_cache,
+    take_shards,
+)
 from aduni.data.cache.image_cache import ImageCache
 from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.dataloaders import LoaderFactory, LoaderSettings
 from aduni.data.loading.samplers import Ints
+from aduni.data.shard import Shard, remove_shards, shard_folder
 from aduni.models.encoder import Encoder
 from aduni.models.fold_batch_norms import fold_batch_norms
 
@@ -23,66 +33,118 @@ BATCH = {"cpu": 8, "cuda": 256}
 128 px, since larger arrays are new memory in every batch."""
 
 
-def extract_features(
-    encoder: Encoder,
-    cache: ImageCache,
-    labels: Ints,
-    transforms: Sequence[A.BasicTransform | A.BaseCompose],
-    loading: LoaderSettings,
-    device: torch.device,
-) -> FeatureCache:
-    """Return the features of a frozen encoder, from the cache beside that of the images.
+@dataclass(frozen=True)
+class FeatureExtraction:
+    """Extraction of a frozen encoder's features.
 
-    Draw d of an image is the first view that it has in epoch d of a training with this seed. The
-    key of the cache is made of the images, the encoder's name and weights, the transforms and the
-    seed.
+    Attributes:
+        labels: (n,) labels of the images.
+        transforms: transforms of the augmented draws.
+        loading: workers, seed, and the place of the augmentation.
+        device: device that the encoder computes on.
     """
-    draws = encoder.feature_views
-    key = [cache.folder.name, encoder.name, _weights_digest(encoder), draws]
-    if draws:
-        augmentation = [A.to_dict(transform) for transform in transforms]
-        key += [augmentation, loading.seed, loading.augment]
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
-    folder = cache.folder.with_name(f"{cache.folder.name}-features-{digest[:12]}")
+
+    encoder: Encoder
+    cache: ImageCache
+    labels: Ints
+    transforms: Sequence[A.BasicTransform | A.BaseCompose]
+    loading: LoaderSettings
+    device: torch.device
+
+    def extract(self) -> FeatureCache:
+        """Return the features from the cache beside that of the images, or extract them.
+
+        Draw d of an image is the first view that it has in epoch d of a training with this seed.
+        The key of the cache is made of the images, the encoder's name and weights, the transforms
+        and the seed. Finished shards are merged into a new cache.
+        """
+        merged: list[Path] = []
+
+        def fill(features: Features) -> None:
+            left = take_shards(features, self._folder, self._rows_of, merged)
+            self._fill(features, left, left)
+
+        found = build_feature_cache(self._folder, self._shape(len(self.labels)), fill)
+        remove_shards(merged)
+        return found
+
+    def extract_shard(self, shard: Shard) -> Path:
+        """Extract the features of one shard, and return their folder."""
+        shard.check(-(-len(self.labels) // BATCH["cpu"]))
+        rows = self._rows_of(shard)
+        folder = shard_folder(self._folder, shard)
+        shape = self._shape(len(rows))
+        build_feature_cache(
+            folder, shape, lambda features: self._fill(features, rows, np.arange(len(rows)))
+        )
+        return folder
+
+    def _rows_of(self, shard: Shard) -> Ints:
+        """Return the rows of a shard: batches of the CPU's size are dealt."""
+        return np.concatenate([*shard.batches(len(self.labels), BATCH["cpu"])])
+
+    def _shape(self, count: int) -> tuple[int, int, int]:
+        return 1 + self.encoder.feature_views, count, self.encoder.features
+
+    @cached_property
+    def _folder(self) -> Path:
+        encoder = self.encoder
+        key = [self.cache.folder.name, encoder.name, _weights_digest(encoder), self._draws]
+        if self._draws:
+            augmentation = [A.to_dict(transform) for transform in self.transforms]
+            key += [augmentation, self.loading.seed, self.loading.augment]
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
+        return self.cache.folder.with_name(f"{self.cache.folder.name}-features-{digest[:12]}")
+
+    @property
+    def _draws(self) -> int:
+        return self.encoder.feature_views
 
     @torch.inference_mode()
-    def fill(features: Features) -> None:
-        folded = fold_batch_norms(encoder).to(device)
-        batches = _batches(cache, labels, transforms, loading, draws, device)
-        steps = (1 + draws) * -(-len(labels) // BATCH[device.type])
-        for draw, batch in track(batches, f"Features of {encoder.name}", total=steps):
-            features[draw, batch.indices.cpu()] = folded(batch.views[0]).float().cpu()
+    def _fill(self, features: Features, rows: Ints, places: Ints) -> None:
+        """Extract the features of some rows into places of an array (1 + V, m, D)."""
+        size = BATCH[self.device.type]
+        batches = [rows[start : start + size].tolist() for start in range(0, len(rows), size)]
+        if not batches:
+            return
+        folded = fold_batch_norms(self.encoder).to(self.device)
+        steps = (1 + self._draws) * len(batches)
+        work = track(self._batches(batches), f"Features of {self.encoder.name}", total=steps)
+        place_of = np.empty(len(self.labels), dtype=np.int64)
+        place_of[rows] = places
+        for draw, batch in work:
+            values = folded(batch.views[0]).float().cpu()
+            features[draw, place_of[batch.indices.cpu()]] = values
 
-    return build_feature_cache(folder, (1 + draws, len(labels), encoder.features), fill)
+    def _batches(self, rows: list[list[int]]) -> Iterator[tuple[int, Batch]]:
+        """Yield (0, batch) of unaugmented images, then (1 + d, batch) of draw d."""
+        loaders = LoaderFactory(self.transforms, self.loading.augment, data_on_gpu=False)
+        plain = loaders.evaluation_loader(self.cache, self.labels, rows, self.device)
+        drawn = loaders.training_loader(
+            *(self.cache, self.labels, _Draws(rows, self._draws)),
+            device=self.device,
+            workers=self.loading.num_workers,
+            views=1,
+            seed=self.loading.seed,
+        )
+        for number, loaded in enumerate(chain(plain, drawn)):
+            yield number // len(rows), loaders.to_batch(loaded)
 
 
-def _batches(
-    cache: ImageCache,
-    labels: Ints,
-    transforms: Sequence[A.BasicTransform | A.BaseCompose],
-    loading: LoaderSettings,
-    draws: int,
-    device: torch.device,
-) -> Iterator[tuple[int, Batch]]:
-    """Yield (0, batch) of all unaugmented images, then (1 + d, batch) of draw d of all images."""
-    loaders = LoaderFactory(transforms, loading.augment, data_on_gpu=False)
-    size = BATCH[device.type]
-    rows = [range(len(labels))[start : start + size] for start in range(0, len(labels), size)]
-    samples = [
-        [SampleIndex(row, draw, 0, len(part)) for row in part]
-        for draw in range(draws)
-        for part in rows
-    ]
-    plain = loaders.evaluation_loader(cache, labels, [list(part) for part in rows], device)
-    drawn = loaders.training_loader(
-        *(cache, labels, samples),
-        device=device,
-        workers=loading.num_workers,
-        views=1,
-        seed=loading.seed,
-    )
-    for number, loaded in enumerate(chain(plain, drawn)):
-        yield number // len(rows), loaders.to_batch(loaded)
+@dataclass(frozen=True)
+class _Draws:
+    """Batches of draw 0 of all rows, then of draw 1, and so on; made one at a time."""
+
+    rows: list[list[int]]
+    draws: int
+
+    def __len__(self) -> int:
+        return self.draws * len(self.rows)
+
+    def __iter__(self) -> Iterator[list[SampleIndex]]:
+        for draw in range(self.draws):
+            for part in self.rows:
+                yield [SampleIndex(row, draw, 0, len(part)) for row in part]
 
 
 def _weights_digest(encoder: Encoder) -> str:

@@ -38,6 +38,7 @@ def predict(settings: PredictSettings) -> str:
     half = max(1, settings.batch_size // 2)
     with explain_out_of_memory(f"take fewer images at a time, for example batch_size={half}"):
         if settings.shard:
+            settings.shard.check(-(-len(files) // settings.batch_size))
             predictions = predict_files(saved.files_of([settings.shard]), ensemble, settings)
             outputs = [saved.save(predictions, settings.shard)]
         else:

@@ -37,7 +37,7 @@ class SavedShards:
 
     def __init__(self, settings: PredictSettings, files: Sequence[Path]) -> None:
         self._settings, self.files = settings, files
-        self._prefix = settings.output.with_suffix("")
+        self._prefix = settings.output.with_name(f"{settings.output.stem}-")
 
     def files_of(self, shards: Sequence[Shard]) -> list[Path]:
         """Return the images of some shards of one division, in the order of the whole."""
@@ -89,7 +89,7 @@ class SavedShards:
             return Predictions(known, arrays["probabilities"], features, int((~read).sum()))
 
     def _path(self, shard: Shard) -> Path:
-        return self._prefix.with_name(f"{self._prefix.name}-{self._key}{shard.suffix}.npz")
+        return self._prefix.with_name(f"{self._prefix.name}{self._key}{shard.suffix}.npz")
 
     @cached_property
     def _key(self) -> str:
