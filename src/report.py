@@ -10,15 +10,19 @@ with quick_imports():
 
     from aduni.cli.app import run_command, task
     from aduni.cli.arguments import hydra_arguments
-    from aduni.report.cached import cached_report
+    from aduni.cli.end_summary import is_unicode, print_text
+    from aduni.report.cached import SUMMARY, cached_report
     from aduni.reproduce.settings import read_sources
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="report")
 @task
 def main(config: DictConfig) -> None:
-    """Write the report of finished runs."""
-    print(cached_report(read_sources(config)))
+    """Write the report of finished runs, and print its answer, main table and page."""
+    page = cached_report(read_sources(config))
+    text = (page.parent / SUMMARY).read_text(encoding="utf-8")
+    print_text(f"{text if is_unicode() else text.replace('±', '+-')}\n")
+    print(page)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,12 @@ def is_unicode() -> bool:
     return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
+def print_text(text: str) -> None:
+    """Print a text; characters that the screen cannot show become question marks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), end="", flush=True)
+
+
 def print_and_log(heading: str, *parts: RenderableType) -> None:
     """Print texts and tables, and log them without colours.
 
@@ -40,8 +46,7 @@ def print_and_log(heading: str, *parts: RenderableType) -> None:
         for part in parts:
             for console in (screen, plain):
                 console.print(part, soft_wrap=isinstance(part, str))
-    encoding = sys.stdout.encoding or "utf-8"
-    print(capture.get().encode(encoding, "replace").decode(encoding), end="", flush=True)
+    print_text(capture.get())
     log.info("%s\n%s", heading, text.getvalue())
 
 

@@ -1,7 +1,7 @@
 """Build the whole report of a folder of runs: tables, figures and page."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from aduni.errors import UserError
-from aduni.report.cached import Sources
+from aduni.report.answer import sentences, title
+from aduni.report.cached import SUMMARY, Sources
 from aduni.report.figures.embedding import has_spread
-from aduni.report.figures.figure import draw, texts_in
+from aduni.report.figures.figure import Drawn, draw, texts_in
 from aduni.report.page import sections
 from aduni.report.page.html import FigureGroup, Page, PageFigure, render
 from aduni.report.page.run_summary import summarise
@@ -25,9 +26,10 @@ from aduni.report.statistics.per_class import class_frame, class_tables
 from aduni.report.statistics.tuned_logit_adjustment import SUFFIX, adjusted_table, tau_frame
 from aduni.report.tables.build_table import build_table
 from aduni.report.tables.comparability import warnings_about
-from aduni.report.tables.definitions import Definition
+from aduni.report.tables.definitions import Row
 from aduni.report.tables.floors import with_floors
-from aduni.report.tables.formats import csv_frame, latex, markdown
+from aduni.report.tables.formats import csv_frame, latex, markdown, plain_text
+from aduni.report.tables.own_settings import own_table
 from aduni.report.tables.table import Table, title_of
 from aduni.results.finished_runs import Problem, Run, read_runs
 from aduni.results.kept_runs import read_found_plan
@@ -50,21 +52,9 @@ def build_report(sources: Sources, stamp: str) -> Path:
     folders = {run_folder(sources.root, run).path.resolve() for run in planned}
     runs = [run for run in found if plan is None or run.folder.path.resolve() in folders]
     states = states_of(sources.root, plan)
-    tables = {
-        name: build_table(
-            name,
-            _planned_rows(name, definition, plan),
-            runs,
-            plan=plan,
-            states=states,
-            columns=sources.columns,
-        )
-        for name, definition in sources.definitions.items()
-    }
     shown = [
         with_floors(table, sources.floors, runs, plan)
-        for table in tables.values()
-        if table.rows or table.name == "methods"
+        for table in _tables(sources, runs, plan, states)
     ]
     tables = {each.name: each for table in shown for each in (table, adjusted_table(table))}
     with atomic_folder(sources.output) as folder:
@@ -78,11 +68,37 @@ def build_report(sources: Sources, stamp: str) -> Path:
     return sources.output / INDEX
 
 
-def _planned_rows(name: str, definition: Definition, plan: Plan | None) -> Definition:
+def _tables(
+    sources: Sources, runs: Sequence[Run], plan: Plan | None, states: States
+) -> Iterator[Table]:
+    """Yield the tables, the main one first: it is compared by class, and drawn.
+
+    With a plan they are the paper's, with the rows that are planned. Without one the first has a
+    row for each setting, and those of the paper follow of which two rows were run.
+    """
     if plan is None:
-        return definition
-    labels = {label for run in plan.runs for table, label in run.rows if table == name}
-    return definition.with_rows([row for row in definition.rows if row.label in labels])
+        yield own_table(runs, sources.columns, sources.reference)
+    for number, (name, definition) in enumerate(sources.definitions.items()):
+        rows = [row for row in definition.rows if _is_shown(name, row, runs, plan)]
+        if (number == 0 or rows) if plan else len(rows) > 1:
+            yield build_table(
+                name,
+                definition.with_rows(rows),
+                runs,
+                plan=plan,
+                states=states,
+                columns=sources.columns,
+            )
+
+
+def _is_shown(name: str, row: Row, runs: Sequence[Run], plan: Plan | None) -> bool:
+    if plan:
+        return any((name, row.label) in run.rows for run in plan.runs)
+    return any(row.holds(run.config) for run in runs)
+
+
+def _page_figure(drawn: Drawn) -> PageFigure:
+    return PageFigure(drawn.title, drawn.caption, drawn.png, f"figures/{drawn.pdf.name}")
 
 
 def _fault_of_features(run: Run) -> str:
@@ -112,27 +128,41 @@ class _Report:
 
     def page(self) -> Page:
         """Write tables and figures, and return what the page shows."""
-        output, methods = self.sources.output, self.tables["methods"]
+        output, main = self.sources.output, self.main
         comparisons = [found for table in self.tables.values() for found in compare(table)]
-        batches = self._batches(methods)
-        classes = class_frame(methods)
+        batches = self._batches(main)
+        classes = class_frame(main)
         frames = {
             "comparisons": comparison_frame(comparisons),
             "classes": classes,
-            "moved": tau_frame(methods, self.tables[f"{methods.name}{SUFFIX}"]),
+            "moved": tau_frame(main, self.tables[f"{main.name}{SUFFIX}"]),
         }
         if batches:
             named = [frame.assign(dataset=name) for name, frame in batches.items()]
             frames["batches"] = pd.concat(named)
         self._write_tables(frames)
+        answer = sentences(main, comparisons)
+        text = "\n".join([*answer, "", plain_text(main), ""]).lstrip("\n")
+        write_text(text, self.folder / SUMMARY)
+        drawn = {dataset: self._drawn(main, dataset) for dataset in main.datasets}
+        titles = {table.name: table.title for table in self.tables.values()}
         return Page(
-            title=f"AdUni: {self.plan.profile if self.plan else self.sources.root.name}",
+            title=title(main, self.plan.profile if self.plan else self.sources.root.name),
+            answer=answer,
+            headline=[
+                _page_figure(each) for found in drawn.values() for each in found if each.opens_page
+            ],
             summary=summarise(self.runs, self.plan),
             warnings=self._warnings(),
             tables=[*map(sections.metrics_table, self.tables.values()), *class_tables(classes)],
-            comparisons=sections.comparisons_table(comparisons),
+            comparisons=sections.comparisons_tables(comparisons, titles),
             batches=sections.batches_table(batches),
-            figures=[self._drawn(methods, dataset) for dataset in methods.datasets],
+            figures=[
+                FigureGroup(
+                    title_of(dataset), [_page_figure(each) for each in found if not each.opens_page]
+                )
+                for dataset, found in drawn.items()
+            ],
             runs=sections.runs_table(
                 self.runs, self._rows_of_runs(), self.plan, self.sources.root, output
             ),
@@ -144,6 +174,11 @@ class _Report:
                 for file in sorted((self.folder / "tables").iterdir())
             ],
         )
+
+    @property
+    def main(self) -> Table:
+        """Table that is compared by class and drawn."""
+        return next(iter(self.tables.values()))
 
     def _warnings(self) -> list[str]:
         found = warnings_about(list(self.tables.values()))
@@ -159,8 +194,7 @@ class _Report:
     @cached_property
     def missing(self) -> list[str]:
         """Letters of names in the figures that no font has."""
-        methods = self.tables["methods"]
-        texts = [texts_in(self._rows(methods, name), name) for name in methods.datasets]
+        texts = [texts_in(self._rows(self.main, name), name) for name in self.main.datasets]
         return letters_without_glyph(text for found in texts for text in found)
 
     def _write_tables(self, frames: Mapping[str, pd.DataFrame]) -> None:
@@ -190,19 +224,12 @@ class _Report:
                 statistics[dataset] = pd.concat(frames)
         return statistics
 
-    def _drawn(self, table: Table, dataset: str) -> FigureGroup:
-        figures = [
-            PageFigure(each.title, each.caption, each.png, f"figures/{each.pdf.name}")
-            for each in draw(self._rows(table, dataset), dataset, self.folder / "figures")
-        ]
-        return FigureGroup(title_of(dataset), figures)
+    def _drawn(self, table: Table, dataset: str) -> list[Drawn]:
+        return draw(self._rows(table, dataset), dataset, self.folder / "figures")
 
     def _rows(self, table: Table, dataset: str) -> dict[str, list[Run]]:
         return {
-            row.label: [
-                run for run in table.runs.get((row.label, dataset), {}).values() if not run.is_floor
-            ]
-            for row in table.rows
+            row.label: list(table.runs.get((row.label, dataset), {}).values()) for row in table.rows
         }
 
     def _rows_of_runs(self) -> dict[Path, str]:

@@ -18,6 +18,8 @@ from aduni.system.atomic_folder import INDEX, STAMP
 
 INPUTS = ("config", "metrics", "stored_predictions", "split", "history", "log", "features")
 
+SUMMARY = Path("tables", "summary.txt")
+"""The answer and the main table, for a terminal."""
 
 NO_FLOORS = Definition(title="Floors", rows=())
 
@@ -29,9 +31,11 @@ class Sources:
     Attributes:
         root: folder with run folders at any depth, and a plan.json if there is a plan.
         output: folder for index.html, tables/ and figures/.
-        definitions: tables by the name of their files; `methods` is compared and drawn.
+        definitions: tables by the name of their files; with a plan the first is drawn.
         columns: metrics beside accuracy and macro F1.
         floors: rows of methods without a network, which stand beside every table.
+        reference: label of the row that the others are compared with, where there is no plan;
+            None for the baseline that is best on the validation parts.
     """
 
     root: Path
@@ -39,6 +43,7 @@ class Sources:
     definitions: Mapping[str, Definition]
     columns: Sequence[str] = ()
     floors: Definition = NO_FLOORS
+    reference: str | None = None
 
 
 def cached_report(sources: Sources) -> Path:

@@ -156,6 +156,7 @@ class _Report(_Tables, frozen=True):
 
     runs: Path
     output: Path | None
+    reference: str | None
 
 
 def read_sources(config: DictConfig) -> Sources:
@@ -165,7 +166,14 @@ def read_sources(config: DictConfig) -> Sources:
     settings = _validate(config, _Report)
     check_columns(settings.columns)
     output = settings.output or settings.runs
-    return Sources(settings.runs, output, settings.definitions, settings.columns, settings.floors)
+    return Sources(
+        settings.runs,
+        output,
+        settings.definitions,
+        settings.columns,
+        settings.floors,
+        settings.reference,
+    )
 
 
 def _validate(config: DictConfig, model: type[Model]) -> Model:

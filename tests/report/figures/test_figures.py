@@ -18,6 +18,7 @@ from aduni.report.figures import embedding, style
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion, row_shares
 from aduni.report.figures.curves import draw_curves, mean_history
+from aduni.report.figures.differences import draw_differences, fold_means
 from aduni.report.figures.embedding import draw_embedding, embed, has_spread, tsne
 from aduni.report.figures.f1_by_class import draw_f1_by_class, f1_table
 from aduni.report.figures.figure import all_figures, class_counts, draw, pooled_test
@@ -60,6 +61,21 @@ def test_predictions_are_pooled_in_the_order_asked_for(run):
     labels, probabilities = pooled_test(runs, ["rare", "common", "less"])
     assert labels.tolist() == [1, 1, 2, 0, 0, 1]
     assert probabilities.argmax(axis=1).tolist() == [1, 2, 2, 1, 0, 1]
+
+
+def test_differences_are_of_the_folds_that_both_rows_have(run):
+    right, wrong = [0, 0, 1, 2], [0, 0, 0, 0]
+    rows = {
+        "CE": [run("a", predicted=wrong), run("b", predicted=wrong, fold=1)],
+        "AdUni": [run("c", predicted=right), run("d", predicted=wrong, seed=1)],
+    }
+    # Of three classes only the first has an F1: 2 * 2 / (2 + 4) = 2/3, a third of it on average.
+    assert fold_means(rows["CE"]) == pytest.approx({0: 2 / 9, 1: 2 / 9})
+    assert fold_means(rows["AdUni"]) == pytest.approx({0: (1 + 2 / 9) / 2})
+    kind = next(kind for kind in all_figures() if kind.name == "differences")
+    (axes,) = kind.draw(rows, "toy").axes
+    dots = [line for line in axes.lines if line.get_marker() == "."]
+    assert [list(line.get_xdata()) for line in dots] == [pytest.approx([7 / 18])]
 
 
 def test_losses_of_each_class(run):
@@ -259,7 +275,9 @@ def _figures(classes: list[str], rows: list[str]) -> dict[str, Figure]:
     counts = np.diag(sizes) + rng.integers(1000, size=(len(classes),) * 2)
     middles = (np.arange(15) + 0.5) / 15
     bins = Reliability(rng.integers(1, 99, 15), middles, rng.uniform(size=15), 0.1)
+    folds = {row: rng.normal(scale=0.03, size=5) for row in rows[1:] or ["another"]}
     return {
+        "differences": draw_differences(folds, rows[0], "isic2018", -0.1),
         "class_distribution": draw_class_distribution(dict(zip(classes, sizes, strict=True)), "a"),
         "loss_by_class": draw_loss_by_class({"CE": losses, "AdUni": losses}, "aptos"),
         "embedding": draw_embedding(dict.fromkeys(rows[:3], embedded), classes, classes, "aptos"),
@@ -349,7 +367,7 @@ def test_what_is_missing_is_skipped(run, tmp_path):
     made = run("a", labels=[0, 0, 2], predicted=[0, 0, 0])
     made.folder.history.unlink()
     names = [d.name for d in draw({"LDAM": [read_run(made.folder)]}, "toy", tmp_path / "out")]
-    skipped = {"loss_by_class", "embedding", "curves"}
+    skipped = {"differences", "loss_by_class", "embedding", "curves"}
     assert names == [f"toy_{kind.name}" for kind in all_figures() if kind.name not in skipped]
     assert draw({"LDAM": []}, "toy", tmp_path / "none") == []
     assert not (tmp_path / "none").exists()

@@ -24,7 +24,7 @@ from aduni.report.page.html import (
     render,
 )
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"input", "meta", "link", "img", "br"}
 
 
 class Tree(HTMLParser):
@@ -81,7 +81,17 @@ PAGE = Page(
     summary=[("Profile", "smoke")],
     warnings=["Splits differ."],
     tables=[TABLE],
-    comparisons=replace(TABLE, id="differences", title="Differences"),
+    answer=["AdUni is ahead."],
+    headline=[PageFigure("Differences", "Dots.", png(40, 20))],
+    comparisons=[
+        PageTable(
+            "differences",
+            "Differences",
+            [Column("A - B"), Column("", numeric=True)],
+            [[PageCell("AdUni - CE"), PageCell("", 0.1, bar=(-0.1, 0.1, 0.2))]],
+            filtered=True,
+        )
+    ],
     batches=replace(TABLE, id="batches", title="Batches"),
     figures=[FigureGroup("ISIC", [PageFigure("Classes", "Counts.", png(40, 20), "figures/a.pdf")])],
     runs=PageTable("runs", "Runs", [Column("Run")], [[PageCell("a", link="runs/a")]]),
@@ -92,7 +102,16 @@ PAGE = Page(
 
 def test_everything_is_shown():
     (_, text), *_ = Tree(render(PAGE)).all("body")
-    for word in ("smoke", "Splits differ.", "Counts.", "Disk full.", "CSV", "paper 0.84"):
+    for word in (
+        "AdUni is ahead.",
+        "Dots.",
+        "smoke",
+        "Splits differ.",
+        "Counts.",
+        "Disk full.",
+        "CSV",
+        "paper 0.84",
+    ):
         assert word in text
 
 
@@ -101,7 +120,7 @@ def test_structure():
     ids = [attributes["id"] for _, attributes in tree.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     anchors = [a["href"][1:] for a, _ in tree.all("a") if a["href"].startswith("#")]
-    assert len(anchors) == len(set(anchors)) == 11
+    assert len(anchors) == len(set(anchors)) == 12
     labels = [a["aria-labelledby"] for _, a in tree.tags if "aria-labelledby" in a]
     assert set(anchors) | set(labels) <= set(ids)
     assert len(tree.all("main")) == len(tree.all("nav")) == len(tree.all("h1")) == 1
@@ -109,8 +128,22 @@ def test_structure():
     assert levels[0] == 1
     assert all(b - a <= 1 for a, b in pairwise(levels))
     assert max(levels) == 3
-    (image,) = (attributes for attributes, _ in tree.all("img"))
-    assert image["alt"] == "Classes, ISIC"
+    assert [image["alt"] for image, _ in tree.all("img")] == [
+        "Differences, Report",
+        "Classes, ISIC",
+    ]
+
+
+def test_the_answer_comes_first_and_what_was_run_last():
+    ids = [a["id"] for a, _ in Tree(render(PAGE)).all("section") if "id" in a]
+    assert ids[0] == "answer"
+    assert ids.index("warnings") > ids.index("figures")
+    assert ids[-2:] == ["summary", "downloads"]
+
+
+def test_an_interval_is_drawn_to_the_tables_scale():
+    line = [a for a, _ in Tree(render(PAGE)).all("line")][1]
+    assert (line["x1"], line["x2"]) == ("-29.0", "58.0")  # -0.1 and 0.2 of 0.2, times 58
 
 
 def test_empty_parts_are_left_out():
@@ -123,7 +156,7 @@ def test_text_is_no_markup():
     cell = PageCell(nasty, nasty, note=nasty)
     table = PageTable("t", nasty, [Column(nasty, nasty)], [[cell]], nasty, nasty)
     figure = PageFigure(nasty, nasty, png(1, 1), nasty)
-    page = Page(nasty, [(nasty, nasty)], [nasty], [table], None, None)
+    page = Page(nasty, summary=[(nasty, nasty)], warnings=[nasty], tables=[table])
     page = replace(page, figures=[FigureGroup(nasty, [figure])], downloads=[(nasty, nasty)])
     tree = Tree(render(replace(page, problems=[PageProblem(nasty, nasty, nasty)])))
     assert len(tree.all("script")) == 1
@@ -207,7 +240,7 @@ def test_narrow_figures_come_first():
 
 
 def test_the_best_is_bold_and_a_gap_is_muted():
-    tree = Tree(render(replace(PAGE, comparisons=None, batches=None)))
+    tree = Tree(render(replace(PAGE, headline=(), comparisons=(), batches=None)))
     assert [text for _, text in tree.all("strong")] == ["0.90", "Classes."]
     muted = [text for a, text in tree.all("td") if "muted" in (a["class"] or "").split()]
     assert muted == ["not run"]

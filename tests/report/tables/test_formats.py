@@ -17,6 +17,7 @@ from aduni.report.tables.formats import (
     latex,
     markdown,
     note_text,
+    plain_text,
     value_text,
 )
 from aduni.report.tables.table import Cell
@@ -36,7 +37,7 @@ TOY = Definition(
 )
 PLAN = Plan(
     profile="p",
-    folds=(0, 1),
+    folds=(0, 1, 2),
     runs=tuple(
         PlannedRun(
             id=f"{number}_{fold}",
@@ -48,7 +49,7 @@ PLAN = Plan(
             overrides=(),
         )
         for number, row in enumerate(TOY.rows)
-        for fold in (0, 1)
+        for fold in (0, 1, 2)
     ),
 )
 
@@ -65,10 +66,10 @@ def add(tmp_path):
 
 @pytest.fixture
 def table(add):
-    """CE 0.7 on two folds, LDAM 0.6 on two, the third failed in both."""
-    runs = [add("a0", 6), add("a1", 8, fold=1), add("b0", method="ldam")]
-    runs.append(add("b1", method="ldam", fold=1))
-    states = {f"2_{fold}": ("failed", "no | space\nleft_on $HOME") for fold in (0, 1)}
+    """CE 0.7 on three folds, LDAM 0.4, the third row failed in all."""
+    runs = [add(f"a{fold}", hits, fold=fold) for fold, hits in enumerate((6, 7, 8))]
+    runs += [add(f"b{f}", hits, method="ldam", fold=f) for f, hits in enumerate((3, 4, 5))]
+    states = {f"2_{fold}": ("failed", "no | space\nleft_on $HOME") for fold in (0, 1, 2)}
     return build_table("toy", TOY, runs, plan=PLAN, states=states)
 
 
@@ -78,7 +79,7 @@ def _cell(**changes) -> Cell:
         "metric": METRICS["accuracy"],
         "mean": 0.87640,
         "deviation": 0.00449,
-        "folds": 5,
+        "values": dict.fromkeys(range(5), 0.8764),
         "planned_folds": 5,
         "lacking": "",
         "paper": (0.878, 0.00436),
@@ -126,12 +127,20 @@ def test_markdown(table):
     assert lines[0] == "**Table 3: toy & co**"
     assert lines[2] == "| Row | ISIC2018 Accuracy | ISIC2018 Macro F1 |"
     assert lines[3] == "| --- | ---: | ---: |"
-    assert lines[4].startswith("| CE_1 | **0.700 ± 0.141** (paper 0.750, -0.050) | ")
-    assert lines[5].startswith("| LDAM | 0.600 ± 0.000 | ")
+    assert lines[4].startswith("| CE_1 | **0.700 ± 0.100** (paper 0.750, -0.050) | ")
+    assert lines[5].startswith("| LDAM | 0.400 ± 0.100 | ")
     failed = r"failed: no \| space left_on $HOME"
     assert lines[6] == f"| 100 % {{x}} | {failed} (paper 0.750) | {failed} |"
     assert lines[8] == footnote(table)
     assert len(lines) == 9  # nothing to warn of
+
+
+def test_plain_text_is_aligned_and_marks_the_best(table):
+    header, first, second, *_ = plain_text(table).splitlines()
+    assert header.split() == ["ISIC2018", "Accuracy", "ISIC2018", "Macro", "F1"]
+    end = first.index("0.700 ± 0.100*") + len("0.700 ± 0.100*")
+    assert second.index("0.400 ± 0.100") + len("0.400 ± 0.100 ") == end
+    assert header.index(" Accuracy") + len(" Accuracy") == end
 
 
 def test_both_warn(add):
@@ -142,12 +151,9 @@ def test_both_warn(add):
     assert latex(table).startswith(f"% {warning}\n\\begin{{table}}")
 
 
-def test_the_footnote_says_how_to_read_it(add, table):
+def test_the_footnote_says_how_to_read_it(table):
     assert "sample standard deviation (n - 1)" in footnote(table)
-    assert "planned: ISIC2018 2)" in footnote(table)
-    assert "lowest" not in footnote(table)
-    calibrated = build_table("toy", TOY, [add("c")], columns=["expected_calibration_error"])
-    assert "(lowest of ECE)" in footnote(calibrated)
+    assert "planned: ISIC2018 3)" in footnote(table)
 
 
 FOLDS = " Beside it: how many folds or runs there are, where some lack"
@@ -158,9 +164,9 @@ PRINTED = "the paper's mean and the difference to it."
     ("shown", "plan", "end"),
     [
         (PAPER, PLAN, f"{FOLDS}; {PRINTED}"),
-        (PAPER, None, f"cells. Beside it: {PRINTED}"),
-        ({}, PLAN, f"cells.{FOLDS}."),
-        ({}, None, "complete cells."),
+        (PAPER, None, f"3 folds. Beside it: {PRINTED}"),
+        ({}, PLAN, f"3 folds.{FOLDS}."),
+        ({}, None, "3 folds."),
     ],
 )
 def test_the_footnote_says_what_is_beside_the_values(add, shown, plan, end):
@@ -186,7 +192,7 @@ def test_blocks_have_a_column_of_their_own(add):
 
 def test_latex(table):
     text = latex(table)
-    assert r"\textbf{0.700 $\pm$ 0.141}" in text
+    assert r"\textbf{0.700 $\pm$ 0.100}" in text
     assert r"\multicolumn{2}{c}{ISIC2018} \\" in text
     assert r"\cmidrule(lr){2-3}" in text
     assert r"\label{tab:toy}" in text
@@ -239,7 +245,7 @@ def test_csv_is_tidy(table):
     assert first["mean"] == pytest.approx(0.7)
     assert first["difference"] == pytest.approx(-0.05)
     assert bool(first["best"])
-    assert (first["folds"], first["planned_folds"]) == (2, 2)
+    assert (first["folds"], first["planned_folds"]) == (3, 3)
     last = read.iloc[4]
     assert pd.isna(last["mean"])
     assert last["state"].startswith("failed: no | space")
@@ -247,4 +253,4 @@ def test_csv_is_tidy(table):
 
 def test_csv_says_what_lacks(add):
     cell = csv_frame([build_table("toy", TOY, [add("a")], plan=PLAN)]).iloc[0]
-    assert (cell["mean"], cell["state"]) == (pytest.approx(0.6), "1 of 2 folds")
+    assert (cell["mean"], cell["state"]) == (pytest.approx(0.6), "1 of 3 folds")

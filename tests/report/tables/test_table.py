@@ -80,28 +80,40 @@ def test_seeds_are_averaged_within_their_fold_first(add):
     assert fewer.lacking == "3 of 4 runs"
 
 
-def test_ties_at_the_printed_precision_are_all_best(add):
-    runs = [add("a", 8), add("b", 8, method="ldam"), add("c", 7, method="cicl")]
+def _folds(add, method: str, hits: tuple[int, ...], **settings) -> list[Run]:
+    return [
+        add(f"{method}{settings}{f}", h, fold=f, method=method, **settings)
+        for f, h in enumerate(hits)
+    ]
+
+
+def test_rows_not_detectably_behind_the_best_are_bold(add):
+    runs = [*_folds(add, "ce", (7, 8, 9)), *_folds(add, "ldam", (8, 7, 10))]
+    # Differences to LDAM -0.1, 0.1, -0.1: the t interval over folds contains 0.
     assert _best(build_table("toy", TOY, runs)) == ["CE", "LDAM"]
-    runs[1].metrics["test"]["accuracy"] = 0.8004
-    assert _best(build_table("toy", TOY, runs)) == ["CE", "LDAM"]
-    runs[1].metrics["test"]["accuracy"] = 0.8006
-    assert _best(build_table("toy", TOY, runs)) == ["LDAM"]
+    # Of CICL -0.2, -0.2, -0.3: mean -0.233, width 4.303 * 0.0577 / sqrt(3) = 0.143.
+    behind = [*runs, *_folds(add, "cicl", (6, 5, 7))]
+    assert _best(build_table("toy", TOY, behind)) == ["CE", "LDAM"]
+
+
+def test_two_folds_show_nothing(add):
+    runs = [*_folds(add, "ce", (5, 5)), *_folds(add, "ldam", (9, 9))]
+    assert _best(build_table("toy", TOY, runs)) == []
 
 
 def test_a_missing_fold_takes_no_part_in_the_choice(add):
     runs = [
-        *(add(f"a{fold}", 5, fold=fold) for fold in (0, 1)),
-        *(add(f"b{fold}", 6, fold=fold, method="ldam") for fold in (0, 1)),
-        add("c0", 10, method="cicl"),
+        *_folds(add, "cicl", (10, 10)),
+        *_folds(add, "ce", (5, 5, 5)),
+        *_folds(add, "ldam", (6, 6, 6)),
     ]
     table = build_table("toy", TOY, runs)
     cell = _cell(table, "CICL")
-    assert (cell.mean, cell.folds, cell.planned_folds) == (1.0, 1, 2)
-    assert cell.lacking == "1 of 2 folds"
+    assert (cell.mean, cell.folds, cell.planned_folds) == (1.0, 2, 3)
+    assert cell.lacking == "2 of 3 folds"
     assert _best(table) == ["LDAM"]
-    # With LDAM's second fold gone too, CE is complete alone.
-    assert _best(build_table("toy", TOY, [*runs[:3], runs[4]])) == []
+    # With LDAM's last fold gone too, CE is complete alone.
+    assert _best(build_table("toy", TOY, runs[:-1])) == []
 
 
 def test_a_row_of_no_block_competes_in_each(add):
@@ -110,7 +122,7 @@ def test_a_row_of_no_block_competes_in_each(add):
         for name, block in (("ce", ""), ("ldam", "a"), ("cicl", "b"), ("paco", "b"))
     ]
     hits = {"ce": 7, "ldam": 6, "cicl": 8, "paco": 5}
-    runs = [add(name, right, method=name) for name, right in hits.items()]
+    runs = [run for name, right in hits.items() for run in _folds(add, name, (right,) * 3)]
     table = build_table("toy", Definition(title="Toy", rows=tuple(rows)), runs)
     assert _best(table) == ["b, cicl"]  # a's best is ce, and alone it is none
 
@@ -123,14 +135,16 @@ def test_blocks_compete_apart(add):
     rows = [r.model_copy(update={"name": r.values["sampler"]}) for r in rows]
     hits = iter((9, 8, 5, 6))
     runs = [
-        add(
-            r.label,
-            next(hits),
+        run
+        for r in rows
+        for run in _folds(
+            add,
+            "ce",
+            (next(hits),) * 3,
             sampler=r.name,
             alpha="constant",
             alpha_value=r.values["alpha.value"],
         )
-        for r in rows
     ]
     table = build_table("alphas", Definition(title="Alphas", rows=tuple(rows)), runs)
     assert _best(table) == ["alpha 0.1, none", "alpha 0.5, sqrt"]
@@ -138,8 +152,8 @@ def test_blocks_compete_apart(add):
 
 def test_a_low_calibration_error_is_best_and_time_never(add):
     runs = [
-        add("a", 8, confidence=0.5, train_seconds=60.0),
-        add("b", 8, confidence=0.75, method="ldam", train_seconds=6000.0),
+        *_folds(add, "ce", (8, 8, 8), confidence=0.5, train_seconds=60.0),
+        *_folds(add, "ldam", (8, 8, 8), confidence=0.75, train_seconds=6000.0),
     ]
     columns = ("expected_calibration_error", "train_seconds")
     table = build_table("toy", TOY, runs, columns=columns)

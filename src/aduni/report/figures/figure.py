@@ -28,13 +28,19 @@ MAX_NAME = 100
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A figure that every report draws if `draw` has the data, else returns None."""
+    """A figure that every report draws if `draw` has the data, else returns None.
+
+    `draw` gets the rows of methods with a network, and with `with_floors` all others, too. The page
+    begins with the figure that `opens_page`.
+    """
 
     name: str
     title: str
     caption: str
     draw: Callable[[Rows, str], Figure | None]
     position: int = 100
+    with_floors: bool = False
+    opens_page: bool = False
 
 
 def class_counts(run: Run) -> dict[str, int]:
@@ -71,20 +77,23 @@ class Drawn:
     caption: str
     png: Path
     pdf: Path
+    opens_page: bool
 
 
 def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
     """Draw and write the figures that have data; rows without runs are left out."""
     held = {label: runs for label, runs in rows.items() if runs}
+    trained = {label: runs for label, runs in held.items() if not runs[0].is_floor}
     letters_without_glyph(texts_in(held, dataset))  # looks for the fonts that are needed
     # metrics.json may come from others and say ../../mine.
     prefix, drawn = re.sub(r"[/\\\0]", "_", dataset)[:MAX_NAME], []
     for kind in all_figures():
-        figure = kind.draw(held, title_of(dataset)) if held else None
+        shown = held if kind.with_floors else trained
+        figure = kind.draw(shown, title_of(dataset)) if trained else None
         if figure is not None:
             name = f"{prefix}_{kind.name}"
             png, pdf = save(figure, folder, name)
-            drawn.append(Drawn(name, kind.title, kind.caption, png, pdf))
+            drawn.append(Drawn(name, kind.title, kind.caption, png, pdf, kind.opens_page))
     return drawn
 
 

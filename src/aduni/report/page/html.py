@@ -38,6 +38,7 @@ class PageCell:
         muted: not a result, such as `not run`.
         link: what the text leads to, relative to the page.
         command: the text is to be copied into a terminal.
+        bar: low end, middle and high end of an interval, drawn in place of the text.
     """
 
     text: str
@@ -47,13 +48,15 @@ class PageCell:
     muted: bool = False
     link: str = ""
     command: bool = False
+    bar: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
 class PageTable:
     """A table; the first cell of a row names it and stays visible.
 
-    `id` is unique on the page: letters, digits and hyphens.
+    `id` is unique on the page: letters, digits and hyphens. With `filtered` a box above the table
+    hides the rows without the text that is typed into it.
     """
 
     id: str
@@ -62,6 +65,13 @@ class PageTable:
     rows: Sequence[Sequence[PageCell]]
     note: str = ""
     footnote: str = ""
+    filtered: bool = False
+
+    @property
+    def reach(self) -> float:
+        """Largest end of a bar, to either side of 0."""
+        bars = [cell.bar for row in self.rows for cell in row if cell.bar]
+        return max((abs(end) for bar in bars for end in bar), default=0.0) or 1.0
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -102,14 +112,17 @@ class PageProblem:
 class Page:
     """Content of the page; empty parts are left out.
 
-    Paths in `downloads` are relative to the page.
+    `answer` are the sentences and `headline` the figures that the page opens with. Paths in
+    `downloads` are relative to the page.
     """
 
     title: str
+    answer: Sequence[str] = ()
+    headline: Sequence[PageFigure] = ()
     summary: Sequence[tuple[str, str]] = ()
     warnings: Sequence[str] = ()
     tables: Sequence[PageTable] = ()
-    comparisons: PageTable | None = None
+    comparisons: Sequence[PageTable] = ()
     batches: PageTable | None = None
     figures: Sequence[FigureGroup] = ()
     runs: PageTable | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from aduni.metrics.fold_intervals import MARGIN, MIN_FOLDS, verdict
 from aduni.metrics.names import METRICS
 from aduni.metrics.samples import RESAMPLES
 from aduni.report.page.html import Column, PageCell, PageProblem, PageTable
@@ -51,52 +52,84 @@ def metrics_table(table: Table) -> PageTable:
     )
 
 
-def comparisons_table(comparisons: Sequence[Comparison]) -> PageTable | None:
-    """Convert paired differences; None if there are none."""
-    if not comparisons:
-        return None
-    columns = [Column("Row"), Column("minus"), Column("Table")]
-    columns += [Column("Data set"), Column("Figure")]
-    columns += [Column(name, numeric=True) for name in ("Folds", "Difference", "Pooled")]
-    columns += [Column("95 % interval"), Column("p", numeric=True)]
+def comparisons_tables(
+    comparisons: Sequence[Comparison], titles: Mapping[str, str]
+) -> list[PageTable]:
+    """Convert paired differences: a table for each table of the report and data set.
+
+    Args:
+        titles: of the tables, by their names.
+    """
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for each in comparisons:
+        groups.setdefault((each.table, each.dataset), []).append(each)
+    return [
+        _differences(f"comparisons-{number}", f"{titles[table]}, {title_of(dataset)}", found)
+        for number, ((table, dataset), found) in enumerate(groups.items(), start=1)
+    ]
+
+
+def _differences(name: str, title: str, comparisons: Sequence[Comparison]) -> PageTable:
+    folds = max(each.folds for each in comparisons)
+    numbered = {each.folds for each in comparisons} != {folds}
     # Of one fold, the footnote says it.
     noted = any(each.note for each in comparisons if each.folds != 1)
+    tested = any(each.p is not None for each in comparisons)
+    columns = [Column("A - B"), Column("Metric"), Column("Difference", numeric=True)]
+    columns += (
+        [Column("", numeric=True), Column("95 % interval"), Column("Verdict")] if tested else []
+    )
+    columns += [Column("corrected interval"), Column("p", numeric=True)] if tested else []
+    columns += [Column("these trained models")]
+    columns += [Column("Folds", numeric=True)] if numbered else []
     columns += [Column("Note")] if noted else []
     rows = [
-        [*_compared(each), *([PageCell(each.note, muted=True)] if noted else [])]
+        [
+            *_compared(each, tested=tested),
+            *([PageCell(str(each.folds), float(each.folds))] if numbered else []),
+            *([PageCell(each.note, muted=True)] if noted else []),
+        ]
         for each in comparisons
     ]
-    folds = max(each.folds for each in comparisons)
     return PageTable(
-        "comparisons",
-        "Paired differences",
-        columns,
-        rows,
-        note=(
-            "Each row of a table against its first, further pairs that its definition names, and "
-            "the best of each block against its runner-up."
-        ),
-        footnote=(
-            "Difference: mean over folds. Pooled and its interval: all out-of-fold predictions, "
-            f"the mean over seeds, {RESAMPLES:,} bootstrap resamples of whole groups (lesions, "
-            "copies). p: corrected resampled t-test, not adjusted for the number of comparisons. "
-            f"{power_note(folds)}"
-        ),
+        name, f"Differences: {title}", columns, rows, footnote=_meaning(folds), filtered=True
     )
 
 
-def _compared(each: Comparison) -> list[PageCell]:
-    return [
-        PageCell(each.row),
-        PageCell(each.baseline),
-        PageCell(each.table),
-        PageCell(title_of(each.dataset)),
+def _meaning(folds: int) -> str:
+    over = f"mean over {folds} folds, its 95 % t interval over them" if folds > 1 else "of one fold"
+    corrected = (
+        " The corrected interval and p (corrected resampled t-test, Nadeau and Bengio 2003) make "
+        "up for training parts that overlap; p is not adjusted for the number of comparisons."
+    )
+    return (
+        f"Difference: {over}. An interval within {MARGIN} to either side of 0 is equivalent; with "
+        f"fewer than {MIN_FOLDS} folds there is no verdict.{corrected if folds > 1 else ''} These "
+        "trained models: the bootstrap interval of all out-of-fold predictions, the mean over "
+        f"seeds, {RESAMPLES:,} resamples of whole groups (lesions, copies); it does not say what "
+        f"another training would give. {power_note(folds)}"
+    )
+
+
+def _compared(each: Comparison, *, tested: bool) -> list[PageCell]:
+    cells = [
+        PageCell(f"{each.row} - {each.baseline}"),
         PageCell(METRICS[each.metric].title),
-        PageCell(str(each.folds), float(each.folds)),
         _signed(each.difference),
-        _signed(each.pooled),
+    ]
+    if tested:
+        ends, middle = each.over_folds, each.difference
+        bar = None if ends is None or middle is None else (ends[0], middle, ends[1])
+        cells += [
+            PageCell("", middle, bar=bar),
+            PageCell(_interval(ends), ends[0] if ends else None),
+            PageCell(verdict(ends, each.folds)),
+            PageCell(_interval(each.corrected), each.corrected[0] if each.corrected else None),
+            PageCell("-" if each.p is None else f"{each.p:.3f}", each.p, muted=each.p is None),
+        ]
+    return [
+        *cells,
         PageCell(_interval(each.interval), each.interval[0] if each.interval else None),
-        PageCell("-" if each.p is None else f"{each.p:.3f}", each.p, muted=each.p is None),
     ]
 
 
@@ -150,7 +183,7 @@ def runs_table(
         folder = run_folder(root, planned)
         if folder.path.resolve() not in there:
             lines.append(_unfinished(planned, folder.path, page))
-    return PageTable("runs", "Runs", columns, lines)
+    return PageTable("runs", "Runs", columns, lines, filtered=True)
 
 
 def problems_of(
@@ -180,7 +213,7 @@ def _finished(run: Run, row: str, page: Path) -> list[PageCell]:
         PageCell("done"),
         PageCell(f"{test['accuracy']:.3f}", test["accuracy"]),
         PageCell(f"{test['macro_f1']:.3f}", test["macro_f1"]),
-        PageCell("-" if epoch is None else str(epoch), epoch),
+        PageCell("-" if epoch is None else str(epoch + 1), epoch),
         PageCell(f"{minutes:.1f}", minutes),
         PageCell(run.command, command=bool(run.command)),
     ]

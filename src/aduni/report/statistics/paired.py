@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
+from aduni.metrics.fold_intervals import ENDS, interval_over_folds
 from aduni.report.statistics.row_bootstrap import bootstrap, pooled_outcomes
 from aduni.report.tables.build_table import rivals
 from aduni.report.tables.table import Table, Unit
@@ -18,7 +19,6 @@ from aduni.results.finished_runs import Run
 Units = dict[Unit, Run]
 
 COMPARED = ("accuracy", "macro_f1")
-ENDS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Comparison:
     Attributes:
         baseline: label of the row that is subtracted.
         difference: mean of the folds' differences; None without a common fold.
+        over_folds: 95 % t interval of the difference over folds; None with fewer than two.
+        corrected: the same, widened for training parts that overlap (Nadeau and Bengio 2003).
         pooled: mean over seeds of the difference on the test predictions of all folds, whose 95 %
             bootstrap interval is `interval`.
         p: two-sided p of the corrected resampled t-test; None if it cannot be computed.
@@ -41,6 +43,8 @@ class Comparison:
     folds: int
     difference: float | None
     fold_differences: tuple[tuple[int, float], ...]
+    over_folds: tuple[float, float] | None
+    corrected: tuple[float, float] | None
     pooled: float | None
     interval: tuple[float, float] | None
     p: float | None
@@ -62,15 +66,23 @@ def compare(table: Table) -> list[Comparison]:
 
 
 def comparison_frame(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """Return one line for each comparison; `low` and `high` are the interval, NaN if absent."""
-    names = "table dataset figure row baseline folds difference pooled low high p note"
+    """Return one line for each comparison, NaN for absent numbers.
+
+    The ends of the intervals are `folds_low`, `folds_high`, `corrected_low`, `corrected_high`, and
+    `low` and `high` of the bootstrap.
+    """
+    intervals = {"over_folds": "folds_", "corrected": "corrected_", "interval": ""}
+    ends = [f"{prefix}{end}" for prefix in intervals.values() for end in ("low", "high")]
     rows = []
     for comparison in comparisons:
-        low, high = comparison.interval or (None, None)
-        interval = {"low": low, "high": high}
-        rows.append({**asdict(comparison), "figure": comparison.metric, **interval})
-    numbers = dict.fromkeys(("difference", "pooled", "low", "high", "p"), np.float64)
-    return pd.DataFrame(rows, columns=names.split()).astype(numbers)
+        held = asdict(comparison)
+        pairs = (held[name] or (None, None) for name in intervals)
+        values = [value for pair in pairs for value in pair]
+        rows.append({**held, "figure": held["metric"], **dict(zip(ends, values, strict=True))})
+    names = ("table", "dataset", "figure", "row", "baseline", "folds", "difference")
+    columns = (*names, *ends[:4], "pooled", *ends[4:], "p", "note")
+    numbers = dict.fromkeys(("difference", "pooled", *ends, "p"), np.float64)
+    return pd.DataFrame(rows, columns=columns).astype(numbers)
 
 
 def power_note(folds: int) -> str:
@@ -135,7 +147,8 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
         for unit, run in a.items():
             values[unit[0]].append(run.test[metric] - b[unit].test[metric])
         by_fold = {fold: fmean(values[fold]) for fold in folds}
-        p, reason = corrected_t_test(list(by_fold.values()), share)
+        differences = list(by_fold.values())
+        p, reason = corrected_t_test(differences, share)
         found[metric] = Comparison(
             table.name,
             dataset,
@@ -143,8 +156,10 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
             row,
             baseline,
             folds=len(folds),
-            difference=fmean(by_fold.values()) if folds else None,
+            difference=fmean(differences) if folds else None,
             fold_differences=tuple(by_fold.items()),
+            over_folds=interval_over_folds(differences),
+            corrected=interval_over_folds(differences, share),
             pooled=of_sample.get(metric),
             interval=interval.get(metric),
             p=p,

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.metrics.fold_intervals import ENDS
 from aduni.metrics.samples import RESAMPLES, class_f1
 from aduni.report.figures.figure import class_order
 from aduni.report.figures.loss_by_class import losses_by_class
 from aduni.report.page.html import Column, PageCell, PageTable
-from aduni.report.statistics.paired import ENDS, Units, common_runs
+from aduni.report.statistics.paired import Units, common_runs
 from aduni.report.statistics.row_bootstrap import mean_of_seeds, pooled_outcomes, seed_weights
 from aduni.report.tables.table import Table, title_of
 from aduni.results.finished_runs import Run
@@ -122,20 +123,13 @@ def class_tables(frame: pd.DataFrame) -> list[PageTable]:
 def _of_dataset(dataset: str, frame: pd.DataFrame) -> PageTable:
     names = list(dict.fromkeys(frame["class"]))
     columns = [Column("Row"), *(Column(name, numeric=True) for name in names)]
+    most = frame["images"].groupby(frame["class"]).transform("max")
     rows = []
-    for row, lines in _with_best_f1(frame).groupby("row", sort=False):
+    for row, lines in frame.assign(most=most).groupby("row", sort=False):
         cells = {line["class"]: _class_cell(line) for line in lines.to_dict("records")}
         rows.append([PageCell(str(row)), *(cells[name] for name in names)])
     title = f"F1 of each class, {title_of(dataset)}"
     return PageTable("classes", title, columns, rows, footnote=_how_to_read(frame))
-
-
-def _with_best_f1(frame: pd.DataFrame) -> pd.DataFrame:
-    most = frame["images"].groupby(frame["class"]).transform("max")
-    printed = frame["f1"].map("{:.3f}".format).astype(float)
-    ranks = printed.where(frame["images"] == most).groupby(frame["class"])
-    best = (printed == ranks.transform("max")) & (frame["images"] == most)
-    return frame.assign(most=most, best=best & (ranks.transform("count") > 1))
 
 
 def _class_cell(line: Mapping[Hashable, Any]) -> PageCell:
@@ -146,7 +140,7 @@ def _class_cell(line: Mapping[Hashable, Any]) -> PageCell:
     if not pd.isna(line["f1_difference"]):
         notes.append(f"{line['f1_difference']:+z.3f}")
         notes.append(f"{line['low']:+z.3f} to {line['high']:+z.3f}")
-    return PageCell(f"{line['f1']:.3f}", line["f1"], best=line["best"], note="\n".join(notes))
+    return PageCell(f"{line['f1']:.3f}", line["f1"], note="\n".join(notes))
 
 
 def _how_to_read(frame: pd.DataFrame) -> str:
@@ -161,6 +155,5 @@ def _how_to_read(frame: pd.DataFrame) -> str:
         )
     return (
         "F1 from the confusion counts of all out-of-fold predictions, the mean over seeds."
-        f"{below} Bold: highest F1 of the class at three decimals, among two or more rows with "
-        f"all of its images. Test images: {counts}."
+        f"{below} Test images: {counts}."
     )

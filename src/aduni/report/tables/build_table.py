@@ -6,12 +6,15 @@ from dataclasses import replace
 from itertools import product
 from statistics import fmean, stdev
 
+from aduni.metrics.fold_intervals import MIN_FOLDS, interval_over_folds
 from aduni.metrics.metric import Metric
 from aduni.metrics.names import ALWAYS, METRICS, check_columns
 from aduni.report.tables.definitions import Definition, PaperFigure, Row
 from aduni.report.tables.table import TITLES, Cell, Runs, Table, TableRow, Unit, title_of
 from aduni.results.finished_runs import Run
 from aduni.results.plan import Plan, States
+
+ROUNDING = 1e-12
 
 
 def rivals(rows: Sequence[TableRow], block: str) -> list[TableRow]:
@@ -20,24 +23,32 @@ def rivals(rows: Sequence[TableRow], block: str) -> list[TableRow]:
 
 
 def with_best(rows: list[TableRow]) -> Iterator[TableRow]:
-    """Mark the best means of each block that has at least two complete ones."""
+    """Mark the cells that are not detectably behind the best of their block.
+
+    The 95 % t interval of their difference to it over the common folds contains 0. Only complete
+    cells of at least three folds compete, and at least two.
+    """
     for row in rows:
         columns = zip(*(rival.cells for rival in rivals(rows, row.block)), strict=True)
-        pairs = zip(row.cells, map(_best, columns), strict=True)
-        cells = (replace(c, best=b is not None and _rank(c) == b) for c, b in pairs)
+        pairs = zip(row.cells, columns, strict=True)
+        cells = (replace(cell, best=_is_near_best(cell, column)) for cell, column in pairs)
         yield replace(row, cells=tuple(cells))
 
 
-def _rank(cell: Cell) -> float | None:
-    """Return the mean as printed, higher being better; None if it does not compete."""
-    if cell.mean is None or cell.lacking or cell.metric.best is None:
-        return None
-    return float(f"{cell.mean:.3f}") * (1 if cell.metric.best == "highest" else -1)
+def _competes(cell: Cell) -> bool:
+    return cell.folds >= MIN_FOLDS and not cell.lacking and cell.metric.best is not None
 
 
-def _best(column: tuple[Cell, ...]) -> float | None:
-    ranks = [rank for cell in column if (rank := _rank(cell)) is not None]
-    return max(ranks) if len(ranks) > 1 else None
+def _is_near_best(cell: Cell, column: tuple[Cell, ...]) -> bool:
+    rivals = [rival for rival in column if _competes(rival)]
+    if not _competes(cell) or len(rivals) < 2:
+        return False
+    sign = 1 if cell.metric.best == "highest" else -1
+    best = max(rivals, key=lambda rival: sign * (rival.mean or 0.0))
+    common = cell.values.keys() & best.values.keys()
+    differences = [sign * (cell.values[fold] - best.values[fold]) for fold in sorted(common)]
+    interval = interval_over_folds(differences)
+    return interval is not None and interval[1] >= -ROUNDING
 
 
 def matched_runs(
@@ -63,9 +74,22 @@ def build_table(
     columns: Sequence[str] = (),
 ) -> Table:
     """Build a table from finished runs; without a plan, of all folds and seeds of its rows."""
+    found = matched_runs(name, definition, runs, plan)
+    return table_of(name, definition, found, plan=plan, states=states, columns=columns)
+
+
+def table_of(
+    name: str,
+    definition: Definition,
+    found: list[tuple[str, Run]],
+    *,
+    plan: Plan | None = None,
+    states: States | None = None,
+    columns: Sequence[str] = (),
+) -> Table:
+    """Build a table from pairs of a row's label and a run."""
     check_columns(columns)
     metrics = tuple(METRICS[column] for column in dict.fromkeys((*ALWAYS, *columns)))
-    found = matched_runs(name, definition, runs, plan)
     planned = _planned(name, found, plan)
     chosen, warnings = _newest(found, planned)
     rows = []
@@ -147,7 +171,8 @@ def cell_over(
         value = (run.test if metric.function else run.metrics)[metric.key]
         if value is not None:
             seeds[fold].append(float(value))
-    folds = [fmean(values) for values in seeds.values()]
+    values_of = {fold: fmean(values) for fold, values in seeds.items()}
+    folds = list(values_of.values())
     planned_folds, number = len({fold for fold, _ in planned}), sum(map(len, seeds.values()))
     lacking = "" if number == len(planned) else f"{number} of {len(planned)} runs"
     if len(folds) < planned_folds:
@@ -159,7 +184,7 @@ def cell_over(
         metric,
         mean=fmean(folds) if folds else None,
         deviation=stdev(folds) if len(folds) > 1 else None,
-        folds=len(folds),
+        values=values_of,
         planned_folds=planned_folds,
         lacking=lacking,
         paper=paper,

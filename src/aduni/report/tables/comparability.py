@@ -151,17 +151,17 @@ def _differences(
 
 def _settings(run: Run) -> dict[str, str]:
     protocol = f"{run.config['protocol']['name']}, selected on {run.metrics['selected_on']}"
-    return {**dict(_flattened(comparable(run.config))), "protocol": protocol}
+    return {**dict(flattened(comparable(run.config))), "protocol": protocol}
 
 
-def _flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield dotted keys and values as text; lists with mappings are numbered."""
     for key, value in config.items():
         name = f"{prefix}{key}"
         if isinstance(value, list) and any(isinstance(item, dict) for item in value):
             value = {str(place): item for place, item in enumerate(value)}
         if isinstance(value, dict):
-            yield from _flattened(value, f"{name}.")
+            yield from flattened(value, f"{name}.")
         else:
             yield name, _written(value)
 

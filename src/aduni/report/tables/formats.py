@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from aduni.metrics.fold_intervals import MIN_FOLDS
 from aduni.report.tables.comparability import warnings_about
 from aduni.report.tables.table import Cell, Table, title_of
 
@@ -35,7 +36,6 @@ def footnote(table: Table) -> str:
     """Return a note on how to read a table."""
     folds = {cell.dataset: cell.planned_folds for row in table.rows for cell in row.cells}
     counts = ", ".join(f"{title_of(name)} {count}" for name, count in folds.items())
-    lowest = ", ".join(metric.title for metric in table.metrics if metric.best == "lowest")
     cells = [cell for row in table.rows for cell in row.cells]
     beside = []
     if any(cell.lacking and cell.mean is not None for cell in cells):
@@ -45,8 +45,8 @@ def footnote(table: Table) -> str:
     end = f" Beside it: {'; '.join(beside)}." if beside else ""
     return (
         f"Mean ± sample standard deviation (n - 1) over folds (planned: {counts or 'none'}); one "
-        "fold has no deviation. Bold: highest mean of its block at three decimals, among two or "
-        f"more complete cells{f' (lowest of {lowest})' if lowest else ''}.{end}"
+        "fold has no deviation. Bold: not detectably behind the best of its block (95 % t interval "
+        f"of the difference over folds), among complete cells of at least {MIN_FOLDS} folds.{end}"
     )
 
 
@@ -66,6 +66,22 @@ def markdown(table: Table) -> str:
     end = f"{warnings}\n" if warnings else ""
     note = f"{table.note}\n\n" if table.note else ""
     return f"**{table.title}**\n\n{note}{text}\n\n{footnote(table)}\n{end}"
+
+
+def plain_text(table: Table) -> str:
+    """Return a table as aligned lines for a terminal; a star marks what is bold elsewhere."""
+    columns = [f"{title_of(d)} {f.title}" for d in table.datasets for f in table.metrics]
+    lines = [["", *columns]]
+    for row in table.rows:
+        values = (value_text(cell) + ("*" if cell.best else " ") for cell in row.cells)
+        lines.append([row.label, *values])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            [name.ljust(widths[0]), *(v.rjust(w) for v, w in zip(values, widths[1:], strict=True))]
+        ).rstrip()
+        for name, *values in lines
+    )
 
 
 def latex(table: Table) -> str:

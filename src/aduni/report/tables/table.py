@@ -1,5 +1,6 @@
 """The parts of a table: cells, rows, and the table with the runs behind it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -24,19 +25,25 @@ class Cell:
         lacking: number of the planned folds or runs that exist, in words; empty if all do.
         paper: mean and deviation that the paper prints.
         state: reason why there is no value; empty if there is one.
-        best: whether it is the best complete cell of its block, at the printed precision.
+        values: value of each fold, the mean over its seeds.
+        best: whether it is not detectably behind the best complete cell of its block.
     """
 
     dataset: str
     metric: Metric
     mean: float | None
     deviation: float | None
-    folds: int
+    values: Mapping[int, float]
     planned_folds: int
     lacking: str
     paper: PaperFigure | None
     state: str
     best: bool = False
+
+    @property
+    def folds(self) -> int:
+        """Number of folds that have a value."""
+        return len(self.values)
 
     @property
     def difference(self) -> float | None:

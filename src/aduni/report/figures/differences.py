@@ -1,0 +1,81 @@
+"""Figure: difference of every row's macro F1 to the first row, fold by fold (forest plot)."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from matplotlib.figure import Figure
+
+from aduni.metrics.fold_intervals import MARGIN, MIN_FOLDS, interval_over_folds
+from aduni.report.figures import style
+from aduni.report.figures.figure import ReportFigure, Rows
+from aduni.results.finished_runs import Run
+
+METRIC = "macro_f1"
+Folds = Mapping[int, float]
+
+
+def fold_means(runs: Sequence[Run]) -> Folds:
+    """Return the macro F1 of each fold, the mean over seeds."""
+    values: dict[int, list[float]] = defaultdict(list)
+    for run in runs:
+        values[run.fold].append(float(run.test[METRIC]))
+    return {fold: fmean(found) for fold, found in sorted(values.items())}
+
+
+@style.styled
+def draw_differences(
+    differences: Mapping[str, Sequence[float]], first: str, dataset: str, floor: float | None
+) -> Figure:
+    """Draw a line for each row: its folds as dots, their mean, and its interval over folds."""
+    names = [style.wrapped(label, 30) for label in differences]
+    lines = sum(name.count("\n") + 1 for name in names)
+    figure = style.new_figure(style.PAGE, 0.75 + 0.26 * max(lines, 2))
+    axes = figure.subplots()
+    axes.axvspan(-MARGIN, MARGIN, color=style.PALE, alpha=0.35, linewidth=0)
+    axes.axvline(0, color=style.INK, linewidth=0.8)
+    for place, values in enumerate(differences.values()):
+        axes.plot(values, [place] * len(values), ".", color=style.BLUE, alpha=0.6, markersize=4)
+        mean, interval = fmean(values), interval_over_folds(values)
+        if interval and len(values) >= MIN_FOLDS:
+            axes.plot(interval, (place, place), "-", color=style.INK, linewidth=1.4)
+        axes.plot(mean, place, "D", color=style.INK, markersize=4)
+    if floor is not None:
+        axes.axvline(floor, color=style.VERMILLION, linestyle="--")
+        where = axes.get_xaxis_transform()
+        axes.text(floor, 1.0, " highest floor", color=style.VERMILLION, transform=where, va="top")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"Macro F1 minus that of {first}, test part")
+    axes.set_title(f"{dataset}: differences to {first}")
+    style.small_ticks(axes)
+    return figure
+
+
+def _minus(folds: Folds, base: Folds) -> list[float]:
+    """Return the differences in the folds that both have."""
+    return [folds[fold] - base[fold] for fold in folds if fold in base]
+
+
+def _draw(rows: Rows, dataset: str) -> Figure | None:
+    trained = {label: fold_means(runs) for label, runs in rows.items() if not runs[0].is_floor}
+    first, *others = trained or [""]
+    base = trained.get(first, {})
+    differences = {label: _minus(trained[label], base) for label in others}
+    found = {label: values for label, values in differences.items() if values}
+    floors = [_minus(fold_means(runs), base) for runs in rows.values() if runs[0].is_floor]
+    floor = max(map(fmean, filter(None, floors)), default=None)
+    return draw_differences(found, first, dataset, floor) if found else None
+
+
+FIGURE = ReportFigure(
+    "differences",
+    "Differences in macro F1",
+    "Dots are folds (each the mean over its seeds), the diamond is their mean, the line its 95 % t "
+    f"interval over folds (at least {MIN_FOLDS}). Between the grey edges, {MARGIN} to either side, "
+    "differences are too small to matter.",
+    _draw,
+    position=0,
+    with_floors=True,
+    opens_page=True,
+)
