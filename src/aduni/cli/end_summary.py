@@ -121,7 +121,7 @@ def _selection(metrics: dict[str, Any]) -> str:
         return f"Selected {metrics['found']['learner']} on the {metrics['selected_on']} part."
     if metrics["selected_epoch"] is None:
         return f"Epoch {metrics['epoch']}, which nothing selected: {metrics['checkpoint']}"
-    return f"Selected epoch {metrics['selected_epoch']} on the {metrics['selected_on']} part."
+    return f"Selected epoch {metrics['selected_epoch'] + 1} on the {metrics['selected_on']} part."
 
 
 def _number(value: float | None) -> str:

@@ -97,6 +97,15 @@ def _is_shown(name: str, row: Row, runs: Sequence[Run], plan: Plan | None) -> bo
     return any(row.holds(run.config) for run in runs)
 
 
+def _stacked(batches: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([frame.assign(dataset=name) for name, frame in batches.items()])
+
+
+def _figure_group(dataset: str, drawn: Sequence[Drawn]) -> FigureGroup:
+    figures = [_page_figure(each) for each in drawn if not each.opens_page]
+    return FigureGroup(title_of(dataset), figures)
+
+
 def _page_figure(drawn: Drawn) -> PageFigure:
     return PageFigure(drawn.title, drawn.caption, drawn.png, f"figures/{drawn.pdf.name}")
 
@@ -130,39 +139,29 @@ class _Report:
         """Write tables and figures, and return what the page shows."""
         output, main = self.sources.output, self.main
         comparisons = [found for table in self.tables.values() for found in compare(table)]
-        batches = self._batches(main)
-        classes = class_frame(main)
-        frames = {
-            "comparisons": comparison_frame(comparisons),
-            "classes": classes,
-            "moved": tau_frame(main, self.tables[f"{main.name}{SUFFIX}"]),
-        }
-        if batches:
-            named = [frame.assign(dataset=name) for name, frame in batches.items()]
-            frames["batches"] = pd.concat(named)
-        self._write_tables(frames)
+        batches, classes = self._batches(main), class_frame(main)
+        self._write_tables(
+            {
+                "comparisons": comparison_frame(comparisons),
+                "classes": classes,
+                "moved": tau_frame(main, self.tables[f"{main.name}{SUFFIX}"]),
+                **({"batches": _stacked(batches)} if batches else {}),
+            }
+        )
         answer = sentences(main, comparisons)
-        text = "\n".join([*answer, "", plain_text(main), ""]).lstrip("\n")
-        write_text(text, self.folder / SUMMARY)
+        write_text("\n".join([*answer, plain_text(main), ""]), self.folder / SUMMARY)
         drawn = {dataset: self._drawn(main, dataset) for dataset in main.datasets}
         titles = {table.name: table.title for table in self.tables.values()}
         return Page(
             title=title(main, self.plan.profile if self.plan else self.sources.root.name),
             answer=answer,
-            headline=[
-                _page_figure(each) for found in drawn.values() for each in found if each.opens_page
-            ],
+            headline=[_page_figure(f) for found in drawn.values() for f in found if f.opens_page],
             summary=summarise(self.runs, self.plan),
             warnings=self._warnings(),
             tables=[*map(sections.metrics_table, self.tables.values()), *class_tables(classes)],
             comparisons=sections.comparisons_tables(comparisons, titles),
             batches=sections.batches_table(batches),
-            figures=[
-                FigureGroup(
-                    title_of(dataset), [_page_figure(each) for each in found if not each.opens_page]
-                )
-                for dataset, found in drawn.items()
-            ],
+            figures=[_figure_group(dataset, found) for dataset, found in drawn.items()],
             runs=sections.runs_table(
                 self.runs, self._rows_of_runs(), self.plan, self.sources.root, output
             ),

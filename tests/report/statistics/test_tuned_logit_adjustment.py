@@ -293,7 +293,7 @@ def test_the_best_is_chosen_anew(make):
     leaning /= leaning.sum(axis=1, keepdims=True)
     fair = np.eye(3)[[0, 0, 1, 1, 2, 0]] * 0.97 + 0.01
     part = {"ldam": (labels, leaning), "ce": (labels, fair)}
-    runs = [make(m, part[m], part[m], method=m) for m in part]
+    runs = [make(f"{m}{f}", part[m], part[m], method=m, fold=f) for m in part for f in (0, 1, 2)]
     table = build_table("methods", TOY, runs)
     assert [_cell(table, row).best for row in ("CE", "LDAM")] == [True, False]
     found = adjusted_table(table)

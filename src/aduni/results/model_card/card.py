@@ -118,7 +118,7 @@ def _protocol(content: Content) -> Iterator[str]:
         yield "The split was read from a file"
     kept = "stay on one side" if protocol["grouped"] else "may be on both sides"
     yield f"Images that belong together {kept} of the split"
-    yield f"Epoch {metrics['selected_epoch']} was selected on the {metrics['selected_on']} part"
+    yield f"Epoch {metrics['selected_epoch'] + 1} was selected on the {metrics['selected_on']} part"
     yield f"Rule of selection: {escaped(protocol['select'])}"
     if metrics["caveat"]:
         yield f"**Caveat: {escaped(metrics['caveat'])}**"
