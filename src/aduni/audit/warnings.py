@@ -33,8 +33,10 @@ def conflicting_labels(data: ImageDataModule) -> str | None:
     first = copies[copies["copies"] == copies["copies"].iloc[0]].drop_duplicates("label")
     pair = zip(first["image"][:2], first["label"][:2], strict=True)
     named = ", ".join(f"{escape(image)} as {escape(label)}" for image, label in pair)
+    count = copies["copies"].nunique()
+    pictures = "1 picture has" if count == 1 else f"{count} pictures have"
     return (
-        f"{copies['copies'].nunique()} pictures have conflicting labels ({len(copies)} files, "
+        f"{pictures} conflicting labels ({len(copies)} files, "
         f"first {named}); src/prepare.py lists them."
     )
 

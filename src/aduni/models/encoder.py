@@ -68,7 +68,7 @@ class Encoder(nn.Module):
         architecture: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.name, self.feature_views = name, feature_views
+        self.name, self.architecture, self.feature_views = name, architecture, feature_views
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
         file = weights if is_weights_file(weights) else None

@@ -8,14 +8,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from aduni.errors import UserError
 from aduni.models.backbones import PREFIXES, module_of
 
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors")
 
 
 def is_weights_file(weights: str | None) -> bool:
-    """Return whether `encoder.weights` is a file, rather than a name of published weights."""
-    return weights is not None and weights.endswith(SUFFIXES)
+    """Return whether `encoder.weights` is a file, rather than a name of published weights.
+
+    Raises:
+        UserError: if it is a file whose suffix does not say so.
+    """
+    if weights is None or weights.endswith(SUFFIXES):
+        return weights is not None
+    if Path(weights).is_file():
+        raise UserError(
+            f"encoder.weights={weights} is a file whose suffix is none of {', '.join(SUFFIXES)}; "
+            "add the one of its kind to its name."
+        )
+    return False
 
 
 def of_weights(key: Literal["mean", "std"], otherwise: Any, *, _parent_: Any) -> Any:

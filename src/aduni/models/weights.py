@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from aduni.errors import UserError, warn
+from aduni.models.backbones.efficientnet_lite import EfficientNetLite0
 from aduni.shortage import raise_shortage
 
 CONTAINERS = (
@@ -55,9 +56,10 @@ def load_weights(backbone: nn.Module, path: Path) -> None:
     and positional embeddings for a timm model pass timm's own filter for it.
 
     Raises:
-        UserError: if the file holds no weights, or fewer than nine tenths of the backbone's.
+        UserError: if the file holds no weights, or fewer than nine tenths of the backbone's, or
+            further layers of the backbone's parts, or values that are not finite.
     """
-    stored, own = read_state(path), backbone.state_dict()
+    stored, own = _rename(read_state(path), backbone), backbone.state_dict()
     prefix = _find_prefix(stored, own)
     found = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
     converted = _convert(found, backbone)
@@ -65,24 +67,48 @@ def load_weights(backbone: nn.Module, path: Path) -> None:
     # Files from before torch 0.4.1 have no num_batches_tracked.
     needed = [name for name in own if not name.endswith("num_batches_tracked")]
     missing = [name for name in needed if name not in fitting]
-    counts = f"{len(needed) - len(missing)} of the encoder's {len(needed)} weights"
-    if len(missing) > (1 - LEAST_MATCH) * len(needed):
+    count = len(needed) - len(missing)
+    counts = f"{count or 'none'} of the encoder's {len(needed)} weights"
+    others = [name for name in converted if name not in own]
+    limit = (1 - LEAST_MATCH) * len(needed)
+    if len(missing) > limit:
+        raise _other_architecture(path, counts, f"lacks {_first(missing)}")
+    if len(further := _further(others, needed)) >= limit:
+        raise _other_architecture(path, counts, f"has {len(further)} more: {_first(further)}")
+    if bad := [name for name, value in fitting.items() if not value.isfinite().all()]:
         raise UserError(
-            f"encoder.weights={path} has {counts}, but not {_first(missing)}; give weights of the "
-            "same architecture, or the encoder.name of theirs."
+            f"encoder.weights={path} has values that are not finite, in {_first(bad)}; give a "
+            "checkpoint from before the training failed."
         )
     backbone.load_state_dict(fitting, strict=False)
     resized = [f"{k} {_sizes(found[k], v)}" for k, v in fitting.items() if _is_resized(found, k, v)]
-    others = [name for name in converted if name not in own]
-    heads = [name for name in others if name.partition(".")[0] in CLASSIFIERS]
+    heads = [name for name in others if name.partition(".")[0].lstrip("_") in CLASSIFIERS]
+    unused = len(stored) - len(found) + len(others) - len(heads)
     clauses = (
         f"{path} has {counts}" + (f", under {prefix}" if prefix else ""),
-        f"{len(missing)} are missing or of another shape: {_first(missing)}" if missing else "",
+        f"{len(missing)} missing or of another shape: {_first(missing)}" if missing else "",
         f"{len(heads)} of a classifier are not used" if heads else "",
-        f"{len(stored) - len(found) + len(others) - len(heads)} others are not used",
+        f"{unused} others are not used" if unused else "",
         f"positions are interpolated to the images' size: {_first(resized)}" if resized else "",
     )
     warn(log, "; ".join(filter(None, clauses)) + ".")
+
+
+def _further(others: Iterable[str], needed: Iterable[str]) -> list[str]:
+    """Return those entries that would be of further layers in the backbone's parts."""
+    parts = {name.partition(".")[0] for name in needed}
+    return [
+        name
+        for name in others
+        if name.partition(".")[0] in parts and not name.endswith("num_batches_tracked")
+    ]
+
+
+def _other_architecture(path: Path, counts: str, difference: str) -> UserError:
+    return UserError(
+        f"encoder.weights={path} has {counts}, and {difference}; give weights of the same "
+        "architecture, or the encoder.name of theirs."
+    )
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -170,6 +196,10 @@ def _find_prefix(stored: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str
         return scores[prefix], -copy, -len(prefix)
 
     return max(scores, key=rank, default="")
+
+
+def _rename(state: dict[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:
+    return backbone.rename(state) if isinstance(backbone, EfficientNetLite0) else state
 
 
 def _convert(state: dict[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:

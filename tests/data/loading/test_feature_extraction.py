@@ -1,5 +1,7 @@
 """Features of a frozen encoder: those of the images that a training would see, made once."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -82,6 +84,8 @@ def test_the_key_has_all_that_features_depend_on(make, encoder):
     with torch.no_grad():
         next(encoder.backbone.parameters()).add_(1e-3)
     folders.append(features_of(make(), encoder).folder)
+    encoder.architecture = {"name": "test_vit", "global_pool": "avg"}
+    folders.append(features_of(make(), encoder).folder)
     encoder.mean += 1
     folders.append(features_of(make(), encoder).folder)
     assert len(set(folders)) == len(folders)
@@ -105,6 +109,43 @@ def test_damaged_features_are_made_anew(make, encoder, spoil, caplog):
     again = features_of(make(), encoder)
     assert np.array_equal(again.features, expected)
     assert "is built anew" in caplog.text
+
+
+class Scaled(torch.nn.Module):
+    """The same weights in other code."""
+
+    def __init__(self, backbone, factor):
+        super().__init__()
+        self.backbone, self.factor = backbone, factor
+
+    def forward(self, images):
+        return self.factor * self.backbone(images)
+
+    def state_dict(self, *arguments, prefix, **options):
+        return self.backbone.state_dict(*arguments, prefix=prefix, **options)
+
+
+@pytest.mark.parametrize("in_shards", [False, True])
+def test_other_code_of_an_encoder_makes_features_anew(make, encoder, in_shards, capfd):
+    """As an own factory's, or timm's in another version, of which its weights tell nothing."""
+    found = features_of(make(), encoder)
+    before = np.array(found.features)
+    if in_shards:
+        shutil.rmtree(found.folder)
+        extract_shards(make, encoder, [1, 2, 3, 4])
+    encoder.backbone = Scaled(encoder.backbone, 2)
+    again = features_of(make(), encoder)
+
+    assert again.folder == found.folder
+    assert np.allclose(again.features, 2 * before, atol=1e-5)
+    assert "the encoder computes other features now" in capfd.readouterr().err
+
+
+def test_rounding_does_not_make_features_anew(make, encoder, monkeypatch):
+    found = features_of(make(), encoder)
+    monkeypatch.setattr(FeatureExtraction, "_batches", None)  # would raise TypeError
+    encoder.backbone = Scaled(encoder.backbone, 1.001)
+    assert features_of(make(), encoder).folder == found.folder
 
 
 def extract_shards(make, encoder, numbers, of=4):

@@ -58,6 +58,9 @@ def failing():
 def needs(width):
     return Counting(width)
 
+def broken():
+    raise ValueError("boom")
+
 number = 3
 """
 NORMALISATION = {"mean": [0.5] * 3, "std": [0.25] * 3}
@@ -94,7 +97,8 @@ def test_functions_and_classes_are_called(name, features):
         ("flat", "to (75,); it must be (1, D)"),
         ("pair", "to tuple; it must be (1, D)"),
         ("failing", "cannot take images of dataset.image_size=5 pixels ('position')"),
-        ("needs", "cannot be called without arguments"),
+        ("needs", "cannot be called without arguments (TypeError: needs() missing 1"),
+        ("broken", "cannot be called without arguments (ValueError: boom); correct it"),
         ("number", "is no function or class of own_encoder"),
         ("wid", "(did you mean wide?)"),
         ("torch.cuda.device_count", "own_encoder.torch.cuda"),
@@ -124,7 +128,13 @@ def test_a_module_that_does_not_exist_is_refused(refusal):
     refusal(lambda: Encoder(name, image_size=5, **NORMALISATION), "No module named", "PYTHONPATH")
 
 
+def test_a_module_with_a_fault_is_refused(tmp_path, refusal):
+    (tmp_path / "faulty_encoder.py").write_text("import no_such_package")
+    name = "faulty_encoder.net"
+    refusal(lambda: Encoder(name, image_size=5, **NORMALISATION), "No module named 'no_such_pack")
+
+
 def test_named_weights_and_the_small_stem_are_refused(refusal):
     name = "own_encoder.wide"
-    refusal(lambda: Encoder(name, "DEFAULT", image_size=5, **NORMALISATION), "give a file")
+    refusal(lambda: Encoder(name, "DEFAULT", image_size=5, **NORMALISATION), "weights=null")
     refusal(lambda: Encoder(name, stem="small", image_size=5, **NORMALISATION), "stem=standard")

@@ -44,13 +44,17 @@ class FeatureCache:
 
 
 def build_feature_cache(
-    folder: Path, shape: tuple[int, int, int], fill: Callable[[Features], None]
+    folder: Path,
+    shape: tuple[int, int, int],
+    fill: Callable[[Features], None],
+    is_current: Callable[[Features], bool],
 ) -> FeatureCache:
-    """Return the cache at `folder`, and build it if it is missing or damaged.
+    """Return the cache at `folder`, and build it if it is missing, damaged or out of date.
 
     Args:
         shape: (1 + V, n, D).
         fill: writes all features into an array of this shape.
+        is_current: tells whether an intact array has the features that `fill` would write.
     """
 
     def write(partial_folder: Path) -> None:
@@ -59,12 +63,16 @@ def build_feature_cache(
         array.flush()
         (partial_folder / SEAL_FILE).write_text(_seal(partial_folder))
 
-    ensure_folder(folder, "cache of features", partial(_fault, folder, shape), write)
+    ensure_folder(folder, "cache of features", partial(_fault, folder, shape, is_current), write)
     return FeatureCache(folder)
 
 
 def take_shards(
-    features: Features, folder: Path, rows_of: Callable[[Shard], Ints], merged: list[Path]
+    features: Features,
+    folder: Path,
+    rows_of: Callable[[Shard], Ints],
+    is_current: Callable[[Ints, Features], bool],
+    merged: list[Path],
 ) -> Ints:
     """Copy the features of finished shards, and return the rows that are left.
 
@@ -72,13 +80,15 @@ def take_shards(
         features: (1 + V, n, D), to be filled.
         folder: folder of all features, beside which those of the shards are.
         rows_of: rows of a shard.
+        is_current: tells whether intact features of some rows are those that would be extracted.
         merged: list to which the shards' folders are added.
     """
     is_left = np.ones(features.shape[1], dtype=bool)
     for shard, path in find_shards(folder, partial(shard_folder, folder)).items():
         rows = rows_of(shard)
         shape = (features.shape[0], len(rows), features.shape[2])
-        fault = _fault(path, shape) if path else "it is missing"
+        current = partial(is_current, rows)
+        fault = _fault(path, shape, current) if path else "it is missing"
         if path and not fault:
             own = FeatureCache(path).features
             for draw in range(len(features)):
@@ -90,7 +100,9 @@ def take_shards(
     return np.flatnonzero(is_left)
 
 
-def _fault(folder: Path, shape: tuple[int, int, int]) -> str | None:
+def _fault(
+    folder: Path, shape: tuple[int, int, int], is_current: Callable[[Features], bool]
+) -> str | None:
     """Describe what is wrong with a cache as a clause; None if nothing is."""
     array_file, seal_file = folder / ARRAY_FILE, folder / SEAL_FILE
     try:
@@ -106,7 +118,7 @@ def _fault(folder: Path, shape: tuple[int, int, int]) -> str | None:
     except Exception as error:  # numpy's reader of headers raises errors of many kinds
         raise_shortage(error)
         return f"a file cannot be read ({' '.join(str(error).split())})"
-    return None
+    return None if is_current(array) else "the encoder computes other features now"
 
 
 def _seal(folder: Path) -> str:

