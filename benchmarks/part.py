@@ -26,6 +26,7 @@ class Effort:
     growth_images: int = 512  # training images at 1x
     starts: int = 3  # measured starts of train.py
     table_rows: tuple[int, ...] = (12_500, 50_000, 200_000)  # sizes of the tables that are read
+    image_counts: tuple[int, ...] = (12_500, 50_000, 200_000)  # of whole commands, in part size
     # On a GPU, the paper's sizes, and training and validation images of ISIC 2018 in its protocol.
     gpu_image_size: int = 384
     gpu_batch_size: int = 128

@@ -9,8 +9,9 @@ from aduni.errors import UserError, complaint, did_you_mean
 
 PARTS = (
     *("data_path", "loss", "step", "evaluation", "features", "start_up"),
-    *("cache", "growth", "rows", "profile"),
+    *("cache", "growth", "rows", "profile", "size"),
 )
+"""The last one takes as long as all others, and is measured only if it is named."""
 
 
 class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
@@ -24,7 +25,8 @@ class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
     @property
     def chosen(self) -> tuple[str, ...]:
         """Parts of this call, in their own order."""
-        return tuple(part for part in PARTS if self.parts is None or part in self.parts)
+        parts = PARTS[:-1] if self.parts is None else self.parts
+        return tuple(part for part in PARTS if part in parts)
 
     @field_validator("parts")
     @classmethod

@@ -38,6 +38,7 @@ TARGETS = (
     Target("digits, until the first step begins, over the imports", "start_up", 1.3, "at most"),
     Target("memory beside the map, 16x over 1x as many images", "memory_growth", 1.05, "at most"),
     Target("CPU time of a table's row, 200,000 rows over 12,500", "row_growth", 1.5, "at most"),
+    Target("CPU time of a further image of 200,000 over 50,000", "size_growth", 1.5, "at most"),
 )
 
 

@@ -25,6 +25,7 @@ TINY = Effort(
     growth_images=56,
     starts=1,
     table_rows=(90, 180),
+    image_counts=(90, 180, 270),
     gpu_image_size=32,
     gpu_batch_size=4,
     gpu_pass_images=12,

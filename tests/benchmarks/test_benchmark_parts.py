@@ -7,7 +7,18 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import cache, data_path, evaluation, features, growth, profile, rows, start_up, step
+from benchmarks import (
+    cache,
+    data_path,
+    evaluation,
+    features,
+    growth,
+    profile,
+    rows,
+    size,
+    start_up,
+    step,
+)
 from benchmarks.released_loader import released_loader
 from benchmarks.synthetic import picture, write_jpegs
 
@@ -130,7 +141,10 @@ def test_start_up(bench):
 
 def test_cache(bench):
     section = cache.measure(bench)
-    assert [(row["px"], row["images"]) for row in section.rows] == [(32, 8), (16, 8)]
+    assert {(row["px"], row["images"]) for row in section.rows} == {(32, 8), (16, 8)}
+    for row in section.rows:
+        per_core = row["images/s per core"].median
+        assert row["images/s"].median == pytest.approx(row["cores"] * per_core)
 
 
 @pytest.mark.slow
@@ -158,3 +172,17 @@ def test_profile(bench):
     text = (bench.output / "profile.txt").read_text()
     assert "forward and loss" in text
     assert "aten::" in text
+
+
+@pytest.mark.slow
+def test_size(bench):
+    section = size.measure(bench)
+    steps = ["prepare", "start", "predict", "report", "folds", "an epoch's order"]
+    assert [row["step"] for row in section.rows] == 3 * steps
+    assert [row["images"] for row in section.rows[::6]] == [90, 180, 270]
+    assert all(row["CPU s"] > 0 for row in section.rows)
+
+
+def test_growth_is_that_of_a_further_image():
+    made = [{"images": n, "CPU s": 7 + n**2} for n in (1, 3, 7)]
+    assert size._growth(made) == pytest.approx(10 / 4)

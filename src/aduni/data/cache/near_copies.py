@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.fft import dctn
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from aduni.data.loading.samplers import Ints
 
@@ -25,14 +25,19 @@ BLUR = 1.5
 """Standard deviation in pixels of the blurred image that is subtracted."""
 MIN_CONTRAST = 0.1
 """Standard deviation in levels below which an interior is flat, so that nothing can be compared."""
-COEFFICIENTS = 12
-ROWS, COLUMNS, PAIRS = 1024, 4096, 4096
-"""Images and pairs that are compared at once."""
+RINGS = 3
+"""Rings of equal area of which levels are compared at first: no orientation changes them."""
+ROUNDING = 1e-6
+ROWS, PAIRS = 128, 4096
+"""Images whose neighbours are looked up, and pairs that are compared, at once."""
 
 _Y, _X = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
-INTERIOR = np.hypot(_Y, _X) < 0.75 * SIDE / 2
+_RADIUS = np.hypot(_Y, _X)
+INTERIOR = _RADIUS < 0.75 * SIDE / 2
 """Disc (SIDE, SIDE) inside of the border of a fundus and of dark corners."""
-SIGNS = (-1.0) ** np.arange(COEFFICIENTS, dtype=np.float32)
+_EDGES = np.quantile(_RADIUS[INTERIOR], np.arange(1, RINGS) / RINGS)
+RING_WEIGHTS = np.eye(RINGS)[np.searchsorted(_EDGES, _RADIUS[INTERIOR])] / (3 * INTERIOR.sum())
+"""Weights (pixels of the interior, RINGS) of the levels of one of three channels."""
 
 Small = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -65,57 +70,36 @@ def group_near_copies(small: Small, digests: Sequence[str]) -> tuple[Ints, Float
 def _near_pairs(small: Small, rows: Ints) -> Iterator[tuple[Ints, Ints, Floats]]:
     """Yield the near copies among `rows`, as positions in them, with their differences.
 
-    No pair is missed. The means of the interiors differ by no more than the images do, so that in
-    the order of their means only neighbours are compared; and the distance of a few DCT
-    coefficients is no larger than that of the images, whose square is 2 - 2 correlation.
+    No pair is missed: the weighted levels of two images differ by no more than the images do, in
+    the sum of absolute differences, by which a tree finds neighbours.
     """
-    signatures, levels = _signatures(small, rows)
-    order = np.argsort(levels, kind="stable")[: np.isfinite(levels).sum()]
-    signatures, levels = signatures[order], levels[order]
-    ends = np.searchsorted(levels, levels + MAX_DIFFERENCE)
-    for start in range(0, len(order), ROWS):
-        last = int(ends[min(start + ROWS, len(order)) - 1])
-        found = []
-        for column in range(start, last, COLUMNS):
-            block, others = signatures[start : start + ROWS], signatures[column:last][:COLUMNS]
-            first, second = _candidates(block, others)
-            once = first + start < second + column
-            ends_of = order[first[once] + start], order[second[once] + column]
-            for begin in range(0, len(ends_of[0]), PAIRS):
-                pairs = [end[begin : begin + PAIRS] for end in ends_of]
-                differences = difference(*(small[rows[end]] for end in pairs))
-                near = differences < MAX_DIFFERENCE
-                found.append((*(end[near] for end in pairs), differences[near]))
-        if found:
-            first, second, differences = map(np.concatenate, zip(*found, strict=True))
-            yield first, second, differences
+    levels = _ring_levels(small, rows)
+    compared = np.flatnonzero(np.isfinite(levels[:, 0]))
+    tree = cKDTree(levels[compared])
+    for start in range(0, len(compared), ROWS):
+        block = tree.indices[start : start + ROWS]  # neighbours in the tree: their nodes are near
+        near = tree.query_ball_point(tree.data[block], MAX_DIFFERENCE + ROUNDING, p=1)
+        first = np.repeat(block, [len(each) for each in near])
+        second = np.concatenate(near).astype(np.int64)
+        ends = compared[first[first < second]], compared[second[first < second]]
+        for begin in range(0, len(ends[0]), PAIRS):
+            pair = [end[begin : begin + PAIRS] for end in ends]
+            differences = difference(*(small[rows[end]] for end in pair))
+            is_near = differences < MAX_DIFFERENCE
+            if is_near.any():
+                yield pair[0][is_near], pair[1][is_near], differences[is_near]
 
 
-def _signatures(small: Small, rows: Ints) -> tuple[NDArray[np.float32], Floats]:
-    """Return low DCT coefficients (n, K, K) and mean levels (n,) of interiors, NaN if flat."""
-    signatures = np.empty((len(rows), COEFFICIENTS, COEFFICIENTS), dtype=np.float32)
-    levels = np.empty(len(rows))
-    for start in range(0, len(rows), ROWS):
-        images = small[rows[start : start + ROWS]]
-        details = high_passed(images)
-        coefficients = dctn(details, axes=(1, 2), norm="ortho")
-        signatures[start : start + ROWS] = coefficients[:, :COEFFICIENTS, :COEFFICIENTS]
-        means = images[:, INTERIOR].mean(axis=(1, 2))
-        levels[start : start + ROWS] = np.where(details.any(axis=(1, 2)), means, np.nan)
-    return signatures, levels
-
-
-def _candidates(rows: NDArray[np.float32], columns: NDArray[np.float32]) -> tuple[Ints, Ints]:
-    """Return the pairs of signatures that are close enough in one of the eight orientations."""
-    near = np.zeros((len(rows), len(columns)), dtype=bool)
-    halves = [np.square(side).sum(axis=(1, 2)) / 2 for side in (rows, columns)]
-    # |a - b|^2 / 2 <= 1 - correlation, with room for rounding
-    least = halves[0][:, None] + halves[1] - np.float32(1 - MIN_CORRELATION + 1e-4)
-    for side in (columns, columns.transpose(0, 2, 1)):
-        for flipped in (side, side * SIGNS, side * SIGNS[:, None], side * SIGNS * SIGNS[:, None]):
-            near |= rows.reshape(len(rows), -1) @ flipped.reshape(len(columns), -1).T > least
-    first, second = np.argwhere(near).T
-    return first, second
+def _ring_levels(small: Small, rows: Ints) -> Floats:
+    """Return mean levels (n, 3 RINGS), weighted by area, of rings of interiors; NaN if flat."""
+    levels = np.empty((len(rows), 3 * RINGS))
+    for start in range(0, len(rows), PAIRS):
+        images = small[rows[start : start + PAIRS]]
+        means = np.einsum("npc,pr->ncr", images[:, INTERIOR].astype(np.float64), RING_WEIGHTS)
+        is_flat = np.asarray(~high_passed(images).any(axis=(1, 2)))
+        means[is_flat] = np.nan
+        levels[start : start + PAIRS] = means.reshape(len(images), -1)
+    return levels
 
 
 def high_passed(images: Small) -> Floats:
