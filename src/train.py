@@ -11,6 +11,7 @@ with quick_imports():
     from aduni.cli.end_summary import print_summary
     from aduni.config.resume import resume_settings
     from aduni.config.schema import read_settings
+    from aduni.config.untrusted import needed_trust
     from aduni.training.feature_shard import extract_shard
     from aduni.training.run import run
 
@@ -26,7 +27,8 @@ def main(config: DictConfig) -> None:
     folder = run_folder()
     overrides = HydraConfig.get().overrides.task
     settings = resume_settings(given, overrides, folder)
-    print_summary(run(settings, folder), folder, sweep_folder())
+    metrics = run(settings, folder)
+    print_summary(metrics, folder, sweep_folder(), needed_trust(settings))
 
 
 if __name__ == "__main__":

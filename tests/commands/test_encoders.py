@@ -36,6 +36,7 @@ ENCODERS = {
     "lite0": "encoder.name=efficientnet_lite0 encoder.weights=DEFAULT",
     "timm's convolutions": "encoder.name=timm/test_resnet",
     "timm's ViT": "encoder.name=timm/test_vit",
+    "a folder": "encoder.name=local-dir:FOLDER encoder.weights=DEFAULT",
     "own": "encoder.name=own_encoder.Counting",
 }
 METHODS = ("ce", "aduni", "decouple")
@@ -100,11 +101,15 @@ def weights_of(run) -> dict[str, torch.Tensor]:
         for m in METHODS
     ],
 )
-def test_each_kind_trains_predicts_and_exports(kind, method, train, command, own, image, tmp_path):
-    finished, run = train(*ENCODERS[kind].split(), f"method={method}", "dataset.image_size=32")
+def test_each_kind_trains_predicts_and_exports(
+    kind, method, train, command, own, image, folder, tmp_path
+):
+    encoder = ENCODERS[kind].replace("FOLDER", str(folder)).split()
+    finished, run = train(*encoder, f"method={method}", "dataset.image_size=32")
     assert finished.status == 0, finished.err
     best = f"ckpt={run / 'checkpoints' / 'best.ckpt'}"
     trust = ("trust=[own_encoder]",) * (kind == "own")
+    assert finished.out.count("'trust=[own_encoder]' images=DIR") == 2 * (kind == "own")
 
     again = command("evaluate", best, *trust)
     assert again.status == 0, again.err
@@ -120,6 +125,31 @@ def test_each_kind_trains_predicts_and_exports(kind, method, train, command, own
     if kind == "own":
         refused = command("predict", best, f"images={image}", f"output={tmp_path}/q.csv")
         assert "trust=[own_encoder]" in refused.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["frozen", "finetune"])
+def test_recipes_of_pretrained_weights_take_every_kind(
+    recipe, command, own, folder, cache, tmp_path
+):
+    fixed = ("method=ce", f"recipe={recipe}", "epochs=1", "sampler.epoch_length=2", "trainer=cpu")
+    fixed += (f"dataset.cache_dir={cache}", "num_workers=0", "encoder.feature_views=1")
+    for kind, name in {"hub": f"local-dir:{folder}", "own": "own_encoder.Counting"}.items():
+        words = (f"encoder.name={name}", f"hydra.run.dir={tmp_path / kind}")
+        finished = command("train", *fixed, *words)
+        if kind == "own":
+            assert "add encoder.weights=null" in finished.err
+            finished = command("train", *fixed, *words, "encoder.weights=null")
+        assert finished.status == 0, finished.err
+
+
+@pytest.mark.slow
+def test_a_single_batch_needs_no_features(train, cache):
+    words = ("encoder.adaptation=frozen", "epochs=1", "sampler.epoch_length=1")
+    before = set(cache.glob("*-features-*"))
+    finished, _ = train("method=ce", "dataset.image_size=20", *words)
+    assert finished.status == 0, finished.err
+    assert set(cache.glob("*-features-*")) == before
 
 
 @pytest.mark.parametrize("kind", ["timm's ViT", "own"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from aduni.models.backbones import efficientnet_lite as backbones
 from aduni.models.fold_batch_norms import fold_batch_norms
 
 
@@ -40,6 +41,17 @@ def test_outputs_are_the_same(layers, left):
     folded = fold_batch_norms(network)
     assert torch.allclose(folded(images), network(images), atol=1e-12)
     assert norms(folded) == left
+
+
+def test_features_of_lite0_are_the_same_to_1e_5_of_the_largest():
+    """At 224 pixels, where rounding adds up most."""
+    network = backbones.build("efficientnet_lite0", "DEFAULT", 224, None).eval()
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        images = nn.functional.interpolate(torch.randn(2, 3, 28, 28), 224)
+        expected, found = network(images), fold_batch_norms(network)(images)
+    assert expected.max() > 1
+    assert (found - expected).abs().max() < 1e-5 * expected.max()
 
 
 def test_the_network_itself_is_left_as_it_was():

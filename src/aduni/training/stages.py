@@ -105,7 +105,7 @@ class Training:
         self.device = trainer.strategy.root_device
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)  # the strategy does so with the first step only
-        if (encoder := encoder_of(self.method)) and encoder.is_frozen:
+        if (encoder := encoder_of(self.method)) and self.settings.caches_features:
             self.data.use_features(encoder, self.device)
         if stage.on_start is not None:
             seed_torch(self.settings.seed, number)  # the same numbers in a resumed run

@@ -63,8 +63,15 @@ def _lines(
     yield "method", f"{settings.names.method} on {name}, images of {size} x {size} pixels"
     trainer = trainer_of(settings)
     if encoder := encoder_of(method):
-        on_cpu = trainer.strategy.root_device.type == "cpu"
-        yield "encoder", describe_encoder(settings, encoder, int(counts.sum()), on_cpu=on_cpu)
+        images = len(data.table.images), int(counts.sum())
+        device = trainer.strategy.root_device
+        is_timed = (
+            device.type == "cpu"
+            and not settings.resume
+            and settings.caches_features
+            and not data.feature_extraction(encoder, device).is_cached
+        )
+        yield "encoder", describe_encoder(settings, encoder, images, is_timed=is_timed)
     if settings.names.recipe:
         yield "recipe", settings.names.recipe
     yield "optimizer", _optimizer(settings)

@@ -58,6 +58,11 @@ class FeatureExtraction:
     loading: LoaderSettings
     device: torch.device
 
+    @property
+    def is_cached(self) -> bool:
+        """Return whether there is a cache, which `extract` will check."""
+        return self._folder.is_dir()
+
     def extract(self) -> FeatureCache:
         """Return the features from the cache beside that of the images, or extract them.
 

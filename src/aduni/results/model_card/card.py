@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from aduni.metrics.names import METRICS
+from aduni.models.backbones import describe_weights
 from aduni.results.model_card.limits import limits_of
 from aduni.results.model_card.markdown import bullets, escaped, table
 from aduni.results.model_card.run_data import Content, read_content
@@ -66,8 +67,8 @@ def _model(metrics: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:
     yield f"Settings of the method: {_options(options)}"
     if metrics["alpha"] is not None:
         yield f"Alpha: {escaped(metrics['alpha'])} ({_options(metrics['alpha_settings'])})"
-    weights = escaped(settings["encoder"]["weights"] or "random at the start")
-    yield f"Encoder: {escaped(metrics['encoder'])}, weights: {weights}"
+    weights = describe_weights(metrics["encoder"], settings["encoder"]["weights"])
+    yield f"Encoder: {escaped(metrics['encoder'])}, from {escaped(weights)}"
     yield f"Images: {metrics['image_size']} x {metrics['image_size']} pixels, RGB"
     yield f"Sampler: {escaped(metrics['sampler'])}"
     yield (
