@@ -1,20 +1,21 @@
 """Explain a model's predictions: python src/explain.py ckpt=CHECKPOINT images=FOLDER."""
 
-from aduni.cli import quick_imports
+from aduni.cli import quick_imports, slow_imports
 
 with quick_imports():
     import hydra
     from omegaconf import DictConfig
 
     from aduni.cli.app import run_command, task
-    from aduni.inference.explain.explain import explain
-    from aduni.inference.explain.explain_settings import read_explain_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="explain")
 @task
 def main(config: DictConfig) -> None:
     """Explain one checkpoint."""
+    with slow_imports():
+        from aduni.inference.explain.explain import explain
+        from aduni.inference.explain.explain_settings import read_explain_settings
     print(f"Page: {explain(read_explain_settings(config))}")
 
 

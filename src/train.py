@@ -1,6 +1,6 @@
 """Train, test and report: python src/train.py method=aduni dataset=digits ... (conf/train.yaml)."""
 
-from aduni.cli import quick_imports
+from aduni.cli import quick_imports, slow_imports
 
 with quick_imports():
     import hydra
@@ -8,18 +8,19 @@ with quick_imports():
     from omegaconf import DictConfig
 
     from aduni.cli.app import run_command, run_folder, sweep_folder, task
-    from aduni.cli.end_summary import print_summary
-    from aduni.config.resume import resume_settings
-    from aduni.config.schema import read_settings
-    from aduni.config.untrusted import needed_trust
-    from aduni.training.feature_shard import extract_shard
-    from aduni.training.run import run
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 @task
 def main(config: DictConfig) -> None:
     """Train one method on one fold."""
+    with slow_imports():
+        from aduni.cli.end_summary import print_summary
+        from aduni.config.resume import resume_settings
+        from aduni.config.schema import read_settings
+        from aduni.config.untrusted import needed_trust
+        from aduni.training.feature_shard import extract_shard
+        from aduni.training.run import run
     given = read_settings(config)
     if given.shard:
         print(extract_shard(given, given.shard))

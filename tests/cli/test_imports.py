@@ -43,6 +43,21 @@ def test_a_package_that_is_not_installed_is_named_in_one_sentence():
         import no_such_package.part  # type: ignore[import-not-found]  # noqa: F401
 
 
+SCRIPTS = [file.stem for file in SRC.glob("*.py") if file.stem not in ("benchmark", "reproduce")]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_mistaken_key_is_answered_before_the_slow_imports(name, tmp_path):
+    """What they would cost is seconds: the packages do not even have to be importable."""
+    for package in ("torch", "pandas", "rich"):
+        (tmp_path / f"{package}.py").write_text("raise SystemExit('imported')")
+    path = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{SRC}"}
+    command = [sys.executable, str(SRC / f"{name}.py"), "no_such_key=1"]
+    done = subprocess.run(command, env=path, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no_such_key is no known key")
+
+
 def test_reports_and_plans_import_no_torch():
     """An indirect import counts too: these commands would wait for it at each call."""
     script = "import sys, aduni.cli.app, aduni.report.build, aduni.reproduce.reproduce"

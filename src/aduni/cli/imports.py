@@ -16,21 +16,29 @@ from aduni.shortage import shortage
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Answer mistakes first, then disable the garbage collector while a script's imports run.
+    """Answer mistakes on the command line, then run the imports that Hydra needs to read it."""
+    protect_streams()
+    with slow_imports():
+        answer_first()
+        yield
 
-    The imports create a million objects, none of which is garbage: collecting them took a quarter
-    of the start. They are frozen, so later collections skip them too, and unfrozen at exit, where
-    extension modules expect to be cleaned up. Ctrl-C ends the process at once, since extension
-    modules turn an interrupted import into other errors. If memory or file handles run out, or a
-    package is missing, the process exits with one sentence.
+
+@contextmanager
+def slow_imports() -> Iterator[None]:
+    """Disable the garbage collector while imports run.
+
+    Commands run theirs once Hydra has read the command line, so that a mistake there costs no
+    import. The imports create a million objects, none of which is garbage: collecting them took a
+    quarter of the start. They are frozen, so later collections skip them too, and unfrozen at exit,
+    where extension modules expect to be cleaned up. Ctrl-C ends the process at once where nothing
+    else handles it, since extension modules turn an interrupted import into other errors. If memory
+    or file handles run out, or a package is missing, the process exits with one sentence.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # a shell may have SIGINT ignored
         signal.signal(signal.SIGINT, _exit_at_once)
-    protect_streams()
     gc.disable()
     try:
-        answer_first()
         yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("aduni"):
