@@ -46,20 +46,24 @@ def measure(bench: Bench) -> Section:
     rows: list[Row] = []
     for count in sizes:
         rows += _rows(bench, count, folders[: -(-count // FOLDER)])
-    names = dict.fromkeys(str(row["step"]) for row in rows)
-    growth = [_growth([row for row in rows if row["step"] == name]) for name in names]
     notes = (
         f"JPEG files of {SIDE} x {SIDE} pixels. CPU seconds of all threads; memory: the most that "
         "a process of its own held beside pages of files. A start is a training of two batches "
         "with its evaluation; folds and an epoch's order are made by one process.",
     )
-    return Section("Size", rows, notes, {"size_growth": spread([max(growth)])})
+    return Section("Size", rows, notes, {"size_growth": spread([_growth(rows)])})
 
 
 def _growth(rows: list[Row]) -> float:
-    """Return the CPU time of a further image at the largest count over that at the smaller ones."""
-    counts, seconds = (np.array([row[key] for row in rows]) for key in ("images", "CPU s"))
-    slopes = np.diff(seconds.astype(float)) / np.diff(counts.astype(float))
+    """Return the CPU time of a further image at the largest count over that at the smaller ones.
+
+    It is that of all steps together, since each start-up varies by seconds.
+    """
+    seconds: dict[float, float] = {}
+    for row in rows:
+        count = float(row["images"])  # type: ignore[arg-type]
+        seconds[count] = seconds.get(count, 0.0) + float(row["CPU s"])  # type: ignore[arg-type]
+    slopes = np.diff(list(seconds.values())) / np.diff(list(seconds))
     return float(slopes[-1] / slopes[0])
 
 

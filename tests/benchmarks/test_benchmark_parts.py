@@ -184,5 +184,6 @@ def test_size(bench):
 
 
 def test_growth_is_that_of_a_further_image():
-    made = [{"images": n, "CPU s": 7 + n**2} for n in (1, 3, 7)]
+    steps = (lambda n: 7 + n**2 - n, lambda n: n)
+    made = [{"images": n, "CPU s": step(n)} for n in (1, 3, 7) for step in steps]
     assert size._growth(made) == pytest.approx(10 / 4)
