@@ -80,7 +80,8 @@ def _tables(
         yield own_table(runs, sources.columns, sources.reference)
     for number, (name, definition) in enumerate(sources.definitions.items()):
         rows = [row for row in definition.rows if _is_shown(name, row, runs, plan)]
-        if (number == 0 or rows) if plan else len(rows) > 1:
+        published = len(rows) > 1 and any(row.paper for row in rows)
+        if (number == 0 or rows) if plan else published:
             yield build_table(
                 name,
                 definition.with_rows(rows),
