@@ -143,7 +143,7 @@ def test_no_folder_of_the_machine_is_kept(keep, source, tmp_path):
 def test_the_report_of_the_kept_runs_is_that_of_the_source(keep, source, tmp_path):
     keep(source, tmp_path / "kept")
     tables, kept = tables_of(source), tables_of(tmp_path / "kept")
-    assert {Path(name).suffix for name in kept} == {".csv", ".md", ".tex"}
+    assert {Path(name).suffix for name in kept} == {".csv", ".md", ".tex", ".txt"}
     assert kept == tables
     assert "ldam" in kept["methods.md"].decode()
 
