@@ -221,6 +221,16 @@ def test_a_declared_order_or_numbers_make_grades_of_labels(make, rows):
     assert make(classes=["02", "01", "10"]).table.class_names == ["2", "1", "10"]
 
 
+def test_no_alphabetical_order_becomes_one_of_grades(make, rows, refusal):
+    rows(lambda frame: frame)
+    order = "set dataset.classes=[benign,malignant,unclear], the lowest grade first"
+    refusal(lambda: make(ordinal=True).table, "alphabetical order", order)
+    assert make(ordinal=True, classes=["unclear", "benign", "malignant"]).table.is_ordinal
+    numbers = dict(zip(CLASSES, ["02", "01", "10"], strict=True))
+    rows(lambda frame: frame.assign(finding=frame["finding"].map(numbers)))
+    assert make(ordinal=True).table.is_ordinal
+
+
 def test_columns_may_have_names_that_are_values(make, rows):
     names = {"name": "NA", "finding": "None", "patient": "nan", "side": "True"}
     rows(lambda frame: frame.rename(columns=names))

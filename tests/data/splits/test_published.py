@@ -89,6 +89,48 @@ def test_images_that_are_not_listed_are_unused_and_others_are_counted(tmp_path):
     assert split.unknown == ["ISIC_7777777"]
 
 
+def test_equal_names_in_several_folders_are_told_apart_by_their_paths(tmp_path, refusal):
+    images = ["a/000.jpg", "a/001.jpg", "b/000.jpg", "c/002.jpg"]
+    file = tmp_path / "all.csv"
+    file.write_text("a/000.jpg,train\nb\\000.png,test\n001,val\nother/002.jpg,test\n")
+    split = read_published_split([file], images)
+
+    assert split.parts.tolist() == ["train", "validation", "test", "test"]
+    file.write_text("a/001.jpg,train\n000.jpg,test\n")
+    words = "names 000.jpg, which may be a/000.jpg or b/000.jpg; write the paths"
+    refusal(lambda: read_published_split([file], images), file, words)
+    file.write_text("000,test\n")
+    refusal(lambda: read_published_split([file], images), "may be a/000.jpg or b/000.jpg")
+
+
+@pytest.mark.parametrize(("words", "named"), [("train dev eval", "dev"), ("train - test", "")])
+def test_a_word_that_is_no_part_is_refused_whatever_the_files_name(tmp_path, refusal, words, named):
+    file = tmp_path / "train.csv"
+    words = [word.strip("-") for word in words.split()]
+    rows = zip(IMAGES, words, strict=False)
+    file.write_text("\n".join(f"{image},{word}" for image, word in rows))
+    refusal(lambda: read_published_split([file], IMAGES), file, f"the part '{named}' beside others")
+
+
+def test_names_that_come_twice_in_one_part_count_once(tmp_path):
+    (tmp_path / "train.txt").write_text("ISIC_0000001\nISIC_0000001\nISIC_0000002\n")
+    (tmp_path / "test.txt").write_text("ISIC_0000003\n")
+    files = [tmp_path / "train.txt", tmp_path / "test.txt"]
+    split = read_published_split(files, IMAGES)
+
+    split.check_complete(files, ImageTable(IMAGES, np.zeros(10, dtype=np.int64), ["a"]))
+    assert split.rows["train"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("first", "unknown"),
+    [("ISIC_7777777", ["ISIC_7777777"]), ("x.jpg", ["x.jpg"]), ("image", []), ("0", [])],
+)
+def test_an_unknown_first_name_is_no_header(tmp_path, first, unknown):
+    (tmp_path / "train.txt").write_text(f"{first}\nISIC_0000001\n")
+    assert read_published_split([tmp_path / "train.txt"], IMAGES).unknown == unknown
+
+
 WRONG = {
     "pickle": ("train.pkl", b"\x80\x04", "is a pickle"),
     "no part": ("list.csv", b"image\nISIC_0000001\n", "no column of parts"),

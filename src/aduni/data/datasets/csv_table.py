@@ -67,7 +67,7 @@ class CSVTable(UserImages):
         if root and not table.exists() and (Path(root) / table.name).exists():
             table = Path(root) / table.name
         super().__init__(root=root or str(table.parent), **kwargs)
-        self.csv, self.classes = table, classes
+        self.csv, self.classes, self.in_order = table, classes, bool(label_columns)
         self._columns = {
             "image_column": image_column,
             "label_column": None if label_columns else label_column,

@@ -42,6 +42,9 @@ class UserImages(ImageDataModule):
         kwargs: see ImageDataModule.
     """
 
+    in_order = False
+    """Whether the settings give the classes in an order, which need not be one of grades."""
+
     def __init__(
         self,
         *,
@@ -79,6 +82,12 @@ class UserImages(ImageDataModule):
             )
         if table.parts is not None and self.given_split != "ignore":
             _check_required_parts(table, self.title)
+        if self.ordinal and table.ordinal is None and not (table.is_ordinal or self.in_order):
+            raise UserError(
+                f"{self.title} has classes in alphabetical order, which dataset.ordinal=true would "
+                f"take for grades; set dataset.classes=[{','.join(table.class_names)}], the lowest "
+                "grade first."
+            )
         return table if self.ordinal is None else replace(table, ordinal=self.ordinal)
 
     def open_image(self, row: int) -> Image.Image:

@@ -22,6 +22,8 @@ from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 
+HEADER = re.compile(r"0|\D*(?<!\.jpg)(?<!\.png)", re.IGNORECASE)
+"""Title of a column of names: unlike most names without a digit, or the 0 that pandas writes."""
 PARTS_OF_LISTS = {**PART_NAMES, "unused": "unused"}
 LIST_REMEDY = "set it to the files of a split: CSV tables, lists of names, or .npy of strings"
 
@@ -100,30 +102,72 @@ def _is_run_split(file: Path) -> bool:
 
 
 def read_published_split(files: Sequence[Path], images: Sequence[str]) -> PublishedSplit:
-    """Read the files of a split, matching names without folders, suffixes and `_downsampled`.
+    """Read the files of a split, matching paths, else names without folders.
 
-    A file has a column of parts, or the name of its part in its own.
+    Suffixes of image files and `_downsampled` do not count. A file has a column of parts, or the
+    name of its part in its own.
     """
-    known = {_plain(image): row for row, image in enumerate(images)}
+    known = _Names(images)
     rows: dict[str, list[int]] = {part: [] for part in PRECEDENCE}
     unknown: list[str] = []
     for file in files:
         cells = _cells(file)
-        matches = [[_row_of(cell, known) for cell in column] for column in cells]
-        found = max(matches, key=lambda column: sum(row is not None for row in column))
-        if all(row is None for row in found):
-            raise UserError(
-                f"{file} names no image of the data set (first: {escape(cells[0][-1])}); give the "
-                "files of a split of this data set."
-            )
+        matches = [[known.rows_of(cell) for cell in column] for column in cells]
+        found = max(
+            matches, key=lambda column: (sum(len(of) == 1 for of in column), sum(map(bool, column)))
+        )
         names = cells[matches.index(found)]
-        first = 1 if found[0] is None else 0  # a header
+        _check_names(file, names, found, images)
+        first = 0 if found[0] or not HEADER.fullmatch(names[0].strip()) else 1
         parts = _parts(file, cells, first)
-        for name, row, part in zip(names[first:], found[first:], parts, strict=True):
-            unknown += [name] if row is None else []
-            rows[part] += [] if row is None else [row]
-    listed = {part: np.array(of_part, dtype=np.int64) for part, of_part in rows.items()}
+        for name, of_name, part in zip(names[first:], found[first:], parts, strict=True):
+            unknown += [] if of_name else [name]
+            rows[part] += of_name
+    listed = {part: np.unique(np.array(found, dtype=np.int64)) for part, found in rows.items()}
     return PublishedSplit(listed, unknown, len(images))
+
+
+def _check_names(
+    file: Path, names: Sequence[str], found: Sequence[Sequence[int]], images: Sequence[str]
+) -> None:
+    """Raise UserError if no name is an image of the data set, or one may be several."""
+    if not any(found):
+        raise UserError(
+            f"{file} names no image of the data set (first: {escape(names[-1])}); give the files "
+            "of a split of this data set."
+        )
+    for name, rows in zip(names, found, strict=True):
+        if len(rows) > 1:
+            both = " or ".join(escape(images[row]) for row in rows[:2])
+            raise UserError(
+                f"{file} names {escape(name)}, which may be {both}; write the paths of the images "
+                "as the data set has them."
+            )
+
+
+class _Names:
+    """Rows of images by path, by path without its suffix, and by name without its folders."""
+
+    def __init__(self, images: Sequence[str]) -> None:
+        self._known: list[dict[str, list[int]]] = [{}, {}, {}]
+        for row, image in enumerate(images):
+            for known, key in zip(self._known, _keys(image), strict=True):
+                known.setdefault(key, []).append(row)
+
+    def rows_of(self, cell: str) -> list[int]:
+        """Look up a cell, or its first word where a class follows after a space, ; or a tab."""
+        for name in (cell, re.split(r"[\s;]", cell.strip())[0]):
+            for known, key in zip(self._known, _keys(name), strict=True):
+                if key in known:
+                    return known[key]
+        return []
+
+
+def _keys(name: str) -> tuple[str, str, str]:
+    path = name.strip().replace("\\", "/")
+    stem, dot, suffix = path.rpartition(".")
+    plain = (stem if dot + suffix.lower() in SUFFIXES else path).removesuffix("_downsampled")
+    return path, plain, plain.rpartition("/")[2]
 
 
 def _cells(file: Path) -> list[Sequence[str]]:
@@ -152,24 +196,19 @@ def _strings(file: Path) -> list[list[str]]:
     return table
 
 
-def _row_of(cell: str, known: Mapping[str, int]) -> int | None:
-    """Look up a cell, or its first word where a class follows after a space, ; or a tab."""
-    row = known.get(_plain(cell))
-    return known.get(_plain(re.split(r"[\s;]", cell.strip())[0])) if row is None else row
-
-
-def _plain(name: str) -> str:
-    base = re.split(r"[/\\]", name.strip())[-1]
-    stem, dot, suffix = base.rpartition(".")
-    return (stem if dot + suffix.lower() in SUFFIXES else base).removesuffix("_downsampled")
-
-
 def _parts(file: Path, cells: Sequence[Sequence[str]], first: int) -> list[str]:
     """Return the part of each row after the header."""
-    for column in cells:
-        words = [cell.strip().lower() for cell in column[first:]]
-        if set(words) <= PARTS_OF_LISTS.keys():
-            return [PARTS_OF_LISTS[word] for word in words]
+    columns = [[cell.strip().lower() for cell in column[first:]] for column in cells]
+    parted = [words for words in columns if PARTS_OF_LISTS.keys() & set(words)]
+    if parted:
+        words = max(parted, key=lambda words: sum(word in PARTS_OF_LISTS for word in words))
+        others = [word for word in words if word not in PARTS_OF_LISTS]
+        if others:
+            raise UserError(
+                f"{file} has the part '{escape(others[0])}' beside others; write train, val, test "
+                "or unused in each row."
+            )
+        return [PARTS_OF_LISTS[word] for word in words]
     words = [word for word in re.split("[^a-z]+", file.stem.lower()) if word in PART_NAMES]
     if not words:
         raise UserError(
