@@ -26,6 +26,7 @@ from aduni.audit.findings import (
 from aduni.audit.warnings import (
     conflicting_labels,
     darkness,
+    flatness,
     nested_copy,
     unused_range,
     warnings_of,
@@ -70,6 +71,7 @@ def test_near_copies_are_listed_apart_from_identical_ones(make, tmp_path):
     assert found["copies"].tolist() == [1] * 4
     assert found["conflicting"].all()
     assert found["difference"].between(0, 2).all()
+    assert (found["difference"] * 1e4 % 1).round(6).isin([0, 1]).all()
     assert len(duplicates(data)) == 5
     assert "1 picture has conflicting labels (4 files" in conflicting_labels(data)
 
@@ -113,6 +115,13 @@ def test_a_class_is_nearly_empty_by_its_independent_images(make):
     # Eight unclear pictures, two of them copies of each other: seven, which is just enough.
     assert small_classes(make()) == []
     assert small_classes(make(rules={"folds": 8})) == [("unclear", 7)]
+
+
+def test_flat_images_are_named(make, tmp_path):
+    assert flatness(make()) is None
+    Image.new("RGB", (24, 20), (200, 40, 40)).save(tmp_path / "own" / "pictures" / "004.png")
+    found = flatness(make())
+    assert "1 image spans fewer than 10 of 255 levels (first: pictures/004)" in found
 
 
 def test_spellings_of_one_class_are_noticed():

@@ -47,7 +47,7 @@ def test_counts_and_a_sampler_come_first_then_what_was_found(audit, tmp_path):
         "suggested: sampler=upsample",
         "47 rows; each image was readable",
         "1 image files without a row (first: stray.png)",
-        "1 sets of pixel-identical images (2 files); 1 of them carry conflicting labels",
+        "1 set of pixel-identical images (2 files), 1 with conflicting labels",
         "47 lesions or patients, 0 of them with several photographs",
         "Contact sheets of 3 classes",
     ]

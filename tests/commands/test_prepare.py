@@ -7,7 +7,7 @@ from aduni.data.image_table import escape
 from own_data import class_folders
 
 COUNTED = {
-    "aptos2019": ["no DR 1805 1805", "123 sets of pixel-identical images (251 files)", "30 of"],
+    "aptos2019": ["no DR 1805 1805", "123 sets of pixel-identical images (251 files), 30 with"],
     "isic2018": ["NV 6705 6705", "DF 115 115", "7470 lesions", "2545 more photographs"],
 }
 
@@ -69,7 +69,7 @@ def test_settings_of_training_are_refused(command, tmp_path, stray):
     assert finished.status == 1
     key = stray.strip("+").split("=")[0]
     assert finished.err.startswith(f"error: {key} is no key of prepare.py; leave it out")
-    assert "its keys are dataset, protocol, download, verbose" in finished.err
+    assert "its keys are dataset, protocol, download, shard, verbose" in finished.err
     assert not list(tmp_path.iterdir())
 
 
@@ -94,7 +94,7 @@ def test_extra_files_copies_and_conflicts_are_reported(command, aptos, tmp_path)
 
     assert finished.status == 0, finished.err
     assert "1 image files without a row (first: stray.png)" in _words(finished.out)
-    assert "2 sets of pixel-identical images (4 files); 2 of them carry" in _words(finished.out)
+    assert "2 sets of pixel-identical images (4 files), 2 with conflicting" in _words(finished.out)
 
 
 @pytest.mark.real_data

@@ -38,7 +38,7 @@ def duplicates(data: ImageDataModule, same: Literal["sha256", "near"] = "sha256"
     frame.insert(0, "copies", pd.factorize(originals[same].iloc[rows])[0] + 1)
     labels = pd.Series(data.table.labels[rows])
     frame.insert(3, "conflicting", labels.groupby(frame["copies"]).transform("nunique") > 1)
-    frame.insert(4, "difference", originals["difference"].to_numpy()[rows])
+    frame.insert(4, "difference", originals["difference"].to_numpy()[rows].round(4))
     return frame.sort_values("copies", kind="stable", ignore_index=True)
 
 

@@ -12,7 +12,7 @@ from aduni.audit import findings
 from aduni.audit.contact_sheet import file_name, write_conflicts_sheet, write_contact_sheets
 from aduni.audit.published_split import print_published_split
 from aduni.audit.shortcuts import find_shortcuts
-from aduni.audit.warnings import darkness, nested_copy, unused_range
+from aduni.audit.warnings import darkness, flatness, nested_copy, unused_range
 from aduni.data.cache.image_cache import MAX_WAITING
 from aduni.data.download.archives import download
 from aduni.data.image_table import escape
@@ -159,7 +159,7 @@ def _print_images(console: Console, data: ImageDataModule) -> None:
             f"{len(levels)} images of 16 bits hold grey levels up to {levels.max()} and are read "
             f"as {data.bits} bits."
         )
-    for sentence in filter(None, (unused_range(data), darkness(data))):
+    for sentence in filter(None, (unused_range(data), darkness(data), flatness(data))):
         console.print(f"Warning: {sentence}")
     small = findings.small_images(data)["image"].tolist()
     if small:
@@ -171,9 +171,10 @@ def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None
     kinds = "pixel-identical images", "near copies (saved anew, mirrored or turned)"
     for (name, copies), kind in zip(lists.items(), kinds, strict=True):
         conflicting = copies.loc[copies["conflicting"], "copies"].nunique()
+        sets, location = copies["copies"].nunique(), _write_list(copies, folder / name)
+        found = f"{sets} set{'s' * (sets != 1)} of {kind} ({len(copies)} files)"
         console.print(
-            f"{copies['copies'].nunique()} sets of {kind} ({len(copies)} files); {conflicting} of "
-            f"them carry conflicting labels{_write_list(copies, folder / name)}."
+            f"{found}, {conflicting} with conflicting labels{location}." if sets else f"No {kind}."
         )
     if drawn := write_conflicts_sheet(data, folder / "conflicting.jpg"):
         console.print(f"Copies with conflicting labels: {drawn} drawn in {folder}/conflicting.jpg.")
@@ -196,7 +197,7 @@ def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
         )
     else:
         for name, count in findings.small_classes(data):
-            console.print(f"Class {name} has only {count} independent images.")
+            console.print(f"Class {name} has only {count} independent image{'s' * (count != 1)}.")
     try:
         _ = data.parts
     except UserError as error:

@@ -13,6 +13,8 @@ from aduni.data.module import ImageDataModule
 
 DARK_LEVEL = 32
 """Level of 256 below which a data set's brightest pixel means images nearly black to a model."""
+FLAT_SPREAD = 10
+"""Levels of 255 that an image must span in one of its colours to show anything."""
 MIN_COPY_SHARE = 0.5
 """Share of the images beside a folder that it must contain to count as their copy."""
 MAX_CANDIDATES = 10
@@ -95,4 +97,20 @@ def darkness(data: ImageDataModule) -> str | None:
     return (
         f"No pixel of any image is above {brightest} of 255, so a model sees nearly black; 16-bit "
         "files that hold fewer bits need dataset.bits=auto; rescale the grey levels of other files."
+    )
+
+
+def flatness(data: ImageDataModule) -> str | None:
+    """Warn if images, as they are cached, are nearly of one colour."""
+    pixels = data.cache.pixels
+    flat = [
+        row for row in range(len(pixels)) if np.ptp(pixels[row], axis=(0, 1)).max() < FLAT_SPREAD
+    ]
+    if not flat:
+        return None
+    first = escape(data.table.images[flat[0]])
+    images = "1 image spans" if len(flat) == 1 else f"{len(flat)} images span"
+    return (
+        f"{images} fewer than {FLAT_SPREAD} of 255 levels (first: {first}), in which a model sees "
+        "next to nothing; replace or remove what is flat, and correct the window of a DICOM file."
     )

@@ -94,15 +94,21 @@ def test_a_voi_lut_maps_the_grey_levels(tmp_path):
     assert _grey(_written(tmp_path, change)).tolist() == (255 - np.minimum(levels, 255)).tolist()
 
 
-def test_without_a_window_all_levels_of_the_bits_count(tmp_path):
-    def change(content):
+def test_without_a_window_the_levels_of_the_image_count(tmp_path):
+    def change(content, first=100):
         del content.WindowCenter, content.WindowWidth
         content.PixelRepresentation = 0
-        content.BitsStored, content.HighBit = 12, 11
-        content.PixelData = np.arange(4096, dtype=np.uint16).tobytes()
+        content.PixelData = np.arange(first, first + 4096, dtype=np.uint16).tobytes()
 
     expected = np.floor(np.arange(4096) / 4095 * 255 + 0.5).reshape(64, 64)
     assert np.array_equal(_grey(_written(tmp_path, change)), expected)
+    assert np.ptp(_grey(_shipped("CT_small.dcm"))) == 255  # 128 to 2191 of 65,536 levels
+
+    def flat(content):
+        del content.WindowCenter, content.WindowWidth
+        content.PixelData = np.full(4096, 7, dtype=np.uint16).tobytes()
+
+    assert not _grey(_written(tmp_path, flat)).any()
 
 
 @pytest.mark.parametrize("name", ["examples_rgb_color.dcm", "SC_rgb_jpeg_dcmtk.dcm"])
@@ -120,14 +126,20 @@ def test_colours_are_as_pydicom_reads_them(name):
         ("SC_rgb_rle_16bit.dcm", "colours .RGB, uint16."),
         ("examples_palette.dcm", "colours .PALETTE COLOR"),
         ("MR_small_jpeg_ls_lossless.dcm", r"JPEG-LS Lossless .* \(1.2.840.10008.1.2.4.80\)"),
+        ("JPGExtended.dcm", r"JPEG Extended .* \(1.2.840.10008.1.2.4.51\), .* cannot decode"),
+        ("no_meta.dcm", "lacks the header by which a DICOM file says"),
+        ("meta_missing_tsyntax.dcm", "does not say how its pixels are stored"),
     ],
 )
 def test_what_is_no_single_picture_or_lacks_a_codec_is_refused_by_name(name, reason):
     file = _shipped(name)
     with pytest.raises(UserError, match=f"{file.name} is not a readable image .*{reason}") as found:
         open_rgb(file)
-    if "JPEG-LS" in reason:
-        assert "pyjpegls" in str(found.value)
+    if "JPEG" in reason:
+        assert "pylibjpeg-libjpeg" in str(found.value) or "pyjpegls" in str(found.value)
+        assert "install that package, or save the image as PNG" in str(found.value)
+    else:
+        assert "restore the file or remove its row" in str(found.value)
 
 
 def test_a_file_without_pixels_is_refused(tmp_path):

@@ -263,6 +263,12 @@ def test_a_small_class_is_told_how_many_images_are_needed(
             divide()
 
 
+def test_the_smallest_class_is_named_of_several_that_are_too_small(make_protocol, refusal):
+    labels = np.repeat([0, 1, 2], [30, 6, 1])
+    call = make_protocol("clean").split
+    refusal(lambda: call(make_table(labels), np.arange(37), 0), "Class C has 1 independent image,")
+
+
 def test_photographs_of_one_lesion_count_once(make_protocol, refusal):
     # Twenty photographs of class B, but of four lesions.
     labels = np.repeat([0, 1], [30, 20])

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from aduni.data.cache.dicom import decode_dicom, is_dicom
+from aduni.data.cache.dicom import NeedsPackageError, decode_dicom, is_dicom
 from aduni.shortage import raise_shortage
 
 FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP")
@@ -50,7 +50,7 @@ def decode_image(file: Path, bits: int = ALL_BITS) -> Image.Image:
     """
     if is_dicom(file):
         return decode_dicom(file)
-    with Image.open(file, formats=formats(file)) as image:
+    with _open(file) as image:
         in_16_bits = _is_16_bit(image)
         ImageOps.exif_transpose(image, in_place=True)
         if image.mode.startswith("I;16"):  # Pillow would clip all levels above 255 to white
@@ -67,8 +67,19 @@ def decode_image(file: Path, bits: int = ALL_BITS) -> Image.Image:
     return Image.alpha_composite(background, coloured).convert("RGB")
 
 
+def _open(file: Path) -> Image.Image:
+    try:
+        return Image.open(file, formats=formats(file))
+    except UnidentifiedImageError as error:
+        if file.suffix.lower() not in (".dcm", ".dicom"):
+            raise
+        raise ValueError(
+            "lacks the header by which a DICOM file says how it is stored: export it once more"
+        ) from error
+
+
 def formats(file: Path) -> tuple[str, ...]:
-    """Return the formats to try; raise ValueError if a HEIC file needs a package that lacks."""
+    """Return the formats to try; raise NeedsPackageError if HEIC lacks its package."""
     with file.open("rb") as opened:
         mark = opened.read(12)[4:]
     if mark == b"ftypavif":
@@ -79,7 +90,7 @@ def formats(file: Path) -> tuple[str, ...]:
         from pillow_heif import register_heif_opener
     except ImportError as error:
         needs = "the package pillow-heif (pip install 'aduni[heic]')"
-        raise ValueError(f"is a HEIC file, which needs {needs}") from error
+        raise NeedsPackageError(f"is a HEIC file, which needs {needs}") from error
     register_heif_opener()
     return ("HEIF",)
 

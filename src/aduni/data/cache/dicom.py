@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from aduni.shortage import raise_shortage
+
 EXTRA = "is a DICOM file, which needs the package pydicom (pip install 'aduni[dicom]')"
+
+
+class NeedsPackageError(ValueError):
+    """Raised when a file may be whole, but a package that reads it is not installed."""
 
 
 def is_dicom(file: Path) -> bool:
@@ -19,19 +25,19 @@ def is_dicom(file: Path) -> bool:
 def decode_dicom(file: Path) -> Image.Image:
     """Decode the only frame of a DICOM file.
 
-    Grey levels are rescaled, mapped by the file's VOI LUT or window, else from all levels that its
-    bits hold, to 0..255, and inverted for MONOCHROME1. Colours must have 8 bits.
+    Grey levels are rescaled, mapped by the file's VOI LUT or window, else from the image's lowest
+    and highest level as in viewers, to 0..255, and inverted for MONOCHROME1. Colours must have 8
+    bits.
 
     Raises:
-        ValueError: if pydicom or the codec of the transfer syntax is missing, or for several
-            frames, other colours, or no pixels.
+        NeedsPackageError: if pydicom or the codec of the transfer syntax is missing.
+        ValueError: for several frames, other colours, no pixels, or no transfer syntax.
         Exception: whatever pydicom raises for a damaged file.
     """
     try:
         import pydicom
-        from pydicom.pixels.utils import pixel_array
     except ImportError as error:
-        raise ValueError(EXTRA) from error
+        raise NeedsPackageError(EXTRA) from error
     content = pydicom.dcmread(file)
     frames = int(content.get("NumberOfFrames") or 1)
     if frames > 1:
@@ -41,7 +47,7 @@ def decode_dicom(file: Path) -> Image.Image:
     _check_codec(content)
     if content.Rows * content.Columns > 2 * (Image.MAX_IMAGE_PIXELS or np.inf):
         raise ValueError(f"has {content.Rows} x {content.Columns} pixels, too many to be an image")
-    pixels, kind = pixel_array(content), content.PhotometricInterpretation
+    pixels, kind = _pixels(content), content.PhotometricInterpretation
     if kind in ("MONOCHROME1", "MONOCHROME2"):
         grey = _window(content, pixels)
         return Image.fromarray(255 - grey if kind == "MONOCHROME1" else grey).convert("RGB")
@@ -54,7 +60,9 @@ def _check_codec(content: Any) -> None:
     """Raise ValueError if no decoder of the transfer syntax is installed; name the packages."""
     from pydicom.pixels.decoders.base import get_decoder
 
-    syntax = content.file_meta.TransferSyntaxUID
+    syntax = content.file_meta.get("TransferSyntaxUID")
+    if syntax is None:
+        raise ValueError("is a DICOM file that does not say how its pixels are stored (0002,0010)")
     if not syntax.is_compressed:
         return
     try:
@@ -65,9 +73,29 @@ def _check_codec(content: Any) -> None:
         ) from error
     if not decoder.is_available:
         needs = "; or ".join(decoder.missing_dependencies)
-        raise ValueError(
+        raise NeedsPackageError(
             f"is compressed as {syntax.name} ({syntax}), whose codec is missing: {needs}"
         )
+
+
+def _pixels(content: Any) -> NDArray[Any]:
+    """Decode the pixels; name the other codecs if those that are installed cannot."""
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.utils import pixel_array
+
+    try:
+        return pixel_array(content)
+    except RuntimeError as error:
+        raise_shortage(error)
+        syntax = content.file_meta.TransferSyntaxUID
+        others = get_decoder(syntax).missing_dependencies if syntax.is_compressed else []
+        if not others:
+            raise
+        reason = str(error).partition(":")[2].strip() or error
+        raise NeedsPackageError(
+            f"is compressed as {syntax.name} ({syntax}), which the installed codec cannot decode: "
+            f"{reason}; others are {'; or '.join(others)}"
+        ) from error
 
 
 def _window(content: Any, pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -75,13 +103,17 @@ def _window(content: Any, pixels: NDArray[Any]) -> NDArray[np.uint8]:
     from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
     levels = apply_modality_lut(pixels, content)
+    if not (content.get("VOILUTSequence") or content.get("WindowCenter") is not None):
+        return _scaled(levels, levels.min(), levels.max())
     if tables := content.get("VOILUTSequence"):
         entries, first, _ = tables[0].LUTDescriptor
         # pydicom 3.0 lets levels beyond a table of 8 bits overflow.
         levels = np.clip(levels, first, first + (entries or 2**16) - 1)
-    levels = apply_voi_lut(levels, content)
-    low, high = _range(content)
-    scaled = (levels.astype(np.float64) - low) / (high - low) * 255
+    return _scaled(apply_voi_lut(levels, content), *_range(content))
+
+
+def _scaled(levels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    scaled = (levels.astype(np.float64) - low) / max(high - low, 1e-12) * 255
     return np.clip(np.floor(scaled + 0.5), 0, 255).astype(np.uint8)
 
 

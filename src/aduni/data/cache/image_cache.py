@@ -16,6 +16,7 @@ from rich.progress import track
 
 from aduni.data.cache.cache_folder import ensure_folder, reserved_map
 from aduni.data.cache.decode import ALL_BITS, BeyondRangeError, decode_image, resize_image
+from aduni.data.cache.dicom import NeedsPackageError
 from aduni.data.cache.integrity import (
     ROW_COLUMNS,
     SEAL_FILE,
@@ -155,18 +156,20 @@ def open_rgb(file: Path, bits: int = ALL_BITS) -> Image.Image:
         raise UserError(
             f"{escape(str(file))} {error}; set dataset.bits={error.min_bits}{more}."
         ) from error
+    except NeedsPackageError as error:
+        remedy = "install that package, or save the image as PNG"
+        raise unreadable_error(file, error, remedy) from error
     except Exception as error:  # of damaged files Pillow raises errors of many kinds
         raise_shortage(error)
         raise unreadable_error(file, error) from error
 
 
-def unreadable_error(file: Path, cause: object) -> UserError:
+def unreadable_error(
+    file: Path, cause: object, remedy: str = "restore the file or remove its row"
+) -> UserError:
     """Return the error for a file of a data set that is not a readable image."""
     reason = " ".join(str(cause).split()) or type(cause).__name__
-    return UserError(
-        f"{escape(str(file))} is not a readable image ({reason}); restore the file or remove its "
-        "row."
-    )
+    return UserError(f"{escape(str(file))} is not a readable image ({reason}); {remedy}.")
 
 
 def _write(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -104,13 +105,13 @@ class Protocol:
     def validation_rows(self, table: ImageTable, groups: Ints, training: Ints) -> Ints:
         """Select those of the (m,) training rows that become the validation part."""
         parts = self._validation_parts
-        for name, available in self.available(table, groups, training):
-            if available < parts:
-                raise UserError(
-                    f"Class {name} has {available} independent images in the training part, too "
-                    f"few for a validation part of 1/{parts} of it: {parts} are needed; add images "
-                    "or raise protocol.validation_fraction."
-                )
+        name, available = min(self.available(table, groups, training), key=itemgetter(1))
+        if available < parts:
+            raise UserError(
+                f"Class {name} has {available} independent image{'s' * (available != 1)} in the "
+                f"training part, too few for a validation part of 1/{parts} of it: {parts} are "
+                "needed; add images or raise protocol.validation_fraction."
+            )
         return self._validation(table.labels, groups, training)
 
     def _validation(self, labels: Ints, groups: Ints, training: Ints) -> Ints:
@@ -128,14 +129,15 @@ class Protocol:
     def _check_counts(self, table: ImageTable, groups: Ints) -> None:
         folds, parts, needed = self.folds, self._validation_parts, self.needed
         validation = f" and a validation part of 1/{parts} of the training ones" if parts else ""
-        for name, available in self.available(table, groups, np.arange(len(table.labels))):
-            if available < needed:
-                settings = suggest_settings(available, folds, parts)
-                raise UserError(
-                    f"Class {name} has {available} independent images, too few for {folds} folds"
-                    f"{validation}: {needed} are needed; add images, or "
-                    f"{f'set {settings}' if settings else 'leave the class out'}."
-                )
+        rows = np.arange(len(table.labels))
+        name, available = min(self.available(table, groups, rows), key=itemgetter(1))
+        if available < needed:
+            settings = suggest_settings(available, folds, parts)
+            raise UserError(
+                f"Class {name} has {available} independent image{'s' * (available != 1)}, too few "
+                f"for {folds} folds{validation}: {needed} are needed; add images, or "
+                f"{f'set {settings}' if settings else 'leave the class out'}."
+            )
 
     def available(self, table: ImageTable, groups: Ints, rows: Ints) -> Iterator[tuple[str, int]]:
         """Yield each class name with the number of its independent images among the rows."""
