@@ -124,9 +124,9 @@ def test_an_interruption_before_the_job_is_a_sentence_too(monkeypatch, capsys):
     assert capsys.readouterr().err == "error: interrupted before it began; start it again.\n"
 
 
-def test_an_interruption_of_the_imports_is_a_sentence_too(root):
+def test_an_interruption_of_the_imports_is_a_sentence_too(root, tmp_path):
     training = subprocess.Popen(
-        [sys.executable, root / "src" / "train.py"],
+        [sys.executable, root / "src" / "train.py", f"hydra.run.dir={tmp_path / 'run'}"],
         cwd=root,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -144,4 +144,4 @@ def test_an_interruption_of_the_imports_is_a_sentence_too(root):
         training.kill()
 
     assert training.returncode == 130
-    assert err == "error: interrupted before it began; start it again.\n"
+    assert err == "error: interrupted; start it again.\n"

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pytorch_lightning import LightningModule, Trainer
 
-from aduni.config.build import _processes_and_device
+from aduni.config.build import processes_and_device
 from aduni.data.loading import dataloaders
 from aduni.data.loading.samplers import InstanceBalanced, Upsample
 from composing import settings_of
@@ -238,8 +238,8 @@ def test_processes_of_a_machine_share_its_cores(cores, processes, device, expect
         (["trainer=ddp", "trainer.devices=-1"], (4, "cuda")),
     ],
 )
-def test_processes_and_device_are_those_of_the_trainer(words, expected, monkeypatch):
+def testprocesses_and_device_are_those_of_the_trainer(words, expected, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
 
-    assert _processes_and_device(settings_of(*words).trainer) == expected
+    assert processes_and_device(settings_of(*words).trainer) == expected

@@ -46,7 +46,11 @@ def report(tmp_path) -> Path:
     damaged.mkdir()
     (damaged / "metrics.json").write_text("{")
     definition = Definition(
-        title=SCRIPT, rows=(Row(name=FORMULA, overrides=("method=ce", "sampler=none")),)
+        title=SCRIPT,
+        rows=tuple(
+            Row(name=name, overrides=("method=ce", "sampler=none"), paper={"toy": {}})
+            for name in (FORMULA, ATTRIBUTE)
+        ),
     )
     definitions = {"methods": definition, "sampling": definition}
     return build_report(Sources(root, root, definitions), "stamp").parent

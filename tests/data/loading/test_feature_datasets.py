@@ -11,6 +11,10 @@ from aduni.data.loading.feature_datasets import FeatureEvaluationDataset, Featur
 LABELS = np.array([0, 1, 2, 1])
 
 
+def is_current(array):
+    return True
+
+
 @pytest.fixture
 def cache(tmp_path):
     """Features (1 + 3, 4, 2): draw, row."""
@@ -20,7 +24,7 @@ def cache(tmp_path):
             for row in range(4):
                 array[draw, row] = draw, row
 
-    return build_feature_cache(tmp_path / "features", (4, 4, 2), fill)
+    return build_feature_cache(tmp_path / "features", (4, 4, 2), fill, is_current)
 
 
 @pytest.mark.parametrize("views", [1, 2, 3])
@@ -52,7 +56,9 @@ def test_evaluation_takes_the_unaugmented_images(cache):
 
 
 def test_without_draws_all_views_are_the_unaugmented_image(tmp_path):
-    cache = build_feature_cache(tmp_path / "plain", (1, 4, 2), lambda array: array.fill(7))
+    cache = build_feature_cache(
+        tmp_path / "plain", (1, 4, 2), lambda array: array.fill(7), is_current
+    )
     indices = [SampleIndex(3, 5, 0, 2), SampleIndex(1, 5, 1, 2)]
     batch = FeatureTrainingDataset(cache, LABELS, views=2).__getitems__(indices)
     assert batch.views.tolist() == [[[7, 7], [7, 7]]] * 2
