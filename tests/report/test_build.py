@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.report.cached import Sources, cached_report
+from aduni.report.cached import SUMMARY, Sources, cached_report
 from aduni.report.tables.definitions import Definition, Row
 from aduni.results.plan import Plan, PlannedRun, run_folder
 from aduni.system.atomic_folder import atomic_folder
@@ -92,6 +93,26 @@ def test_a_report_has_tables_figures_and_a_page(sources):
     assert "python src/train.py method=ce" in text
     assert "features.npz is damaged" not in text
     _check_numbers(pd.read_csv(sources.output / "tables" / "tables.csv"))
+
+
+def test_rows_below_a_floor_are_said_before_the_answer(sources):
+    floor = {"method_settings": {"_target_": "aduni.methods.Floor"}}
+    make_run(sources.root / "runs" / "f", method="dummy", labels=LABELS, predicted=LABELS, **floor)
+    floors = Definition(title="Floors", rows=(Row(name="dummy", overrides=("method=dummy",)),))
+    page = cached_report(replace(sources, floors=floors))
+    assert "below the macro F1" not in (page.parent / SUMMARY).read_text()  # as good as the floor
+
+    for fold in (0, 1):
+        shutil.rmtree(sources.root / "runs" / f"ce{fold}")
+        name = sources.root / "runs" / f"ce{fold}"
+        make_run(name, method="ce", fold=fold, labels=LABELS, predicted=GUESSES["ce"])
+    page = cached_report(replace(sources, floors=floors))
+    first = (page.parent / SUMMARY).read_text().splitlines()[0]
+    assert first.startswith("toy: below the macro F1 of the highest floor, dummy (1.000): CE (")
+    text = page.read_text()
+    answer = text.index('id="answer"')
+    assert answer < text.index(first) < text.index("</section>", answer)
+    assert text.count(first) == 1
 
 
 def _check_numbers(cells: pd.DataFrame) -> None:

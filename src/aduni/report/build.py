@@ -27,7 +27,7 @@ from aduni.report.statistics.tuned_logit_adjustment import SUFFIX, adjusted_tabl
 from aduni.report.tables.build_table import build_table
 from aduni.report.tables.comparability import warnings_about
 from aduni.report.tables.definitions import Row
-from aduni.report.tables.floors import with_floors
+from aduni.report.tables.floors import below_floor, with_floors
 from aduni.report.tables.formats import csv_frame, latex, markdown, plain_text
 from aduni.report.tables.own_settings import own_table
 from aduni.report.tables.table import Table, title_of
@@ -149,7 +149,7 @@ class _Report:
                 **({"batches": _stacked(batches)} if batches else {}),
             }
         )
-        answer = sentences(main, comparisons)
+        answer = [*self._below_floor, *sentences(main, comparisons)]
         write_text("\n".join([*answer, plain_text(main), ""]), self.folder / SUMMARY)
         drawn = {dataset: self._drawn(main, dataset) for dataset in main.datasets}
         titles = {table.name: table.title for table in self.tables.values()}
@@ -180,8 +180,14 @@ class _Report:
         """Table that is compared by class and drawn."""
         return next(iter(self.tables.values()))
 
+    @property
+    def _below_floor(self) -> list[str]:
+        """Sentences on rows below a floor, with which the answer begins."""
+        return list(below_floor(list(self.tables.values())))
+
     def _warnings(self) -> list[str]:
         found = warnings_about(list(self.tables.values()))
+        found = [text for text in found if text not in self._below_floor]  # the answer says them
         if self.others:
             found.append(
                 f"{len(self.others)} finished runs are not of this plan and left out, the first "
