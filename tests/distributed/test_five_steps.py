@@ -49,6 +49,7 @@ class SmallEncoder(nn.Module):
     """Encoder of a convolution, batch norm and pooling."""
 
     features = 6
+    is_frozen = False
 
     def __init__(self) -> None:
         super().__init__()
