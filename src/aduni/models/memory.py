@@ -1,4 +1,4 @@
-"""What methods remember between steps: a queue of keys, and a moving average of weights."""
+"""Keep what methods remember between steps: keys in a queue, and a moving average of weights."""
 
 import copy
 

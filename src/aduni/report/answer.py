@@ -22,7 +22,11 @@ WORDS = {
 
 def title(table: Table, fallback: str) -> str:
     """Return the title of the page: what is compared, and on which data."""
-    trained = [row.label for row in table.rows if not _is_floor(table, row.label)]
+    trained = [
+        row.label
+        for row in table.rows
+        if not any(table.is_floor(row.label, dataset) for dataset in table.datasets)
+    ]
     named = [label for label in trained if label in TITLES.values()]
     what = " and ".join(named) if len(named) == len(trained) <= 3 else f"{len(trained)} settings"
     sizes = [_size(table, dataset) for dataset in table.datasets]
@@ -47,7 +51,7 @@ def _sentences(table: Table, comparisons: Sequence[Comparison]) -> Iterator[str]
             if (each.table, each.dataset, each.metric, each.baseline)
             == (table.name, dataset, METRIC, first)
             and each.difference is not None
-            and not _is_floor(table, each.row)
+            and not table.is_floor(each.row, dataset)
         ]
         if found:
             yield _sentence(table, max(found, key=lambda each: _rank(table, each)))
@@ -76,15 +80,6 @@ def _mean(table: Table, label: str, each: Comparison) -> str:
     row = next(row for row in table.rows if row.label == label)
     cell = next(c for c in row.cells if (c.dataset, c.metric.key) == (each.dataset, METRIC))
     return f"{fmean(cell.values[fold] for fold, _ in each.fold_differences):.2f}"
-
-
-def _is_floor(table: Table, label: str) -> bool:
-    return any(
-        run.is_floor
-        for (name, _), units in table.runs.items()
-        if name == label
-        for run in units.values()
-    )
 
 
 def _size(table: Table, dataset: str) -> str:

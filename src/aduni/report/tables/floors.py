@@ -70,7 +70,7 @@ def below_floor(tables: Sequence[Table]) -> Iterator[str]:
     for dataset in dict.fromkeys(name for table in tables for name in table.datasets):
         below: dict[str, dict[str, None]] = defaultdict(dict)
         for table in tables:
-            floors = [r for r in table.rows if _is_floor(table, r, dataset)]
+            floors = [r for r in table.rows if table.is_floor(r.label, dataset)]
             for row in table.rows:
                 units = table.runs.get((row.label, dataset), {})
                 pairs = [
@@ -85,11 +85,6 @@ def below_floor(tables: Sequence[Table]) -> Iterator[str]:
         if below:
             lines = "; ".join(f"{floor}: {', '.join(rows)}" for floor, rows in below.items())
             yield f"{title_of(dataset)}: below the macro F1 of the highest floor, {lines}."
-
-
-def _is_floor(table: Table, row: TableRow, dataset: str) -> bool:
-    runs = table.runs.get((row.label, dataset), {})
-    return any(run.is_floor for run in runs.values())
 
 
 def _folds(units: dict[Unit, Run]) -> set[int]:

@@ -83,10 +83,14 @@ class Table:
     planned: dict[str, set[Unit]] = field(repr=False, compare=False)
     note: str = ""
 
+    def is_floor(self, label: str, dataset: str) -> bool:
+        """Tell whether the runs of a row on a data set have no network."""
+        return any(run.is_floor for run in self.runs.get((label, dataset), {}).values())
+
     def planned_of(self, label: str, dataset: str) -> set[Unit]:
         """Return the planned folds and seeds of a row; a floor's seeds are those that it has."""
         units, planned = self.runs.get((label, dataset), {}), self.planned[dataset]
-        if not any(run.is_floor for run in units.values()):
+        if not self.is_floor(label, dataset):
             return planned
         return set(product({fold for fold, _ in planned}, {seed for _, seed in units}))
 
