@@ -1,5 +1,6 @@
 """python src/audit.py: the audit alone, and that of a split as others publish it."""
 
+import hashlib
 import json
 
 import pandas as pd
@@ -13,7 +14,7 @@ from own_data import table
 def words(tmp_path):
     file = table(tmp_path / "own", (12, 12, 8))
     frame = pd.read_csv(file, dtype=str)
-    frame.loc[[0, 3], "patient"] = "both"
+    frame.loc[[0, 3, 6, 10], "patient"] = "both"
     frame.to_csv(file, index=False)
     for side, rows in frame.groupby("side"):
         (tmp_path / f"list_{side}.txt").write_text("\n".join(rows["name"]))
@@ -35,12 +36,18 @@ def test_a_split_is_counted_and_its_leaks_are_listed(command, words, tmp_path):
     assert finished.status == 0, finished.err
     said = " ".join(finished.out.translate(str.maketrans("│┃", "  ")).split())
     assert "16 train, 8 validation, 8 test; 0 images are not listed." in said
-    assert "lesion or patient 1 12.5" in said
-    assert "exact copy 0 0.0" in said
-    assert "any 1 12.5" in said
+    assert "lesion or patient 1 (12.5 %) 2 (25.0 %)" in said
+    assert "exact copy 0 (0.0 %) 0 (0.0 %)" in said
+    assert "any 1 (12.5 %) 2 (25.0 %)" in said
     listed = pd.read_csv(tmp_path / "audit" / "split_leaks.csv")
-    assert listed["image"].tolist() == ["pictures/003"]
+    assert listed["image"].tolist() == ["pictures/003", "pictures/006", "pictures/010"]
+    assert listed["part"].tolist() == ["test", "validation", "validation"]
     assert listed["any"].all()
+    cited = (tmp_path / "audit" / "split_leaks.md").read_text()
+    digest = hashlib.sha256((tmp_path / "list_test.txt").read_bytes()).hexdigest()
+    assert cited.startswith("# Images of a split of mine that leak\n")
+    assert f"- list_test.txt, SHA-256 {digest}\n" in cited
+    assert "| any | 1 (12.5 %) | 2 (25.0 %) |\n" in cited
 
 
 def test_a_split_without_test_images_or_of_other_images_is_refused(command, words, tmp_path):

@@ -74,7 +74,7 @@ MISTAKES = {
     "alpha.maximum=-1": ["alpha.maximum=-1", "greater than or equal to 0"],
     "sampler.epoch_length=0": ["sampler.epoch_length=0", "greater than 0"],
     "protocol.folds=1": ["protocol.folds=1", "greater than or equal to 2"],
-    "protocol.folds=500": ["Class 0", "too few for 500 folds"],
+    "protocol.folds=500": ["Class 8", "too few for 500 folds"],
     "protocol.validation_fraction=0.4": ["validation_fraction=0.4 is not", "take 0.3333 or 0.5"],
     "protocol.validation_fraction=0.15": ["validation_fraction=0.15 is not", "0.1429 or 0.1667"],
     "encoder.name=resnet19": ["encoder.name=resnet19", "did you mean resnet18?"],

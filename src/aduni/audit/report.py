@@ -10,7 +10,7 @@ from rich.table import Table
 
 from aduni.audit import findings
 from aduni.audit.contact_sheet import file_name, write_conflicts_sheet, write_contact_sheets
-from aduni.audit.published_split import print_published_split
+from aduni.audit.published_split import report_published_split
 from aduni.audit.shortcuts import find_shortcuts
 from aduni.audit.warnings import darkness, flatness, nested_copy, unused_range
 from aduni.data.cache.image_cache import MAX_WAITING
@@ -78,7 +78,7 @@ def audit(data: ImageDataModule, *, output: Path | None, split: Sequence[Path] =
     checked = "checksums of all rows are right"
     console.print(f"Cache: {data.cache.folder} ({size:.0f} MiB; {checked})", soft_wrap=True)
     if split:
-        print_published_split(console, data, split, folder / "split_leaks.csv")
+        report_published_split(console, data, split, folder)
 
 
 def _print_classes(console: Console, data: ImageDataModule) -> None:

@@ -24,6 +24,7 @@ from aduni.models.normalisation import of_weights, timm_architecture
 from aduni.models.small_images import if_small
 from aduni.results.run_folder import AUTO, RunFolder, check_continued, run_dir
 from aduni.shortage import shortage
+from aduni.system.freed_memory import keep_freed_memory
 from aduni.system.signals import interruptible, received_signal
 
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
@@ -76,6 +77,7 @@ def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
 
     @functools.wraps(job)
     def wrapped(config: DictConfig) -> Any:
+        keep_freed_memory()
         logging.captureWarnings(True)
         logging.raiseExceptions = False  # a full disk fails the log too, but is reported once
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -22,9 +22,9 @@ from aduni.data.loading.feature_extraction import FeatureExtraction
 from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.loading.shared_memory import check_loader
 from aduni.data.loading.torch_datasets import RawBatch
+from aduni.data.splits.given import read_given
 from aduni.data.splits.predefined import split_frame, split_hash
 from aduni.data.splits.protocol import Protocol, check_parts, group_rows
-from aduni.data.splits.published import read_given
 from aduni.models.encoder import Encoder
 
 EVALUATION_BATCH = 256

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from aduni.data.image_table import ImageTable
-from aduni.data.splits.published import leaks, read_published_split
+from aduni.data.splits.leaks import leaks
+from aduni.data.splits.published import read_published_split
 from own_data import table
 
 IMAGES = [f"ISIC_{number:07d}" for number in range(10)]
@@ -156,7 +157,8 @@ def test_arrays_of_objects_or_numbers_are_refused(tmp_path, refusal):
     refusal(lambda: read_published_split([file], IMAGES), file, "holds no strings")
 
 
-def test_leaks_are_what_loops_find(tmp_path):
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_leaks_are_what_loops_find(part, tmp_path):
     rng = np.random.default_rng(0)
     images = [f"i{number}" for number in range(60)]
     groups = [str(rng.integers(40)) for _ in images]
@@ -168,19 +170,19 @@ def test_leaks_are_what_loops_find(tmp_path):
     split = read_published_split([tmp_path / "all.csv"], images)
     labels = np.zeros(60, dtype=np.int64)
     originals = pd.DataFrame({"sha256": digests, "near": near})
-    found = leaks(split, ImageTable(images, labels, ["a"], groups), originals)
+    found = leaks(split, ImageTable(images, labels, ["a"], groups), originals, part)
 
-    test = [row for row in range(60) if parts[row] == "test"]
+    rows = [row for row in range(60) if parts[row] == part[: len(parts[row])]]
     train = [row for row in range(60) if parts[row] == "train"]
-    lesion = [any(groups[one] == groups[other] for other in train) for one in test]
-    exact = [any(digests[one] == digests[other] for other in train) for one in test]
-    close = [any(near[one] == near[other] for other in train) for one in test]
+    lesion = [any(groups[one] == groups[other] for other in train) for one in rows]
+    exact = [any(digests[one] == digests[other] for other in train) for one in rows]
+    close = [any(near[one] == near[other] for other in train) for one in rows]
     close = [n and not e for n, e in zip(close, exact, strict=True)]
     assert found["lesion or patient"].tolist() == lesion
     assert found["exact copy"].tolist() == exact
     assert found["near copy"].tolist() == close
     assert found["any"].tolist() == [any(kinds) for kinds in zip(lesion, exact, close, strict=True)]
-    assert 0 < sum(exact) < sum(found["any"]) < len(test)
+    assert 0 < sum(exact) < sum(found["any"]) < len(rows)
 
 
 @pytest.fixture

@@ -2,23 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.data.image_table import SUFFIXES, ImageTable, csv_lines, escape
 from aduni.data.loading.samplers import Ints
-from aduni.data.splits.predefined import (
-    COLUMNS,
-    PART_NAMES,
-    PRECEDENCE,
-    divide_as_given,
-    read_split,
-)
-from aduni.data.splits.protocol import Protocol
+from aduni.data.splits.predefined import PART_NAMES, PRECEDENCE
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 
@@ -64,41 +56,6 @@ class PublishedSplit:
                 f"{names} lists {(counts > 1).sum()} images in several parts, first "
                 f"{escape(table.images[rows[counts > 1][0]])}; keep each in one."
             )
-
-
-def read_given(
-    protocol: Protocol, table: ImageTable, groups: Ints, originals: pd.DataFrame
-) -> tuple[NDArray[np.str_], str | None]:
-    """Read the protocol's split_file: parts (n,), and the caveat that goes with every result.
-
-    The groups of a run's split.csv are checked. A published split is used as it is, and the caveat
-    says how far it leaks.
-    """
-    files = protocol.split_files
-    if len(files) == 1 and _is_run_split(files[0]):
-        grouped = protocol.grouped and not protocol.caveat  # which says that it leaks
-        return read_split(files[0], table, groups, grouped), protocol.caveat
-    split = read_published_split(files, table.images)
-    split.check_complete(files, table)
-    found = leaks(split, table, originals)["any"]
-    caveat = (
-        f"{found.sum()} of {len(found)} test images ({100 * found.sum() / max(len(found), 1):.1f} "
-        "%) have their lesion, patient or a copy in training (split of "
-        f"{', '.join(file.name for file in files)})"
-    )
-    caveats = [caveat] if protocol.caveat is None else [protocol.caveat, caveat]
-    given = replace(table, parts=split.parts)
-    parts = divide_as_given(given, groups, protocol, cleaned=False, may_leak=True)
-    return parts, "; ".join(caveats)
-
-
-def _is_run_split(file: Path) -> bool:
-    """Tell whether a file is the split.csv of a run, as a missing file is taken to be."""
-    try:
-        with file.open("rb") as opened:
-            return opened.readline(200).startswith(",".join(COLUMNS[:3]).encode())
-    except OSError:
-        return True
 
 
 def read_published_split(files: Sequence[Path], images: Sequence[str]) -> PublishedSplit:
@@ -216,23 +173,3 @@ def _parts(file: Path, cells: Sequence[Sequence[str]], first: int) -> list[str]:
             "and test, or name each file by its part."
         )
     return [PART_NAMES[words[-1]]] * (len(cells[0]) - first)
-
-
-def leaks(
-    split: PublishedSplit, table: ImageTable, originals: pd.DataFrame
-) -> dict[str, NDArray[np.bool_]]:
-    """Tell which test images have their lesion or patient, or a copy, in training.
-
-    Returns:
-        (t,) for each kind; `any` is the last. A near copy is counted where there is no exact one.
-    """
-    train, test = split.rows["train"], np.unique(split.rows["test"])
-
-    def shared(names: Sequence[object]) -> NDArray[np.bool_]:
-        numbers = pd.factorize(np.asarray(names, dtype=object))[0]
-        return np.isin(numbers[test], numbers[train])
-
-    exact = shared(originals["sha256"].tolist())
-    kinds = {} if table.groups is None else {"lesion or patient": shared(table.groups)}
-    kinds |= {"exact copy": exact, "near copy": shared(originals["near"].tolist()) & ~exact}
-    return kinds | {"any": np.logical_or.reduce([*kinds.values()])}
