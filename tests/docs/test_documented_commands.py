@@ -29,7 +29,7 @@ from aduni.inference.explain.explain_settings import read_explain_settings
 from aduni.inference.export.export_settings import read_export_settings
 from aduni.inference.predict.predict_settings import read_predict_settings
 from aduni.reproduce.planning import compose_training
-from aduni.reproduce.settings import read_reproduction, read_sources
+from aduni.reproduce.settings import read_report, read_reproduction
 from benchmarks.settings import read_benchmark
 from composing import CONF
 
@@ -46,7 +46,7 @@ CHECKS: dict[str, Check] = {
     "predict": lambda config, _: read_predict_settings(config),
     "explain": lambda config, _: read_explain_settings(config),
     "export": lambda config, _: read_export_settings(config),
-    "report": lambda config, _: read_sources(config),
+    "report": lambda config, _: read_report(config),
     "reproduce": lambda config, _: read_reproduction(config),
     "benchmark": lambda config, _: read_benchmark(config),
 }

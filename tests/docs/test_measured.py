@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 
 from aduni.metrics.names import METRICS
 from aduni.report.cached import cached_report
-from aduni.reproduce.settings import read_sources
+from aduni.reproduce.settings import read_report
 from aduni.results.finished_runs import read_run
 from aduni.results.plan import read_plan, run_folder
 from aduni.system.atomic_files import read_yaml
@@ -185,7 +185,7 @@ def test_quoted_inflation_is_the_studys():
 def test_every_table_is_made_again_from_the_kept_predictions(tmp_path):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("report", [f"runs={STUDY}", f"output={tmp_path / 'out'}"])
-    cached_report(read_sources(config))
+    cached_report(read_report(config))
 
     kept = {file.name: file for file in sorted((STUDY / "tables").iterdir())}
     made = {file.name: file for file in sorted((tmp_path / "out" / "tables").iterdir())}

@@ -2,41 +2,27 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from aduni.errors import UserError
-from aduni.report.answer import sentences, title
-from aduni.report.cached import SUMMARY, Sources
-from aduni.report.figures.embedding import has_spread
-from aduni.report.figures.figure import Drawn, draw, texts_in
-from aduni.report.page import sections
-from aduni.report.page.html import FigureGroup, Page, PageFigure, render
-from aduni.report.page.run_summary import summarise
-from aduni.report.statistics.batch_composition import (
-    PAPER_BATCH_SIZE,
-    batch_statistic,
-    training_labels,
-)
-from aduni.report.statistics.paired import compare, comparison_frame
-from aduni.report.statistics.per_class import class_frame, class_tables
-from aduni.report.statistics.tuned_logit_adjustment import SUFFIX, adjusted_table, tau_frame
+from aduni.report.assemble import Report
+from aduni.report.cached import Sources
+from aduni.report.page.html import render
+from aduni.report.statistics.tuned_logit_adjustment import adjusted_table
 from aduni.report.tables.build_table import build_table
-from aduni.report.tables.comparability import warnings_about
 from aduni.report.tables.definitions import Row
-from aduni.report.tables.floors import below_floor, with_floors
-from aduni.report.tables.formats import csv_frame, latex, markdown, plain_text
+from aduni.report.tables.floors import with_floors
 from aduni.report.tables.own_settings import own_table
-from aduni.report.tables.table import Table, title_of
+from aduni.report.tables.table import Table
 from aduni.results.finished_runs import Problem, Run, read_runs
+from aduni.results.given_predictions.runs import PredictionTables, read_prediction_tables
 from aduni.results.kept_runs import read_found_plan
 from aduni.results.plan import Plan, States, run_folder, states_of
-from aduni.system.atomic_files import write_csv, write_text
+from aduni.system.atomic_files import write_text
 from aduni.system.atomic_folder import INDEX, STAMP, atomic_folder
-from aduni.system.fonts import boxes_warning, letters_without_glyph
+from aduni.system.fonts import boxes_warning
 
 
 def build_report(sources: Sources, stamp: str) -> Path:
@@ -48,22 +34,63 @@ def build_report(sources: Sources, stamp: str) -> Path:
     found, problems = read_runs(sources.root)
     if not (found or problems or plan):
         raise UserError(f"runs={sources.root} holds no finished run; give a folder that does.")
+    return _write(sources, plan, found, problems, stamp)
+
+
+def report_predictions(
+    tables: Mapping[Path, pd.DataFrame] | Sequence[Path],
+    output: Path,
+    *,
+    dataset: str = "predictions",
+    ordinal: bool = False,
+    columns: Sequence[str] = (),
+    reference: str | None = None,
+) -> Path:
+    """Write the report of tables of predictions that any program made, and return its page.
+
+    Args:
+        tables: as `read_prediction_tables` reads them.
+        output: folder for index.html, tables/ and figures/.
+        dataset: name of the data set on the page.
+        ordinal: whether the classes are grades, in the order of their columns.
+        columns: metrics beside accuracy and macro F1.
+        reference: model that the others are compared with; None for the one that is best on the
+            validation parts.
+
+    Raises:
+        UserError: if a table cannot be understood, or models were tested on different images.
+    """
+    given = read_prediction_tables(tables, dataset, ordinal=ordinal)
+    sources = Sources(output, output, {}, columns, reference=reference)
+    return _write(sources, None, given.runs, [], None, given)
+
+
+def _write(
+    sources: Sources,
+    plan: Plan | None,
+    found: Sequence[Run],
+    problems: Sequence[Problem],
+    stamp: str | None,
+    given: PredictionTables | None = None,
+) -> Path:
+    """Write the report of runs; `stamp` None is for one that is made anew every time."""
     planned = plan.runs if plan else ()  # other folders are of earlier settings
     folders = {run_folder(sources.root, run).path.resolve() for run in planned}
     runs = [run for run in found if plan is None or run.folder.path.resolve() in folders]
-    states = states_of(sources.root, plan)
+    states = states_of(sources.root, plan) if plan else {}
     shown = [
         with_floors(table, sources.floors, runs, plan)
         for table in _tables(sources, runs, plan, states)
     ]
-    tables = {each.name: each for table in shown for each in (table, adjusted_table(table))}
+    pairs = [(table, adjusted_table(table)) for table in shown]
+    tables = {each.name: each for pair in pairs for each in pair if plan or each.runs}
     with atomic_folder(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
-        made = _Report(sources, plan, states, runs, problems, tables, others, folder)
+        made = Report(sources, plan, states, runs, problems, tables, others, given, folder)
         write_text(render(made.page()), folder / INDEX)
         if made.missing:
             print(boxes_warning(made.missing, "the figures"), file=sys.stderr)
-        else:  # a later call may find the fonts that lack now
+        elif stamp:  # a later call may find the fonts that lack now
             write_text(stamp, folder / STAMP)
     return sources.output / INDEX
 
@@ -96,152 +123,3 @@ def _is_shown(name: str, row: Row, runs: Sequence[Run], plan: Plan | None) -> bo
     if plan:
         return any((name, row.label) in run.rows for run in plan.runs)
     return any(row.holds(run.config) for run in runs)
-
-
-def _stacked(batches: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat([frame.assign(dataset=name) for name, frame in batches.items()])
-
-
-def _figure_group(dataset: str, drawn: Sequence[Drawn]) -> FigureGroup:
-    figures = [_page_figure(each) for each in drawn if not each.opens_page]
-    return FigureGroup(title_of(dataset), figures)
-
-
-def _page_figure(drawn: Drawn) -> PageFigure:
-    return PageFigure(drawn.title, drawn.caption, drawn.png, f"figures/{drawn.pdf.name}")
-
-
-def _fault_of_features(run: Run) -> str:
-    file, kept = run.folder.features, run.features
-    if kept is None:
-        return f"{file} is damaged or too large, and not shown; remove it." if file.exists() else ""
-    if has_spread(kept["labels"], kept["features"]):
-        return ""
-    return (
-        f"{file} has the same features for all images, or nearly: there is nothing that a picture "
-        "could show, and it is left out."
-    )
-
-
-@dataclass(frozen=True)
-class _Report:
-    """A report that is being written into a folder."""
-
-    sources: Sources
-    plan: Plan | None
-    states: States
-    runs: Sequence[Run]
-    problems: Sequence[Problem]
-    tables: Mapping[str, Table]
-    others: Sequence[str]
-    folder: Path
-
-    def page(self) -> Page:
-        """Write tables and figures, and return what the page shows."""
-        output, main = self.sources.output, self.main
-        comparisons = [found for table in self.tables.values() for found in compare(table)]
-        batches, classes = self._batches(main), class_frame(main)
-        self._write_tables(
-            {
-                "comparisons": comparison_frame(comparisons),
-                "classes": classes,
-                "moved": tau_frame(main, self.tables[f"{main.name}{SUFFIX}"]),
-                **({"batches": _stacked(batches)} if batches else {}),
-            }
-        )
-        answer = [*self._below_floor, *sentences(main, comparisons)]
-        write_text("\n".join([*answer, plain_text(main), ""]), self.folder / SUMMARY)
-        drawn = {dataset: self._drawn(main, dataset) for dataset in main.datasets}
-        titles = {table.name: table.title for table in self.tables.values()}
-        return Page(
-            title=title(main, self.plan.profile if self.plan else self.sources.root.name),
-            answer=answer,
-            headline=[_page_figure(f) for found in drawn.values() for f in found if f.opens_page],
-            summary=summarise(self.runs, self.plan),
-            warnings=self._warnings(),
-            tables=[*map(sections.metrics_table, self.tables.values()), *class_tables(classes)],
-            comparisons=sections.comparisons_tables(comparisons, titles),
-            batches=sections.batches_table(batches),
-            figures=[_figure_group(dataset, found) for dataset, found in drawn.items()],
-            runs=sections.runs_table(
-                self.runs, self._rows_of_runs(), self.plan, self.sources.root, output
-            ),
-            problems=sections.problems_of(
-                self.problems, self.plan, self.states, self.sources.root, output
-            ),
-            downloads=[
-                (file.name, f"tables/{file.name}")
-                for file in sorted((self.folder / "tables").iterdir())
-            ],
-        )
-
-    @property
-    def main(self) -> Table:
-        """Table that is compared by class and drawn."""
-        return next(iter(self.tables.values()))
-
-    @property
-    def _below_floor(self) -> list[str]:
-        """Sentences on rows below a floor, with which the answer begins."""
-        return list(below_floor(list(self.tables.values())))
-
-    def _warnings(self) -> list[str]:
-        found = warnings_about(list(self.tables.values()))
-        found = [text for text in found if text not in self._below_floor]  # the answer says them
-        if self.others:
-            found.append(
-                f"{len(self.others)} finished runs are not of this plan and left out, the first "
-                f"being {self.others[0]}."
-            )
-        if self.missing:
-            found.append(boxes_warning(self.missing, "the figures"))
-        return [*found, *filter(None, map(_fault_of_features, self.runs))]
-
-    @cached_property
-    def missing(self) -> list[str]:
-        """Letters of names in the figures that no font has."""
-        texts = [texts_in(self._rows(self.main, name), name) for name in self.main.datasets]
-        return letters_without_glyph(text for found in texts for text in found)
-
-    def _write_tables(self, frames: Mapping[str, pd.DataFrame]) -> None:
-        folder = self.folder / "tables"
-        folder.mkdir()
-        for name, table in self.tables.items():
-            write_text(markdown(table), folder / f"{name}.md")
-            write_text(latex(table), folder / f"{name}.tex")
-        write_csv(csv_frame(list(self.tables.values())), folder / "tables.csv")
-        for name, frame in frames.items():
-            write_csv(frame, folder / f"{name}.csv")
-
-    def _batches(self, table: Table) -> dict[str, pd.DataFrame]:
-        """Return the batch composition of each data set's first run, also at the paper's size."""
-        statistics = {}
-        for dataset in table.datasets:
-            trained = (run for run in self.runs if run.dataset == dataset and not run.is_floor)
-            run = next(trained, None)
-            if run:
-                labels, epochs = training_labels(run), run.metrics["epochs"]
-                frames = [
-                    batch_statistic(
-                        labels, epochs=epochs, seed=run.seed, batch_size=batch_size
-                    ).assign(batch_size=batch_size)
-                    for batch_size in dict.fromkeys((run.metrics["batch_size"], PAPER_BATCH_SIZE))
-                ]
-                statistics[dataset] = pd.concat(frames)
-        return statistics
-
-    def _drawn(self, table: Table, dataset: str) -> list[Drawn]:
-        return draw(self._rows(table, dataset), dataset, self.folder / "figures")
-
-    def _rows(self, table: Table, dataset: str) -> dict[str, list[Run]]:
-        return {
-            row.label: list(table.runs.get((row.label, dataset), {}).values()) for row in table.rows
-        }
-
-    def _rows_of_runs(self) -> dict[Path, str]:
-        labels: dict[Path, dict[str, None]] = {run.folder.path: {} for run in self.runs}
-        for table in self.tables.values():
-            for (label, _), units in table.runs.items():
-                for run in units.values():
-                    labels[run.folder.path][label] = None
-        return {path: "; ".join(of_run) for path, of_run in labels.items()}

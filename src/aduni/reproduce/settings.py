@@ -1,5 +1,6 @@
 """Check the settings of conf/reproduce.yaml and conf/report.yaml."""
 
+import glob
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -154,20 +155,44 @@ def read_reproduction(config: DictConfig) -> Reproduction:
 class _Report(_Tables, frozen=True):
     """Values of all keys of conf/report.yaml."""
 
-    runs: Path
+    runs: Path | None
+    predictions: str | tuple[str, ...] | None
+    ordinal: bool
     output: Path | None
     reference: str | None
 
+    @property
+    def tables(self) -> list[Path]:
+        """Tables of predictions that the patterns name."""
+        patterns = self.predictions or ()
+        found = []
+        for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+            files = sorted(glob.glob(pattern, recursive=True))
+            if not files:
+                raise UserError(f"predictions={pattern} names no file; give CSV tables.")
+            found += files
+        return [Path(file) for file in dict.fromkeys(found)]
 
-def read_sources(config: DictConfig) -> Sources:
-    """Return the checked settings of report.py."""
-    if OmegaConf.is_missing(config, "runs"):
-        raise UserError("runs is missing; give a folder that holds run folders: runs=DIR.")
+
+def read_report(config: DictConfig) -> tuple[Sources, list[Path], bool]:
+    """Return the checked settings of report.py: sources, tables of predictions, their ordinal."""
     settings = _validate(config, _Report)
+    if (settings.runs is None) == (settings.predictions is None):
+        raise UserError(
+            "give either a folder that holds run folders, runs=DIR, or tables of predictions, "
+            "predictions='*.csv'."
+        )
+    if settings.ordinal and settings.runs:
+        raise UserError("ordinal=true is for predictions=; each run says it itself: leave it out.")
     check_columns(settings.columns)
-    output = settings.output or settings.runs
+    tables = settings.tables
+    root = settings.runs or tables[0].parent
+    return _sources(settings, root, settings.output or root), tables, settings.ordinal
+
+
+def _sources(settings: _Report, root: Path, output: Path) -> Sources:
     return Sources(
-        settings.runs,
+        root,
         output,
         settings.definitions,
         settings.columns,

@@ -95,6 +95,16 @@ class Run:
         return rows["image"].tolist(), *labels_and_probabilities(rows, self.class_names)
 
     @property
+    def link(self) -> Path:
+        """What the page links for the run."""
+        return self.folder.path
+
+    @property
+    def age(self) -> int:
+        """Time at which the run was finished: of several of one kind the newest counts."""
+        return self.folder.metrics.stat().st_mtime_ns
+
+    @property
     def command(self) -> str:
         """The command line as it was typed; empty if the log is missing."""
         log = self.folder.log

@@ -202,10 +202,11 @@ def problems_of(
 
 def _finished(run: Run, row: str, page: Path) -> list[PageCell]:
     metrics, test = run.metrics, run.test
-    minutes = float(metrics["train_seconds"]) / 60
+    seconds = metrics["train_seconds"]
+    minutes = None if seconds is None else float(seconds) / 60
     epoch = metrics["selected_epoch"]
     return [
-        PageCell(run.folder.path.name, link=_link(run.folder.path, page)),
+        PageCell(run.link.name, link=_link(run.link, page) if run.link.exists() else ""),
         PageCell(row),
         PageCell(title_of(run.dataset)),
         PageCell(str(run.fold), float(run.fold)),
@@ -214,7 +215,7 @@ def _finished(run: Run, row: str, page: Path) -> list[PageCell]:
         PageCell(f"{test['accuracy']:.3f}", test["accuracy"]),
         PageCell(f"{test['macro_f1']:.3f}", test["macro_f1"]),
         PageCell("-" if epoch is None else str(epoch + 1), epoch),
-        PageCell(f"{minutes:.1f}", minutes),
+        PageCell("-" if minutes is None else f"{minutes:.1f}", minutes),
         PageCell(run.command, command=bool(run.command)),
     ]
 

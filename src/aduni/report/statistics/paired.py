@@ -95,7 +95,7 @@ def power_note(folds: int) -> str:
     )
 
 
-def corrected_t_test(differences: Sequence[float], ratio: float) -> tuple[float | None, str]:
+def corrected_t_test(differences: Sequence[float], ratio: float | None) -> tuple[float | None, str]:
     """Return the two-sided p of the corrected resampled t-test, or None and the reason.
 
     t = mean(d) / sqrt((1/k + ratio) var(d)) of k folds, with k - 1 degrees of freedom and ratio
@@ -105,6 +105,8 @@ def corrected_t_test(differences: Sequence[float], ratio: float) -> tuple[float 
     k = len(differences)
     if k < 2:
         return None, power_note(k)
+    if ratio is None:
+        return None, "The size of the training parts is not known: no corrected t-test."
     if np.ptp(differences) < 1e-12:  # rounding alone
         if abs(differences[0]) < 1e-12:
             return 1.0, ""
@@ -133,7 +135,8 @@ def _pairs(table: Table, dataset: str, metric: str) -> Iterator[tuple[str, str]]
 def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, Comparison]:
     a, b, notes = common_runs(table.runs[row, dataset], table.runs.get((baseline, dataset), {}))
     folds = sorted({fold for fold, _ in a})
-    of_sample, interval, share = {}, {}, 0.0
+    of_sample, interval = {}, {}
+    share: float | None = 0.0
     if folds:
         share = _test_share(a)
         classes = len(next(iter(a.values())).class_names)
@@ -159,7 +162,7 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
             difference=fmean(differences) if folds else None,
             fold_differences=tuple(by_fold.items()),
             over_folds=interval_over_folds(differences),
-            corrected=interval_over_folds(differences, share),
+            corrected=None if share is None else interval_over_folds(differences, share),
             pooled=of_sample.get(metric),
             interval=interval.get(metric),
             p=p,
@@ -186,6 +189,14 @@ def _test_part(run: Run) -> list[list[str]]:
     return [test["image"].tolist(), test["label"].tolist()]
 
 
-def _test_share(runs: Units) -> float:
+def _test_share(runs: Units) -> float | None:
+    """Return n_test/n_train, the mean over runs.
+
+    Where no training part is known it is what other folds test; None if they test the same.
+    """
     sizes = [run.split["part"].value_counts() for run in runs.values()]
-    return fmean(n["test"] / (n["train"] + n.get("validation", 0)) for n in sizes)
+    if all("train" in n for n in sizes):
+        return fmean(n["test"] / (n["train"] + n.get("validation", 0)) for n in sizes)
+    tested = [run.split.loc[run.split["part"] == "test", "image"] for run in runs.values()]
+    others = pd.concat(tested).nunique() - np.array([len(images) for images in tested])
+    return fmean(len(t) / n for t, n in zip(tested, others, strict=True)) if all(others) else None

@@ -44,13 +44,14 @@ def with_tuned_adjustment(run: Run) -> Run | None:
 
     Returns:
         A copy with probabilities p_c pi_c^-tau / sum in all parts, their metrics, and `tau` among
-        these; None without a validation part.
+        these; None without a validation part, or without knowledge of the training part.
     """
     names, frame = run.class_names, run.predictions
     validation = frame[frame["part"] == "validation"]
-    if validation.empty:
+    trained = list(run.metrics["training_counts"].values())
+    if validation.empty or not any(trained):
         return None
-    counts = np.maximum(list(run.metrics["training_counts"].values()), 1)
+    counts = np.maximum(trained, 1)
     prior = counts / counts.sum()
     tau = _best_tau(*labels_and_probabilities(validation, names), prior)
     _, before = labels_and_probabilities(frame, names)

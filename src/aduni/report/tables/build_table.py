@@ -131,7 +131,7 @@ def _newest(found: list[tuple[str, Run]], planned: dict[str, set[Unit]]) -> tupl
     """Choose one run for each row, data set, fold and seed; return sentences on the others."""
     chosen: Runs = defaultdict(dict)
     twice, outside = [], []
-    for label, run in sorted(found, key=lambda pair: pair[1].folder.metrics.stat().st_mtime_ns):
+    for label, run in sorted(found, key=lambda pair: pair[1].age):
         unit, path = (run.fold, run.seed), run.folder.path
         which = f"({label}, {title_of(run.dataset)}, fold {run.fold}, seed {run.seed})"
         if unit not in planned[run.dataset]:

@@ -23,7 +23,7 @@ def with_floors(
     A table without data sets gets those of the floors. Of several runs the newest counts.
     """
     pairs = matched_runs(FLOORS, floors, runs, plan)
-    pairs.sort(key=lambda pair: pair[1].folder.metrics.stat().st_mtime_ns)
+    pairs.sort(key=lambda pair: pair[1].age)
     own = table.rows if table.planned else ()  # without data sets, its rows have no cells
     planned = table.planned or _planned([run for _, run in pairs])
     found: Runs = defaultdict(dict)
