@@ -229,10 +229,13 @@ def check_subset() -> Callable[[ImageDataModule, tuple[int, int]], None]:
 
 @pytest.fixture
 def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save figures as blank pictures, for tests of what else is in a report."""
+    """Save figures as blank drawings, for tests of what else is in a report."""
 
     def save(self: Figure, file: Any, *, format: str = "pdf", **options: Any) -> None:
-        Image.new("RGB", (8, 8)).save(file, format=format)
+        if format == "svg":
+            file.write('<svg width="8pt" height="8pt"></svg>')
+        else:
+            Image.new("RGB", (8, 8)).save(file, format=format)
 
     monkeypatch.setattr(Figure, "savefig", save)
 

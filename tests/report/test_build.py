@@ -86,7 +86,7 @@ def test_a_report_has_tables_figures_and_a_page(sources):
         "f1_by_class",
         "curves",
     ):
-        assert {f"figures/toy_{name}.png", f"figures/toy_{name}.pdf"} <= files
+        assert {f"figures/toy_{name}.svg", f"figures/toy_{name}.pdf"} <= files
     text = page.read_text()
     assert "http://" not in text.replace("http://www.w3.org", "")
     assert 'href="runs/ce0"' in text

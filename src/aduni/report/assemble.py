@@ -178,7 +178,7 @@ def _figure_group(dataset: str, drawn: Sequence[Drawn]) -> FigureGroup:
 
 
 def _page_figure(drawn: Drawn) -> PageFigure:
-    return PageFigure(drawn.title, drawn.caption, drawn.png, f"figures/{drawn.pdf.name}")
+    return PageFigure(drawn.title, drawn.caption, drawn.svg, f"figures/{drawn.pdf.name}")
 
 
 def _fault_of_features(run: Run) -> str:

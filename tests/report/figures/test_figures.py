@@ -1,7 +1,8 @@
 """What the figures show, against hand numbers, and that it can be read."""
 
-from io import BytesIO
+import re
 from itertools import combinations
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -355,9 +356,9 @@ def test_all_that_there_are_data_for(run, tmp_path):
     assert [d.name for d in drawn] == [f"toy_{kind.name}" for kind in all_figures()]
     again = draw(rows, "toy", tmp_path / "two")
     for first, second in zip(drawn, again, strict=True):
-        assert first.png.read_bytes() == second.png.read_bytes()
+        assert first.svg.read_bytes() == second.svg.read_bytes()
         assert first.pdf.read_bytes() == second.pdf.read_bytes()
-        assert first.png.read_bytes()[1:4] == b"PNG"
+        ElementTree.parse(first.svg)
         assert first.pdf.read_bytes()[:5] == b"%PDF-"
         assert first.caption.endswith(".")
 
@@ -386,25 +387,56 @@ def test_damaged_features_give_way_to_the_next_run_s(run, tmp_path):
     assert "toy_embedding" in drawn
 
 
-def test_a_picture_of_fewer_colours_looks_like_what_was_drawn(tmp_path):
-    drawer = np.random.default_rng(0)
-    matrices = {row: drawer.integers(0, 99, size=(3, 3)) for row in METHODS}
-    png, _ = save(draw_confusion(matrices, CLASSES, "toy"), tmp_path, "a")
-    drawn = BytesIO()
-    style.styled(draw_confusion(matrices, CLASSES, "toy").savefig)(drawn, dpi=style.DPI)
-    with Image.open(png) as few, Image.open(drawn) as full:
-        assert few.mode == "P"
-        assert few.info["dpi"] == pytest.approx((style.DPI, style.DPI), abs=0.1)
-        found, wanted = (np.asarray(image.convert("RGB"), int) for image in (few, full))
-    assert found.shape == wanted.shape
-    assert np.abs(found - wanted).mean() < 0.5  # of 255
-    assert np.abs(found - wanted).max() < 100  # no colour has gone
-    assert png.stat().st_size < len(drawn.getvalue()) / 2
+def test_black_follows_the_theme_and_cells_keep_their_colours(tmp_path):
+    figure = draw_f1_by_class(np.array([[0.1, 0.9, np.nan]]), ["CE"], ["a", "b", "c"], "toy")
+    svg, _ = save(figure, tmp_path, "a")
+    content = svg.read_text()
+    assert "#000000" not in content
+    assert "prefers-color-scheme:dark" in content
+    texts = {t.text: t.get("style") for t in _texts(svg)}
+    assert "fill: #ffffff" in texts["0.10"]  # on dark blue
+    assert "fill: #010101" in texts["0.90"]  # on yellow
+    assert "fill" not in texts["-"]  # on the page
+    assert "fill" not in texts["CE"]
 
 
-def test_picture_has_its_width(tmp_path):
-    png, _ = save(draw_class_distribution({"a": 3, "b": 0}, "toy"), tmp_path, "a")
-    assert int.from_bytes(png.read_bytes()[16:20]) == 700
+def test_names_stay_texts_of_a_drawing(tmp_path):
+    nasty = '</text><script>alert("x")</script>'
+    svg, _ = save(draw_class_distribution({nasty: 3, "b": 0}, "toy"), tmp_path, "a")
+    assert "<script" not in svg.read_text()
+    assert nasty in [text.text for text in _texts(svg)]
+
+
+def _texts(svg):
+    return [element for element in ElementTree.parse(svg).iter() if element.tag.endswith("text")]
+
+
+def test_ids_of_two_figures_differ(tmp_path):
+    drawn = [save(draw_class_distribution({"a": 3}, "toy"), tmp_path, name)[0] for name in "ab"]
+    ids = [
+        {element.get("id") for element in ElementTree.parse(svg).iter()} - {None} for svg in drawn
+    ]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    for svg, own in zip(drawn, ids, strict=True):
+        used = re.findall(r'(?:url\(|href=")#([^)"]+)', svg.read_text())
+        assert used
+        assert set(used) <= own
+
+
+def test_a_figure_has_its_width(tmp_path):
+    svg, _ = save(draw_class_distribution({"a": 3, "b": 0}, "toy"), tmp_path, "a")
+    assert f'width="{72 * style.COLUMN:.0f}pt"' in svg.read_text()
+
+
+def test_grades_are_in_their_order_and_other_classes_by_size(run):
+    made = run("a", labels=[1, 1, 2], predicted=[1, 1, 2])
+    assert list(class_counts(made)) == ["common", "less", "rare"]
+    few = {"training_labels": (0, 1, 1, 2, 2, 2)}
+    labels = {"labels": [1, 1, 2], "predicted": [1, 1, 2]}
+    assert list(class_counts(run("b", **few, **labels))) == ["less", "rare", "common"]
+    graded = run("c", task="ordinal", **few, **labels)
+    assert list(class_counts(graded)) == ["common", "less", "rare"]
 
 
 def test_many_classes_are_drawn_without_a_text_for_each():
@@ -432,7 +464,8 @@ def test_no_side_of_a_figure_is_empty(kind, count, tmp_path):
         bins = np.array([0.3, 0.9])
         shown = Reliability(np.array([5, 9]), bins, bins, 0.1)
         figure = draw_reliability(dict.fromkeys(labels, shown), "APTOS 2019")
-    pixels = np.asarray(Image.open(save(figure, tmp_path, "a")[0]).convert("L"))
+    style.styled(figure.savefig)(tmp_path / "a.png", dpi=style.DPI)
+    pixels = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
     inked = np.flatnonzero((pixels < 200).any(axis=0))
     gaps = np.diff(inked, prepend=0, append=pixels.shape[1])
     assert gaps.max() < 0.3 * pixels.shape[1]

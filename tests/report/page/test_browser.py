@@ -1,13 +1,11 @@
 """The page in a real browser."""
 
-import io
 import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -57,9 +55,8 @@ def example() -> Page:
         ]
         for name, value in zip(NAMES, ACCURACY, strict=True)
     ]
-    buffer = io.BytesIO()
-    Image.new("RGB", (2000, 900), "teal").save(buffer, "PNG")
-    figures = [PageFigure(f"Figure {i}", "What it shows.", buffer.getvalue()) for i in range(3)]
+    svg = '<svg width="720pt" height="324pt" viewBox="0 0 720 324"><text y="9">ink</text></svg>'
+    figures = [PageFigure(f"Figure {i}", "What it shows.", svg) for i in range(3)]
     return Page(
         f"Report {LONG_WORD}",
         summary=[("Split", LONG_WORD)],
@@ -175,7 +172,7 @@ def test_only_tables_scroll_sideways(page):
     assert outside == []
     clipped = page.execute_script(
         """return [...document.querySelectorAll("main *, h1")].filter(
-             (e) => !e.closest(".scroll") && e.scrollWidth > e.clientWidth + 1 && e.clientWidth
+             (e) => !e.closest(".scroll, svg") && e.scrollWidth > e.clientWidth + 1 && e.clientWidth
            ).map((e) => e.outerHTML.slice(0, 200))"""
     )
     assert clipped == []
@@ -245,14 +242,17 @@ def test_a_command_is_selected_where_there_is_no_clipboard(page):
 
 
 def test_it_follows_the_colour_scheme(page):
-    backgrounds = set()
+    backgrounds, inks = set(), set()
     for scheme in ("light", "dark"):
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         script = "return getComputedStyle(document.body).backgroundColor"
         backgrounds.add(page.execute_script(script))
+        script = "return getComputedStyle(document.querySelector('.picture text')).fill"
+        inks.add(page.execute_script(script))
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    assert len(backgrounds) == 2
+    assert len(backgrounds) == len(inks) == 2
+    assert not backgrounds & inks
 
 
 def test_all_columns_are_on_the_printed_page(page):

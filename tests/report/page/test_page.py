@@ -1,8 +1,6 @@
 """What the page's HTML consists of; how it behaves is tested in a browser."""
 
-import io
 import re
-from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -10,7 +8,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from PIL import Image
 
 from aduni.report.page import html as module
 from aduni.report.page.html import (
@@ -59,10 +56,12 @@ class Tree(HTMLParser):
         return [(attributes, text.strip()) for (tag, attributes), text in pairs if tag in names]
 
 
-def png(width: int, height: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (width, height), "teal").save(buffer, "PNG")
-    return buffer.getvalue()
+def drawing(width: int, height: int) -> str:
+    return (
+        '<?xml version="1.0"?><!DOCTYPE svg>\n'
+        f'<svg width="{width}pt" height="{height}pt" viewBox="0 0 {width} {height}">'
+        "<style>:root{color:red}</style><path d='M 0 0'/></svg>"
+    )
 
 
 TABLE = PageTable(
@@ -82,7 +81,7 @@ PAGE = Page(
     warnings=["Splits differ."],
     tables=[TABLE],
     answer=["AdUni is ahead."],
-    headline=[PageFigure("Differences", "Dots.", png(40, 20))],
+    headline=[PageFigure("Differences", "Dots.", drawing(40, 20))],
     comparisons=[
         PageTable(
             "differences",
@@ -93,7 +92,9 @@ PAGE = Page(
         )
     ],
     batches=replace(TABLE, id="batches", title="Batches"),
-    figures=[FigureGroup("ISIC", [PageFigure("Classes", "Counts.", png(40, 20), "figures/a.pdf")])],
+    figures=[
+        FigureGroup("ISIC", [PageFigure("Classes", "Counts.", drawing(40, 20), "figures/a.pdf")])
+    ],
     runs=PageTable("runs", "Runs", [Column("Run")], [[PageCell("a", link="runs/a")]]),
     problems=[PageProblem("runs/b", "Disk full.", "runs/b/train.log")],
     downloads=[("CSV", "tables/methods.csv")],
@@ -128,7 +129,7 @@ def test_structure():
     assert levels[0] == 1
     assert all(b - a <= 1 for a, b in pairwise(levels))
     assert max(levels) == 3
-    assert [image["alt"] for image, _ in tree.all("img")] == [
+    assert [drawn["aria-label"] for drawn, _ in tree.all("svg") if "class" not in drawn] == [
         "Differences, Report",
         "Classes, ISIC",
     ]
@@ -155,7 +156,7 @@ def test_text_is_no_markup():
     nasty = '<script>alert("x")</script> & \'"'
     cell = PageCell(nasty, nasty, note=nasty)
     table = PageTable("t", nasty, [Column(nasty, nasty)], [[cell]], nasty, nasty)
-    figure = PageFigure(nasty, nasty, png(1, 1), nasty)
+    figure = PageFigure(nasty, nasty, drawing(1, 1), nasty)
     page = Page(nasty, summary=[(nasty, nasty)], warnings=[nasty], tables=[table])
     page = replace(page, figures=[FigureGroup(nasty, [figure])], downloads=[(nasty, nasty)])
     tree = Tree(render(replace(page, problems=[PageProblem(nasty, nasty, nasty)])))
@@ -217,24 +218,25 @@ def test_what_a_cell_is_sorted_by(numeric, value, key):
     assert [cell.get("data-key") for cell in cells] == [key]
 
 
-def test_a_figure_is_embedded(tmp_path):
-    content = png(70, 40)
-    (tmp_path / "a.png").write_bytes(content)
-    figures = [PageFigure("A", "", content), PageFigure("B", "", tmp_path / "a.png")]
-    tree = Tree(render(Page("P", figures=[FigureGroup("G", figures)])))
-    assert len(tree.all("img")) == 2
-    for image, _ in tree.all("img"):
-        assert b64decode(image["src"].removeprefix("data:image/png;base64,")) == content
-        assert (image["width"], image["height"]) == ("70", "40")
+def test_a_figure_is_part_of_the_page_and_takes_its_style(tmp_path):
+    (tmp_path / "a.svg").write_text(drawing(70, 40))
+    figures = [PageFigure("A", "", drawing(70, 40)), PageFigure("B", "", tmp_path / "a.svg")]
+    page = render(Page("P", figures=[FigureGroup("G", figures)]))
+    assert page.count("<path d='M 0 0'/></svg>") == 2
+    assert ":root{color:red}" not in page
+    drawings = [attributes for attributes, _ in Tree(page).all("svg")]
+    assert [attributes["aria-label"] for attributes in drawings] == ["A, G", "B, G"]
+    assert all(attributes["width"] == "70pt" for attributes in drawings)
     with pytest.raises(FileNotFoundError):
-        render(Page("P", figures=[FigureGroup("G", [PageFigure("A", "", Path("gone.png"))])]))
+        render(Page("P", figures=[FigureGroup("G", [PageFigure("A", "", Path("gone.svg"))])]))
 
 
 def test_narrow_figures_come_first():
-    widths = {"A": 1200, "B": 1199, "C": 1400, "D": 700}
-    figures = [PageFigure(title, "", png(width, 1)) for title, width in widths.items()]
+    widths = {"A": 432, "B": 431, "C": 504, "D": 252}
+    figures = [PageFigure(title, "", drawing(width, 1)) for title, width in widths.items()]
     tree = Tree(render(Page("P", figures=[FigureGroup("G", figures)])))
-    assert [image["alt"] for image, _ in tree.all("img")] == ["B, G", "D, G", "A, G", "C, G"]
+    labels = [drawn["aria-label"] for drawn, _ in tree.all("svg")]
+    assert labels == ["B, G", "D, G", "A, G", "C, G"]
     pictures = [(a["class"] or "").split() for a, _ in tree.all("figure")]
     assert ["wide" in classes for classes in pictures] == [False, False, True, True]
 

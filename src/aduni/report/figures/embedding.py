@@ -112,6 +112,7 @@ def _draw_points(axes: Axes, shown: Embedding, ranks: Sequence[int]) -> None:
             edgecolors="white",
             linewidths=0.2,
             zorder=2 + place,
+            rasterized=True,  # thousands of points
         )
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     axes.spines[:].set(visible=True, color="0.7")

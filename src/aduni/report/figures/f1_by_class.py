@@ -42,7 +42,7 @@ def draw_f1_by_class(
         axes.set_xticks(
             axes.get_xticks(), class_names, rotation=40, ha="right", rotation_mode="anchor"
         )
-    axes.set_xlabel(f"{'Class' if few else f'{len(class_names)} classes'}, the largest first")
+    axes.set_xlabel("Class" if few else f"{len(class_names)} classes")
     axes.set_title(f"{dataset}: F1 of each class, test part")
     bar = figure.colorbar(image, ax=axes, label="F1", pad=0.02, aspect=25, ticks=[0, 0.5, 1])
     style.small_ticks(bar.ax)
@@ -55,12 +55,12 @@ def _text(value: float) -> str:
 
 
 def write_cells(axes: Axes, shares: NDArray[np.float64], texts: list[list[str]]) -> None:
-    """Write texts into cells of shares 0 to 1, in a colour that can be read; NaN is white."""
+    """Write texts into cells of shares 0 to 1, in a colour that can be read; NaN has none."""
     luminance = colormaps[style.SEQUENTIAL](shares)[..., :3] @ [0.2126, 0.7152, 0.0722]
     for r, row in enumerate(texts):
         for c, text in enumerate(row):
-            dark = luminance[r, c] < 0.45 and not np.isnan(shares[r, c])
-            colour = "white" if dark else "black"
+            colour = "white" if luminance[r, c] < 0.45 else style.BLACK
+            colour = style.INK if np.isnan(shares[r, c]) else colour
             axes.text(c, r, text, ha="center", va="center", fontsize=style.SMALL, color=colour)
 
 

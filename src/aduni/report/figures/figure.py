@@ -44,11 +44,11 @@ class ReportFigure:
 
 
 def class_counts(run: Run) -> dict[str, int]:
-    """Count the images of each class in all used parts, the largest class first."""
+    """Count the images of each class in all used parts: grades in order, else the largest first."""
     used = run.split[run.split["part"] != "unused"]
     found = used.drop_duplicates("image")["label"].value_counts()
     counts = {name: int(found.get(name, 0)) for name in run.class_names}
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+    return counts if run.ordinal else dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def class_order(rows: Rows) -> list[str]:
@@ -75,7 +75,7 @@ class Drawn:
     name: str
     title: str
     caption: str
-    png: Path
+    svg: Path
     pdf: Path
     opens_page: bool
 
@@ -92,8 +92,8 @@ def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
         figure = kind.draw(shown, title_of(dataset)) if trained else None
         if figure is not None:
             name = f"{prefix}_{kind.name}"
-            png, pdf = save(figure, folder, name)
-            drawn.append(Drawn(name, kind.title, kind.caption, png, pdf, kind.opens_page))
+            svg, pdf = save(figure, folder, name)
+            drawn.append(Drawn(name, kind.title, kind.caption, svg, pdf, kind.opens_page))
     return drawn
 
 

@@ -41,7 +41,7 @@ def draw_loss_by_class(rows: Mapping[str, Losses], dataset: str) -> Figure:
     if len(classes) <= style.MAX_NAMED:
         axes.set_yticks(range(len(classes)), classes)
         for edge in range(1, len(classes)):
-            axes.axhline(edge - 0.5, color="0.9", linewidth=0.5, zorder=0)
+            axes.axhline(edge - 0.5, color=style.PALE, linewidth=0.3, zorder=0)
     else:
         axes.set_yticks([])
         axes.set_ylabel(f"{len(classes)} classes")
@@ -84,7 +84,7 @@ def _draw(rows: Rows, dataset: str) -> Figure | None:
 FIGURE = ReportFigure(
     "loss_by_class",
     "Loss by class",
-    "Loss of the test images by true class, folds pooled, the largest class on top: mean "
+    "Loss of the test images by true class, folds pooled: mean "
     "(marker), middle half (thick line) and middle 90 % (thin line). The paper's figure 2.",
     _draw,
     position=2,

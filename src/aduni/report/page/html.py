@@ -1,20 +1,19 @@
 """Render the page: one HTML file with pictures, style and script, which needs no network."""
 
 import math
-import struct
-from base64 import b64encode
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATE = "page.html.j2"
 SCROLL_ROWS = 25
 """Rows from which a table scrolls under a fixed header."""
-WIDE_PIXELS = 1200
+WIDE_POINTS = 432
 """Width from which a figure has a line of its own."""
 
 
@@ -83,12 +82,28 @@ class PageTable:
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure of the page; `title` is read out in place of the picture."""
+    """A figure of the page: an SVG drawing, or its file; `title` is read out in its place."""
 
     title: str
     caption: str
-    png: bytes | Path
+    svg: str | Path
     pdf: str = ""
+
+    @property
+    def is_wide(self) -> bool:
+        """Tell whether it has a line of its own."""
+        size = re.search('<svg [^>]*?width="([0-9.]+)pt"', self._content)
+        return size is not None and float(size[1]) >= WIDE_POINTS
+
+    @property
+    def drawing(self) -> str:
+        """The drawing after `<svg`, without a style of its own: it takes that of the page."""
+        drawing = self._content[self._content.index("<svg ") + len("<svg") :]
+        return re.sub("<style.*?</style>", "", drawing, flags=re.DOTALL)
+
+    @cached_property
+    def _content(self) -> str:
+        return self.svg.read_text(encoding="utf-8") if isinstance(self.svg, Path) else self.svg
 
 
 @dataclass(frozen=True)
@@ -132,17 +147,8 @@ class Page:
 
 def render(page: Page) -> str:
     environment = page_environment(Path(__file__).parent)
-    environment.filters |= {"spans": _spans, "sort_key": _sort_key, "picture": _picture}
+    environment.filters |= {"spans": _spans, "sort_key": _sort_key}
     return environment.get_template(TEMPLATE).render(page=page, long=SCROLL_ROWS)
-
-
-class _Picture(NamedTuple):
-    """Attributes of an img element; sizes in pixels."""
-
-    source: str
-    width: int
-    height: int
-    wide: bool
 
 
 def _spans(columns: Sequence[Column]) -> list[tuple[str | None, list[tuple[int, Column]]]]:
@@ -156,13 +162,6 @@ def _sort_key(cell: PageCell, column: Column) -> str | None:
     if value is None:
         return None if column.numeric else cell.text or None
     return str(value) if isinstance(value, str) or math.isfinite(value) else None
-
-
-def _picture(png: bytes | Path) -> _Picture:
-    content = png.read_bytes() if isinstance(png, Path) else png
-    width, height = struct.unpack(">II", content[16:24])  # of the IHDR chunk, always the first
-    source = f"data:image/png;base64,{b64encode(content).decode()}"
-    return _Picture(source, width, height, width >= WIDE_PIXELS)
 
 
 def page_environment(folder: Path) -> Environment:

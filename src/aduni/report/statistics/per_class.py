@@ -25,8 +25,9 @@ COLUMNS = ("dataset", "row", "class", "images", "f1", *DIFFERENCE, "loss")
 
 
 def class_frame(table: Table) -> pd.DataFrame:
-    """Return one line for each data set, row with runs, and class, the largest class first.
+    """Return one line for each data set, row with runs, and class.
 
+    Grades are in their order, other classes by size, the largest first.
     The f1 is of confusion counts pooled over folds, the mean over seeds; f1_difference, low and
     high are the difference to the table's first row on the same test images and its 95 % bootstrap
     interval; loss is the mean -log p_y in nats over the class's test images, p at least 1e-12.
