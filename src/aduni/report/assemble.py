@@ -14,6 +14,7 @@ from aduni.report.figures.figure import Drawn, draw, texts_in
 from aduni.report.page import sections
 from aduni.report.page.html import FigureGroup, Page, PageFigure
 from aduni.report.page.run_summary import summarise
+from aduni.report.page.runs_table import problems_of, runs_table
 from aduni.report.statistics.batch_composition import (
     PAPER_BATCH_SIZE,
     batch_statistic,
@@ -76,12 +77,8 @@ class Report:
             comparisons=sections.comparisons_tables(comparisons, titles),
             batches=sections.batches_table(batches),
             figures=[_figure_group(dataset, found) for dataset, found in drawn.items()],
-            runs=sections.runs_table(
-                self.runs, self._rows_of_runs(), self.plan, self.sources.root, output
-            ),
-            problems=sections.problems_of(
-                self.problems, self.plan, self.states, self.sources.root, output
-            ),
+            runs=runs_table(self.runs, self._rows_of_runs(), self.plan, self.sources.root, output),
+            problems=problems_of(self.problems, self.plan, self.states, self.sources.root, output),
             downloads=[
                 (file.name, f"tables/{file.name}")
                 for file in sorted((self.folder / "tables").iterdir())
