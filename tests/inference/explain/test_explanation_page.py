@@ -10,9 +10,11 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
+from aduni.inference.explain.error_cards import StoredPredictions, confusion_of
 from aduni.inference.explain.page import (
     COLOUR_MAP,
     MAX_OPACITY,
+    Confusion,
     ErrorCard,
     ErrorGroup,
     NeighbourCard,
@@ -40,12 +42,15 @@ def example(**changes) -> Page:
     shares = [Share(SCRIPT, 0.7), Share(ATTRIBUTE, 0.3)]
     near = [neighbour(SCRIPT, same=True), neighbour(ATTRIBUTE, agrees=False)]
     query = QueryCard(
-        SCRIPT, PICTURE, PICTURE, SCRIPT, False, shares, near, describe_agreement(near, SCRIPT)
+        *(SCRIPT, PICTURE, PICTURE, SCRIPT, False, shares, SCRIPT, "test", near),
+        describe_agreement(near, SCRIPT),
     )
     plain = QueryCard(ATTRIBUTE, PICTURE, "", ATTRIBUTE, False, shares)
     errors = [ErrorCard(SCRIPT, PICTURE, PICTURE, shares[0], shares[1])]
     groups = [ErrorGroup(SCRIPT, SCRIPT, errors), ErrorGroup(ATTRIBUTE, ATTRIBUTE, [])]
-    parts = {"queries": [query, plain], "groups": groups, "has_heat_maps": True, **changes}
+    confusion = Confusion([SCRIPT, ATTRIBUTE], [[3, 1], [0, 0]])
+    parts = {"queries": [query, plain], "groups": groups, "confusion": confusion}
+    parts |= {"has_heat_maps": True, **changes}
     return Page(title=SCRIPT, facts=[(SCRIPT, ATTRIBUTE)], warnings=[SCRIPT], **parts)
 
 
@@ -90,10 +95,41 @@ def test_nothing_is_asked_for_and_every_picture_has_words():
 
 
 def test_parts_without_content_are_left_out():
-    page = Elements(render(example(queries=[], groups=[], has_heat_maps=False)))
-    assert "Most confident errors" not in page.text
+    empty = {"queries": [], "groups": [], "confusion": None, "has_heat_maps": False}
+    page = Elements(render(example(**empty)))
+    assert "confident errors" not in page.text
+    assert "table" not in [tag for tag, _ in page.found]
     assert "largest value" not in page.text
     assert "img" not in [tag for tag, _ in page.found]
+
+
+def test_the_confusion_is_counted_and_leads_to_the_classes():
+    predictions = StoredPredictions(
+        ["a", "b", "c"], np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    )
+    confusion = confusion_of(predictions, ["x", "y"])
+    assert confusion.counts == [[1, 1], [0, 1]]
+    assert confusion.summary == "1 of 3 test images are wrong (33%)."
+    assert confusion.shares() == [[0.5, 0.5], [0.0, 1.0]]
+    page = Elements(render(example(confusion=confusion)))
+    assert "1 of 3 test images are wrong" in page.text
+    cells = [attributes for tag, attributes in page.found if tag == "td"]
+    assert [cell["style"] for cell in cells] == [f"--share:{n}%" for n in (50, 50, 0, 100)]
+
+
+@pytest.mark.parametrize(("truth", "word"), [("a", "right"), ("b", "wrong"), ("", None)])
+def test_the_true_class_of_an_image_of_the_data_set_is_said(truth, word):
+    card = QueryCard("n", PICTURE, "", "a", False, [Share("a", 0.9)], truth, "test")
+    text = " ".join(Elements(render(example(queries=[card]))).text.split())
+    assert ("True class:" in text) == bool(truth)
+    if word:
+        assert f"True class: {truth} (test part): {word}" in text
+
+
+def test_the_colours_of_heat_grow_lighter():
+    colours = colormaps[COLOUR_MAP](np.linspace(0, 1, 20))[:, :3]
+    lightness = colours @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(lightness) > 0).all()
 
 
 def test_copies_do_not_count_among_the_neighbours():

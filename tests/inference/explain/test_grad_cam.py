@@ -189,14 +189,20 @@ class Linear(Method):
 
 
 @pytest.mark.parametrize(("name", "layer"), BACKBONES.items())
+def test_at_224_pixels_auto_is_the_last_map(name, layer):
+    encoder = Encoder(name, image_size=224, mean=[0.5] * 3, std=[0.2] * 3).eval()
+    found = find_layer(encoder, "auto", 224, name)
+    assert (found.name, found.height >= 7) == (layer, True)
+
+
+@pytest.mark.parametrize(("name", "layer"), BACKBONES.items())
 def test_under_pooling_and_a_linear_layer_it_is_cam(name, layer):
     """Zhou et al. 2016: the map is the channels weighted by the classifier."""
     torch.manual_seed(0)
     method = Linear(Encoder(name, image_size=64, mean=[0.5] * 3, std=[0.2] * 3)).eval()
     weight = method.classifier.weight.requires_grad_(False)
     weight[1] *= weight[1].sign()  # what is active speaks for the class
-    found = find_layer(method.encoder, "auto", 64, name)
-    assert found.name == layer
+    found = find_layer(method.encoder, layer, 64, name)
     seen = []
     hook = found.module.register_forward_hook(lambda module, inputs, output: seen.append(output))
     images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)

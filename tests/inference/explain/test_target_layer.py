@@ -30,10 +30,19 @@ def test_a_layer_is_taken_by_its_name(resnet):
     assert (layer.height, layer.width) == (4, 4)
 
 
-def test_a_last_map_of_one_position_is_passed_over(shufflenet):
+@pytest.mark.parametrize(("side", "positions"), [(56, 7), (32, 8), (16, 8), (8, 4), (4, 2)])
+def test_auto_is_the_last_map_of_7_else_of_4_else_of_2_positions_along_a_side(side, positions):
+    halving = [nn.Conv2d(width, 4, 3, stride=2, padding=1) for width in (3, 4, 4)]
+    encoder = nn.Sequential(*halving, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    layer = find_layer(encoder, "auto", side, "halving")
+    assert (layer.height, layer.width) == (positions, positions)
+    sides = [side // 2, side // 4, side // 8]
+    assert layer.name == str(sides.index(positions))
+
+
+def test_a_branch_is_no_layer_of_all_features(shufflenet):
     layer = find_layer(shufflenet, "auto", 16, "shufflenet_v2_x0_5")
-    assert (layer.height, layer.width) == (2, 2)
-    assert layer.name == "stage2"
+    assert (layer.name, layer.height) == ("conv1", 8)
 
 
 def test_pooling_is_no_map_though_it_has_positions():
@@ -63,15 +72,15 @@ def test_its_patches_may_still_be_named():
 def test_channels_may_come_last():
     swin = SwinTransformer([2, 2], 8, [1, 1], [1, 1], [2, 2]).eval()
     swin.head = nn.Identity()
-    assert find_layer(swin, "auto", 16, "swin_t").name == "permute"
-    first, last = (find_layer(swin, name, 16, "swin_t") for name in ("permute", "norm"))
+    assert find_layer(swin, "auto", 28, "swin_t").name == "permute"
+    first, last = (find_layer(swin, name, 28, "swin_t") for name in ("permute", "norm"))
     seen: dict[str, torch.Tensor] = {}
     for layer in (first, last):
         layer.module.register_forward_hook(
             lambda module, inputs, output, name=layer.name: seen.update({name: output})
         )
-    swin(torch.rand(2, 3, 16, 16))
-    assert seen["norm"].shape == (2, 4, 4, 16)
+    swin(torch.rand(2, 3, 28, 28))
+    assert seen["norm"].shape == (2, 7, 7, 16)
     assert torch.equal(first.positions(seen["permute"]), last.positions(seen["norm"]))
 
 
@@ -88,8 +97,8 @@ def test_tokens_that_are_fewer_than_the_patches_are_refused(refusal):
     )
 
 
-@pytest.mark.parametrize(("side", "positions"), [(224, 7), (128, 4), (96, 3)])
-def test_lite0_has_seven_positions_along_a_side_of_224_pixels(side, positions):
+@pytest.mark.parametrize(("side", "positions"), [(224, 7), (128, 8), (96, 12)])
+def test_lite0_has_at_least_seven_positions_along_a_side(side, positions):
     encoder = Encoder("efficientnet_lite0", image_size=side, mean=[0.5] * 3, std=[0.2] * 3).eval()
     assert find_layer(encoder, "auto", side, "efficientnet_lite0").height == positions
 

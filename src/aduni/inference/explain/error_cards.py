@@ -15,6 +15,7 @@ from aduni.evaluation.trained_model import TrainedModel
 from aduni.inference.explain.explained_model import ExplainedModel, batches
 from aduni.inference.explain.page import (
     IMAGE_SIZE,
+    Confusion,
     ErrorCard,
     ErrorGroup,
     data_uri,
@@ -91,6 +92,13 @@ def confident_errors(
         total = int((labels == label).sum())
         errors.append(ClassErrors(label, total, predicted_counts, rows[order]))
     return errors
+
+
+def confusion_of(predictions: StoredPredictions, names: list[str]) -> Confusion:
+    """Count the test images by true and predicted class."""
+    predicted = predictions.probabilities.argmax(axis=1)
+    cells = np.bincount(predictions.labels * len(names) + predicted, minlength=len(names) ** 2)
+    return Confusion(names, cells.reshape(len(names), -1).tolist())
 
 
 def error_groups(

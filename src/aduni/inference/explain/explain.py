@@ -7,6 +7,7 @@ from aduni.errors import UserError
 from aduni.evaluation.trained_model import TrainedModel, data_of, load_trained
 from aduni.inference.explain.error_cards import (
     StoredPredictions,
+    confusion_of,
     error_groups,
     predictions_file,
     read_test_part,
@@ -27,6 +28,7 @@ from aduni.inference.explain.query_cards import (
     explain_images,
     neighbour_table,
     query_card,
+    rows_by_file,
     training_reference,
 )
 from aduni.inference.images import device, image_files, read_image
@@ -68,7 +70,7 @@ def explain(settings: ExplainSettings) -> Path:
         with atomic_folder(output) as folder:
             cards = _query_cards(model, images, target, settings.neighbours, folder)
             groups = _error_groups(model, predictions, settings.errors, folder)
-            write_text(render(_page(model, cards, groups)), folder / INDEX)
+            write_text(render(_page(model, cards, groups, predictions)), folder / INDEX)
     return output / INDEX
 
 
@@ -115,11 +117,12 @@ def _query_cards(
         reference = training_reference(model.trained.method, model.data, model.device)
     pictures = folder / "figures" / "images"
     pictures.mkdir(parents=True)
-    cards = []
+    cards, rows = [], rows_by_file(model.data)
     explanations = explain_images(model, images, target, reference, count)
     for number, explanation in enumerate(explanations, start=1):
         picture = pictures / f"{number:03d}_{safe_file_name(explanation.file.stem)}.png"
-        cards.append(query_card(model, explanation, target, picture))
+        row = rows.get(explanation.file.resolve())
+        cards.append(query_card(model, explanation, target, row, picture))
     if reference is not None:
         (folder / "tables").mkdir()
         write_csv(neighbour_table(cards), folder / "tables" / "neighbours.csv")
@@ -136,13 +139,20 @@ def _error_groups(
     return error_groups(model, model.data, predictions, count, pictures)
 
 
-def _page(model: ExplainedModel, cards: list[QueryCard], groups: list[ErrorGroup]) -> Page:
+def _page(
+    model: ExplainedModel,
+    cards: list[QueryCard],
+    groups: list[ErrorGroup],
+    predictions: StoredPredictions | None,
+) -> Page:
     names = model.trained.settings.names
+    classes = model.trained.class_names
     return Page(
         title=f"{names.method} on {names.dataset}: explanation",
         facts=_facts(model, any(card.neighbours for card in cards)),
         warnings=_warnings(model),
         queries=cards,
+        confusion=confusion_of(predictions, classes) if predictions and groups else None,
         groups=groups,
         has_heat_maps=model.layer is not None,
     )

@@ -14,6 +14,8 @@ from aduni.models.layer_decay import BLOCK
 BATCH_SIZE = 32
 
 AUTO = "auto"
+LEAST_SIDES = (7, 4, 2)
+"""Positions along a side that `auto` looks for, one after the other."""
 
 POOLING = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 """Layers whose output is no new map; VGG's only repeats the positions of the map before it."""
@@ -82,12 +84,13 @@ def grad_cam(method: Method, layer: Layer, images: Tensor, target: int | None, s
 
 
 def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str) -> Layer:
-    """Return the layer of a name, or for `auto` the last one with positions of the image.
+    """Return the layer of a name, or for `auto` the last one with enough positions of the image.
 
-    `auto` is the last map with more than one position, pooling excluded, through which all features
-    are computed: layer4 of a ResNet, features of a DenseNet, permute of a Swin. Of a vision
-    transformer it is the first layer of the last block, since only the class token may count behind
-    it: norm1 in timm, ln_1 in torchvision.
+    `auto` is the last map of at least 7 x 7 positions, pooling excluded, through which all features
+    are computed; of smaller maps the last of at least 4 x 4, else of several positions. At 224 px
+    it is layer4 of a ResNet, features of a DenseNet, permute of a Swin. Of a vision transformer it
+    is the first layer of the last block, since only the class token may count behind it: norm1 in
+    timm, ln_1 in torchvision.
 
     Args:
         encoder: on the CPU, in eval mode; (N, 3, H, W) images -> (N, D) features.
@@ -100,7 +103,7 @@ def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str
     if name == AUTO:
         trunk = _trunk(backbone)
         names = [n for n in shapes if n in trunk and not isinstance(modules[n], POOLING)]
-        name = _last_layer(shapes, [n for n in names if n in sides or len(shapes[n]) == 3])
+        name = _last_layer(shapes, sides, [n for n in names if n in sides or len(shapes[n]) == 3])
         if name not in sides:
             raise UserError(
                 f"encoder.name={encoder_name} has no layer with positions of the image that its "
@@ -125,10 +128,15 @@ def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str
     return Layer(name, modules[name], sides[name], sides[name])
 
 
-def _last_layer(shapes: dict[str, tuple[int, ...]], spatial: list[str]) -> str:
+def _last_layer(
+    shapes: dict[str, tuple[int, ...]], sides: dict[str, int], spatial: list[str]
+) -> str:
     """Return the last map, or the first layer of the last block of tokens; empty if neither."""
-    if not spatial or len(shapes[spatial[-1]]) == 4:
-        return next(reversed(spatial), "")
+    if not spatial:
+        return ""
+    if len(shapes[spatial[-1]]) == 4:
+        maps = [name for name in reversed(spatial) if len(shapes[name]) == 4]
+        return next(name for least in LEAST_SIDES for name in maps if sides[name] >= least)
     blocks = {name: match[0] for name in shapes if (match := BLOCK.match(f"{name}."))}
     tokens = [name for name in blocks if name != blocks[name] and len(shapes[name]) == 3]
     return next((name for name in tokens if blocks[name] == blocks[tokens[-1]]), "")

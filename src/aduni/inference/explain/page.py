@@ -20,8 +20,8 @@ Pixels = NDArray[np.uint8]
 IMAGE_SIZE = 256
 """Side of an image beside its heat map, pixels."""
 THUMBNAIL_SIZE = 128
-COLOUR_MAP = "winter"
-"""Blue to green, colours that neither skin nor a retina has."""
+COLOUR_MAP = "viridis"
+"""Ordered by lightness, for all readers and in print."""
 MAX_OPACITY = 0.6
 GAP = 8  # pixels
 
@@ -103,6 +103,7 @@ class QueryCard:
 
     Attributes:
         heat: data URI of the picture under its heat map; empty without Grad-CAM.
+        truth: class of an image of the data set, and `part` its part; empty of any other image.
         shares: most probable classes, the predicted one first.
         agreement: sentence on the neighbours' classes.
     """
@@ -113,6 +114,8 @@ class QueryCard:
     target: str
     is_zero: bool
     shares: Sequence[Share]
+    truth: str = ""
+    part: str = ""
     neighbours: Sequence[NeighbourCard] = ()
     agreement: str = ""
 
@@ -138,6 +141,25 @@ class ErrorGroup:
 
 
 @dataclass(frozen=True)
+class Confusion:
+    """Number of test images by true class, a row each, and by predicted class."""
+
+    names: Sequence[str]
+    counts: Sequence[Sequence[int]]
+
+    @property
+    def summary(self) -> str:
+        """Sentence on how many images are wrong."""
+        total = sum(map(sum, self.counts))
+        wrong = total - sum(row[place] for place, row in enumerate(self.counts))
+        return f"{wrong} of {total} test images are wrong ({wrong / max(total, 1):.0%})."
+
+    def shares(self) -> list[list[float]]:
+        """Return the shares of the true class, 0 for a class without images."""
+        return [[count / max(sum(row), 1) for count in row] for row in self.counts]
+
+
+@dataclass(frozen=True)
 class Page:
     """Content of the page; parts without content are left out."""
 
@@ -145,6 +167,7 @@ class Page:
     facts: Sequence[tuple[str, str]]
     warnings: Sequence[str]
     queries: Sequence[QueryCard]
+    confusion: Confusion | None
     groups: Sequence[ErrorGroup]
     has_heat_maps: bool
 

@@ -129,10 +129,20 @@ def explain_images(
             yield Explanation(file, probabilities[i], heat, near)
 
 
+def rows_by_file(data: ImageDataModule | None) -> dict[Path, int]:
+    """Return the row of each image file of the data set, by its absolute path."""
+    files = None if data is None else data.source_files
+    return {file.resolve(): row for row, file in enumerate(files or [])}
+
+
 def query_card(
-    model: ExplainedModel, explanation: Explanation, target: int | None, file: Path
+    model: ExplainedModel, explanation: Explanation, target: int | None, row: int | None, file: Path
 ) -> QueryCard:
-    """Return the card of an explanation, and save the picture beside its heat map to `file`."""
+    """Return the card of an explanation, and save the picture beside its heat map to `file`.
+
+    Args:
+        row: of the data set, if it has the image.
+    """
     bits = model.trained.input_format.bits
     pixels = read_image(explanation.file, IMAGE_SIZE, bits)
     picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))
@@ -141,7 +151,10 @@ def query_card(
     near: list[NeighbourCard] = []
     if model.data is not None:
         near = [_neighbour_card(model.data, item, predicted) for item in explanation.neighbours]
-    heat = explanation.heat
+    heat, truth, part = explanation.heat, "", ""
+    if row is not None and model.data is not None:
+        truth = model.data.table.class_names[model.data.table.labels[row]]
+        part = str(model.data.parts[row])
     return QueryCard(
         name=escape(str(explanation.file)),
         picture=data_uri(picture),
@@ -149,6 +162,8 @@ def query_card(
         target=predicted if target is None else model.trained.class_names[target],
         is_zero=heat is not None and not heat.any(),
         shares=shares,
+        truth=truth,
+        part=part,
         neighbours=near,
         agreement=describe_agreement(near, predicted),
     )
