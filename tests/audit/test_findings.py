@@ -78,12 +78,13 @@ def test_near_copies_are_listed_apart_from_identical_ones(make, tmp_path):
 
 def test_copies_with_conflicting_labels_are_drawn_with_them(make, tmp_path):
     file = tmp_path / "conflicting.jpg"
-    assert write_conflicts_sheet(make(), file) == 3
+    drawn = write_conflicts_sheet(make(), file)
+    assert (drawn.file, drawn.count, drawn.shown) == (file, 3, 3)
     with Image.open(file) as sheet:
         assert sheet.size == (3 * 136 + 8, 150 + 8)
     pictures = tmp_path / "own" / "pictures"
     blotches(20).save(pictures / "020.png")
-    assert write_conflicts_sheet(make(), file) == 0
+    assert write_conflicts_sheet(make(), file) is None
     assert not file.exists()
 
 
@@ -208,17 +209,17 @@ def test_each_class_has_a_sheet_and_no_other_file_is_touched(make_data, tmp_path
     (folder / "mine.jpg").write_text("a photograph of somebody's")
     written = write_contact_sheets(make_data("folder", root, title="mine"), folder)
 
-    assert [file.name for file in written] == [
+    assert [sheet.file.name for sheet in written] == [
         "0_benign.jpg",
         "1_malignant.jpg",
         "2_not_-_sure_.jpg",
     ]
     assert sorted(file.name for file in folder.iterdir()) == [
-        *(file.name for file in written),
+        *(sheet.file.name for sheet in written),
         "mine.jpg",
     ]
-    for file in written:
-        with Image.open(file) as image:
+    for sheet in written:
+        with Image.open(sheet.file) as image:
             assert image.format == "JPEG"
 
 

@@ -67,6 +67,9 @@ def test_without_a_split_the_data_set_is_audited(command, tmp_path):
 
     assert finished.status == 0, finished.err
     assert "1797 rows" in finished.out
+    page = (tmp_path / "audit" / "index.html").read_text()
+    assert "1797 rows" in page
+    assert page.count("<img ") == 10
 
 
 def test_a_training_on_it_says_so_in_every_result(command, words, tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from itertools import groupby
@@ -24,22 +25,40 @@ BACKGROUND, TEXT_COLOUR = (255, 255, 255), (40, 40, 40)
 MAX_CAPTION_LETTERS = 20
 
 
-def write_contact_sheets(data: ImageDataModule, folder: Path) -> list[Path]:
-    """Write a JPEG for each class with images, called NUMBER_NAME.jpg, and return the paths."""
+@dataclass(frozen=True)
+class Sheet:
+    """A written sheet of thumbnails.
+
+    Attributes:
+        name: of what it shows, a class for example.
+        count: number of images of this kind, of which the sheet has `shown`.
+        note: sentence on the captions.
+    """
+
+    file: Path
+    name: str
+    count: int
+    shown: int
+    note: str = ""
+
+
+def write_contact_sheets(data: ImageDataModule, folder: Path) -> list[Sheet]:
+    """Write a JPEG for each class with images, called NUMBER_NAME.jpg."""
     table = data.table
-    files = []
+    sheets = []
     for number, name in enumerate(table.class_names):
-        rows = pick_evenly(np.flatnonzero(table.labels == number), MAX_THUMBNAILS)
+        of_class = np.flatnonzero(table.labels == number)
+        rows = pick_evenly(of_class, MAX_THUMBNAILS)
         if len(rows):
             plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:40]
             file = folder / f"{number:0{len(str(len(table.class_names) - 1))}}_{plain}.jpg"
             _save(contact_sheet(data, rows), file)
-            files.append(file)
-    return files
+            sheets.append(Sheet(file, name, len(of_class), len(rows)))
+    return sheets
 
 
-def write_conflicts_sheet(data: ImageDataModule, file: Path) -> int:
-    """Draw the copies with conflicting labels, and return their number; without any, no file."""
+def write_conflicts_sheet(data: ImageDataModule, file: Path) -> Sheet | None:
+    """Draw the copies with conflicting labels; without any there is no file."""
     file.unlink(missing_ok=True)
     copies = duplicates(data, "near")
     copies = copies[copies["conflicting"]]
@@ -47,9 +66,11 @@ def write_conflicts_sheet(data: ImageDataModule, file: Path) -> int:
     rows = pd.Index(data.table.images).get_indexer(pd.Index(shown["image"]))
     numbers = pd.factorize(shown["copies"])[0] + 1
     captions = [f"{n} {label}" for n, label in zip(numbers, shown["label"], strict=True)]
-    if len(rows):
-        _save(contact_sheet(data, rows.astype(np.int64), captions), file)
-    return len(rows)
+    if not len(rows):
+        return None
+    _save(contact_sheet(data, rows.astype(np.int64), captions), file)
+    note = "Below each image are the number of its set of copies and its label."
+    return Sheet(file, "Copies with conflicting labels", len(copies), len(rows), note)
 
 
 def _save(sheet: Image.Image, file: Path) -> None:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from aduni.audit import findings
-from aduni.audit.contact_sheet import file_name, write_conflicts_sheet, write_contact_sheets
+from aduni.audit.contact_sheet import Sheet, file_name, write_conflicts_sheet, write_contact_sheets
+from aduni.audit.page import write_audit_page
 from aduni.audit.published_split import report_published_split
 from aduni.audit.shortcuts import find_shortcuts
 from aduni.audit.warnings import darkness, flatness, nested_copy, unused_range
@@ -54,7 +55,7 @@ def audit(data: ImageDataModule, *, output: Path | None, split: Sequence[Path] =
 
     Lists of images and contact sheets go to `output`, by default outputs/audit/TITLE.
     """
-    console = Console(markup=False, emoji=False)  # file and class names are not markup
+    console = Console(markup=False, emoji=False, record=True)  # names are not markup
     if split:  # names are checked before images are read
         read_published_split(split, data.table.images)
     _print_classes(console, data)
@@ -62,7 +63,7 @@ def audit(data: ImageDataModule, *, output: Path | None, split: Sequence[Path] =
     folder.mkdir(parents=True, exist_ok=True)
     _verify_cache(data, folder)
     _print_images(console, data)
-    _print_copies(console, data, folder)
+    conflicts = _print_copies(console, data, folder)
     _print_split(console, data, folder)
     shortcuts = find_shortcuts(data)
     for shortcut in shortcuts:
@@ -79,6 +80,9 @@ def audit(data: ImageDataModule, *, output: Path | None, split: Sequence[Path] =
     console.print(f"Cache: {data.cache.folder} ({size:.0f} MiB; {checked})", soft_wrap=True)
     if split:
         report_published_split(console, data, split, folder)
+    shown = [*([conflicts] if conflicts else []), *sheets]
+    page = write_audit_page(folder, data.title, console.export_text(), shown)
+    console.print(f"Page: {page}", soft_wrap=True)
 
 
 def _print_classes(console: Console, data: ImageDataModule) -> None:
@@ -166,7 +170,8 @@ def _print_images(console: Console, data: ImageDataModule) -> None:
         console.print(f"{len(small)} of them have a side below {side} px{_first(small)}.")
 
 
-def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None:
+def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> Sheet | None:
+    """Print the number of copies and list them; return the sheet of conflicting ones."""
     lists = {"copies.csv": findings.duplicates(data), "near_copies.csv": findings.near_copies(data)}
     kinds = "pixel-identical images", "near copies (saved anew, mirrored or turned)"
     for (name, copies), kind in zip(lists.items(), kinds, strict=True):
@@ -176,13 +181,17 @@ def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> None
         console.print(
             f"{found}, {conflicting} with conflicting labels{location}." if sets else f"No {kind}."
         )
-    if drawn := write_conflicts_sheet(data, folder / "conflicting.jpg"):
-        console.print(f"Copies with conflicting labels: {drawn} drawn in {folder}/conflicting.jpg.")
+    conflicts = write_conflicts_sheet(data, folder / "conflicting.jpg")
+    if conflicts:
+        console.print(
+            f"Copies with conflicting labels: {conflicts.shown} drawn in {conflicts.file}."
+        )
     if nested := nested_copy(data):
         console.print(f"Warning: {nested}")
     if data.table.groups is not None:
         for remark in findings.group_remarks(data.table):
             console.print(remark)
+    return conflicts
 
 
 def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:

@@ -1,0 +1,23 @@
+"""Write the page of an audit: what it printed, the sheets of images, and the lists."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aduni.audit.contact_sheet import Sheet
+from aduni.report.page.html import page_environment
+from aduni.system.atomic_files import write_text
+from aduni.system.atomic_folder import INDEX
+
+
+def write_audit_page(folder: Path, title: str, text: str, sheets: Sequence[Sheet]) -> Path:
+    """Write index.html beside the sheets and lists that it shows, and return its path.
+
+    Args:
+        text: what the audit printed.
+    """
+    lists = sorted(file for file in folder.iterdir() if file.suffix in (".csv", ".md"))
+    environment = page_environment(Path(__file__).parent)
+    template = environment.get_template("page.html.j2")
+    page = folder / INDEX
+    write_text(template.render(title=title, text=text, sheets=sheets, files=lists), page)
+    return page
