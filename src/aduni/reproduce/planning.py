@@ -50,12 +50,13 @@ def make_plan(settings: Reproduction) -> tuple[Plan, list[PlannedRun]]:
     plan = Plan(profile=settings.name, folds=settings.profile.folds, runs=tuple(ordered))
     tables = settings.chosen_tables
     chosen = [run for run in runs if {table for table, _ in run.rows} & tables]
-    if not chosen:
+    floors = [run for run in runs if FLOORS in dict(run.rows)]
+    if not chosen and len(floors) < len(runs):
         raise UserError(
             f"profile={settings.name} has no run of tables={', '.join(map(str, settings.tables))} "
             f"on {', '.join(settings.chosen_datasets)}; choose other tables, data sets or profile."
         )
-    chosen += [run for run in runs if FLOORS in dict(run.rows)]
+    chosen += floors
     chosen_ids = {run.id for run in chosen} | {run.first_stage for run in chosen}
     return plan, [run for run in plan.runs if run.id in chosen_ids]
 

@@ -19,7 +19,7 @@ from aduni.report.figures import embedding, style
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion, row_shares
 from aduni.report.figures.curves import draw_curves, mean_history
-from aduni.report.figures.differences import draw_differences, fold_means
+from aduni.report.figures.differences import draw_differences
 from aduni.report.figures.embedding import draw_embedding, embed, has_spread, tsne
 from aduni.report.figures.f1_by_class import draw_f1_by_class, f1_table
 from aduni.report.figures.figure import all_figures, class_counts, draw, pooled_test
@@ -27,6 +27,7 @@ from aduni.report.figures.loss_by_class import draw_loss_by_class, losses_by_cla
 from aduni.report.figures.reliability import Reliability, draw_reliability, reliability
 from aduni.report.figures.style import LOOKS, looks_of, save
 from aduni.report.tables.definitions import Definition
+from aduni.report.tables.fold_means import fold_means
 from aduni.results.finished_runs import Run, read_run
 from aduni.system.atomic_files import read_yaml
 from hand_made import CLASSES, make_run
@@ -71,8 +72,8 @@ def test_differences_are_of_the_folds_that_both_rows_have(run):
         "AdUni": [run("c", predicted=right), run("d", predicted=wrong, seed=1)],
     }
     # Of three classes only the first has an F1: 2 * 2 / (2 + 4) = 2/3, a third of it on average.
-    assert fold_means(rows["CE"]) == pytest.approx({0: 2 / 9, 1: 2 / 9})
-    assert fold_means(rows["AdUni"]) == pytest.approx({0: (1 + 2 / 9) / 2})
+    assert fold_means(rows["CE"], METRICS["macro_f1"]) == pytest.approx({0: 2 / 9, 1: 2 / 9})
+    assert fold_means(rows["AdUni"], METRICS["macro_f1"]) == pytest.approx({0: (1 + 2 / 9) / 2})
     kind = next(kind for kind in all_figures() if kind.name == "differences")
     (axes,) = kind.draw(rows, "toy").axes
     dots = [line for line in axes.lines if line.get_marker() == "."]

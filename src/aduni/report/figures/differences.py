@@ -1,26 +1,18 @@
 """Figure: difference of every row's macro F1 to the first row, fold by fold (forest plot)."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from matplotlib.figure import Figure
 
 from aduni.metrics.fold_intervals import MARGIN, MIN_FOLDS, interval_over_folds
+from aduni.metrics.names import METRICS
 from aduni.report.figures import style
 from aduni.report.figures.figure import ReportFigure, Rows
-from aduni.results.finished_runs import Run
+from aduni.report.tables.fold_means import fold_means
 
-METRIC = "macro_f1"
+METRIC = METRICS["macro_f1"]
 Folds = Mapping[int, float]
-
-
-def fold_means(runs: Sequence[Run]) -> Folds:
-    """Return the macro F1 of each fold, the mean over seeds."""
-    values: dict[int, list[float]] = defaultdict(list)
-    for run in runs:
-        values[run.fold].append(float(run.test[METRIC]))
-    return {fold: fmean(found) for fold, found in sorted(values.items())}
 
 
 @style.styled
@@ -58,12 +50,14 @@ def _minus(folds: Folds, base: Folds) -> list[float]:
 
 
 def _draw(rows: Rows, dataset: str) -> Figure | None:
-    trained = {label: fold_means(runs) for label, runs in rows.items() if not runs[0].is_floor}
+    trained = {
+        label: fold_means(runs, METRIC) for label, runs in rows.items() if not runs[0].is_floor
+    }
     first, *others = trained or [""]
     base = trained.get(first, {})
     differences = {label: _minus(trained[label], base) for label in others}
     found = {label: values for label, values in differences.items() if values}
-    floors = [_minus(fold_means(runs), base) for runs in rows.values() if runs[0].is_floor]
+    floors = [_minus(fold_means(runs, METRIC), base) for runs in rows.values() if runs[0].is_floor]
     floor = max(map(fmean, filter(None, floors)), default=None)
     return draw_differences(found, first, dataset, floor) if found else None
 

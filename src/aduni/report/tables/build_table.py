@@ -10,6 +10,7 @@ from aduni.metrics.fold_intervals import MIN_FOLDS, interval_over_folds
 from aduni.metrics.metric import Metric
 from aduni.metrics.names import ALWAYS, METRICS, check_columns
 from aduni.report.tables.definitions import Definition, PaperFigure, Row
+from aduni.report.tables.fold_means import fold_means, value_of
 from aduni.report.tables.table import TITLES, Cell, Runs, Table, TableRow, Unit, title_of
 from aduni.results.finished_runs import Run
 from aduni.results.plan import Plan, States
@@ -166,14 +167,10 @@ def cell_over(
     state: str,
 ) -> Cell:
     """Summarise a row's runs on a data set; `state` says why there are none."""
-    seeds = defaultdict(list)
-    for (fold, _), run in sorted(runs.items()):
-        value = (run.test if metric.function else run.metrics)[metric.key]
-        if value is not None:
-            seeds[fold].append(float(value))
-    values_of = {fold: fmean(values) for fold, values in seeds.items()}
+    values_of = fold_means(runs.values(), metric)
     folds = list(values_of.values())
-    planned_folds, number = len({fold for fold, _ in planned}), sum(map(len, seeds.values()))
+    planned_folds = len({fold for fold, _ in planned})
+    number = sum(value_of(run, metric) is not None for run in runs.values())
     lacking = "" if number == len(planned) else f"{number} of {len(planned)} runs"
     if len(folds) < planned_folds:
         lacking = f"{len(folds)} of {planned_folds} folds"

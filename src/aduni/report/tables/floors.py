@@ -6,13 +6,15 @@ from dataclasses import replace
 from itertools import product
 from statistics import fmean
 
+from aduni.metrics.names import METRICS
 from aduni.report.tables.build_table import cell_over, matched_runs
 from aduni.report.tables.definitions import Definition
+from aduni.report.tables.fold_means import fold_means
 from aduni.report.tables.table import Runs, Table, TableRow, Unit, title_of
 from aduni.results.finished_runs import Run
 from aduni.results.plan import FLOORS, Plan
 
-COMPARED = "macro_f1"
+COMPARED = METRICS["macro_f1"]
 
 
 def with_floors(
@@ -71,13 +73,17 @@ def below_floor(tables: Sequence[Table]) -> Iterator[str]:
         below: dict[str, dict[str, None]] = defaultdict(dict)
         for table in tables:
             floors = [r for r in table.rows if table.is_floor(r.label, dataset)]
+            means_of = {
+                floor.name: fold_means(table.runs[floor.label, dataset].values(), COMPARED)
+                for floor in floors
+            }
             for row in table.rows:
                 units = table.runs.get((row.label, dataset), {})
+                own = fold_means(units.values(), COMPARED)
                 pairs = [
-                    (*_means(table.runs[floor.label, dataset], units), floor.name)
+                    (*_means(means_of[floor.name], own), floor.name)
                     for floor in floors
                     if row not in floors
-                    and _folds(table.runs[floor.label, dataset]) & _folds(units)
                 ]
                 floor_mean, mean, name = max(pairs, default=(0.0, 0.0, ""))
                 if mean < floor_mean:
@@ -87,15 +93,9 @@ def below_floor(tables: Sequence[Table]) -> Iterator[str]:
             yield f"{title_of(dataset)}: below the macro F1 of the highest floor, {lines}."
 
 
-def _folds(units: dict[Unit, Run]) -> set[int]:
-    return {fold for fold, _ in units}
-
-
-def _means(floor: dict[Unit, Run], row: dict[Unit, Run]) -> tuple[float, float]:
-    """Return the means of both over their common folds."""
-    folds = _folds(floor) & _folds(row)
-    first, second = (
-        fmean(fmean(r.test[COMPARED] for (f, _), r in units.items() if f == fold) for fold in folds)
-        for units in (floor, row)
-    )
-    return first, second
+def _means(floor: dict[int, float], row: dict[int, float]) -> tuple[float, float]:
+    """Return the means of both over their common folds, 0 without any."""
+    folds = floor.keys() & row.keys()
+    if not folds:
+        return 0.0, 0.0
+    return fmean(floor[fold] for fold in folds), fmean(row[fold] for fold in folds)
