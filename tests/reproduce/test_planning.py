@@ -60,6 +60,19 @@ def test_floors_come_with_every_table_as_runs_of_their_own(plan):
         assert len(runs) > len(floors)
 
 
+def test_a_profile_of_floors_alone_has_five_folds_of_both_data_sets(plan, monkeypatch):
+    monkeypatch.setattr(splits, "_files", lambda root: [])
+    names = "profile.floors=[class frequencies,border,thumbnail,file]"
+    _, runs = plan("profile=floors", names)
+    assert len(runs) == 4 * 5 * 2
+    assert {run.rows[0][0] for run in runs} == {"floors"}
+
+
+def test_a_table_without_rows_is_refused_where_others_have_some(plan, refusal):
+    words = ("profile.rows=[CE]", "profile.floors=[border]", "profile.switches=[]", "tables=[3]")
+    refusal(lambda: plan(*words), "has no run of tables=3", "choose other tables")
+
+
 def test_the_study_goes_by_importance(plan, monkeypatch):
     monkeypatch.setattr(splits, "_files", lambda root: [])
     made, runs = plan("profile=study")
