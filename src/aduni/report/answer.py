@@ -6,7 +6,7 @@ from statistics import fmean
 from aduni.metrics.fold_intervals import MIN_FOLDS, verdict
 from aduni.metrics.names import METRICS
 from aduni.report.statistics.paired import Comparison
-from aduni.report.tables.own_settings import OURS, TITLES, validation_mean
+from aduni.report.tables.own_settings import OURS, validation_mean
 from aduni.report.tables.table import Table, title_of
 
 METRIC = "macro_f1"
@@ -27,8 +27,8 @@ def title(table: Table, fallback: str) -> str:
         for row in table.rows
         if not any(table.is_floor(row.label, dataset) for dataset in table.datasets)
     ]
-    named = [label for label in trained if label in TITLES.values()]
-    what = " and ".join(named) if len(named) == len(trained) <= 3 else f"{len(trained)} settings"
+    are_named = len(trained) <= 3 and not any("=" in label for label in trained)
+    what = " and ".join(trained) if are_named else f"{len(trained)} settings"
     sizes = [_size(table, dataset) for dataset in table.datasets]
     return f"{what} on {' and '.join(sizes)}" if trained and sizes else f"AdUni: {fallback}"
 

@@ -12,6 +12,8 @@ from aduni.report.figures.figure import ReportFigure, Rows
 from aduni.report.tables.fold_means import fold_means
 
 METRIC = METRICS["macro_f1"]
+WIDTH = 4.0
+"""Inches: the figure that opens the page is read on a telephone, too."""
 Folds = Mapping[int, float]
 
 
@@ -20,9 +22,9 @@ def draw_differences(
     differences: Mapping[str, Sequence[float]], first: str, dataset: str, floor: float | None
 ) -> Figure:
     """Draw a line for each row: its folds as dots, their mean, and its interval over folds."""
-    names = [style.wrapped(label, 30) for label in differences]
+    names = [style.wrapped(label) for label in differences]
     lines = sum(name.count("\n") + 1 for name in names)
-    figure = style.new_figure(style.PAGE, 0.75 + 0.26 * max(lines, 2))
+    figure = style.new_figure(WIDTH, 0.75 + 0.2 * max(lines, 2))
     axes = figure.subplots()
     axes.axvspan(-MARGIN, MARGIN, color=style.PALE, alpha=0.35, linewidth=0)
     axes.axvline(0, color=style.INK, linewidth=0.8)
@@ -37,7 +39,7 @@ def draw_differences(
         where = axes.get_xaxis_transform()
         axes.text(floor, 1.0, " highest floor", color=style.VERMILLION, transform=where, va="top")
     axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel(f"Macro F1 minus that of {first}, test part")
     axes.set_title(f"{dataset}: differences to {first}")
     style.small_ticks(axes)
