@@ -12,8 +12,6 @@ from aduni.report.figures.figure import ReportFigure, Rows
 from aduni.report.tables.fold_means import fold_means
 
 METRIC = METRICS["macro_f1"]
-WIDTH = 4.0
-"""Inches: the figure that opens the page is read on a telephone, too."""
 Folds = Mapping[int, float]
 
 
@@ -24,7 +22,7 @@ def draw_differences(
     """Draw a line for each row: its folds as dots, their mean, and its interval over folds."""
     names = [style.wrapped(label) for label in differences]
     lines = sum(name.count("\n") + 1 for name in names)
-    figure = style.new_figure(WIDTH, 0.75 + 0.2 * max(lines, 2))
+    figure = style.new_figure(style.COLUMN, 0.75 + 0.2 * max(lines, 2))
     axes = figure.subplots()
     axes.axvspan(-MARGIN, MARGIN, color=style.PALE, alpha=0.35, linewidth=0)
     axes.axvline(0, color=style.INK, linewidth=0.8)
