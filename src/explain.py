@@ -7,16 +7,17 @@ with quick_imports():
     from omegaconf import DictConfig
 
     from aduni.cli.app import run_command, task
+    from aduni.inference.explain.explain_settings import read_explain_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="explain")
 @task
 def main(config: DictConfig) -> None:
     """Explain one checkpoint."""
+    settings = read_explain_settings(config)
     with slow_imports():
         from aduni.inference.explain.explain import explain
-        from aduni.inference.explain.explain_settings import read_explain_settings
-    print(f"Page: {explain(read_explain_settings(config))}")
+    print(f"Page: {explain(settings)}")
 
 
 if __name__ == "__main__":

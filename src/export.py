@@ -7,16 +7,17 @@ with quick_imports():
     from omegaconf import DictConfig
 
     from aduni.cli.app import run_command, task
+    from aduni.inference.export.export_settings import read_export_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="export")
 @task
 def main(config: DictConfig) -> None:
     """Export one checkpoint."""
+    settings = read_export_settings(config)
     with slow_imports():
         from aduni.inference.export.export import export
-        from aduni.inference.export.export_settings import read_export_settings
-    print(export(read_export_settings(config)))
+    print(export(settings))
 
 
 if __name__ == "__main__":

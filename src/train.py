@@ -8,12 +8,14 @@ with quick_imports():
     from omegaconf import DictConfig
 
     from aduni.cli.app import run_command, run_folder, sweep_folder, task
+    from aduni.config.schema import Settings, read
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 @task
 def main(config: DictConfig) -> None:
     """Train one method on one fold."""
+    read(config, Settings, ())  # a value out of range is answered before the slow imports
     with slow_imports():
         from aduni.cli.end_summary import print_summary
         from aduni.config.resume import resume_settings

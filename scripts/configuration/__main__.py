@@ -23,7 +23,7 @@ COMMANDS = {
     "prepare": "aduni.audit.audit_settings.PrepareSettings",
     "audit": "aduni.audit.audit_settings.AuditSettings",
     "shortcuts": "aduni.config.schema.Settings",
-    "evaluate": "aduni.evaluation.evaluate_checkpoint.EvaluateSettings",
+    "evaluate": "aduni.evaluation.evaluate_settings.EvaluateSettings",
     "predict": "aduni.inference.predict.predict_settings.PredictSettings",
     "explain": "aduni.inference.explain.explain_settings.ExplainSettings",
     "export": "aduni.inference.export.export_settings.ExportSettings",

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from aduni.data.image_table import escape
+from aduni.data.names import escape
 from own_data import class_folders
 
 COUNTED = {

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import ImageTable, check_root, escape, read_csv
+from aduni.data.image_table import ImageTable, read_csv
+from aduni.data.names import escape
+from aduni.data.places import Release, check_release
 
 COLUMNS = ("id_code", "diagnosis")
 PLAIN = "id_code,diagnosis\n000123,0\nNA,4\n"
@@ -151,11 +153,11 @@ def test_the_remedy_for_a_missing_table_is_the_callers(tmp_path, refusal):
 
 
 def test_a_file_in_place_of_the_root_is_called_a_file(tmp_path, refusal):
-    root = tmp_path / "release.zip"
-    check_root(tmp_path, "APTOS", "download it")
-    refusal(lambda: check_root(root, "APTOS", "download it"), root, "is missing", "or download it")
+    root, release = tmp_path / "release.zip", Release("APTOS", "download it")
+    check_release(tmp_path, release)
+    refusal(lambda: check_release(root, release), root, "is missing", "or download it")
     root.touch()
-    refusal(lambda: check_root(root, "APTOS", "download it"), root, "is a file", "dataset.root")
+    refusal(lambda: check_release(root, release), root, "is a file", "dataset.root")
 
 
 def test_first_suffix_wins_and_other_files_do_not_disturb(tmp_path):

@@ -24,7 +24,7 @@ from aduni.cli.arguments import hydra_arguments
 from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.overrides import find_mistake
 from aduni.config.schema import read_settings
-from aduni.evaluation.evaluate_checkpoint import read_evaluate_settings
+from aduni.evaluation.evaluate_settings import read_evaluate_settings
 from aduni.inference.explain.explain_settings import read_explain_settings
 from aduni.inference.export.export_settings import read_export_settings
 from aduni.inference.predict.predict_settings import read_predict_settings

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from aduni.data.image_table import ImageTable, escape
+from aduni.data.image_table import ImageTable
 from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
-from aduni.data.names import is_alone
+from aduni.data.names import escape, is_alone
 from aduni.data.splits.predefined import leaking, outranked
 from aduni.data.walk import list_folder
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from aduni.data.image_table import escape
 from aduni.data.module import ImageDataModule
+from aduni.data.names import escape
 from aduni.data.splits.leaks import leaks
 from aduni.data.splits.published import PublishedSplit, read_published_split
 from aduni.errors import UserError

@@ -16,10 +16,9 @@ from aduni.audit.shortcuts import find_shortcuts
 from aduni.audit.warnings import darkness, flatness, nested_copy, unused_range
 from aduni.data.cache.image_cache import MAX_WAITING
 from aduni.data.download.archives import download
-from aduni.data.image_table import escape
 from aduni.data.loading.samplers import imbalance_ratio, suggest_sampler
 from aduni.data.module import ImageDataModule
-from aduni.data.names import is_missing
+from aduni.data.names import escape, is_missing
 from aduni.data.shard import Shard
 from aduni.data.shortcuts.features import measure_shard
 from aduni.data.splits.published import read_published_split

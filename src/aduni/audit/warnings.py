@@ -8,8 +8,8 @@ import numpy as np
 
 from aduni.audit.findings import duplicates
 from aduni.data.cache.decode import BITS
-from aduni.data.image_table import escape
 from aduni.data.module import ImageDataModule
+from aduni.data.names import escape
 
 DARK_LEVEL = 32
 """Level of 256 below which a data set's brightest pixel means images nearly black to a model."""

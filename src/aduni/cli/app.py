@@ -16,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from aduni.cli.early_checks import check_names
 from aduni.cli.error_messages import describe_error
 from aduni.data.names import own_image_size, own_title
 from aduni.distributed.rank_zero import is_first_process
@@ -86,6 +87,7 @@ def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
         report_stop = functools.partial(_report_stop, folder)
         with interruptible(report_stop):
             try:
+                check_names(config)
                 return job(config)
             except BaseException as error:
                 number = _signal_behind(error)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from aduni.cli.mistyped.quoting import to_argument
 from aduni.metrics.names import OF_PREDICTIONS
+from aduni.results.find_checkpoint import tested_checkpoint
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.run_folder import RunFolder
 
@@ -70,7 +71,7 @@ def print_summary(
     parts: list[RenderableType] = [_metrics_table(metrics), _class_table(metrics)]
     if metrics["caveat"]:
         parts.append(f"Caveat: {metrics['caveat']}.")
-    ckpt = _tested_checkpoint(metrics, folder)
+    ckpt = tested_checkpoint(metrics, folder)
     files = (ckpt, folder.predictions, folder.metrics, folder.card)
     parts += [_selection(metrics), f"Results: {folder.path}"]
     parts += [f"  {file.relative_to(folder.path)}" for file in files if file.exists()]
@@ -86,15 +87,6 @@ def print_summary(
             f"  python src/explain.py {argument} images=DIR",
         ]
     print_and_log("finished", *parts)
-
-
-def _tested_checkpoint(metrics: dict[str, Any], folder: RunFolder) -> Path:
-    """Return the checkpoint that was tested and calibrated."""
-    stages = metrics.get("stages", ())  # evaluate.py has none
-    last = folder.checkpoint("last")
-    if stages and stages[-1]["handed_over"] == "last" and last.exists():
-        return last
-    return folder.checkpoint("best")
 
 
 def _metrics_table(metrics: dict[str, Any]) -> Table:

@@ -11,6 +11,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandat
 from aduni.cli.mistyped.unknown_keys import describe_unknown_key
 from aduni.errors import UnknownOptionError, UserError, did_you_mean
 from aduni.models.backbones import PREFIXES
+from aduni.models.backbones.names import list_backbones
 from aduni.shortage import shortage
 
 HYDRA_MESSAGES = {
@@ -91,10 +92,8 @@ def _missing_option(error: MissingConfigException) -> str:
     group, _, option = missing.rpartition("/")
     if not group:
         return f"There is no configuration {option}; leave --config-name out."
-    if group == "encoder":
-        from aduni.models.backbones.torchvision import list_backbones  # imports torch
-
-        if near := get_close_matches(option.lower(), list_backbones(), n=1):
-            return f"encoder={option} does not exist; write encoder.name={near[0]}."
+    near = get_close_matches(option.lower(), list_backbones() if group == "encoder" else [], n=1)
+    if near:
+        return f"encoder={option} does not exist; write encoder.name={near[0]}."
     hint = did_you_mean(option, options)
     return f"{group}={option} does not exist{hint}; choose one of {', '.join(options)}."

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from aduni.cli.banner import print_banner
 from aduni.cli.before_imports import answer_first
 from aduni.cli.streams import protect_streams
 from aduni.shortage import shortage
@@ -18,17 +19,24 @@ from aduni.shortage import shortage
 def quick_imports() -> Iterator[None]:
     """Answer mistakes on the command line, then run the imports that Hydra needs to read it."""
     protect_streams()
-    with slow_imports():
+    with _imports():
         answer_first()
         yield
 
 
 @contextmanager
 def slow_imports() -> Iterator[None]:
+    """Print what starts, and run imports of seconds; names on the command line are right by now."""
+    print_banner()
+    with _imports():
+        yield
+
+
+@contextmanager
+def _imports() -> Iterator[None]:
     """Disable the garbage collector while imports run.
 
-    Commands run theirs once Hydra has read the command line, so that a mistake there costs no
-    import. The imports create a million objects, none of which is garbage: collecting them took a
+    The imports create a million objects, none of which is garbage: collecting them took a
     quarter of the start. They are frozen, so later collections skip them too, and unfrozen at exit,
     where extension modules expect to be cleaned up. Ctrl-C ends the process at once where nothing
     else handles it, since extension modules turn an interrupted import into other errors. If memory

@@ -6,7 +6,6 @@ from typing import Any, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
@@ -24,6 +23,8 @@ def build(node: Node, **arguments: Any) -> Any:
     Raises:
         UserError: if the constructor rejects a value.
     """
+    from lightning_fabric.utilities.exceptions import MisconfigurationException  # imports torch
+
     target = node["_target_"]
     try:
         # Arguments given to `instantiate` would be merged into the configuration, and copied.

@@ -19,7 +19,6 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator, XLAAccelerator
 
 from aduni.config.instantiate import Node, check_node
 from aduni.data.shard import OptionalShard
@@ -33,14 +32,6 @@ GROUPS = (
     *("dataset", "sampler", "alpha", "protocol", "encoder", "trainer", "logger", "optimizer"),
     "method",
 )
-
-ACCELERATORS = {
-    "gpu": (CUDAAccelerator, MPSAccelerator),
-    "cuda": (CUDAAccelerator,),
-    "mps": (MPSAccelerator,),
-    "tpu": (XLAAccelerator,),
-}
-"""Lightning's names of accelerators that a machine may lack."""
 
 
 class Names(BaseModel, extra="forbid"):
@@ -138,9 +129,22 @@ def check_trainer(trainer: Node) -> None:
             f"trainer.devices={devices} with trainer.num_nodes={nodes} needs several processes; "
             "add trainer=ddp."
         )
-    name = trainer.get("accelerator")
-    if name in ACCELERATORS and not any(kind.is_available() for kind in ACCELERATORS[name]):
+    name = str(trainer.get("accelerator"))
+    if not _is_available(name):
         raise UserError(
             f"trainer.accelerator={name} finds no {name.upper()} that PyTorch can use here; write "
             "trainer=cpu."
         )
+
+
+def _is_available(accelerator: str) -> bool:
+    """Tell whether PyTorch can use one of the accelerators that a machine may lack."""
+    from pytorch_lightning import accelerators  # imports torch
+
+    kinds = {
+        "gpu": (accelerators.CUDAAccelerator, accelerators.MPSAccelerator),
+        "cuda": (accelerators.CUDAAccelerator,),
+        "mps": (accelerators.MPSAccelerator,),
+        "tpu": (accelerators.XLAAccelerator,),
+    }
+    return accelerator not in kinds or any(each.is_available() for each in kinds[accelerator])

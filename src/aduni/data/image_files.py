@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from aduni.data.image_table import SUFFIXES, escape
+from aduni.data.image_table import SUFFIXES
+from aduni.data.names import escape
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 

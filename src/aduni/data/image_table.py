@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.data.loading.samplers import Ints
-from aduni.data.names import are_increasing
+from aduni.data.names import are_increasing, escape
+from aduni.data.places import check_table
 from aduni.errors import UserError, did_you_mean
 from aduni.metrics.metric import Task
 from aduni.shortage import raise_shortage
@@ -49,19 +50,12 @@ SUFFIXES = (
 )
 """Suffixes of image files, matched in any case."""
 
-BYTE_ESCAPES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
-"""Python's surrogates for the bytes of a name that is not UTF-8 -> their escapes."""
-
 RELEASE_REMEDY = "set dataset.root to the folder of the complete release, which holds it"
 
 
 def csv_lines(path: Path, remedy: str) -> list[Line]:
     """Read all lines that are not blank; the remedy is for a missing file."""
-    if not path.exists():
-        raise UserError(f"{path} is missing; {remedy}.")
-    if not path.is_file():  # reading a pipe would block
-        kind = "a folder" if path.is_dir() else "no file"
-        raise UserError(f"{path} is {kind}, not a table; {remedy}.")
+    check_table(path, remedy)
     text = _text(path)
     if text.lower().startswith("sep="):
         first = text.splitlines()[0]
@@ -161,15 +155,6 @@ class ImageTable:
         return np.bincount(self.labels, minlength=len(self.class_names))
 
 
-def check_root(root: Path, release: str, obtain: str) -> None:
-    """Raise UserError if `dataset.root` is not a folder; `obtain` says how to get the release."""
-    if not root.is_dir():
-        fault = "is a file" if root.exists() else "is missing"
-        raise UserError(
-            f"{root} {fault}; set dataset.root to the folder of the {release} release, or {obtain}."
-        )
-
-
 def read_csv(path: Path, columns: Sequence[str], remedy: str = RELEASE_REMEDY) -> pd.DataFrame:
     """Read a CSV as `read_texts` does, and strip spaces in all these columns but the first.
 
@@ -213,12 +198,6 @@ def _check_row(path: Path, header: Sequence[str], number: int, cells: Sequence[s
         raise UserError(
             f"{path} has an empty row in line {number}, as spreadsheets leave them; remove it."
         )
-
-
-def escape(name: str) -> str:
-    """Escape what cannot be printed in a name, so that an error stays on one line."""
-    text = name.translate(BYTE_ESCAPES)
-    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def one_hot_labels(

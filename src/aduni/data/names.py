@@ -31,6 +31,15 @@ GRADED = ("aptos", "retinamnist")
 
 MAX_TITLE_LENGTH = 60
 
+BYTE_ESCAPES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
+"""Python's surrogates for the bytes of a name that is not UTF-8 -> their escapes."""
+
+
+def escape(name: str) -> str:
+    """Escape what cannot be printed in a name, so that an error stays on one line."""
+    text = name.translate(BYTE_ESCAPES)
+    return text if text.isprintable() else ascii(text)[1:-1]
+
 
 def is_whole(text: str) -> bool:
     return WHOLE_NUMBER.fullmatch(text) is not None

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aduni.data.image_table import SUFFIXES, escape
+from aduni.data.image_table import SUFFIXES
+from aduni.data.names import escape
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 

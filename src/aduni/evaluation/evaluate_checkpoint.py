@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, Field
 
-from aduni.config.schema import Settings, read
+from aduni.config.schema import Settings
 from aduni.data.module import ImageDataModule
-from aduni.errors import UserError
 from aduni.evaluation.predict import EVALUATION_PRECISION, predict_parts
-from aduni.evaluation.trained_model import DataPlace, data_of, load_trained
+from aduni.evaluation.trained_model import data_of, load_trained
 from aduni.results.run_files import write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
 from aduni.system.out_of_memory import FREE_GPU_MEMORY, explain_out_of_memory
@@ -47,22 +44,6 @@ def _alpha(settings: Settings) -> dict[str, Any]:
         return {"alpha": None, "alpha_settings": None}
     values = {key: value for key, value in settings.alpha.items() if not key.startswith("_")}
     return {"alpha": settings.names.alpha, "alpha_settings": values}
-
-
-class EvaluateSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, frozen=True):
-    """All keys of conf/evaluate.yaml."""
-
-    ckpt: Annotated[str, Field(min_length=1)]
-    dataset: DataPlace
-    trust: list[str]
-    output: str | None
-    verbose: bool
-
-
-def read_evaluate_settings(config: DictConfig) -> EvaluateSettings:
-    if OmegaConf.is_missing(config, "ckpt"):
-        raise UserError("ckpt is missing; give it on the command line.")
-    return read(config, EvaluateSettings, ())
 
 
 def evaluate_checkpoint(

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel
 from torch import Tensor
 
 from aduni.checkpoints.load import load_checkpoint, load_weights
@@ -26,13 +25,6 @@ from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json
 
 log = logging.getLogger(__name__)
-
-
-class DataPlace(BaseModel, extra="forbid"):
-    """Folders of a model's data set, None for the stored one, and of its resized images."""
-
-    root: str | None
-    cache_dir: str
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ from aduni.data.cache.decode import (
     decode_image,
     resize_image,
 )
-from aduni.data.image_table import SUFFIXES, escape
+from aduni.data.image_table import SUFFIXES
+from aduni.data.names import escape
+from aduni.data.places import STANDARD_INPUT, check_image_sources
 from aduni.data.walk import file_fault, format_counts, walk
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 from aduni.system.threads import map_ahead
-
-STANDARD_INPUT = "-"
 
 Pixels = list[NDArray[np.uint8]]
 
@@ -108,8 +108,7 @@ def _files_of(source: Path, skipped: Counter[str]) -> Iterator[Path]:
         skipped.update(content.passed_over)
         yield from sorted([*content.images, *content.unreadable])
     else:
-        what = "is neither file nor folder" if source.exists() else "is missing"
-        raise UserError(f"{escape(str(source))} {what}; give image files or folders of images.")
+        check_image_sources([str(source)])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aduni.data.image_table import escape
+from aduni.data.names import escape
 from aduni.errors import UserError, is_utf8
 from aduni.report.tables.definitions import Definition
 from aduni.results.kept_runs import read_found_plan

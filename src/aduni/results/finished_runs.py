@@ -15,7 +15,7 @@ from aduni.results.history_csv import read_history
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import labels_and_probabilities, read_predictions
 from aduni.results.run_files import read_config, read_metrics
-from aduni.results.run_folder import RunFolder
+from aduni.results.run_folder import RunFolder, check_runs
 from aduni.results.validation import (
     check_config,
     check_metrics_by_predictions,
@@ -124,8 +124,7 @@ class Problem:
 
 def find_runs(root: Path) -> Iterator[RunFolder]:
     """Find the folders of finished runs at any depth, sorted; `evaluation` folders are no runs."""
-    if not root.is_dir():
-        raise UserError(f"runs={root} is no folder; give one that holds run folders.")
+    check_runs(root)
     found = [RunFolder(file.parent) for file in sorted(root.rglob("metrics.json"))]
     return (folder for folder in found if "evaluation" not in folder.path.parts)
 

@@ -156,3 +156,9 @@ def check_continued(resume: str, folder: Path | None) -> None:
             "resume=FOLDER continues one run in its own folder; leave out -m and hydra.run.dir, or "
             "give resume=auto."
         )
+
+
+def check_runs(root: Path) -> None:
+    """Raise UserError if `runs`, in which run folders are looked for, is no folder."""
+    if not root.is_dir():
+        raise UserError(f"runs={root} is no folder; give one that holds run folders.")

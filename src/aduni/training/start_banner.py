@@ -13,9 +13,9 @@ from aduni.cli.end_summary import is_unicode, print_and_log
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.cache.decode import ALL_BITS
-from aduni.data.image_table import escape
 from aduni.data.loading.samplers import Ints, Sampler, imbalance_ratio, suggest_sampler
 from aduni.data.module import ImageDataModule
+from aduni.data.names import escape
 from aduni.data.walk import format_counts
 from aduni.methods.base import Method, Stage, encoder_of
 from aduni.schedules import AlphaSchedule

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aduni.config.build import build_method
 from aduni.evaluation.trained_model import TrainedModel
+from aduni.inference.export.export_settings import SUFFIXES
 from aduni.inference.export.exported_graph import ExportedModel
 from aduni.inference.export.formats import FORMATS
 from aduni.inference.export.metadata import describe
@@ -51,7 +52,7 @@ class Exported:
 
     def write(self, name: str, folder: Path) -> Path:
         """Write the file of a format."""
-        path = folder / f"model{FORMATS[name].suffix}"
+        path = folder / f"model{SUFFIXES[name]}"
         path.write_bytes(FORMATS[name].encode(self.model, self.description))
         return path
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from aduni.data.image_table import escape, read_csv
+from aduni.data.image_table import read_csv
 from aduni.data.module import ImageDataModule
+from aduni.data.names import escape
 from aduni.errors import UserError
 from aduni.system.csv_escape import unescape_formulas
 

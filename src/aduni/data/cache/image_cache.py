@@ -27,7 +27,7 @@ from aduni.data.cache.integrity import (
     seal,
 )
 from aduni.data.cache.near_copies import SIDE, group_near_copies
-from aduni.data.image_table import escape
+from aduni.data.names import escape
 from aduni.data.shard import Shard, remove_shards
 from aduni.errors import UserError, warn
 from aduni.shortage import raise_shortage

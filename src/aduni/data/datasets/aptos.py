@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import ImageTable, check_root, escape, read_csv
+from aduni.data.image_table import ImageTable, read_csv
 from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
-from aduni.data.names import plain_number
+from aduni.data.names import escape, plain_number
+from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
 
 GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]
@@ -21,14 +22,11 @@ class APTOS(ImageDataModule):
     """
 
     title = "aptos"
-    obtain = (
-        "accept the rules of the competition aptos2019-blindness-detection on kaggle.com with your "
-        "login, download its data, and unpack train.csv and train_images.zip into dataset.root"
-    )
+    obtain = RELEASES["APTOS"].obtain
 
     def read_table(self) -> ImageTable:
         """Read the labels from train.csv, which names no patients or lesions."""
-        check_root(self.root, "APTOS 2019", self.obtain)
+        check_release(self.root, RELEASES["APTOS"])
         path = self.root / "train.csv"
         frame = read_csv(path, ["id_code", "diagnosis"])
         images = frame["id_code"].tolist()

@@ -14,16 +14,15 @@ from aduni.data.image_files import ImageFiles
 from aduni.data.image_table import (
     ImageTable,
     check_separator,
-    escape,
     one_hot_columns,
     one_hot_labels,
     read_csv,
 )
-from aduni.data.names import ClassName, Name, group_names, match_name
+from aduni.data.names import ClassName, Name, escape, group_names, match_name
+from aduni.data.places import TABLE_REMEDY, find_table
 from aduni.data.splits.predefined import PART_NAMES
 from aduni.errors import UserError, did_you_mean
 
-TABLE_REMEDY = "set dataset.csv to a table that has a row for each image"
 OUTSIDE_REMEDY = "; set dataset.root to a folder that holds all images"
 
 
@@ -61,11 +60,7 @@ class CSVTable(UserImages):
         classes: list[ClassName] | None = None,
         **kwargs: Any,
     ) -> None:
-        if not csv:
-            raise UserError("dataset.csv is missing; set it to the table of your images.")
-        table = Path(csv)
-        if root and not table.exists() and (Path(root) / table.name).exists():
-            table = Path(root) / table.name
+        table = find_table(csv, root)
         super().__init__(root=root or str(table.parent), **kwargs)
         self.csv, self.classes, self.in_order = table, classes, bool(label_columns)
         self._columns = {

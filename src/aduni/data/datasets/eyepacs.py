@@ -2,8 +2,10 @@
 
 from aduni.data.datasets.aptos import GRADES, grades_of
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import ImageTable, check_root, escape, read_csv
+from aduni.data.image_table import ImageTable, read_csv
 from aduni.data.module import ImageDataModule
+from aduni.data.names import escape
+from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
 
 SIDES = ("left", "right")
@@ -13,14 +15,11 @@ class EyePACS(ImageDataModule):
     """EyePACS in Kaggle's layout: trainLabels.csv (image, level 0 to 4) and train/10_left.jpeg."""
 
     title = "eyepacs"
-    obtain = (
-        "accept the rules of the competition diabetic-retinopathy-detection on kaggle.com with "
-        "your login, download its data, and unpack trainLabels.csv and train/ into dataset.root"
-    )
+    obtain = RELEASES["EyePACS"].obtain
 
     def read_table(self) -> ImageTable:
         """Read the grades; both eyes of a patient, whose number a name begins with, are a group."""
-        check_root(self.root, "EyePACS", self.obtain)
+        check_release(self.root, RELEASES["EyePACS"])
         path = self.root / "trainLabels.csv"
         frame = read_csv(path, ["image", "level"])
         images = frame["image"].tolist()

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from aduni.data.datasets.user_images import UserImages, number_classes
-from aduni.data.image_table import SUFFIXES, ImageTable, escape
-from aduni.data.names import ClassName
+from aduni.data.image_table import SUFFIXES, ImageTable
+from aduni.data.names import ClassName, escape
+from aduni.data.places import check_class_folders
 from aduni.data.splits.predefined import PART_NAMES
 from aduni.data.walk import FolderContent, format_counts, list_folder, walk
 from aduni.errors import UserError
 
 LOOSE_IMAGES = "image(s) beside the class folders"
-ROOT_REMEDY = "set it to a folder that has a folder of images for each class"
 
 
 class Folder(UserImages):
@@ -32,16 +32,12 @@ class Folder(UserImages):
     obtain = "it is your own"
 
     def __init__(self, *, root: str, classes: list[ClassName] | None = None, **kwargs: Any) -> None:
-        if not root:
-            raise UserError(f"dataset.root is missing; {ROOT_REMEDY}.")
+        check_class_folders(root)
         super().__init__(root=root, **kwargs)
         self.classes = classes
 
     def read_rows(self) -> ImageTable:
         """Read the classes from the folders' names, and the split if the folders are parts."""
-        if not self.root.is_dir():
-            fault = "is no folder" if self.root.exists() else "is missing"
-            raise UserError(f"dataset.root={escape(str(self.root))} {fault}; {ROOT_REMEDY}.")
         classes, part_of, passed_over = self._class_folders()
         rows = []
         for folder in classes:

@@ -3,9 +3,10 @@
 import numpy as np
 
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import ImageTable, check_root, escape, read_csv
+from aduni.data.image_table import ImageTable, read_csv
 from aduni.data.module import ImageDataModule
-from aduni.data.names import group_names
+from aduni.data.names import escape, group_names
+from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
 
 CLASSES = ["mel", "nv", "bcc", "akiec", "bkl", "df", "vasc"]
@@ -17,14 +18,11 @@ class HAM10000(ImageDataModule):
     """HAM10000: HAM10000_metadata.csv, and photographs in HAM10000_images_part_1 and _part_2."""
 
     title = "ham10000"
-    obtain = (
-        "download kmader/skin-cancer-mnist-ham10000 from kaggle.com with your login, and unpack it "
-        "into dataset.root"
-    )
+    obtain = RELEASES["HAM10000"].obtain
 
     def read_table(self) -> ImageTable:
         """Read labels, lesions and metadata from HAM10000_metadata.csv."""
-        check_root(self.root, "HAM10000", self.obtain)
+        check_release(self.root, RELEASES["HAM10000"])
         path = self.root / "HAM10000_metadata.csv"
         frame = read_csv(path, ["image_id", "lesion_id", "dx", *METADATA])
         images = frame["image_id"].tolist()

@@ -1,16 +1,10 @@
 """Read ISIC 2018 task 3 (HAM10000): 10,015 dermoscopic photographs in seven classes."""
 
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import (
-    ImageTable,
-    check_root,
-    escape,
-    one_hot_columns,
-    one_hot_labels,
-    read_csv,
-)
+from aduni.data.image_table import ImageTable, one_hot_columns, one_hot_labels, read_csv
 from aduni.data.module import ImageDataModule
-from aduni.data.names import group_names
+from aduni.data.names import escape, group_names
+from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
 
 PREFIX = "ISIC2018_Task3_Training"
@@ -21,11 +15,11 @@ class ISIC2018(ImageDataModule):
     """ISIC 2018 in its official layout: one-hot ground truth, lesion groupings, 600 x 450 JPEGs."""
 
     title = "isic2018"
-    obtain = "fetch it with python src/prepare.py dataset=isic2018 download=true"
+    obtain = RELEASES["ISIC2018"].obtain
 
     def read_table(self) -> ImageTable:
         """Read the labels from the ground truth and the groups from the lesion groupings."""
-        check_root(self.root, "ISIC 2018 task 3", self.obtain)
+        check_release(self.root, RELEASES["ISIC2018"])
         truth_path = self.root / f"{PREFIX}_GroundTruth" / f"{PREFIX}_GroundTruth.csv"
         if not truth_path.exists():
             self._refuse_other_release()

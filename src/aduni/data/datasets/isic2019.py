@@ -1,9 +1,10 @@
 """Read ISIC 2019: 25,331 dermoscopic photographs in eight classes."""
 
 from aduni.data.image_files import check_images, find_files
-from aduni.data.image_table import ImageTable, check_root, escape, one_hot_labels, read_csv
+from aduni.data.image_table import ImageTable, one_hot_labels, read_csv
 from aduni.data.module import ImageDataModule
-from aduni.data.names import group_names
+from aduni.data.names import escape, group_names
+from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
 
 PREFIX = "ISIC_2019_Training"
@@ -20,11 +21,11 @@ class ISIC2019(ImageDataModule):
     """
 
     title = "isic2019"
-    obtain = "fetch it with python src/prepare.py dataset=isic2019 download=true"
+    obtain = RELEASES["ISIC2019"].obtain
 
     def read_table(self) -> ImageTable:
         """Read the labels from the ground truth, the lesions and the rest from the metadata."""
-        check_root(self.root, "ISIC 2019", self.obtain)
+        check_release(self.root, RELEASES["ISIC2019"])
         path = self.root / f"{PREFIX}_GroundTruth.csv"
         truth = read_csv(path, ["image", *CLASSES, UNKNOWN])
         images = truth["image"].tolist()

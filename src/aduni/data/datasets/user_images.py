@@ -11,9 +11,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import AfterValidator
 
-from aduni.data.image_table import ImageTable, escape
+from aduni.data.image_table import ImageTable
 from aduni.data.module import ImageDataModule
-from aduni.data.names import MAX_TITLE_LENGTH, PUBLISHED, Name, is_whole, match_name, plain_number
+from aduni.data.names import (
+    MAX_TITLE_LENGTH,
+    PUBLISHED,
+    Name,
+    escape,
+    is_whole,
+    match_name,
+    plain_number,
+)
 from aduni.data.splits.predefined import GivenSplit, divide_as_given
 from aduni.data.splits.protocol import check_parts
 from aduni.errors import UserError, did_you_mean, is_utf8

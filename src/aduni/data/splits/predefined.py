@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.image_table import ImageTable, escape, read_texts
+from aduni.data.image_table import ImageTable, read_texts
 from aduni.data.loading.samplers import Ints
+from aduni.data.names import escape
 from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError
 from aduni.system.csv_escape import unescape_formulas

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aduni.data.image_table import SUFFIXES, ImageTable, csv_lines, escape
+from aduni.data.image_table import SUFFIXES, ImageTable, csv_lines
 from aduni.data.loading.samplers import Ints
+from aduni.data.names import escape
 from aduni.data.splits.predefined import PART_NAMES, PRECEDENCE
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage

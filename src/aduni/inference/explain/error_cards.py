@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aduni.data.cache.decode import resize_image
-from aduni.data.image_table import escape
 from aduni.data.loading.samplers import Ints
 from aduni.data.module import ImageDataModule
+from aduni.data.names import escape
 from aduni.errors import UserError
 from aduni.evaluation.trained_model import TrainedModel
 from aduni.inference.explain.explained_model import ExplainedModel, batches

@@ -32,6 +32,7 @@ from aduni.inference.explain.query_cards import (
     training_reference,
 )
 from aduni.inference.images import device, image_files, read_image
+from aduni.results.find_checkpoint import find_checkpoint
 from aduni.system.atomic_files import write_csv, write_text
 from aduni.system.atomic_folder import INDEX, atomic_folder
 from aduni.system.out_of_memory import FREE_GPU_MEMORY, explain_out_of_memory
@@ -57,7 +58,7 @@ def explain(settings: ExplainSettings) -> Path:
             f"images= are {len(files)} images, and one page holds {MAX_IMAGES}; give a part of "
             "them."
         )
-    trained = load_trained(Path(settings.ckpt), settings.trust)
+    trained = load_trained(find_checkpoint(settings.ckpt), settings.trust)
     target = settings.target_class(trained.class_names)
     output = Path(settings.output) if settings.output else trained.run.path / "explanation"
     check_output(output)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt
 
 from aduni.config.schema import read
 from aduni.errors import UserError, did_you_mean
-from aduni.evaluation.trained_model import DataPlace
+from aduni.evaluation.evaluate_settings import DataPlace
 
 PREDICTED = "predicted"
 NO_LAYER = "none"

@@ -12,9 +12,9 @@ from rich.progress import track
 from torch.nn import functional
 
 from aduni.data.cache.decode import resize_image
-from aduni.data.image_table import escape
 from aduni.data.loading.samplers import Ints
 from aduni.data.module import EVALUATION_BATCH, ImageDataModule
+from aduni.data.names import escape
 from aduni.inference.explain.explained_model import ExplainedModel, batches
 from aduni.inference.explain.page import (
     IMAGE_SIZE,

@@ -1,7 +1,6 @@
 """Export a checkpoint to a file, and compare the two."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from aduni.inference.export.formats import FORMATS, check_packages
 from aduni.inference.export.metadata import describe
 from aduni.inference.images import image_files, read_image
 from aduni.models.adaptation import merge_lora
+from aduni.results.find_checkpoint import find_checkpoint
 from aduni.system.atomic_files import atomic_write
 
 MAX_IMAGES = 32
@@ -32,7 +32,7 @@ def export(settings: ExportSettings) -> str:
     output.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(output) as temporary:
         temporary.touch()  # fail now rather than in a minute if it cannot be written
-        trained = load_trained(Path(settings.ckpt), settings.trust)
+        trained = load_trained(find_checkpoint(settings.ckpt), settings.trust)
         images = check_images(settings.images, *trained.input_format)
         expected = original_probabilities(trained, images)
         _merge_lora(trained)

@@ -8,7 +8,9 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_va
 
 from aduni.config.schema import read
 from aduni.errors import UserError, did_you_mean
-from aduni.inference.export.formats import FORMATS
+
+SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2", "safetensors": ".safetensors"}
+"""Format -> suffix of its files; `FORMATS` has what writes them."""
 
 
 def _as_list(value: Any) -> Any:
@@ -31,17 +33,17 @@ class ExportSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, froz
     @field_validator("format")
     @classmethod
     def _check_format(cls, name: str) -> str:
-        if name not in FORMATS:
-            hint = did_you_mean(name, FORMATS)
-            raise ValueError(f"is no format{hint}; choose one of {', '.join(FORMATS)}")
+        if name not in SUFFIXES:
+            hint = did_you_mean(name, SUFFIXES)
+            raise ValueError(f"is no format{hint}; choose one of {', '.join(SUFFIXES)}")
         return name
 
     @field_validator("output")
     @classmethod
     def _check_suffix(cls, output: Path, info: ValidationInfo) -> Path:
         name = info.data.get("format")
-        if name is not None and output.suffix.lower() != FORMATS[name].suffix:
-            suffix = FORMATS[name].suffix
+        if name is not None and output.suffix.lower() != SUFFIXES[name]:
+            suffix = SUFFIXES[name]
             raise ValueError(f"does not end in {suffix}, as format={name} does; add {suffix}")
         return output
 

@@ -16,27 +16,21 @@ class Format:
     """An export format.
 
     Attributes:
-        suffix: suffix of the files.
         encode: (model, description) -> content of the file.
         runner: (file, packages that it may name) -> function from (N, 3, H, W) images to (N, C)
             probabilities.
         packages: modules of the `export` extra that it needs.
     """
 
-    suffix: str
     encode: Callable[[ExportedModel, dict[str, Any]], bytes]
     runner: Callable[[Path, Sequence[str]], Callable[[Pixels], Probabilities]]
     packages: tuple[str, ...] = ()
 
 
 FORMATS = {
-    "onnx": Format(
-        ".onnx", onnx_file.encode, onnx_file.runner, ("onnx", "onnxscript", "onnxruntime")
-    ),
-    "pt2": Format(".pt2", pt2_file.encode, pt2_file.runner),
-    "safetensors": Format(
-        ".safetensors", safetensors_file.encode, safetensors_file.runner, ("safetensors",)
-    ),
+    "onnx": Format(onnx_file.encode, onnx_file.runner, ("onnx", "onnxscript", "onnxruntime")),
+    "pt2": Format(pt2_file.encode, pt2_file.runner),
+    "safetensors": Format(safetensors_file.encode, safetensors_file.runner, ("safetensors",)),
 }
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -91,7 +90,13 @@ def dihedral(images: Tensor, count: int) -> Iterator[Tensor]:
 
 def load_ensemble(settings: PredictSettings) -> Ensemble:
     """Load the models of all checkpoints."""
-    trained = [load_trained(Path(path), settings.trust) for path in settings.ckpt]
+    files = settings.checkpoints
+    if settings.embeddings is not None and len(files) > 1:
+        raise UserError(
+            f"embeddings={settings.embeddings} are the features of one model, but ckpt names "
+            f"{len(files)}; give one checkpoint."
+        )
+    trained = [load_trained(file, settings.trust) for file in files]
     first = trained[0]
     for other in trained[1:]:
         if other.class_names != first.class_names:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.image_table import escape
+from aduni.data.names import escape
 from aduni.data.shard import Shard
 from aduni.errors import UserError
 from aduni.inference.images import image_files, read_batches

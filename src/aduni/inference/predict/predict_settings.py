@@ -11,6 +11,7 @@ from aduni.config.schema import read
 from aduni.data.names import ClassName
 from aduni.data.shard import OptionalShard
 from aduni.errors import UserError
+from aduni.results.find_checkpoint import find_checkpoints
 
 SUM_TOLERANCE = 1e-3
 """Deviation of the sum of class frequencies from 1, which are written with few digits."""
@@ -54,6 +55,11 @@ class PredictSettings(
     trust: list[str]
     verbose: bool
 
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Checkpoints that `ckpt` names: those of a multirun's folder are an ensemble."""
+        return [file for given in self.ckpt for file in find_checkpoints(given)]
+
     @field_validator("class_frequency", mode="before")
     @classmethod
     def _read_text(cls, value: Any) -> Any:
@@ -78,10 +84,5 @@ def read_predict_settings(config: DictConfig) -> PredictSettings:
     if settings.class_frequency is not None and settings.calibrated is False:
         raise UserError(
             "class_frequency changes calibrated probabilities; leave calibrated=false out."
-        )
-    if settings.embeddings is not None and len(settings.ckpt) > 1:
-        raise UserError(
-            f"embeddings={settings.embeddings} are the features of one model, but ckpt names "
-            f"{len(settings.ckpt)}; give one checkpoint."
         )
     return settings

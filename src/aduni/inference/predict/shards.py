@@ -96,7 +96,7 @@ class SavedShards:
         kept = self._settings.model_dump(mode="json", exclude=FREE_KEYS)
         kept["features"] = self._settings.embeddings is not None
         digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
-        for checkpoint in self._settings.ckpt:
+        for checkpoint in self._settings.checkpoints:
             with open(checkpoint, "rb") as opened:
                 digest.update(hashlib.file_digest(opened, "sha256").digest())
         for file in self.files:

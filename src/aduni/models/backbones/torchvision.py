@@ -9,8 +9,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlparse
@@ -19,8 +17,9 @@ import torch
 from torch import nn
 from torchvision import models
 
-from aduni.errors import UserError, did_you_mean, warn
-from aduni.models.backbones import LITE0, check_patches
+from aduni.errors import UserError, warn
+from aduni.models.backbones import check_patches
+from aduni.models.backbones.names import check_backbone
 from aduni.models.small_images import SMALL_IMAGE_SIZE
 from aduni.shortage import raise_shortage
 
@@ -37,14 +36,9 @@ Stem = Literal["auto", "standard", "small"]
 log = logging.getLogger(__name__)
 
 
-def list_backbones() -> list[str]:
-    """Return the names without a prefix: torchvision's classification models, and lite0."""
-    return [*(str(name) for name in models.list_models(module=models)), LITE0]
-
-
 def build(name: str, weights: str | None, image_size: int, architecture: Any) -> nn.Module:
     """Return a backbone without its classifier, with published weights unless None."""
-    _check_name(name)
+    check_backbone(name)
     if weights is None:
         size = {}
         if name.startswith("vit_"):  # their positional embeddings have one size
@@ -63,21 +57,11 @@ def normalisation(name: str, weights: str) -> tuple[list[float], list[float]]:
     Those of GoogLeNet and Inception are for -1..1, to which torchvision's models convert; ours do
     not, so that a model that is built without its weights computes the same.
     """
-    _check_name(name)
+    check_backbone(name)
     transforms = _published(name, weights).transforms()
     if name in ("googlenet", "inception_v3"):
         return [0.5] * 3, [0.5] * 3
     return list(transforms.mean), list(transforms.std)
-
-
-def _check_name(name: str) -> None:
-    if name not in list_backbones():
-        is_timms = find_spec("timm") and import_module("timm").is_model(name.partition(".")[0])
-        hint = f" (did you mean timm/{name}?)" if is_timms else did_you_mean(name, list_backbones())
-        raise UserError(
-            f"encoder.name={name} is no torchvision classification backbone{hint}; choose one of "
-            "torchvision.models.list_models(), timm/NAME, or package.module.factory of your own."
-        )
 
 
 def _make(name: str, **options: Any) -> nn.Module:

@@ -1,0 +1,82 @@
+"""Find the checkpoints that `ckpt=` names: files, run folders, or the folder of a multirun."""
+
+from pathlib import Path
+from typing import Any
+
+from aduni.errors import UserError
+from aduni.results.run_folder import RunFolder
+
+OF_A_FOLD = ("fold", "seed", "resume", "trainer", "num_workers", "verbose")
+"""Keys in which the runs of an ensemble may differ."""
+
+
+def tested_checkpoint(metrics: dict[str, Any], folder: RunFolder) -> Path:
+    """Return the checkpoint that was tested and calibrated, given the content of metrics.json."""
+    stages = metrics.get("stages", ())  # evaluate.py has none
+    last = folder.checkpoint("last")
+    if stages and stages[-1]["handed_over"] == "last" and last.exists():
+        return last
+    return folder.checkpoint("best")
+
+
+def find_checkpoint(given: str) -> Path:
+    """Return the checkpoint of a file or a run folder; raise UserError if there is none."""
+    path = Path(given)
+    if not path.exists() and not _is_in_floor(path):
+        raise UserError(f"{path} is missing; give a checkpoint or the folder of a run with ckpt=.")
+    if not path.is_dir():
+        return path
+    run = RunFolder(path)
+    if run.metrics.is_file():
+        return tested_checkpoint(_content(run.metrics), run)
+    best = run.checkpoint("best")
+    if not best.is_file():
+        raise UserError(
+            f"{path} is a folder without checkpoints/best.ckpt; give a checkpoint or the folder of "
+            "a run with ckpt=."
+        )
+    return best
+
+
+def find_checkpoints(given: str) -> list[Path]:
+    """Return the checkpoints of a file, a run folder or the folder of a multirun.
+
+    Raises:
+        UserError: if there is none, if a run of the multirun is not finished, or if its runs
+            differ in more than fold and seed.
+    """
+    path = Path(given)
+    runs = [RunFolder(file.parent) for file in sorted(path.glob("*/config.yaml"))]
+    if (path / "config.yaml").is_file() or not runs:
+        return [find_checkpoint(given)]
+    for run in runs:
+        if not run.metrics.is_file():
+            raise UserError(
+                f"{run.path} is not finished; continue it with train.py resume={run.path}, or "
+                f"give ckpt=[...] with the runs to average."
+            )
+        if different := _difference(runs[0], run):
+            raise UserError(
+                f"{path} holds runs that differ in {different}, not in fold and seed alone; give "
+                f"ckpt=[...] with the runs to average."
+            )
+    return [find_checkpoint(str(run.path)) for run in runs]
+
+
+def _is_in_floor(path: Path) -> bool:
+    """Tell whether a missing file would be the checkpoint of a finished run, which keeps none."""
+    return RunFolder(path.parent.parent).metrics.is_file()
+
+
+def _difference(first: RunFolder, other: RunFolder) -> str | None:
+    """Return the first key, but those of a fold, in which two runs differ."""
+    one, two = _content(first.config), _content(other.config)
+    keys = (key for key in {**one, **two} if key not in OF_A_FOLD)
+    return next((key for key in keys if one.get(key) != two.get(key)), None)
+
+
+def _content(file: Path) -> dict[str, Any]:
+    from aduni.system.atomic_files import read_json, read_yaml, readable  # imports pandas
+
+    with readable(file):
+        return read_json(file) if file.suffix == ".json" else read_yaml(file)

@@ -1,0 +1,90 @@
+"""Files and backbones that do not exist are answered before the imports that take seconds."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[2] / "src"
+
+MISTAKES = {
+    "train encoder=resnet81": "encoder=resnet81 does not exist; write encoder.name=resnet18.",
+    "train encoder.name=resnet19": "encoder.name=resnet19 is no torchvision classification",
+    "train encoder.name=timm/resnet19": "did you mean timm/resnet18?",
+    "train encoder.weights=no.pth": "encoder.weights=no.pth is missing; give a file of weights",
+    "train epochs=0": "epochs=0 is not valid",
+    "train dataset=csv": "dataset.csv is missing; set it to the table of your images.",
+    "train dataset=csv dataset.csv=no.csv": "no.csv is missing; set dataset.csv to a table",
+    "train dataset=folder": "dataset.root is missing; set it to a folder",
+    "train dataset=folder dataset.root=no": "dataset.root=no is missing; set it to a folder",
+    "train dataset=isic2018 dataset.root=no": "no is missing; set dataset.root to the folder of",
+    "train protocol.split_file=no.csv": "protocol.split_file=no.csv is missing; set it to",
+    "train method=decouple method.stage1_ckpt=no": "method.stage1_ckpt=no is missing; give a",
+    "prepare dataset=folder dataset.root=no": "dataset.root=no is missing; set it to a folder",
+    "predict ckpt=no images=. output=o.csv": "no is missing; give a checkpoint or the folder of",
+    "predict ckpt=[a.ckpt,no] images=. output=o.csv": "no is missing; give a checkpoint or the",
+    "predict ckpt=. images=. output=o.csv": ". is a folder without checkpoints/best.ckpt; give a",
+    "predict ckpt=a.ckpt images=[.,no] output=o.csv": "no is missing; give image files or folders",
+    "predict ckpt=a.ckpt images=. output=o.csv tta=3": "tta=3 is not valid",
+    "explain ckpt=a.ckpt images=no": "no is missing; give image files or folders",
+    "explain ckpt=a.ckpt dataset.root=no": "dataset.root=no is no folder; set it to",
+    "evaluate ckpt=no": "no is missing; give a checkpoint or the folder of a run with ckpt=.",
+    "export ckpt=a.ckpt format=onx output=o.onnx": "format=onx is no format (did you mean onnx?)",
+    "export ckpt=no output=o.onnx": "no is missing; give a checkpoint or the folder of a run",
+    "report runs=no": "runs=no is no folder; give one that holds run folders.",
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with a file named as a checkpoint, and a torch that cannot be imported."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "a.ckpt").touch()
+    for package in ("torch", "lightning_fabric", "sklearn"):
+        (folder / f"{package}.py").write_text("raise SystemExit('imported')")
+    return folder
+
+
+def _run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    path = {**os.environ, "PYTHONPATH": f"{place}{os.pathsep}{SRC}"}
+    command = [sys.executable, str(SRC / f"{words[0]}.py"), *words[1:]]
+    return subprocess.run(command, env=path, cwd=place, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistaken_name_costs_no_slow_import(line, place):
+    done = _run(place, *line.split())
+
+    assert done.returncode == 1
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("error: ")
+    assert MISTAKES[line] in sentence
+    assert done.stdout == ""  # no banner for what does not begin
+
+
+def test_the_command_line_is_printed_before_torch_is_imported(place):
+    done = _run(place, "predict", "ckpt=a.ckpt", "images=.", "output=o.csv")
+
+    assert done.stderr == "imported\n"
+    assert done.stdout.startswith("AdUni")
+    assert done.stdout.endswith(": predict.py ckpt=a.ckpt images=. output=o.csv\n")
+
+
+def test_other_ranks_print_no_command_line(place, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+
+    assert _run(place, "train").stdout == ""
+
+
+def test_a_multirun_prints_its_command_line_once(place):
+    done = _run(place, "train", "-m", "seed=0,1")
+
+    assert done.stdout.count("AdUni") <= 1
+
+
+def test_a_missing_data_set_does_not_keep_a_finished_run_from_being_shown(place, monkeypatch):
+    done = _run(place, "train", "dataset=folder", "dataset.root=no", "resume=auto")
+
+    assert done.stderr == "imported\n"
