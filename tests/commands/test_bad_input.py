@@ -188,7 +188,7 @@ def test_an_exploding_loss_stops_names_its_step_and_keeps_the_last_good_checkpoi
 
     assert finished.status == 1
     sentence = finished.err.splitlines()[-1]
-    assert "The loss is no longer finite in epoch 0, step" in sentence
+    assert "The loss is no longer finite in epoch 1, step" in sentence
     assert "lower lr" in sentence
     assert not (run / "metrics.json").exists()
     kept = (run / "checkpoints" / "last.ckpt").exists()
@@ -214,7 +214,7 @@ def test_a_last_step_that_spoils_the_weights_is_noticed(train, epochs):
 
     assert finished.status == 1
     sentence = finished.err.splitlines()[-1]
-    assert "no longer finite after epoch 0, step 0" in sentence
+    assert "no longer finite after epoch 1, step 1" in sentence
     _names_the_batch(run, sentence, batch_size=32)
     assert not (run / "checkpoints").exists()
     assert not (run / "predictions.csv").exists()
@@ -267,9 +267,9 @@ def test_an_overflow_of_half_precision_names_its_batch(train, monkeypatch):
 
     assert finished.status == 1
     sentence = finished.err.splitlines()[-1]
-    assert "The loss is no longer finite in epoch 0, step 2" in sentence
+    assert "The loss is no longer finite in epoch 1, step 3" in sentence
     _names_the_batch(run, sentence, batch_size=32)
     log = (run / "train.log").read_text()
-    named = re.search("Images of epoch 0, step 2: (.*)", log).group(1)
+    named = re.search("Images of epoch 1, step 3: (.*)", log).group(1)
     images = pd.read_csv(run / "split.csv", dtype=str)["image"]
     assert named == ", ".join(repr(images[row]) for row in overflowing.rows)

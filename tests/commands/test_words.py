@@ -1,6 +1,7 @@
 """What a training says: before it begins, at its end, and where a name is mistyped."""
 
 import json
+import re
 import shlex
 import subprocess
 
@@ -106,13 +107,27 @@ def test_two_stages_are_told_apart(train):
     assert f"ckpt={run}/checkpoints/best.ckpt" in finished.out
 
 
-def test_the_time_that_is_left_is_said_once(train, monkeypatch):
-    monkeypatch.setattr("aduni.training.callbacks.progress.MIN_ESTIMATE_SECONDS", 0.0)
+def test_without_a_terminal_epochs_are_lines_and_the_last_one_is_always_there(train, monkeypatch):
+    monkeypatch.setattr("aduni.training.callbacks.epoch_lines.MIN_ESTIMATE_SECONDS", 1e-9)
     finished, run = train("method=ce", "epochs=3")
 
     assert finished.status == 0, finished.err
-    assert finished.out.count("left, done at") == 1
-    assert (run / "train.log").read_text().count("left, done at") == 1
+    for text in (finished.out, (run / "train.log").read_text()):
+        first, last = re.findall(r"Epoch \d/3: .*", text)
+        assert re.match(r"Epoch 1/3: loss \d\.\d+, validation macro F1 0\.\d+, best 0", first)
+        assert "left, done at" in first
+        assert last.startswith("Epoch 3/3: ")
+        assert "left, done at" not in last
+
+
+def test_a_finished_run_is_shown_and_said_not_to_be_trained(train):
+    train("method=ce", "epochs=1")
+    again, run = train("method=ce", "epochs=1", "resume=auto")
+
+    assert again.status == 0, again.err
+    assert f"Nothing was trained: {run} holds a finished run" in again.out
+    assert "Macro F1" in again.out
+    assert "Epoch 1/1" not in again.out
 
 
 @pytest.mark.usefixtures("blank_figures")

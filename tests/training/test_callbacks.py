@@ -219,7 +219,9 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 
 
 def test_the_longest_line_of_progress_fits_into_80_columns():
-    bar = Progress()
+    checkpoints = Checkpoints(Path(), "macro_f1")
+    checkpoints.load_state_dict({"scores": {"accuracy": 0.9, "macro_f1": 0.5}, "epoch": 3})
+    bar = Progress(checkpoints, "validation")
     trainer = SimpleNamespace(
         state=SimpleNamespace(fn="fit"),
         sanity_checking=False,
@@ -231,14 +233,17 @@ def test_the_longest_line_of_progress_fits_into_80_columns():
     figures = MetricsTextColumn(trainer, "", " ", bar.theme.metrics_format)
     figures.update(bar.get_metrics(trainer, None))
     console = Console(width=80, file=io.StringIO())
+    bar._trainer = SimpleNamespace(max_epochs=400)
     line = RichProgress(*bar.configure_columns(trainer), figures, console=console)
-    bar.train_progress_bar_id = line.add_task("Epoch 399/399", total=1000, completed=999)
+    bar.train_progress_bar_id = line.add_task(
+        bar._get_train_description(398), total=1000, completed=999
+    )
 
     (shown,) = console.render_lines(line.get_renderable())
     text = "".join(segment.text for segment in shown)
-    assert text.startswith("Epoch 399/399 ")
+    assert text.startswith("Epoch 399/400 ")
     assert "999/1000" in text
-    assert text.rstrip().endswith("loss: 12.346 alpha: 0.988 F1: 0.123")
+    assert text.rstrip().endswith("loss: 12.346 val F1: 0.123 best: 0.500")
 
 
 def test_a_resumed_run_replaces_rows_from_its_first_epoch_on(tmp_path):

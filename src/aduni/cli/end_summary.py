@@ -2,11 +2,12 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console, RenderableType
 from rich.table import Table
 
@@ -73,6 +74,7 @@ def print_summary(
         parts.append(f"Caveat: {metrics['caveat']}.")
     ckpt = tested_checkpoint(metrics, folder)
     files = (ckpt, folder.predictions, folder.metrics, folder.card)
+    parts += filter(None, [_never_predicted(metrics["test"]), *_early_ends(metrics)])
     parts += [_selection(metrics), f"Results: {folder.path}"]
     parts += [f"  {file.relative_to(folder.path)}" for file in files if file.exists()]
     if sweep is not None:
@@ -92,12 +94,20 @@ def print_summary(
 def _metrics_table(metrics: dict[str, Any]) -> Table:
     title = " ".join(str(metrics[key]) for key in ("dataset", "method", "sampler", "protocol"))
     table = Table("", title=f"{title}, fold {metrics['fold']}, seed {metrics['seed']}")
-    parts = [part for part in ("test", "validation") if metrics[part]]
-    for part in parts:
-        table.add_column(part, justify="right")
+    intervals = metrics.get("test_intervals")  # evaluate.py and earlier versions have none
+    table.add_column("test", justify="right")
+    if intervals:
+        table.add_column("95 % interval", justify="right")
+    if metrics["validation"]:
+        table.add_column("validation", justify="right")
     for key, metric in OF_PREDICTIONS.items():
         if not metric.ordinal or is_ordinal(metrics):
-            table.add_row(metric.title, *(_number(metrics[part][key]) for part in parts))
+            cells = [metric.title, _number(metrics["test"][key])]
+            if intervals:
+                cells.append(" to ".join(map(_number, intervals.get(key, [None]))))
+            if metrics["validation"]:
+                cells.append(_number(metrics["validation"][key]))
+            table.add_row(*cells)
     return table
 
 
@@ -117,11 +127,29 @@ def _class_table(metrics: dict[str, Any]) -> Table:
     return table
 
 
+def _never_predicted(test: dict[str, Any]) -> str:
+    """Return a sentence with the classes that no test image was assigned to, empty if none."""
+    counts = np.array(test["confusion_matrix"]).sum(axis=0)
+    names = [name for name, count in zip(test["support"], counts, strict=True) if count == 0]
+    if not names:
+        return ""
+    others = f" and {len(names) - LOWEST_CLASSES} more" if len(names) > LOWEST_CLASSES else ""
+    return f"Never predicted on the test part: {', '.join(names[:LOWEST_CLASSES])}{others}."
+
+
+def _early_ends(metrics: dict[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each stage that ended before its last epoch."""
+    for stage in metrics.get("stages", ()):
+        if "ended_by" in stage:
+            planned, reason = stage["epochs"], stage["ended_by"]
+            yield f"{reason} ended {stage['name']} after epoch {stage['trained']} of {planned}."
+
+
 def _selection(metrics: dict[str, Any]) -> str:
     if "learner" in metrics.get("found", {}):
         return f"Selected {metrics['found']['learner']} on the {metrics['selected_on']} part."
     if metrics["selected_epoch"] is None:
-        return f"Epoch {metrics['epoch']}, which nothing selected: {metrics['checkpoint']}"
+        return f"Epoch {metrics['epoch'] + 1}, which nothing selected: {metrics['checkpoint']}"
     return f"Selected epoch {metrics['selected_epoch'] + 1} on the {metrics['selected_on']} part."
 
 

@@ -4,11 +4,13 @@ Each YAML node names its constructor (`_target_`), whose annotations give the ty
 the values. They are checked here, before anything is built.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Literal, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     NonNegativeFloat,
@@ -32,6 +34,12 @@ GROUPS = (
     *("dataset", "sampler", "alpha", "protocol", "encoder", "trainer", "logger", "optimizer"),
     "method",
 )
+
+
+def _check_time(text: str) -> str:
+    if not re.fullmatch(r"\d+:[0-2]?\d:[0-5]?\d:[0-5]?\d", text):
+        raise ValueError("is no time; write DD:HH:MM:SS, as 00:00:30:00 for half an hour")
+    return text
 
 
 class Names(BaseModel, extra="forbid"):
@@ -68,6 +76,8 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     lr_min: NonNegativeFloat
     warmup_epochs: NonNegativeInt
     lr_schedule: RateSchedule = "cosine"
+    patience: PositiveInt | None = None
+    max_time: Annotated[str, AfterValidator(_check_time)] | None = None
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     num_workers: NonNegativeInt | None
     augment: Literal["cpu", "gpu"]
@@ -78,6 +88,14 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     trust: list[str] = Field(default=[], exclude=True)
     shard: OptionalShard = Field(default=None, exclude=True)  # a run has all of the features
     verbose: bool
+
+    @property
+    def max_seconds(self) -> float | None:
+        """Longest training time of the run in seconds, None without a limit."""
+        if self.max_time is None:
+            return None
+        days, hours, minutes, seconds = map(int, self.max_time.split(":"))
+        return ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds
 
     @property
     def caches_features(self) -> bool:

@@ -42,6 +42,11 @@ def intervals(
     return Intervals(found, f1_ends, _ends(class_recall(samples.counts)).T)
 
 
+def interval_ends(found: Intervals) -> dict[str, list[float]]:
+    """Return the ends of the metrics that have an interval, as JSON can hold them."""
+    return {key: list(ends) for key, ends in found.metrics.items() if np.isfinite(ends).all()}
+
+
 def _ends(values: Floats) -> Floats:
     """Return (2, ...) ends of (S, ...) values, some of which may be NaN; NaN where all are."""
     missing = np.isnan(values).all(axis=0)

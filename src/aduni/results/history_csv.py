@@ -39,6 +39,19 @@ def read_history(path: Path) -> pd.DataFrame:
     return frame
 
 
+def history_seconds(path: Path, stage: str, reached: int | None) -> list[float]:
+    """Return the seconds of each epoch up to `reached`, the last one of a stage; None: before it.
+
+    A killed run may have written rows of epochs whose checkpoint is missing.
+    """
+    frame = read_history(path)
+    if frame.empty:
+        return []
+    last = -1 if reached is None else reached
+    counted = (frame["stage"] != stage) | (frame["epoch"] <= last)
+    return [float(seconds) for seconds in frame.loc[counted, "seconds"]]
+
+
 def add_epoch(path: Path, row: dict[str, Any]) -> None:
     """Add a row to history.csv, in place of those of its stage from its epoch on."""
     earlier = read_history(path)

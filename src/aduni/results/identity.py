@@ -19,6 +19,8 @@ NEUTRAL: dict[str, Any] = {
     "dataset.label_columns": None,
     "dataset.metadata_columns": None,
     "lr_schedule": "cosine",
+    "patience": None,
+    "max_time": None,
     "aduni.data.FlippedAffine.order": "shear_last",
     "aduni.models.Encoder.adaptation": "full",
     "aduni.models.Encoder.architecture": None,

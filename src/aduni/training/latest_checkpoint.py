@@ -175,7 +175,8 @@ def _restore(folder: Path, found: dict[str, dict[str, Any]], name: str, epoch: i
     file = folder / f"{name}.ckpt"
     if not holders:
         raise UserError(
-            f"{file} cannot be read, and no other checkpoint is of epoch {epoch}; start a new run."
+            f"{file} cannot be read, and no other checkpoint is of epoch {epoch + 1}; start a new "
+            "run."
         )
     if name not in holders and is_first_process():
         with atomic_write(file) as temporary:

@@ -155,12 +155,8 @@ class StageModule(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the part that selects the checkpoint, which is written afterwards."""
         if self._bad_outputs:  # the last step can spoil the weights without a loss to show it
-            step = len(self._rows) - 1
-            self._log_images(step)
-            raise UserError(
-                f"The outputs are no longer finite after epoch {self.current_epoch}, step {step}; "
-                f"{REMEDY}."
-            )
+            place = self._log_images(len(self._rows) - 1)
+            raise UserError(f"The outputs are no longer finite after {place}; {REMEDY}.")
         self.log_dict(self.scores.compute())
         self.scores.reset()
 
@@ -178,17 +174,16 @@ class StageModule(LightningModule):
     def _stop_if_bad(self) -> None:
         step = int(self._bad_step)
         if step >= 0:
-            self._log_images(step)
-            raise UserError(
-                f"The loss is no longer finite in epoch {self.current_epoch}, step {step}; "
-                f"{REMEDY}."
-            )
+            place = self._log_images(step)
+            raise UserError(f"The loss is no longer finite in {place}; {REMEDY}.")
 
-    def _log_images(self, step: int) -> None:
-        """Log the images of a step, one of which may be the cause."""
+    def _log_images(self, step: int) -> str:
+        """Log the images of a step, one of which may be the cause; return its place from 1."""
         images = self.trainer.datamodule.table.images  # type: ignore[attr-defined]  # by the trainer
         names = ", ".join(repr(images[row]) for row in self._rows[step].tolist())
-        log.error("Images of epoch %d, step %d: %s", self.current_epoch, step, names)
+        place = f"epoch {self.current_epoch + 1}, step {step + 1}"
+        log.error("Images of %s: %s", place, names)
+        return place
 
 
 def learnable(method: Method) -> frozenset[str]:

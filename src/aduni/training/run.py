@@ -8,6 +8,7 @@ import pandas as pd
 from pytorch_lightning import seed_everything
 
 from aduni.checkpoints.load import load_checkpoint, load_weights, readable_checkpoint
+from aduni.cli.end_summary import print_and_log
 from aduni.config.build import build_data_and_method
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
@@ -22,9 +23,11 @@ from aduni.evaluation.evaluate_checkpoint import describe
 from aduni.evaluation.predict import predict_by_floor, predict_parts, training_features
 from aduni.methods.base import Method, encoder_of
 from aduni.methods.floor import Floor
+from aduni.metrics.bootstrap_intervals import interval_ends
 from aduni.metrics.calibration import Calibration, fit_calibration
 from aduni.results.history_csv import training_speed
 from aduni.results.model_card.card import write_card
+from aduni.results.model_card.run_data import read_content
 from aduni.results.predictions_csv import labels_and_probabilities
 from aduni.results.run_files import read_metrics, write_inputs, write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
@@ -55,6 +58,9 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     with folder.locked() if is_first_process() else nullcontext():
         if settings.resume and folder.metrics.exists():
             metrics = read_metrics(folder)
+            if is_first_process():
+                done = f"Nothing was trained: {folder.path} holds a finished run, which follows."
+                print_and_log("resumed", done)
             # An earlier version of this project may have written fewer metrics.
             complete = folder.predictions.is_file()
             return (
@@ -79,6 +85,7 @@ def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
         check_storable(settings)
     seed_everything(settings.seed, workers=False, verbose=False)
     data, method = _data_and_method(settings, folder)
+    _check_patience(settings, data)
     _check_features(settings, data, method)
     training = Training(settings, folder, data, method, _logger(settings, folder))
     if is_first_process() and not settings.resume:
@@ -108,6 +115,15 @@ def _data_and_method(settings: Settings, folder: RunFolder) -> tuple[ImageDataMo
         # Features of the images are looked up by these weights, before a stage is restored.
         load_weights(method, load_checkpoint(stored, "resume"), stored)
     return data, method
+
+
+def _check_patience(settings: Settings, data: ImageDataModule) -> None:
+    """Raise UserError if the part that would end the training is the test part."""
+    if settings.patience is not None and data.protocol.selected_on != "validation":
+        raise UserError(
+            f"patience={settings.patience} needs a validation part, which protocol="
+            f"{settings.names.protocol} does not have; leave patience out, or use protocol=clean."
+        )
 
 
 def _check_features(settings: Settings, data: ImageDataModule, method: Method) -> None:
@@ -155,7 +171,9 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
     if training.logger:
         training.logger.report(metrics, predictions)
     if training.stages:  # a card is about a model, which a floor does not keep
-        write_card(metrics, folder)
+        content = read_content(metrics, folder)
+        write_card(content, folder)
+        metrics["test_intervals"] = interval_ends(content.intervals)
     write_metrics(folder, metrics)
     return metrics
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
+from rich import get_console
 
 from aduni.batch import Batch
 from aduni.checkpoints.load import (
@@ -26,10 +27,13 @@ from aduni.distributed.rank_zero import is_first_process
 from aduni.evaluation.predict import EVALUATION_PRECISION
 from aduni.methods.base import Method, Part, ReadPart, Stage, encoder_of
 from aduni.metrics.calibration import Calibration
+from aduni.results.history_csv import history_seconds
 from aduni.results.run_folder import RunFolder
 from aduni.training.callbacks.checkpoints import Checkpoints
+from aduni.training.callbacks.early_stop import EarlyStop
+from aduni.training.callbacks.epoch_lines import EpochLines
 from aduni.training.callbacks.history import History
-from aduni.training.callbacks.progress import Progress, TimeLeft
+from aduni.training.callbacks.progress import Progress
 from aduni.training.callbacks.signals import InstallSignalHandlers
 from aduni.training.latest_checkpoint import restore_latest
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
@@ -63,6 +67,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self._learnable = learnable(self.method)
+        self._cut: dict[str, Any] = {}
         for stage in self.method.stages:
             check_readable(self._content(stage, 0))
 
@@ -77,7 +82,7 @@ class Training:
                 continue
             epoch = self._train(number, stage)
             done = {"epochs": stage.epochs, "handed_over": _chosen(stage), "epoch": epoch}
-            self.stages.append({"name": stage.name, **done})
+            self.stages.append({"name": stage.name, **done, **self._cut})
         leave_process_group()
 
     def keep_calibration(self, calibration: Calibration) -> None:
@@ -101,7 +106,10 @@ class Training:
         """Train one stage and return the epoch whose weights it leaves in the method."""
         name = self._stage_folder(number)
         last = self.folder.checkpoint("last", name)
-        trainer = self._trainer(number, stage)
+        select, patience = self.data.protocol.select, self.settings.patience
+        checkpoints = Checkpoints(last.parent, select if stage.validate else None)
+        stop = EarlyStop(checkpoints, patience, self.settings.max_seconds)
+        trainer = self._trainer(number, stage, checkpoints, stop)
         self.device = trainer.strategy.root_device
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)  # the strategy does so with the first step only
@@ -117,7 +125,8 @@ class Training:
             return epoch
         module = self._module(number, stage)
         reached = restore_latest(last.parent, module, trainer)
-        if reached is not None and reached + 1 == stage.epochs:
+        stop.begin(history_seconds(self.folder.history, stage.name, reached))
+        if reached is not None and (reached + 1 == stage.epochs or stop.is_over(last)):
             if self.logger:
                 self.logger.finalize("success")  # counts the stages, of which this is one
         else:
@@ -130,6 +139,7 @@ class Training:
                 ckpt_path=None if reached is None else last,
                 weights_only=True,
             )
+        self._cut = stop.cut
         self.tested = self.folder.checkpoint(_chosen(stage), name)
         chosen = load_checkpoint(self.tested, "resume")
         load_weights(self.method, chosen, self.tested)
@@ -200,21 +210,26 @@ class Training:
             self.method, stage, optimisation, classes, entropy, self._stored(), self._learnable
         )
 
-    def _trainer(self, number: int, stage: Stage) -> Trainer:
-        select = self.data.protocol.select if stage.validate else None
-        later = self.method.stages[number + 1 :]
-        last = self.folder.checkpoint("last", self._stage_folder(number))
+    def _trainer(
+        self, number: int, stage: Stage, checkpoints: Checkpoints, stop: EarlyStop
+    ) -> Trainer:
+        later = sum(each.epochs for each in self.method.stages[number + 1 :])
+        name = stage.name if len(self.method.stages) > 1 else ""
+        part = self.data.protocol.selected_on
+        bar = [Progress(checkpoints, part)] if get_console().is_terminal else []
         trainer: Trainer = build(
             self.settings.trainer,
             max_epochs=stage.epochs,
             logger=self.logger or False,
             callbacks=[
                 InstallSignalHandlers(),
-                Progress(),
+                *bar,
                 History(self.folder.history, stage.name),
-                Checkpoints(last.parent, select),
-                TimeLeft(sum(each.epochs for each in later)),
+                checkpoints,
+                stop,
+                EpochLines(checkpoints, part, later, name),
             ],
+            enable_progress_bar=bool(bar),
             plugins=[AtomicCheckpointIO()],
             default_root_dir=self.folder.path,
             benchmark=self.settings.trainer.get("benchmark", True),  # of cuDNN: sizes never change

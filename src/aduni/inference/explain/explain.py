@@ -177,7 +177,7 @@ def _facts(model: ExplainedModel, has_neighbours: bool) -> list[tuple[str, str]]
     if trained.calibration is not None:
         calibration = f"calibrated, temperature {trained.calibration.temperature:.3f}"
     facts = [
-        ("Checkpoint", f"{trained.path}, epoch {trained.epoch}"),
+        ("Checkpoint", f"{trained.path}, epoch {trained.epoch + 1}"),
         ("Model", f"{trained.settings.encoder['name']} at {trained.image_size} px"),
         ("Probabilities", calibration),
     ]

@@ -9,7 +9,7 @@ from aduni.metrics.names import METRICS
 from aduni.models.backbones import describe_weights
 from aduni.results.model_card.limits import limits_of
 from aduni.results.model_card.markdown import bullets, escaped, table
-from aduni.results.model_card.run_data import Content, read_content
+from aduni.results.model_card.run_data import Content
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import atomic_write
 
@@ -30,9 +30,9 @@ RUN is the folder that this file is in.
     python src/evaluate.py ckpt=RUN/checkpoints/{checkpoint}.ckpt"""
 
 
-def write_card(metrics: dict[str, Any], folder: RunFolder) -> None:
+def write_card(content: Content, folder: RunFolder) -> None:
     """Write model_card.md from the other files of a run's folder, which lacks only metrics.json."""
-    text = card(read_content(metrics, folder))
+    text = card(content)
     with atomic_write(folder.card) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -77,7 +77,13 @@ def _model(metrics: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:
     )
     yield f"Seed: {metrics['seed']}"
     for stage in metrics["stages"]:
-        yield f"Stage {escaped(stage['name'])}: {stage['epochs']} epochs, epoch {stage['epoch']}"
+        name, epochs, epoch = escaped(stage["name"]), stage["epochs"], stage["epoch"] + 1
+        yield f"Stage {name}: {epochs} epochs, weights of epoch {epoch}{_cut(stage)}"
+
+
+def _cut(stage: dict[str, Any]) -> str:
+    """Return when and why a stage ended early; empty for a whole one."""
+    return f"; {stage['ended_by']} ended it after {stage['trained']}" if "trained" in stage else ""
 
 
 def _options(options: dict[str, Any]) -> str:

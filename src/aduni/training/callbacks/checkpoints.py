@@ -45,6 +45,16 @@ class Checkpoints(Callback):
         self._writer = ThreadPoolExecutor(max_workers=1)
         self._written: Future[None] | None = None
 
+    @property
+    def best_epoch(self) -> int:
+        """Number of the best epoch, from 0; -1 before there is one."""
+        return self._epoch
+
+    @property
+    def best_f1(self) -> float | None:
+        """Macro F1 of the best epoch, None before there is one."""
+        return None if self._epoch < 0 else self._best["macro_f1"]
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find out whether the training runs on a GPU."""
         if self._in_background is None:
