@@ -223,9 +223,9 @@ class Training:
             logger=self.logger or False,
             callbacks=[
                 InstallSignalHandlers(),
-                *bar,
                 History(self.folder.history, stage.name),
                 checkpoints,
+                *bar,  # shows the best epoch, which the checkpoints know
                 stop,
                 EpochLines(checkpoints, part, later, name),
             ],
