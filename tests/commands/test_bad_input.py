@@ -103,8 +103,8 @@ def test_a_mistake_on_the_command_line_is_one_sentence(train, mistake):
     assert not (run / "checkpoints").exists()
 
 
-def test_an_experiment_of_another_method_is_named_and_not_its_keys(train):
-    finished, _ = train("experiment=paper_aptos", "method=ce")
+def test_an_experiment_of_another_method_is_named_and_not_its_keys(train, tmp_path):
+    finished, _ = train("experiment=paper_aptos", "method=ce", f"dataset.root={tmp_path}")
 
     assert finished.status == 1
     assert finished.err == (

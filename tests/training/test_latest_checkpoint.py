@@ -167,7 +167,7 @@ def test_a_lost_best_epoch_ends_the_run_before_it_goes_on(make, tmp_path):
     make(best=(1, 1), last=(4, 1), previous=(3, 1))
     _truncate(tmp_path / "best.ckpt")
 
-    with pytest.raises(UserError, match=r"best\.ckpt cannot be read, .* epoch 1; start a new run"):
+    with pytest.raises(UserError, match=r"best\.ckpt cannot be read, .* epoch 2; start a new run"):
         newest(tmp_path)
 
 

@@ -169,7 +169,9 @@ def test_a_stage_works_on_its_own_gpu_before_its_first_step(tmp_path, monkeypatc
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: seen.append(str(device)))
     training = object.__new__(stages.Training)
     training.folder, training.method = RunFolder(tmp_path), Parts()
-    training.settings, training.stages, training.found = SimpleNamespace(seed=0), [], {}
+    training.settings = SimpleNamespace(seed=0, patience=None, max_seconds=None)
+    training.data = SimpleNamespace(protocol=SimpleNamespace(select="macro_f1"))
+    training.stages, training.found = [], {}
 
     def begin(read):
         seen.append("begins")

@@ -12,7 +12,7 @@ from rich.console import Console
 from aduni.data.loading.samplers import ClassAware, InstanceBalanced, Sampler, Upsample
 from aduni.methods.base import Stage
 from aduni.schedules import constant, cosine, linear
-from aduni.training.callbacks.progress import time_left
+from aduni.training.callbacks.epoch_lines import time_left
 from aduni.training.start_banner import LEVELS, _steps, alpha_curve, class_bars
 
 

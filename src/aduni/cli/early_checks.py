@@ -12,9 +12,9 @@ from aduni.models.normalisation import is_weights_file
 from aduni.results.find_checkpoint import find_checkpoint, find_checkpoints
 from aduni.results.run_folder import check_runs
 
-SPLIT_REMEDY = "set it to the files of a split"
-CKPT_REMEDY = "give a checkpoint of a run"
-WEIGHTS_REMEDY = "give a file of weights, the name of published ones, or null"
+SPLIT_REMEDY = "set protocol.split_file to another split, or to null to make folds"
+CKPT_REMEDY = "give a checkpoint of a run with method.stage1_ckpt="
+WEIGHTS_REMEDY = "set encoder.weights to a file, the name of published ones, or null"
 
 
 def check_names(config: DictConfig) -> None:
@@ -30,15 +30,15 @@ def check_names(config: DictConfig) -> None:
         check_runs(Path(runs))
     if OmegaConf.select(config, "resume") is not None:
         return
-    check_files("protocol.split_file", _texts(config, "protocol.split_file"), SPLIT_REMEDY)
-    check_files("method.stage1_ckpt", _texts(config, "method.stage1_ckpt"), CKPT_REMEDY)
+    check_files(_texts(config, "protocol.split_file"), SPLIT_REMEDY)
+    check_files(_texts(config, "method.stage1_ckpt"), CKPT_REMEDY)
     if "dataset" in config:
         _check_dataset(config)
     if isinstance(config.get("method"), DictConfig):
         for name in _texts(config, "encoder.name"):
             check_backbone(name)
         for weights in filter(is_weights_file, _texts(config, "encoder.weights")):
-            check_files("encoder.weights", [weights], WEIGHTS_REMEDY)
+            check_files([weights], WEIGHTS_REMEDY)
 
 
 def _check_dataset(config: DictConfig) -> None:

@@ -108,8 +108,8 @@ def check_dataset(kind: str, root: str, csv: str | None, *, is_fetched: bool) ->
         check_release(Path(root), RELEASES[kind])
 
 
-def check_files(key: str, files: Sequence[str], remedy: str) -> None:
-    """Raise UserError for the first of a key's files that is missing."""
+def check_files(files: Sequence[str], remedy: str) -> None:
+    """Raise UserError for the first file that is missing."""
     for file in files:
         if not Path(file).exists():
-            raise UserError(f"{key}={escape(file)} is missing; {remedy}.")
+            raise UserError(f"{escape(file)} is missing; {remedy}.")

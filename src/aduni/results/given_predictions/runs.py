@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.image_table import escape
+from aduni.data.names import escape
 from aduni.data.splits.predefined import split_hash
 from aduni.errors import UserError
 from aduni.metrics.evaluate import evaluate

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.image_table import escape
+from aduni.data.names import escape
 from aduni.data.splits.predefined import PART_NAMES
 from aduni.errors import UserError
 from aduni.results.predictions_csv import probability_column
