@@ -7,7 +7,7 @@ with quick_imports():
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
-    from aduni.cli.app import run_command, run_folder, sweep_folder, task
+    from aduni.cli.app import is_multirun, run_command, run_folder, task
     from aduni.config.schema import Settings, read
 
 
@@ -31,7 +31,7 @@ def main(config: DictConfig) -> None:
     overrides = HydraConfig.get().overrides.task
     settings = resume_settings(given, overrides, folder)
     metrics = run(settings, folder)
-    print_summary(metrics, folder, sweep_folder(), needed_trust(settings))
+    print_summary(metrics, folder, needed_trust(settings), in_sweep=is_multirun())
 
 
 if __name__ == "__main__":

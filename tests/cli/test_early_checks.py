@@ -21,7 +21,7 @@ MISTAKES = {
     "train dataset=folder dataset.root=no": "dataset.root=no is missing; set it to a folder",
     "train dataset=isic2018 dataset.root=no": "no is missing; set dataset.root to the folder of",
     "train protocol.split_file=no.csv": "no.csv is missing; set protocol.split_file to",
-    "train method=decouple method.stage1_ckpt=no": "no is missing; give a checkpoint of a run with method.stage1_ckpt=.",
+    "train method=decouple method.stage1_ckpt=no": "run with method.stage1_ckpt=.",
     "prepare dataset=folder dataset.root=no": "dataset.root=no is missing; set it to a folder",
     "predict ckpt=no images=. output=o.csv": "no is missing; give a checkpoint or the folder of",
     "predict ckpt=[a.ckpt,no] images=. output=o.csv": "no is missing; give a checkpoint or the",

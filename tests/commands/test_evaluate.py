@@ -33,7 +33,7 @@ def test_results_go_into_the_runs_folder_by_default(command, trained):
     written = json.loads((trained / "evaluation" / "last" / "metrics.json").read_text())
     assert str(trained / "evaluation" / "last") in finished.out
     assert (written["epoch"], written["selected_epoch"]) == (1, None)  # nothing selected it
-    assert "Epoch 1, which nothing selected" in finished.out
+    assert "Epoch 2, which nothing selected" in finished.out
 
 
 def test_a_missing_checkpoint_is_named(command):
@@ -108,7 +108,17 @@ def test_a_checkpoint_that_was_moved_is_evaluated_where_it_is(trained, command, 
     assert not (tmp_path / "evaluation").exists()
 
 
-def test_a_folder_is_no_checkpoint(trained, command):
-    finished = command("evaluate", f"ckpt={trained}")
+def test_the_folder_of_a_run_stands_for_the_checkpoint_that_it_tested(trained, command, tmp_path):
+    finished = command("evaluate", f"ckpt={trained}", f"output={tmp_path / 'again'}")
+    before = json.loads((trained / "metrics.json").read_text())
+    again = json.loads((tmp_path / "again" / "metrics.json").read_text())
 
-    assert f"{trained} is a folder; give a file with ckpt=" in finished.err
+    assert finished.status == 0
+    assert again["checkpoint"] == str(trained / "checkpoints" / "best.ckpt")
+    assert again["test"] == before["test"]
+
+
+def test_a_folder_without_a_run_is_no_checkpoint(command, tmp_path):
+    finished = command("evaluate", f"ckpt={tmp_path}")
+
+    assert f"{tmp_path} is a folder without checkpoints/best.ckpt; give" in finished.err

@@ -314,8 +314,9 @@ def test_an_output_that_cannot_be_written_is_found_before_anything_is_computed(
     (tmp_path / "folder.csv").mkdir()
     output = place.format(tmp=tmp_path)
 
-    # The checkpoint, which is missing, is not asked for.
-    finished = command("predict", "ckpt=nowhere.ckpt", "images=nowhere", f"output={output}")
+    # The checkpoint, which is none, is not read.
+    found = (f"ckpt={tmp_path / 'file'}", f"images={tmp_path}")
+    finished = command("predict", *found, f"output={output}")
 
     assert finished.status == 1
     assert finished.err.startswith(f"error: {Path(output).parent}")

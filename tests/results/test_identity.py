@@ -142,4 +142,5 @@ def test_neutral_values_are_of_options_that_there_are():
         holder, _, name = option.rpartition(".")
         if holder in FORMER.values():
             continue
-        assert OmegaConf.select(OmegaConf.create(settings_of().model_dump()), holder or name)
+        settings = OmegaConf.create(settings_of().model_dump())
+        assert name in settings if not holder else OmegaConf.select(settings, holder)

@@ -1,7 +1,7 @@
 """Draw pages of thumbnails for inspection by eye: of each class, and of conflicting copies."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -90,18 +90,25 @@ def contact_sheet(
     data: ImageDataModule, rows: Ints, captions: Sequence[str] | None = None
 ) -> Image.Image:
     """Draw thumbnails in rows of eight, each above its caption or the end of its file's name."""
-    columns = min(len(rows), COLUMNS)
-    lines = -(-len(rows) // COLUMNS)
-    size = (columns * (SIDE + GAP) + GAP, lines * (SIDE + CAPTION_HEIGHT + GAP) + GAP)
+    if captions is None:
+        captions = [file_name(data.table.images[row]) for row in rows]
+    return arrange((data.open_image(int(row)) for row in rows), captions)
+
+
+def arrange(
+    pictures: Iterable[Image.Image], captions: Sequence[str], columns: int = COLUMNS
+) -> Image.Image:
+    """Draw thumbnails of pictures, in lines of some columns, each above its caption."""
+    lines, across = -(-len(captions) // columns), min(len(captions), columns)
+    size = (across * (SIDE + GAP) + GAP, lines * (SIDE + CAPTION_HEIGHT + GAP) + GAP)
     sheet = Image.new("RGB", size, BACKGROUND)
     pen = ImageDraw.Draw(sheet)
-    for position, row in enumerate(rows):
-        left = GAP + position % COLUMNS * (SIDE + GAP)
-        top = GAP + position // COLUMNS * (SIDE + CAPTION_HEIGHT + GAP)
-        thumbnail = ImageOps.contain(data.open_image(int(row)), (SIDE, SIDE))
+    for position, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left = GAP + position % columns * (SIDE + GAP)
+        top = GAP + position // columns * (SIDE + CAPTION_HEIGHT + GAP)
+        thumbnail = ImageOps.contain(picture, (SIDE, SIDE))
         margin = (SIDE - thumbnail.width) // 2, (SIDE - thumbnail.height) // 2
         sheet.paste(thumbnail, (left + margin[0], top + margin[1]))
-        caption = captions[position] if captions else file_name(data.table.images[row])
         _draw_caption(pen, left, top + SIDE + 1, caption)
     return sheet
 

@@ -155,7 +155,6 @@ def run_folder() -> RunFolder:
     return RunFolder(Path(HydraConfig.get().runtime.output_dir))
 
 
-def sweep_folder() -> Path | None:
-    """Return the folder of the multirun that the running Hydra job belongs to, if any."""
-    hydra = HydraConfig.get()
-    return Path(hydra.sweep.dir) if hydra.mode is RunMode.MULTIRUN else None
+def is_multirun() -> bool:
+    """Tell whether the running Hydra job belongs to a multirun."""
+    return HydraConfig.get().mode is RunMode.MULTIRUN

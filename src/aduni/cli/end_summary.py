@@ -4,7 +4,6 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,30 +41,39 @@ def print_and_log(heading: str, *parts: RenderableType) -> None:
         parts: texts and tables from top to bottom; texts are not wrapped, so that they can be
             copied.
     """
-    screen = Console(markup=False, emoji=False, highlight=False)
+    print_tables(*parts)
     text = StringIO()
-    plain = Console(file=text, width=screen.width, markup=False, highlight=False)
-    with screen.capture() as capture:
-        for part in parts:
-            for console in (screen, plain):
-                console.print(part, soft_wrap=isinstance(part, str))
-    print_text(capture.get())
+    _print(Console(file=text, width=Console().width, markup=False, highlight=False), parts)
     log.info("%s\n%s", heading, text.getvalue())
+
+
+def print_tables(*parts: RenderableType) -> None:
+    """Print texts and tables from top to bottom."""
+    screen = Console(markup=False, emoji=False, highlight=False)
+    with screen.capture() as capture:
+        _print(screen, parts)
+    print_text(capture.get())
+
+
+def _print(console: Console, parts: Sequence[RenderableType]) -> None:
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, str))
 
 
 def print_summary(
     metrics: dict[str, Any],
     folder: RunFolder,
-    sweep: Path | None = None,
     trust: Sequence[str] = (),
+    *,
+    in_sweep: bool = False,
 ) -> None:
     """Print tables of a run's metrics, its files, and commands that use them.
 
     Args:
         metrics: content of metrics.json; nothing is printed if it is empty.
         folder: folder of the run.
-        sweep: folder of the multirun that the run belongs to; None for a single run.
         trust: modules that the commands must be told to trust.
+        in_sweep: whether the run belongs to a multirun, whose end says what comes next.
     """
     if not metrics:
         return
@@ -73,13 +81,14 @@ def print_summary(
     if metrics["caveat"]:
         parts.append(f"Caveat: {metrics['caveat']}.")
     ckpt = tested_checkpoint(metrics, folder)
-    files = (ckpt, folder.predictions, folder.metrics, folder.card)
+    files = (
+        *(ckpt, folder.predictions, folder.metrics, folder.card),
+        *(folder.curves, folder.confusion, folder.batch_picture, folder.page),
+    )
     parts += filter(None, [_never_predicted(metrics["test"]), *_early_ends(metrics)])
     parts += [_selection(metrics), f"Results: {folder.path}"]
     parts += [f"  {file.relative_to(folder.path)}" for file in files if file.exists()]
-    if sweep is not None:
-        parts.append(f"Next: python src/report.py {to_argument('runs', str(sweep))}")
-    elif ckpt.exists():
+    if ckpt.exists() and not in_sweep:
         argument = to_argument("ckpt", str(ckpt))
         if trust:
             argument += " " + to_argument("trust", f"[{','.join(trust)}]")

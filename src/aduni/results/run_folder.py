@@ -1,7 +1,8 @@
 """The folder of a run: the names of its files, and who trains it."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
@@ -58,6 +59,14 @@ class RunFolder:
     """The metrics of a run; it exists if, and only if, the run is finished."""
     card = _File("model_card.md")
     """The model card, for those who use or judge the model."""
+    curves = _File("curves.svg")
+    """Loss and validation score over the epochs."""
+    confusion = _File("confusion.svg")
+    """Test images by true and predicted class."""
+    batch_picture = _File("batch.png")
+    """Views of the first training batch; absent if features are trained on."""
+    page = _File("index.html")
+    """The pictures and the model card, for a browser."""
     features = _File("features.npz")
     """Pooled features of the training images, if `save_features` is set."""
     log = _File("train.log")
@@ -109,7 +118,10 @@ class RunFolder:
             raise UserError(
                 f"{self.path} already holds a run; give another hydra.run.dir, or {remedy}."
             )
-        results = (self.predictions, self.features, self.card, self.wandb_id)
+        results = (
+            *(self.predictions, self.features, self.card, self.wandb_id),
+            *(self.curves, self.confusion, self.batch_picture, self.page),
+        )
         # The configuration goes last: while it exists, a killed start is cleared again.
         for file in (*self.checkpoints(), *results, self.config):
             file.unlink(missing_ok=True)
@@ -162,3 +174,14 @@ def check_runs(root: Path) -> None:
     """Raise UserError if `runs`, in which run folders are looked for, is no folder."""
     if not root.is_dir():
         raise UserError(f"runs={root} is no folder; give one that holds run folders.")
+
+
+def link_latest(run: Path) -> None:
+    """Point outputs/latest to a run in outputs/; without links on the file system do nothing."""
+    outputs = Path("outputs").resolve()
+    link, temporary = outputs / "latest", outputs / f".latest.{os.getpid()}"
+    if outputs not in run.resolve().parents or (link.exists() and not link.is_symlink()):
+        return
+    with suppress(OSError):
+        temporary.symlink_to(run.resolve().relative_to(outputs), target_is_directory=True)
+        temporary.replace(link)

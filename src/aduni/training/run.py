@@ -30,12 +30,13 @@ from aduni.results.model_card.card import write_card
 from aduni.results.model_card.run_data import read_content
 from aduni.results.predictions_csv import labels_and_probabilities
 from aduni.results.run_files import read_metrics, write_inputs, write_metrics, write_predictions
-from aduni.results.run_folder import RunFolder
+from aduni.results.run_folder import RunFolder, link_latest
 from aduni.results.validation import check_metrics_by_predictions
 from aduni.system.atomic_files import write_npz
 from aduni.system.out_of_memory import explain_out_of_memory, suggest_smaller_batch
 from aduni.system.provenance import provenance
 from aduni.training.machine import check_machine
+from aduni.training.run_page.page import write_run_page
 from aduni.training.stages import Training
 from aduni.training.start_banner import print_start_banner
 
@@ -74,6 +75,8 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
             )
         if not settings.resume and is_first_process():
             folder.begin_anew()
+        if is_first_process():
+            link_latest(folder.path)
         with explain_out_of_memory(suggest_smaller_batch(settings.batch_size)), end_all_processes():
             return _train_and_test(settings, folder)
 
@@ -175,6 +178,8 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
         write_card(content, folder)
         metrics["test_intervals"] = interval_ends(content.intervals)
     write_metrics(folder, metrics)
+    if training.stages:
+        write_run_page(folder, metrics)
     return metrics
 
 

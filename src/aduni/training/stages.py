@@ -37,6 +37,7 @@ from aduni.training.callbacks.progress import Progress
 from aduni.training.callbacks.signals import InstallSignalHandlers
 from aduni.training.latest_checkpoint import restore_latest
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
+from aduni.training.run_page.batch_picture import BatchPicture
 
 
 @dataclass
@@ -223,6 +224,7 @@ class Training:
             logger=self.logger or False,
             callbacks=[
                 InstallSignalHandlers(),
+                BatchPicture(self.folder.batch_picture, self.data.table.class_names),
                 History(self.folder.history, stage.name),
                 checkpoints,
                 *bar,  # shows the best epoch, which the checkpoints know

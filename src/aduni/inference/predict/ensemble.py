@@ -91,11 +91,6 @@ def dihedral(images: Tensor, count: int) -> Iterator[Tensor]:
 def load_ensemble(settings: PredictSettings) -> Ensemble:
     """Load the models of all checkpoints."""
     files = settings.checkpoints
-    if settings.embeddings is not None and len(files) > 1:
-        raise UserError(
-            f"embeddings={settings.embeddings} are the features of one model, but ckpt names "
-            f"{len(files)}; give one checkpoint."
-        )
     trained = [load_trained(file, settings.trust) for file in files]
     first = trained[0]
     for other in trained[1:]:

@@ -60,6 +60,12 @@ class PredictSettings(
         """Checkpoints that `ckpt` names: those of a multirun's folder are an ensemble."""
         return [file for given in self.ckpt for file in find_checkpoints(given)]
 
+    @property
+    def models(self) -> int:
+        """Number of models, without a look at files unless there is a folder."""
+        has_folder = any(Path(given).is_dir() for given in self.ckpt)
+        return len(self.checkpoints if has_folder else self.ckpt)
+
     @field_validator("class_frequency", mode="before")
     @classmethod
     def _read_text(cls, value: Any) -> Any:
@@ -84,5 +90,10 @@ def read_predict_settings(config: DictConfig) -> PredictSettings:
     if settings.class_frequency is not None and settings.calibrated is False:
         raise UserError(
             "class_frequency changes calibrated probabilities; leave calibrated=false out."
+        )
+    if settings.embeddings is not None and settings.models > 1:
+        raise UserError(
+            f"embeddings={settings.embeddings} are the features of one model, but ckpt names "
+            f"{settings.models}; give one checkpoint."
         )
     return settings

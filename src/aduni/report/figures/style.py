@@ -142,14 +142,20 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write NAME.svg and NAME.pdf, the same bytes for the same figure, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     svg, pdf = folder / f"{name}.svg", folder / f"{name}.pdf"
+    write_text(svg_of(figure, name), svg)
+    with name_file_in_errors(pdf):
+        figure.savefig(pdf, dpi=DPI, metadata={"CreationDate": None})
+    return svg, pdf
+
+
+@styled
+def svg_of(figure: Figure, name: str) -> str:
+    """Return a figure as SVG that follows the reader's theme; `name` makes its ids its own."""
     buffer = StringIO()
     # Texts stay texts: a third of the bytes, and the reader's fonts have more letters.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", dpi=DPI, transparent=True, metadata=NO_METADATA)
-    write_text(dark_theme.with_dark_theme(with_own_ids(buffer.getvalue(), name)), svg)
-    with name_file_in_errors(pdf):
-        figure.savefig(pdf, dpi=DPI, metadata={"CreationDate": None})
-    return svg, pdf
+    return dark_theme.with_dark_theme(with_own_ids(buffer.getvalue(), name))
 
 
 def with_own_ids(svg: str, name: str) -> str:
