@@ -51,7 +51,15 @@ def few_resamples(monkeypatch) -> None:
 
 
 @pytest.fixture
-def command(monkeypatch, capfd, cache, few_resamples) -> Iterator[Callable[..., Finished]]:
+def without_page(monkeypatch) -> None:
+    """The pictures of a run take half a second each; test_run_page has them."""
+    monkeypatch.setattr("aduni.training.run.write_run_page", lambda *_: None)
+
+
+@pytest.fixture
+def command(
+    monkeypatch, capfd, cache, few_resamples, without_page
+) -> Iterator[Callable[..., Finished]]:
     """Calls src/NAME.py with overrides, as from the command line."""
     handlers, level = logging.root.handlers[:], logging.root.level
     monkeypatch.setenv("ADUNI_CACHE", str(cache))  # of commands on a checkpoint

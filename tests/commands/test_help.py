@@ -1,6 +1,7 @@
 """--help of every command, flags that are mistyped, and bash's completion."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,3 +129,52 @@ def test_bash_takes_the_script_of_the_completion(command):
     )
     assert checked.returncode == 0, checked.stderr
     assert "hydra_bash_completion" in checked.stdout
+
+
+SHOWN = [
+    ("train",),
+    ("train", "dataset=isic2018"),
+    ("train", "dataset=folder", "method=cicl"),
+    ("train", "method=paco", "recipe=finetune"),
+    ("train", "experiment=paper_aptos"),
+    ("train", "experiment=paper_aduni", "dataset=aptos", "alpha=linear"),
+    ("train", "debug=batch", "method=decouple"),
+    ("train", "recipe=frozen", "encoder=resnet18", "epochs=3"),
+    ("prepare", "dataset=aptos"),
+    ("reproduce", "profile=paper"),
+]
+
+
+@pytest.mark.parametrize("words", SHOWN)
+def test_the_options_and_values_in_the_help_are_those_that_hydra_composes(root, words):
+    name, *args = words
+    text = help_text(root / "conf", name, args)
+    with initialize_config_dir(str(root / "conf"), version_base="1.3"):
+        config = compose(name, args, return_hydra_config=True)
+    choices = config.hydra.runtime.choices
+    shown = dict(re.findall(r"^  (\S+) .*?\[(\w+)\]", _unwrapped(text), re.MULTILINE))
+    assert shown
+    assert {group: choices[group] for group in shown} == shown
+    keys = ("epochs", "batch_size", "lr", "warmup_epochs", "num_workers") if name == "train" else ()
+    for key in keys:
+        values = re.findall(rf"^  {key}=(\S+)", text, re.MULTILINE)
+        assert {yaml.safe_load(value) for value in values} == {config[key]}
+
+
+def _unwrapped(text: str) -> str:
+    """Join the lines of an entry that has several."""
+    return re.sub(r"\n {6,}", " ", text)
+
+
+def test_the_keys_of_the_encoder_in_effect_are_listed(root):
+    conf = root / "conf"
+    assert "Keys of encoder=resnet18:" in help_text(conf, "train")
+    text = help_text(conf, "train", ["recipe=frozen"])
+    assert "Keys of encoder=efficientnet_lite0:" in text
+    assert "Keys of recipe=frozen:" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples(root, name):
+    _, _, examples = help_text(root / "conf", name).partition("\nExamples:\n")
+    assert examples.count(f"python src/{name}.py") >= 2

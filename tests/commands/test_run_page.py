@@ -8,6 +8,12 @@ from PIL import Image
 
 from aduni.results.run_folder import RunFolder
 
+
+@pytest.fixture
+def without_page() -> None:
+    """Here it is there."""
+
+
 PICTURES = ("curves.svg", "confusion.svg", "batch.png", "index.html")
 
 

@@ -47,7 +47,9 @@ def test_status_says_what_is_open_and_how_long_it_takes(runs, out, capsys):
     made, all_runs, folders = runs
     print_status(out, made, all_runs)
     text = capsys.readouterr().out
-    lines = {line.split("_")[1] + line.split("_")[2][4:]: line for line in text.split("\n")[:5]}
+    lines = {line.split()[3].lower() + line.split()[5]: line for line in text.split("\n")[:5]}
+    assert lines["ce1"].split()[:8] == ["digits", "table", "1:", "CE", "fold", "1", "seed", "0"]
+    assert folders["ce1"].path.name not in text
     assert "epoch 2 of 8" in lines["ce1"]
     assert "The disk is full." in lines["ldam0"]
     assert str(folders["ldam0"].console) in lines["ldam0"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from aduni.cli.effective import effective_options, effective_values
 from aduni.cli.yaml_docs import Leaf, comments_of, flattened, heading_of, read_leaf
 
 MAX_WIDTH = 100  # columns
@@ -22,26 +23,29 @@ def help_text(conf: Path, name: str, args: Sequence[str] = ()) -> str:
     Args:
         conf: configuration folder.
         name: command, whose keys are those of `conf/NAME.yaml`.
-        args: command line; the keys of the options that it chooses are listed too.
+        args: command line; the options and values that it leads to are shown, and the keys of the
+            options that it names.
     """
     path = conf / f"{name}.yaml"
     content = yaml.safe_load(path.read_text())
     groups = groups_of(path)
-    defaults = groups | _choices_of_defaults(conf, groups)
-    rows = [(group, _options(conf, group, option)) for group, option in defaults.items()]
+    defaults = defaults_list(path)
+    options = effective_options(conf, defaults, args)
+    values = effective_values(conf, options, args)
+    rows = [(group, _options(conf, group, options[group])) for group in groups]
     parts = [
         _wrap(heading_of(path), ""),
         f"Usage: python src/{name}.py [GROUP=OPTION] [KEY=VALUE] [FLAG] ...",
-        *_section("Groups, with their defaults in brackets", rows),
-        *_section("Keys", _command_keys(content, comments_of(path), _recipe_keys(conf, groups))),
+        *_section(f"Groups, with {'what runs' if args else 'their defaults'} in brackets", rows),
+        *_section("Keys", _command_keys(content, comments_of(path), values)),
     ]
-    chosen: list[str] = []
-    for group, _, option in (arg.partition("=") for arg in args):
-        file = conf / group.partition("@")[0] / f"{option}.yaml"
-        if group in groups and file.is_file():
-            chosen += _section(f"Keys of {group}={option}", _option_keys(read_leaf(file), group))
-    parts += chosen
-    if groups and not chosen:
+    typed = [group for group, _, _ in (arg.partition("=") for arg in args) if group in groups]
+    for group in dict.fromkeys([*typed, *(["encoder"] if "encoder" in groups else [])]):
+        file = conf / group.partition("@")[0] / f"{options[group]}.yaml"
+        if file.is_file():
+            keys = _option_keys(read_leaf(file), group, values)
+            parts += _section(f"Keys of {group}={options[group]}", keys)
+    if groups and not typed:
         parts.append(f"{next(iter(groups))}=OPTION --help lists the keys of an option.")
     flags = [
         ("-m", "a job for each of several values: KEY=A,B,C"),
@@ -57,6 +61,17 @@ def help_text(conf: Path, name: str, args: Sequence[str] = ()) -> str:
 def groups_of(path: Path) -> dict[str, str | None]:
     """Return the groups in a command's defaults list with their default options.
 
+    Those with a default come first, the last of them before the others, as they choose options of
+    others and so matter most.
+    """
+    groups = defaults_list(path)
+    chosen = [group for group in reversed(groups) if groups[group] is not None]
+    return {group: groups[group] for group in (*chosen, *groups)}
+
+
+def defaults_list(path: Path) -> dict[str, str | None]:
+    """Return the groups in the order of a command's defaults list, with their default options.
+
     Groups that a comment in the file marks as unused are left out.
     """
     lines = [line.strip("- ").split("#") for line in path.read_text().splitlines()]
@@ -66,24 +81,12 @@ def groups_of(path: Path) -> dict[str, str | None]:
         for group, option in entry.items() if isinstance(entry, dict) else ():
             if not group.startswith(("override ", "hydra")) and group not in unused:
                 groups[group] = option
-    # Hydra composes groups that choose options of others last: these matter most.
-    chosen = [group for group in reversed(groups) if groups[group] is not None]
-    return {group: groups[group] for group in (*chosen, *groups)}
+    return groups
 
 
 def options_of(conf: Path, group: str) -> list[str]:
     """Return the names of a group's options; `table@methods` has those of `table`."""
     return sorted(file.stem for file in (conf / group.partition("@")[0]).glob("*.yaml"))
-
-
-def _choices_of_defaults(conf: Path, groups: Mapping[str, str | None]) -> dict[str, str]:
-    """Return what the default options choose for other groups, as digits choose a recipe."""
-    chosen: dict[str, str] = {}
-    for group, option in groups.items():
-        file = conf / group.partition("@")[0] / f"{option}.yaml"
-        sets = read_leaf(file).sets if file.is_file() else []
-        chosen |= dict(choice.split("=", 1) for choice in sets)
-    return {group: option for group, option in chosen.items() if group in groups}
 
 
 def _options(conf: Path, group: str, default: str | None) -> str:
@@ -92,34 +95,27 @@ def _options(conf: Path, group: str, default: str | None) -> str:
 
 
 def _command_keys(
-    content: Mapping[str, Any], comments: Mapping[str, str], recipe_keys: set[str]
+    content: Mapping[str, Any], comments: Mapping[str, str], values: Mapping[str, Any]
 ) -> Rows:
-    """Yield a command's own keys, without those that Hydra computes."""
+    """Yield a command's own keys with the values that they get, without those Hydra computes."""
     for key, value in flattened(content):
         first = key.partition(".")[0]
         is_computed = isinstance(value, dict) or "${hydra:" in str(content[first])
         if first in ("defaults", "hydra") or is_computed:
             continue
-        text = "(must be given)" if value == "???" else _format(value)
-        if key in recipe_keys:
-            text = "(the recipe's)"
+        found = values.get(key, value)
+        text = "(must be given)" if found == "???" else _format(found)
         yield f"{key}={text}", comments.get(key, "")
 
 
-def _recipe_keys(conf: Path, groups: Mapping[str, str | None]) -> set[str]:
-    if "recipe" not in groups:
-        return set()
-    return set(yaml.safe_load((conf / "recipe" / f"{groups['recipe']}.yaml").read_text()))
-
-
-def _option_keys(leaf: Leaf, group: str) -> Rows:
+def _option_keys(leaf: Leaf, group: str, values: Mapping[str, Any]) -> Rows:
     folder, _, package = group.partition("@")
     for key, value in leaf.values.items():
         parts = value if isinstance(value, list) else [value]
         is_plain = not any(isinstance(part, dict | list) for part in parts)
         if is_plain and not key.endswith("_target_"):
             name = key.replace(f"{folder}.", f"{package}.", 1) if package else key
-            yield f"{name}={_format(value)}", leaf.comments.get(key, "")
+            yield f"{name}={_format(values.get(name, value))}", leaf.comments.get(key, "")
 
 
 def _format(value: Any) -> str:

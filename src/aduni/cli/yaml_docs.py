@@ -95,7 +95,7 @@ def flattened(
 def comments_of(path: Path) -> dict[str, str]:
     """Return full key -> comment after its value, with the lines that continue the comment."""
     text = path.read_text()
-    lines = text.splitlines()
+    lines = [*text.splitlines(), ""]  # a block of text ends below the last line
     comments: dict[str, str] = {}
 
     def visit(node: yaml.Node, prefix: str) -> None:

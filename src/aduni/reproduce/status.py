@@ -7,22 +7,43 @@ from pathlib import Path
 
 from aduni.errors import UserError
 from aduni.results.history_csv import read_history
-from aduni.results.plan import Plan, PlannedRun, State, failure_of, run_folder, state_of
+from aduni.results.plan import (
+    FLOORS,
+    SWITCHES,
+    Plan,
+    PlannedRun,
+    State,
+    failure_of,
+    run_folder,
+    state_of,
+)
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json, read_yaml
+
+TABLES = {"methods": "table 1", "sampling": "table 2", SWITCHES: "table 3", FLOORS: "floors"}
+"""Names that the paper and the command line have for tables."""
 
 
 def print_status(root: Path, plan: Plan, runs: Sequence[PlannedRun]) -> None:
     """Print a line for each unfinished run, the number of runs by state, and the time left."""
     states = {run.id: state_of(run_folder(root, run)) for run in plan.runs}
-    width = max(len(run.folder) for run in runs)
-    for run in runs:
-        if states[run.id] != "done":
-            line = f"{run.folder:{width}}  {states[run.id]:7}  {_detail(root, run, states)}"
-            print(line.rstrip())
+    unfinished = [run for run in runs if states[run.id] != "done"]
+    lines = [(*_names(run), states[run.id]) for run in unfinished]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for run, words in zip(unfinished, lines, strict=True):
+        padded = (word.ljust(width) for word, width in zip(words, widths, strict=True))
+        print("  ".join([*padded, _detail(root, run, states)]).rstrip())
     counts = Counter(states[run.id] for run in runs)
     print(", ".join(f"{count} {state}" for state, count in counts.items()))
     print(_estimate(root, plan, runs, states))
+
+
+def _names(run: PlannedRun) -> tuple[str, str, str, str]:
+    """Return data set, table and row of a run, the first of several, its fold and its seed."""
+    table, label = run.rows[0]
+    others = f" (and {len(run.rows) - 1} more)" if len(run.rows) > 1 else ""
+    row = f"{TABLES.get(table, table)}: {label}{others}"
+    return run.dataset, row, f"fold {run.fold}", f"seed {run.seed}"
 
 
 def _detail(root: Path, run: PlannedRun, states: dict[str, State]) -> str:
