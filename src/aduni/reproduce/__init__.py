@@ -1,4 +1,4 @@
-"""Plan and train the runs of the paper's tables, and of sweeps."""
+"""Reproduce the paper: plan the runs of a profile, train them with train.py and report."""
 
 import lazy_loader
 
