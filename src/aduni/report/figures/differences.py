@@ -38,8 +38,8 @@ def draw_differences(
         axes.text(floor, 1.0, " highest floor", color=style.VERMILLION, transform=where, va="top")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlabel(f"Macro F1 minus that of {first}, test part")
-    axes.set_title(f"{dataset}: differences to {first}")
+    axes.set_xlabel("Difference in macro F1, test part")
+    axes.set_title(style.wrapped(f"{dataset}: differences to {first}", 48))
     style.small_ticks(axes)
     return figure
 
