@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from aduni.cli.banner import print_banner
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
@@ -23,6 +27,7 @@ MISTAKES = {
     "train protocol.split_file=no.csv": "no.csv is missing; set protocol.split_file to",
     "train method=decouple method.stage1_ckpt=no": "run with method.stage1_ckpt=.",
     "prepare dataset=folder dataset.root=no": "dataset.root=no is missing; set it to a folder",
+    "audit split=[.,no.txt]": "no.txt is missing; set split to the files of a split: CSV tables",
     "predict ckpt=no images=. output=o.csv": "no is missing; give a checkpoint or the folder of",
     "predict ckpt=[a.ckpt,no] images=. output=o.csv": "no is missing; give a checkpoint or the",
     "predict ckpt=. images=. output=o.csv": ". is a folder without checkpoints/best.ckpt; give a",
@@ -78,10 +83,18 @@ def test_other_ranks_print_no_command_line(place, monkeypatch):
     assert _run(place, "train").stdout == ""
 
 
-def test_a_multirun_prints_its_command_line_once(place):
-    done = _run(place, "train", "-m", "seed=0,1")
+@pytest.mark.parametrize(("number", "lines"), [(None, 1), (0, 1), (1, 0)])
+def test_of_a_multirun_the_first_job_prints_the_command_line(monkeypatch, capsys, number, lines):
+    """Launchers start later jobs in processes of their own."""
+    job = {"num": "???" if number is None else number}
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", OmegaConf.create({"hydra": {"job": job}}))
+    monkeypatch.setattr(sys, "argv", ["src/train.py", "-m", "seed=0,1"])
+    print_banner.cache_clear()
+    print_banner()
+    print_banner()
+    print_banner.cache_clear()
 
-    assert done.stdout.count("AdUni") <= 1
+    assert capsys.readouterr().out.count(": train.py -m seed=0,1\n") == lines
 
 
 def test_a_missing_data_set_does_not_keep_a_finished_run_from_being_shown(place, monkeypatch):

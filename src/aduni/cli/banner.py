@@ -11,10 +11,21 @@ from aduni.distributed.rank_zero import is_first_process
 
 @cache  # once a process: the jobs of a multirun share it
 def print_banner() -> None:
-    """Print one line on the first process, such as "AdUni 0.1.0: train.py method=ce"."""
-    if is_first_process():
+    """Print a line such as "AdUni 0.1.0: train.py method=ce", on the first process and job."""
+    if is_first_process() and not _job_number():
         words = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         print(f"AdUni{_version()}: {words}", flush=True)
+
+
+def _job_number() -> int | None:
+    """Return the number of a job of a multirun, which may have a process of its own, else None."""
+    from hydra.core.hydra_config import HydraConfig  # here, as --help does without Hydra
+    from omegaconf import OmegaConf
+
+    if not HydraConfig.initialized():
+        return None
+    job = HydraConfig.get().job
+    return None if OmegaConf.is_missing(job, "num") else job.num
 
 
 def _version() -> str:

@@ -13,6 +13,7 @@ from aduni.results.find_checkpoint import find_checkpoint, find_checkpoints
 from aduni.results.run_folder import check_runs
 
 SPLIT_REMEDY = "set protocol.split_file to another split, or to null to make folds"
+LIST_REMEDY = "set split to the files of a split: CSV tables, lists of names, or .npy of strings"
 CKPT_REMEDY = "give a checkpoint of a run with method.stage1_ckpt="
 WEIGHTS_REMEDY = "set encoder.weights to a file, the name of published ones, or null"
 
@@ -30,6 +31,7 @@ def check_names(config: DictConfig) -> None:
         check_runs(Path(runs))
     if OmegaConf.select(config, "resume") is not None:
         return
+    check_files(_texts(config, "split"), LIST_REMEDY)  # of audit.py
     check_files(_texts(config, "protocol.split_file"), SPLIT_REMEDY)
     check_files(_texts(config, "method.stage1_ckpt"), CKPT_REMEDY)
     if "dataset" in config:
