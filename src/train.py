@@ -17,7 +17,7 @@ def main(config: DictConfig) -> None:
     """Train one method on one fold."""
     read(config, Settings, ())  # a value out of range is answered before the slow imports
     with slow_imports():
-        from aduni.cli.end_summary import print_summary
+        from aduni.cli.end_summary import print_and_log, print_summary
         from aduni.config.resume import resume_settings
         from aduni.config.schema import read_settings
         from aduni.config.untrusted import needed_trust
@@ -30,7 +30,11 @@ def main(config: DictConfig) -> None:
     folder = run_folder()
     overrides = HydraConfig.get().overrides.task
     settings = resume_settings(given, overrides, folder)
+    was_finished = settings.resume is not None and folder.metrics.exists()
     metrics = run(settings, folder)
+    if was_finished:
+        done = f"Nothing was trained: {folder.path} holds a finished run, which follows."
+        print_and_log("resumed", done)
     print_summary(metrics, folder, needed_trust(settings), in_sweep=is_multirun())
 
 

@@ -118,7 +118,7 @@ def test_bad_input_is_refused_with_a_sentence(command, trained, asked, tmp_path)
     best, images = ckpt(trained), f"images={asked}"
     cases = [
         ((), "ckpt is missing; give it on the command line"),
-        (("ckpt=nowhere.ckpt",), "nowhere.ckpt is missing; give a checkpoint of a run"),
+        (("ckpt=nowhere.ckpt",), "nowhere.ckpt is missing; give a checkpoint or the folder"),
         ((f"ckpt={tmp_path / 'foreign.ckpt'}",), "was not written by this project"),
         ((best, f"images={tmp_path / 'empty'}"), "There is no image in"),
         ((best, "images=nowhere"), "nowhere is missing; give image files"),

@@ -139,23 +139,30 @@ def test_what_cannot_be_exported_or_differs_leaves_no_file(command, train, tmp_p
     ("given", "sentence"),
     [
         (("output=a.onnx",), "ckpt is missing; give it on the command line"),
-        (("ckpt=a.ckpt",), "output is missing; give it on the command line"),
+        (("ckpt={}/a.ckpt",), "output is missing; give it on the command line"),
         (("ckpt=nowhere.ckpt", "output={}/a.onnx"), "nowhere.ckpt is missing; give a checkpoint"),
         (
             ("ckpt={}/foreign.ckpt", "output={}/a.onnx"),
             "foreign.ckpt was not written by this project",
         ),
-        (("ckpt=a.ckpt", "format=tflite", "output=a.onnx"), "choose one of onnx, pt2, safetensors"),
-        (("ckpt=a.ckpt", "format=pt2", "output=a.onnx"), "does not end in .pt2"),
-        (("ckpt=a.ckpt", "output={}/folder.onnx"), "folder.onnx is a folder; give"),
-        (("ckpt=a.ckpt", "output={}/foreign.ckpt/a.onnx"), "foreign.ckpt: File exists; check"),
-        (("ckpt=a.ckpt", "output=/proc/a.onnx"), "/proc/a.onnx: No such file or directory; check"),
-        (("ckpt=a.ckpt", "output=a.onnx", "formt=pt2"), "formt is no known key (did you mean"),
+        (
+            ("ckpt={}/a.ckpt", "format=tflite", "output=a.onnx"),
+            "choose one of onnx, pt2, safetensors",
+        ),
+        (("ckpt={}/a.ckpt", "format=pt2", "output=a.onnx"), "does not end in .pt2"),
+        (("ckpt={}/a.ckpt", "output={}/folder.onnx"), "folder.onnx is a folder; give"),
+        (("ckpt={}/a.ckpt", "output={}/foreign.ckpt/a.onnx"), "foreign.ckpt: File exists; check"),
+        (
+            ("ckpt={}/a.ckpt", "output=/proc/a.onnx"),
+            "/proc/a.onnx: No such file or directory; check",
+        ),
+        (("ckpt={}/a.ckpt", "output=a.onnx", "formt=pt2"), "formt is no known key (did you mean"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(given, sentence, command, tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
     (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "a.ckpt").touch()
     before = sorted(tmp_path.rglob("*"))
 
     finished = command("export", *(word.format(tmp_path) for word in given))
@@ -169,7 +176,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(given, sentence, command, 
 
 def test_the_extra_is_named_before_anything_is_read(command, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    finished = command("export", "ckpt=nowhere.ckpt", f"output={tmp_path / 'a.onnx'}")
+    (tmp_path / "no.ckpt").touch()
+    finished = command("export", f"ckpt={tmp_path / 'no.ckpt'}", f"output={tmp_path / 'a.onnx'}")
 
     assert finished.status == 1
     assert "needs onnxscript; run uv pip install -e '.[export]'" in finished.err

@@ -8,7 +8,6 @@ import pandas as pd
 from pytorch_lightning import seed_everything
 
 from aduni.checkpoints.load import load_checkpoint, load_weights, readable_checkpoint
-from aduni.cli.end_summary import print_and_log
 from aduni.config.build import build_data_and_method
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
@@ -59,9 +58,6 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     with folder.locked() if is_first_process() else nullcontext():
         if settings.resume and folder.metrics.exists():
             metrics = read_metrics(folder)
-            if is_first_process():
-                done = f"Nothing was trained: {folder.path} holds a finished run, which follows."
-                print_and_log("resumed", done)
             # An earlier version of this project may have written fewer metrics.
             complete = folder.predictions.is_file()
             return (
