@@ -13,6 +13,7 @@ from aduni.data.loading.dataloaders import Loader
 from aduni.data.module import ImageDataModule
 from aduni.results.run_folder import RunFolder
 from aduni.training.stages import Training
+from aduni.training.trackers.trackers import Trackers
 from benchmarks.synthetic import Synthetic
 
 
@@ -46,6 +47,6 @@ def train(overrides: list[str], folder: Path, watcher: Callback | None = None) -
     data, method = build_data_and_method(settings)
     assert isinstance(data, Synthetic)
     data.watcher = watcher
-    training = Training(settings, RunFolder(folder), data, method, None)
+    training = Training(settings, RunFolder(folder), data, method, Trackers())
     training.run()
     return training

@@ -24,7 +24,8 @@ def settings_of(*overrides: str) -> Settings:
 def _read(overrides: tuple[str, ...], folders: tuple[str | None, ...]) -> Settings:
     """Compose once for each command line and the variables that conf/ reads."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", overrides=list(overrides), return_hydra_config=True)
+        words = [*overrides, "hydra.runtime.output_dir=."]  # which a command sets
+        config = compose("train", overrides=words, return_hydra_config=True)
     HydraConfig.instance().set_config(config)
     del config.hydra  # after its choices were resolved into names
     return read_settings(config)

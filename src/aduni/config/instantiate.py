@@ -13,7 +13,7 @@ from aduni.errors import UnknownOptionError, UserError, complaint, did_you_mean
 
 Node = dict[str, Any]
 """A YAML mapping with a `_target_` and its arguments."""
-RUNTIME_ARGUMENTS = frozenset({"protocol", "loading", "encoder", "info", "folder", "config"})
+RUNTIME_ARGUMENTS = frozenset({"protocol", "loading", "encoder", "info"})
 """Arguments that no YAML can hold: the caller of `build` passes them."""
 
 

@@ -56,7 +56,7 @@ def resume_settings(given: Settings, overrides: Sequence[str], folder: RunFolder
     named = [f"names.{key}" if key in old["names"] else key for key in keys]
     _check_equal(new, old, [*options, *keys] if auto else named, folder)
     settings = Settings.model_validate(old)
-    settings.resume = str(folder.path)
+    settings.resume, settings.logger = str(folder.path), given.logger
     # If the data changed since, a new split could move test images into the training part.
     settings.protocol["split_file"] = str(folder.split)
     check_trainer(settings.trainer)

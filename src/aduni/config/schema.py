@@ -66,7 +66,6 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     protocol: Node
     encoder: Node
     trainer: Node
-    logger: Node
     optimizer: Node
     fold: NonNegativeInt
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -84,7 +83,8 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     data_on_gpu: Literal["auto", True, False]
     save_features: bool
     resume: str | None
-    # Not stored: a file must not be able to say what to trust.
+    # Not stored: a file must not be able to say whom to tell, or what to trust.
+    logger: dict[str, Node] = Field(default={}, exclude=True)
     trust: list[str] = Field(default=[], exclude=True)
     shard: OptionalShard = Field(default=None, exclude=True)  # a run has all of the features
     verbose: bool

@@ -31,7 +31,6 @@ from aduni.results.former_configurations import (
 CLASSES = ("aduni.data", "aduni.methods", "aduni.models")
 FUNCTIONS = ("aduni.losses", "aduni.schedules")
 SINGLE_TARGETS = (
-    "aduni.training.WandbRunLogger",
     "aduni.training.adamw",
     "aduni.training.sgd",
     "aduni.distributed.MonitoredDDPStrategy",
@@ -46,7 +45,6 @@ KINDS = {
     "protocol": Protocol,
     "encoder": Encoder,
     "trainer": Trainer,
-    "logger": object,
 }
 """Base class of each group's `_target_`, also for classes of users."""
 
@@ -60,8 +58,8 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
 
     Users choose what the command line builds, but a file may come from somebody else. It may
     therefore name only classes of aduni.data, aduni.methods and aduni.models, functions of
-    aduni.losses and aduni.schedules, the optimizers, the W&B logger, the trainer, its strategy and
-    albumentations' transforms.
+    aduni.losses and aduni.schedules, the optimizers, the trainer, its strategy and albumentations'
+    transforms. Its logger, which earlier versions stored, is left out.
 
     Args:
         content: plain values from the file.
@@ -73,6 +71,8 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
             that this version does not accept.
     """
     try:
+        if isinstance(content, dict):
+            content = {key: value for key, value in content.items() if key != "logger"}
         _check_entries(content, source, trust)
         content = with_package_level_names(content)
         content = with_optimizer(content) if isinstance(content, dict) else content
@@ -90,7 +90,7 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
         _check_target(factory, path, source, trust)
     for group, kind in KINDS.items():
         node = getattr(settings, group)
-        if not _is_kind(node, kind) and (node or group != "logger"):
+        if not _is_kind(node, kind):
             raise UserError(
                 f"{source} names no {group} ({group}._target_ is {node.get('_target_')}); use the "
                 "version that wrote it, or start a new run."
@@ -123,7 +123,7 @@ def check_storable(settings: Settings) -> None:
             raise UserError(f"{path}={value} is not stored by a run; give a finite number.")
     for group, kind in KINDS.items():
         node = getattr(settings, group)
-        if node and not _is_kind(node, kind):
+        if not _is_kind(node, kind):
             remedy = "give a class that is derived from it"
             if group == "encoder":
                 remedy = "give yours as encoder.name=package.module.factory"

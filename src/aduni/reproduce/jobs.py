@@ -60,7 +60,7 @@ def _overrides(
     if folder.can_continue():
         from aduni.config.resume import may_change  # imports torch
 
-        return [f"resume={folder.path}", *filter(may_change, run.overrides)]
+        return [f"resume={folder.path}", *filter(may_change, run.overrides), *logging]
     first_stage = []
     if run.first_stage:
         checkpoint = run_folder(root, runs[run.first_stage]).checkpoint("best")

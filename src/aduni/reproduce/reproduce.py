@@ -1,5 +1,9 @@
 """Run one call of reproduce.py: print the status, train one job, or train all and report."""
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
 from hydra.conf import HydraConf
 
 from aduni.errors import UserError
@@ -18,7 +22,7 @@ def reproduce(settings: Reproduction, hydra: HydraConf) -> None:
         plan = read_plan(root)
         if plan is None:
             raise UserError(f"{root / 'plan.json'} is missing; run reproduce.py without job.")
-        logging = _logger_overrides(settings, plan, settings.job)
+        logging = _logger_overrides(settings, plan, settings.job, hydra.overrides.task)
         train_planned(root, plan, settings.job, gpus=settings.gpus, logging=logging)
         return
     if settings.action == "train":
@@ -32,8 +36,10 @@ def reproduce(settings: Reproduction, hydra: HydraConf) -> None:
     page = cached_report(
         Sources(root, root, settings.definitions, settings.columns, settings.floors)
     )
-    if settings.logger_name == "wandb":
-        _send_report(settings)
+    if settings.wandb is not None:
+        from aduni.training.trackers.wandb_logger import send_report  # imports torch
+
+        send_report(root, settings.name, **_report_options(settings, settings.wandb))
     print(page)
     failed = [run for run in runs if state_of(run_folder(root, run)) == "failed"]
     if failed:
@@ -55,28 +61,18 @@ def _job_overrides(settings: Reproduction, hydra: HydraConf) -> list[str]:
     return overrides
 
 
-def _logger_overrides(settings: Reproduction, plan: Plan, job: str) -> list[str]:
-    """Return the overrides of train.py that put a run into the profile's group in W&B."""
-    if settings.logger_name == "csv":
-        return []
+def _logger_overrides(
+    settings: Reproduction, plan: Plan, job: str, overrides: Sequence[str]
+) -> list[str]:
+    """Return the overrides of this call that name trackers, and put a run into W&B's group."""
+    given = [override for override in overrides if re.match(r"[+~]*logger[.=]", override)]
+    if settings.wandb is None:
+        return given
     rows = [label for run in plan.runs if run.id == job for _, label in run.rows]
     tags = ",".join(f"'{tag}'" for tag in (settings.name, *rows))
-    return [
-        f"logger={settings.logger_name}",
-        f"logger.group={_group(settings)}",
-        f"logger.tags=[{tags}]",
-        *(f"logger.{key}={settings.logger[key]}" for key in ("project", "offline")),
-    ]
+    group = _report_options(settings, settings.wandb)["group"]
+    return [*given, f"logger.wandb.group='{group}'", f"logger.wandb.tags=[{tags}]"]
 
 
-def _send_report(settings: Reproduction) -> None:
-    from aduni.training.wandb_logger import send_report  # imports torch
-
-    project, offline = settings.logger["project"], settings.logger["offline"]
-    send_report(
-        settings.output, settings.name, project=project, group=_group(settings), offline=offline
-    )
-
-
-def _group(settings: Reproduction) -> str:
-    return settings.logger["group"] or f"reproduce-{settings.name}"
+def _report_options(settings: Reproduction, wandb: dict[str, Any]) -> dict[str, Any]:
+    return {**wandb, "group": wandb["group"] or f"reproduce-{settings.name}"}

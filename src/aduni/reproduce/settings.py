@@ -21,6 +21,8 @@ USER_DATASETS = ("folder", "csv", "medmnist")
 WITHOUT_FILES = ("digits", "medmnist")
 """Data sets that have no image files, and so no floor of them."""
 
+WANDB_OPTIONS = ("project", "group", "offline")
+
 NOT_EMPTY = Field(min_length=1)
 
 
@@ -78,8 +80,7 @@ class Reproduction(_Tables, frozen=True):
     datasets: tuple[str, ...] | None
     data: tuple[str, ...]
     gpus: tuple[NonNegativeInt, ...]
-    logger: dict[str, Any]
-    logger_name: str
+    wandb: dict[str, Any] | None
     job: str | None
     output: Path
 
@@ -122,7 +123,7 @@ class Reproduction(_Tables, frozen=True):
 
 def read_reproduction(config: DictConfig) -> Reproduction:
     """Return the checked settings of reproduce.py."""
-    settings = _validate(config, Reproduction)
+    settings = _validate(config, Reproduction, wandb=_wandb_options(config))
     check_columns(settings.columns)
     profile, tables = settings.profile, settings.definitions
     datasets = settings.chosen_datasets
@@ -150,6 +151,13 @@ def read_reproduction(config: DictConfig) -> Reproduction:
         for table, labels in rows.items():
             _check_rows(labels, tables[table].rows, f"{key}.{table}")
     return settings
+
+
+def _wandb_options(config: DictConfig) -> dict[str, Any] | None:
+    """Return the options of W&B that a report needs; the others are about a run."""
+    if OmegaConf.select(config, "logger.wandb") is None:
+        return None
+    return {key: OmegaConf.select(config, f"logger.wandb.{key}") for key in WANDB_OPTIONS}
 
 
 class _Report(_Tables, frozen=True):
@@ -201,9 +209,12 @@ def _sources(settings: _Report, root: Path, output: Path) -> Sources:
     )
 
 
-def _validate(config: DictConfig, model: type[Model]) -> Model:
+def _validate(config: DictConfig, model: type[Model], **further: Any) -> Model:
+    """Check settings; those of trackers are for train.py, whose other keys they refer to."""
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "logger"])
     try:
-        return model.model_validate(OmegaConf.to_container(config, resolve=True))
+        values: Any = OmegaConf.to_container(own, resolve=True)
+        return model.model_validate(values | further)
     except ValidationError as error:
         raise UserError(complaint(error, model.model_fields)) from error
 

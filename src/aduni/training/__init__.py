@@ -7,6 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "optimizers": ["adamw", "sgd"],
-        "wandb_logger": ["WandbRunLogger"],
+        "trackers.wandb_logger": ["WandbRunLogger"],
     },
 )

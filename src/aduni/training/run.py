@@ -9,7 +9,6 @@ from pytorch_lightning import seed_everything
 
 from aduni.checkpoints.load import load_checkpoint, load_weights, readable_checkpoint
 from aduni.config.build import build_data_and_method
-from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.config.untrusted import check_storable
 from aduni.data.cache.changed_images import source_table
@@ -38,6 +37,8 @@ from aduni.training.machine import check_machine
 from aduni.training.run_page.page import write_run_page
 from aduni.training.stages import Training
 from aduni.training.start_banner import print_start_banner
+from aduni.training.trackers.results import run_results
+from aduni.training.trackers.trackers import Trackers
 
 log = logging.getLogger(__name__)
 
@@ -73,32 +74,35 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
             folder.begin_anew()
         if is_first_process():
             link_latest(folder.path)
-        with explain_out_of_memory(suggest_smaller_batch(settings.batch_size)), end_all_processes():
-            return _train_and_test(settings, folder)
+        remedy = suggest_smaller_batch(settings.batch_size)
+        with explain_out_of_memory(remedy), end_all_processes(), Trackers() as trackers:
+            return _train_and_test(settings, folder, trackers)
 
 
-def _train_and_test(settings: Settings, folder: RunFolder) -> dict[str, Any]:
+def _train_and_test(settings: Settings, folder: RunFolder, trackers: Trackers) -> dict[str, Any]:
     origin = provenance()  # of the code that starts, whatever is checked out while it trains
     if is_first_process():
         check_machine(settings)
         check_storable(settings)
+        trackers.open(settings.logger)
     seed_everything(settings.seed, workers=False, verbose=False)
     data, method = _data_and_method(settings, folder)
     _check_patience(settings, data)
     _check_features(settings, data, method)
-    training = Training(settings, folder, data, method, _logger(settings, folder))
+    training = Training(settings, folder, data, method, trackers)
     if is_first_process() and not settings.resume:
         sources = source_table(data) if data.sources.files else None
         write_inputs(folder, settings.model_dump(), data.split, sources)
         log.info("split: %s", data.split_hash)
     if is_first_process() and method.stages:
         print_start_banner(settings, data, method)
-    try:
-        training.run()
-        return _test(training, origin) if is_first_process() else {}
-    finally:
-        if training.logger:
-            training.logger.close()
+    trackers.log_hyperparams(settings.model_dump())
+    training.run()
+    if not is_first_process():
+        return {}
+    metrics = _test(training, origin)
+    trackers.log_results(run_results(metrics, folder))
+    return metrics
 
 
 def _data_and_method(settings: Settings, folder: RunFolder) -> tuple[ImageDataModule, Method]:
@@ -136,13 +140,6 @@ def _check_features(settings: Settings, data: ImageDataModule, method: Method) -
         )
 
 
-def _logger(settings: Settings, folder: RunFolder) -> Any:
-    """Build the W&B logger; None if none is configured."""
-    if not settings.logger:
-        return None
-    return build(settings.logger, folder=folder.path, config=settings.model_dump())
-
-
 def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
     """Predict, compute the metrics from the stored predictions, and write both."""
     folder, data, method = training.folder, training.data, training.method
@@ -167,8 +164,6 @@ def _test(training: Training, origin: dict[str, Any]) -> dict[str, Any]:
         **training_speed(folder.history),
         **origin,
     }
-    if training.logger:
-        training.logger.report(metrics, predictions)
     if training.stages:  # a card is about a model, which a floor does not keep
         content = read_content(metrics, folder)
         write_card(content, folder)

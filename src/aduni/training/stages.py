@@ -35,9 +35,11 @@ from aduni.training.callbacks.epoch_lines import EpochLines
 from aduni.training.callbacks.history import History
 from aduni.training.callbacks.progress import Progress
 from aduni.training.callbacks.signals import InstallSignalHandlers
+from aduni.training.callbacks.tracked_epochs import TrackedEpochs
 from aduni.training.latest_checkpoint import restore_latest
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.run_page.batch_picture import BatchPicture
+from aduni.training.trackers.trackers import Trackers
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Training:
         folder: folder of the run.
         data: data set.
         method: model and losses.
-        logger: W&B logger, or None.
+        trackers: loggers of the run; none on all processes but the first.
         device: device of the last stage.
         stages: name, epochs and chosen epoch of each stage, for metrics.json.
         found: what stages without steps return, for metrics.json.
@@ -60,7 +62,7 @@ class Training:
     folder: RunFolder
     data: ImageDataModule
     method: Method
-    logger: Any
+    trackers: Trackers
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     stages: list[dict[str, Any]] = field(default_factory=list)
     found: dict[str, Any] = field(default_factory=dict)
@@ -127,10 +129,7 @@ class Training:
         module = self._module(number, stage)
         reached = restore_latest(last.parent, module, trainer)
         stop.begin(history_seconds(self.folder.history, stage.name, reached))
-        if reached is not None and (reached + 1 == stage.epochs or stop.is_over(last)):
-            if self.logger:
-                self.logger.finalize("success")  # counts the stages, of which this is one
-        else:
+        if reached is None or (reached + 1 < stage.epochs and not stop.is_over(last)):
             self._draw(number, stage, first_epoch=0 if reached is None else reached + 1)
             for part in self.method.modules():  # else Lightning warns of a frozen encoder
                 part.training = True  # StageModule sets the mode of each
@@ -221,7 +220,7 @@ class Training:
         trainer: Trainer = build(
             self.settings.trainer,
             max_epochs=stage.epochs,
-            logger=self.logger or False,
+            logger=False,  # the trackers get what history.csv has
             callbacks=[
                 InstallSignalHandlers(),
                 BatchPicture(self.folder.batch_picture, self.data.table.class_names),
@@ -230,6 +229,7 @@ class Training:
                 *bar,  # shows the best epoch, which the checkpoints know
                 stop,
                 EpochLines(checkpoints, part, later, name),
+                TrackedEpochs(self.folder.history, self.trackers),
             ],
             enable_progress_bar=bool(bar),
             plugins=[AtomicCheckpointIO()],

@@ -15,6 +15,9 @@ from aduni.cli.mistyped.quoting import quote_for_shell
 SHORT_FORM_COMMANDS = ("report", "reproduce")
 """Commands whose arguments `hydra_arguments` translates."""
 
+SEVERAL_OPTIONS = ("logger",)
+"""Groups of which several options may be chosen at once."""
+
 NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?")
 
 
@@ -60,6 +63,7 @@ class CommandLine:
     def takes_list(self, key: str) -> bool:
         """Tell whether several values of a key form one setting."""
         is_list = isinstance(self.default(key), list) or key in self.catalogue.lists
+        is_list = is_list or key in SEVERAL_OPTIONS
         return self._is_plain_list(key) or is_list
 
     def list_argument(self, key: str, values: Sequence[str]) -> str:

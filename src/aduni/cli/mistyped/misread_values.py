@@ -33,6 +33,8 @@ def check_value(line: CommandLine, override: Any, arg: str) -> str | None:
         parsed = override.value()
         if isinstance(parsed, str) and re.fullmatch(r"\w+", value):
             return None  # a name; Hydra tells whether the option exists
+        if line.takes_list(key) and isinstance(parsed, list) and line.are_options(key, parsed):
+            return None
         is_of_another = key not in line.catalogue.groups and (line.conf / key).is_dir()
         if is_of_another and key != "hydra":
             near = line.catalogue.closest(f"{key}s") or line.catalogue.closest(key)

@@ -49,7 +49,7 @@ def describe(trained: TrainedModel) -> dict[str, Any]:
 
 def _portable(settings: Settings) -> dict[str, Any]:
     """Return the settings that rebuild the method, without paths and accounts of the machine."""
-    plain = settings.model_dump() | {"logger": {}, "resume": None}
+    plain = settings.model_dump() | {"resume": None}
     plain["dataset"] |= {"root": "", "cache_dir": ""}
     portable: dict[str, Any] = _without_folders(plain)
     return portable
