@@ -71,7 +71,7 @@ lines: setup ## write the table of lines per package into CONTRIBUTING.md
 
 lock: ## write requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-		--extra dev --extra sweep --extra export --extra medmnist --extra dicom --extra heic --extra peft --extra timm --python-version 3.11 --custom-compile-command "make lock" \
+		--extra dev --extra sweep --extra export --extra medmnist --extra dicom --extra heic --extra peft --extra tensorboard --extra timm --python-version 3.11 --custom-compile-command "make lock" \
 		--output-file requirements.lock $(ARGS) pyproject.toml
 
 audit: ## check the locked packages for known vulnerabilities, with PyPI's service

@@ -207,7 +207,7 @@ def _circle() -> list[Any]:
 
 @pytest.mark.parametrize("value", [_nested(9), _circle()], ids=["nine-fold", "in itself"])
 def test_lists_that_hold_one_another_have_an_end(value, whole, refusal, tmp_path):
-    content = {**whole["aduni"]["config"], "logger": {"x": value}}
+    content = {**whole["aduni"]["config"], "alpha": {"x": value}}
 
     refusal(lambda: read_stored(content, tmp_path, []), tmp_path, "without end")
 
@@ -353,7 +353,6 @@ def test_a_lost_split_is_to_be_restored(resumable, refusal):
         ("dataset.image_size", "big", "dataset.image_size=big"),
         ("sampler.epoch_length", "two", "sampler.epoch_length=two"),
         ("trainer", {}, "names no trainer"),
-        ("logger", {"x": 1}, "names no logger"),
     ],
 )
 def test_values_of_stored_settings_are_checked(key, value, named, whole, refusal, tmp_path):

@@ -537,6 +537,17 @@ def test_one_device_may_be_chosen(tmp_path, one):
     assert resume_settings(settings_of("trainer=auto", one), [one], RunFolder(tmp_path))
 
 
+@pytest.mark.parametrize("resume", ["auto", "{}"])
+def test_a_resume_takes_the_trackers_of_the_command_line(stored, tmp_path, resume):
+    word = f"resume={resume.format(tmp_path)}"
+    (tmp_path / "history.csv").touch()  # with an epoch, as resume=auto wants it
+    same = ("trainer=cpu", "logger=wandb")
+    go_on = stored(*same)
+
+    assert set(go_on(word, "trainer=cpu", "logger=tensorboard").logger) == {"tensorboard"}
+    assert go_on(word, "trainer=cpu").logger == {}
+
+
 def test_a_resume_takes_the_number_of_processes_alone(stored, tmp_path, refusal):
     go_on = stored("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
 

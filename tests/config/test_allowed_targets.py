@@ -74,8 +74,8 @@ def own_method(tmp_path, monkeypatch):
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_option_of_the_project_is_allowed(group, tmp_path):
     for option in options(group):
-        settings = settings_of(f"{group}={option}")
-        assert read_stored(settings.model_dump(), tmp_path, []) == settings
+        stored = settings_of(f"{group}={option}").model_dump()
+        assert read_stored(stored, tmp_path, []).model_dump() == stored
 
 
 @pytest.mark.parametrize("target", FOREIGN)
@@ -117,11 +117,34 @@ def test_trust_is_the_remedy_for_a_package_of_the_users(target, content, refusal
     refusal(lambda: read_stored(content, tmp_path, []), f"trust=[{target.rpartition('.')[0]}]")
 
 
-@pytest.mark.parametrize("group", ["method", "dataset", "trainer", "logger", "encoder", "names"])
+@pytest.mark.parametrize("group", ["method", "dataset", "trainer", "encoder", "names"])
 def test_no_group_is_passed_over(group, content, refusal, tmp_path):
     content[group] = {"_target_": "os.system", "command": "true"}
 
     refusal(lambda: read_stored(content, tmp_path, []), "os.system", f"{group}._target_")
+
+
+@pytest.mark.parametrize(
+    "logger",
+    [
+        {},
+        {"_target_": "aduni.training.WandbRunLogger", "project": "aduni", "tags": ["a"]},
+        {"mine": {"_target_": "own_method.Own", "key": "${oc.env:HOME}"}},
+    ],
+)
+def test_a_stored_logger_is_left_out(logger, content, own_method, tmp_path):
+    read = read_stored({**content, "logger": logger}, tmp_path, [])
+
+    assert read == read_stored(content, tmp_path, [])
+    assert read.logger == {}
+    assert "own_method" not in sys.modules
+
+
+def test_the_logger_of_a_run_is_not_stored():
+    settings = settings_of("logger=[tensorboard,wandb]")
+
+    assert set(settings.logger) == {"tensorboard", "wandb"}
+    assert "logger" not in settings.model_dump()
 
 
 def test_a_target_is_a_name(content, refusal, tmp_path):

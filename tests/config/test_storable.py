@@ -89,7 +89,6 @@ BAD = {
     "sampler": ("sampler", {"_target_": "storable.Duck"}, "aduni.data.loading.samplers.Sampler"),
     "data set": ("dataset", {"_target_": "storable.Own"}, "dataset._target_=storable.Own"),
     "trainer": ("trainer", {"_target_": "storable.made"}, "trainer._target_=storable.made"),
-    "logger": ("logger", {"_target_": "storable.made"}, "logger._target_=storable.made"),
     "elsewhere": ("method", {"x": {"_target_": "storable.Softmax"}}, "method.x._target_"),
     "no function": ("method", {"x": {"_target_": "storable.cached"}}, "method.x._target_"),
     "builtin": ("method", {"x": {"_target_": "math.sqrt"}}, "method.x._target_=math.sqrt"),

@@ -113,7 +113,8 @@ def overrides_of(command: str, words: list[str], examples: set[str]) -> list[lis
 
 def check(command: str, overrides: list[str]) -> None:
     """Compose and check as the command would."""
-    config = compose(command, overrides, return_hydra_config=True)
+    words = [*overrides, "hydra.runtime.output_dir=."]  # which a command sets
+    config = compose(command, words, return_hydra_config=True)
     HydraConfig.instance().set_config(config)
     del config.hydra  # after its choices were resolved into names
     CHECKS[command](config, [word for word in overrides if not word.startswith("hydra")])

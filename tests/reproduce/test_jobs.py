@@ -80,7 +80,7 @@ def test_a_run_that_has_begun_is_resumed(planned, training, out):
     assert training.calls[0][0] == [f"resume={folder.path}", *changeable]
 
 
-def test_a_resumed_run_takes_device_and_loader_processes_of_the_new_call(planned, training, out):
+def test_a_resumed_run_takes_device_loaders_and_trackers_of_the_new_call(planned, training, out):
     made, ce, _ = planned
     now = ("num_workers=0", "trainer=cpu", "dataset.root=/elsewhere")
     changed = ce.model_copy(update={"overrides": ("method=ce", "lr=0.1", *now)})
@@ -88,8 +88,9 @@ def test_a_resumed_run_takes_device_and_loader_processes_of_the_new_call(planned
     folder.path.mkdir(parents=True)
     folder.config.write_text("epochs: 1\n")
     folder.history.write_text("stage,epoch,loss\ntrain,0,1.0\n")
-    train_planned(out, made.model_copy(update={"runs": (changed,)}), ce.id)
-    assert training.calls[0][0] == [f"resume={folder.path}", *now]
+    logging = ["logger=tensorboard"]
+    train_planned(out, made.model_copy(update={"runs": (changed,)}), ce.id, logging=logging)
+    assert training.calls[0][0] == [f"resume={folder.path}", *now, *logging]
 
 
 def test_a_start_that_trained_nothing_is_begun_anew(planned, training, out):

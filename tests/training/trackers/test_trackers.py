@@ -141,9 +141,13 @@ def test_epochs_are_counted_through_all_stages(tmp_path):
 
 
 def test_a_run_that_fails_ends_its_trackers_as_failed():
-    with pytest.raises(KeyboardInterrupt), Trackers() as trackers:
-        trackers.open(node("one"))
-        raise KeyboardInterrupt
+    def interrupted():
+        with Trackers() as trackers:
+            trackers.open(node("one"))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
 
     assert calls_of("one", "finalize") == [("failed", None)]
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from omegaconf import OmegaConf
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEY = "0123456789abcdef" * 2 + "01234567"  # of the form of an API key
 TRAIN = [
     "method=aduni",
@@ -32,32 +32,31 @@ TRAIN = [
 JOBS = """
 import sys
 from pathlib import Path
-from aduni.training.wandb_logger import WandbRunLogger
+from aduni.training.trackers.trackers import Trackers
 
-config = {"names": {"method": "cicl", "dataset": "digits"}, "fold": 3, "seed": 7, "lr": [0.1, None]}
+config = {"names": {"method": "cicl", "dataset": "digits"}, "fold": 3, "lr": [0.1, None]}
+wandb = {"_target_": "aduni.training.WandbRunLogger", "project": "trial", "group": "pair"}
+wandb |= {"tags": ["a", "b"], "name": "cicl_digits"}
 
-def job(folder, stages, epochs):
+def job(folder, stages, epochs, error=None):
     folder.mkdir(exist_ok=True)
-    dashboard = WandbRunLogger(folder, config, project="trial", group="pair", tags=["a", "b"])
-    rows = (folder / "history.csv").open("a")
-    try:
+    history = folder / "history.csv"
+    with Trackers() as trackers, history.open("a") as rows:
+        trackers.open({"wandb": {**wandb, "save_dir": str(folder)}})
+        trackers.log_hyperparams(config)
         if rows.tell() == 0:
             print("stage,epoch,loss,images,seconds", file=rows, flush=True)
         for stage in stages:
             for epoch in epochs:
-                dashboard.log_metrics({"loss": 0.5, "epoch": epoch}, 9)
                 print(f"{stage},{epoch},0.5,8,1.0", file=rows, flush=True)
-            dashboard.finalize("success")
-        if folder.name == "dies":
-            raise RuntimeError
-    finally:
-        dashboard.close()
-        dashboard.close()
+                trackers.log_epoch(history)
+        if error:
+            raise error
 
 top = Path(sys.argv[1])
 job(top / "stages", ["contrastive", "linear"], range(2))
 try:
-    job(top / "dies", ["only"], range(1))
+    job(top / "dies", ["only"], range(1), RuntimeError())
 except RuntimeError:
     (top / "dies").rename(top / "resumed")
 job(top / "resumed", ["only"], range(1, 2))
@@ -67,39 +66,33 @@ job(top / "resumed", ["only"], range(1, 2))
 FAILING = """
 import logging, sys
 from pathlib import Path
-import pandas as pd
 import psutil
 import wandb
-from aduni.training.wandb_logger import WandbRunLogger
+from aduni.training.trackers.trackers import Trackers
 
-logging.basicConfig()
 folder = Path(sys.argv[1])
-names = {{"method": "ce", "dataset": "digits"}}
-dashboard = WandbRunLogger(folder, {{"names": names, "fold": 0, "seed": 0}}, offline=True)
+logging.basicConfig(filename=folder / "log")
+node = {{"_target_": "aduni.training.WandbRunLogger", "save_dir": str(folder), "offline": True}}
 
 def kill():
     (service,) = psutil.Process().children()
     service.kill()
 
 def refuse():
-    begin = wandb.init
     def refusing(**options):
-        if options["mode"] != "disabled":
-            raise OSError(28, "No space left on device")
-        return begin(**options)
+        raise OSError(28, "No space left on device")
     wandb.init = refusing
 
-for epoch in range(5):
-    if epoch == {fault[0]}:
-        {fault[1]}()
-    dashboard.log_metrics({{"loss": 0.5, "epoch": epoch}})
-dashboard.finalize("success")
-figures = {{"support": {{"a": 1}}, "per_class_f1": {{"a": 1.0}}, "per_class_recall": {{"a": 1.0}}}}
-metrics = {{"test": figures, "validation": None, "training_counts": {{"a": 1}}}}
-metrics |= dict.fromkeys(("selected_epoch", "train_seconds", "images_per_second"), 1)
-columns = {{"part": ["test"], "label": ["a"], "predicted": ["a"]}}
-dashboard.report(metrics, pd.DataFrame(columns))
-dashboard.close()
+history = folder / "history.csv"
+rows = ["stage,epoch,loss,images,seconds"]
+with Trackers() as trackers:
+    trackers.open({{"wandb": node}})
+    for epoch in range(5):
+        if epoch == {fault[0]}:
+            {fault[1]}()
+        rows.append(f"train,{{epoch}},0.5,8,1.0")
+        history.write_text("\\n".join(rows))
+        trackers.log_epoch(history)
 print("all epochs were trained")
 """
 FAULTS = {"in mid-run": (2, "kill"), "from the start": (0, "refuse")}
@@ -213,7 +206,7 @@ def test_without_a_key_a_run_is_offline_and_named(jobs):
     assert stored.run.project == "trial"
     assert stored.run.run_group == "pair"
     assert list(stored.run.tags) == ["a", "b"]
-    assert stored.run.display_name == "cicl_digits_fold3_seed7"
+    assert stored.run.display_name == "cicl_digits"
     assert stored.config["lr"] == [0.1, None]
     assert stored.exit_code == 0
     assert (jobs / "stages/wandb_id.txt").read_text() == f"{stored.run.run_id}\n"
@@ -223,7 +216,7 @@ def test_epochs_are_counted_through_all_stages(jobs):
     (stored,) = offline_runs(jobs / "stages")
 
     assert [row["epoch"] for row in stored.history] == [0, 1, 2, 3]
-    assert [row["loss"] for row in stored.history] == [0.5] * 4
+    assert [row["train/loss"] for row in stored.history] == [0.5] * 4
     assert stored.axes["*"] == "epoch"
 
 
@@ -238,9 +231,9 @@ def test_a_resumed_job_continues_the_run_that_failed(jobs):
 @pytest.mark.slow
 def test_a_bad_option_is_refused_before_anything_begins(tmp_path):
     folder = f"hydra.run.dir={tmp_path}/run"
-    output = train(tmp_path, "logger=wandb", "logger.project=a/b", folder, status=1)
+    output = train(tmp_path, "logger=wandb", "logger.wandb.project=a/b", folder, status=1)
 
-    assert "error: logger.project=a/b is not valid" in output
+    assert "error: logger.wandb.project=a/b is not valid" in output
     assert not list(tmp_path.rglob("*wandb*"))
 
 
@@ -272,16 +265,20 @@ def check(run: StoredRun, folder: Path) -> None:
 
     history = pd.read_csv(folder / "history.csv").iloc[0]
     curves = {key: value for row in run.history for key, value in row.items()}
-    for key in ("loss", "alpha", "epoch", "lr", "validation_macro_f1", "validation_accuracy"):
-        assert curves[key] == pytest.approx(history[key])
-
-    figures = run.table("figures").set_index("figure")
-    for part in ("test", "validation"):
-        for name, value in metrics[part].items():
-            if isinstance(value, float):
-                assert run.summary[f"{part}/{name}"] == value == figures.loc[name, part]
+    for name, key in {
+        **{"train/loss": "loss", "train/alpha": "alpha", "train/lr": "lr", "epoch": "epoch"},
+        **{f"val/{key}": f"validation_{key}" for key in ("macro_f1", "accuracy")},
+    }.items():
+        assert curves[name] == pytest.approx(history[key])
+    for name, value in metrics["validation"].items():
+        if isinstance(value, float):
+            assert curves[f"val/{name}_best"] == value
+            assert curves[f"test/{name}"] == test[name]
+    for label, value in test["per_class_f1"].items():
+        assert curves[f"test/f1/{label}"] == value
     for name in ("selected_epoch", "train_seconds", "images_per_second"):
-        assert run.summary[name] == metrics[name]
+        assert curves[name] == metrics[name]
+    assert curves["model_card/_type"] == "html-file"
 
     classes = run.table("test/classes").set_index("class")
     assert classes["trained on"].to_dict() == metrics["training_counts"]
@@ -323,8 +320,35 @@ def test_an_unreachable_server_costs_the_dashboard_and_not_the_run(tmp_path):
 def test_a_failure_of_wandb_is_said_once_and_costs_nothing_else(tmp_path, fault):
     output = start("-c", FAILING.format(fault=FAULTS[fault]), str(tmp_path), HOME=str(tmp_path))
 
-    assert output.count("W&B failed") == 1
+    assert output.count("logger=wandb failed") == 1
     assert "all epochs were trained" in output.splitlines()
+
+
+REPORT = """
+import sys
+from pathlib import Path
+from aduni.training.trackers.wandb_logger import send_report
+
+send_report(Path(sys.argv[1]), "study", project="trial", group="all", offline=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_report_is_a_run_with_its_tables_and_drawings(tmp_path):
+    for name, text in {
+        "tables/methods.csv": "row,accuracy\nCE,0.5\n",
+        "figures/curves.svg": "<svg>drawn</svg>",
+        "figures/curves.pdf": "%PDF",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    start("-c", REPORT, str(tmp_path), HOME=str(tmp_path))
+
+    (stored,) = offline_runs(tmp_path)
+    assert (stored.run.display_name, stored.run.run_group) == ("study", "all")
+    assert stored.table("tables/methods").to_dict("list") == {"row": ["CE"], "accuracy": [0.5]}
+    (drawing,) = stored.folder.rglob("*.html")
+    assert "<svg>drawn</svg>" in drawing.read_text()
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The trackers of a run, each of which gets the same, and none of which can stop the run."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -91,10 +92,10 @@ def _build(name: str, node: Node) -> Logger:
     try:
         logger: Logger = build(node)
     except ModuleNotFoundError as error:
-        problem = f"needs a package ({_first_line(error)}); add it, or leave the logger out."
+        problem = f"needs a package ({_first_sentence(error)}); add it, or leave the logger out."
         raise UserError(f"logger={name} {problem}") from error
     except UserError as error:
-        problem = f"cannot be used ({_first_line(error)}); correct conf/logger/{name}.yaml."
+        problem = f"cannot be used ({_first_sentence(error)}); correct logger.{name}.KEY."
         raise UserError(f"logger={name} {problem}") from error
     return logger
 
@@ -113,10 +114,10 @@ def _name(column: str) -> str:
 def _warn(name: str, error: Exception) -> None:
     warn(
         log,
-        f"logger={name} failed ({type(error).__name__}: {_first_line(error)}) and gets nothing "
+        f"logger={name} failed ({type(error).__name__}: {_first_sentence(error)}) and gets nothing "
         "more; the run goes on, and its folder has everything.",
     )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0].rstrip(".: ")
+def _first_sentence(error: Exception) -> str:
+    return re.split(r"\n|\.\s", str(error).strip())[0].rstrip(".: ")

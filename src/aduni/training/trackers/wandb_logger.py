@@ -51,7 +51,7 @@ class WandbRunLogger(WandbLogger):
         offline: Literal["auto"] | bool = "auto",
     ) -> None:
         super().__init__(project=project, name=name, save_dir=save_dir, group=group, tags=tags)
-        self._stored_id, self._wanted = RunFolder(save_dir).wandb_id, offline
+        self._stored_id, self._wanted = RunFolder(Path(save_dir)).wandb_id, offline
 
     @property
     @rank_zero_experiment
