@@ -21,7 +21,7 @@ def test_a_search_sweeps_keys_that_exist(name):
 
 def test_the_wandb_sweep_sets_keys_that_exist():
     sweep = OmegaConf.load(CONF / "wandb_sweep.yaml")
-    assert sweep.metric.name.startswith("validation/"), "never the test part"
+    assert sweep.metric.name.startswith("val/"), "never the test part"
     values = {
         key: given.get("value", given.get("min", given.get("values", [0])[0]))
         for key, given in sweep.parameters.items()
