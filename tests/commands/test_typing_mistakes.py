@@ -58,7 +58,7 @@ TAKEN = [
 
 SENTENCES = {
     "train logger=tensorboard,wandb": "several values; write 'logger=[tensorboard,wandb]'.",
-    "train 'logger=[tensorboard,wnadb]'": "choose one of csv, tensorboard, wandb",
+    "train 'logger=[tensorboard,1.5]'": "choose one of csv, tensorboard, wandb",
     # Words that belong together.
     "train method = ce": "write method=ce.",
     "train method == ce": "write method=ce.",
@@ -213,7 +213,8 @@ UNTOUCHED = [
     *("train trainer.devices=[0]", "train 'hydra.searchpath=[file:///my/conf]' sampler=inverse"),
     *("predict images=- tta=8", "predict 'class_frequency={a: 0.9, b: 0.1}'", "report runs=1-2"),
     *("predict images=2026-01-02", "predict 'images=1 2'", "report columns=macro_auroc,macro_f1"),
-    *("train 'logger=[tensorboard,wandb]'", "reproduce 'logger=[csv, wandb]'", "train logger=own"),
+    *("train 'logger=[tensorboard,wandb]'", "reproduce 'logger=[csv, wandb]'"),
+    "train logger=[own]",
     *("reproduce status", "reproduce gpus=0,1,2 tables=1", "reproduce dataset=csv,folder"),
     *("reproduce dataset=digits status", "reproduce profile=smoke dataset=digits status"),
     *("reproduce 'dataset.csv=/a b/(c).csv'", "reproduce launcher=joblib job=x"),

@@ -8,6 +8,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue
 
+from aduni.cli.before_imports import CONF
+from aduni.cli.help import options_of
 from aduni.cli.mistyped.unknown_keys import describe_unknown_key
 from aduni.errors import UnknownOptionError, UserError, did_you_mean
 from aduni.models.backbones import PREFIXES
@@ -85,13 +87,14 @@ def _unknown_option(error: UnknownOptionError) -> str:
 
 
 def _missing_option(error: MissingConfigException) -> str:
-    missing, options = str(error.missing_cfg_file), error.options or []
+    missing = str(error.missing_cfg_file)
     backbone = missing.removeprefix("encoder/")
     if backbone.startswith(PREFIXES):
         return f"encoder={backbone} does not exist; write encoder.name={backbone}."
     group, _, option = missing.rpartition("/")
     if not group:
         return f"There is no configuration {option}; leave --config-name out."
+    options = error.options or options_of(CONF, group)  # Hydra has none for one of several
     near = get_close_matches(option.lower(), list_backbones() if group == "encoder" else [], n=1)
     if near:
         return f"encoder={option} does not exist; write encoder.name={near[0]}."

@@ -31,10 +31,10 @@ def check_value(line: CommandLine, override: Any, arg: str) -> str | None:
         fault = "" if line.multirun else _check_sweep(line, key, value)
     elif _is_group(line, override.key_or_group):
         parsed = override.value()
-        if isinstance(parsed, str) and re.fullmatch(r"\w+", value):
-            return None  # a name; Hydra tells whether the option exists
-        if line.takes_list(key) and isinstance(parsed, list) and line.are_options(key, parsed):
-            return None
+        several = isinstance(parsed, list) and line.takes_list(key)
+        names = parsed if several else [value] if isinstance(parsed, str) else []
+        if names and all(re.fullmatch(r"\w+", str(name)) for name in names):
+            return None  # Hydra tells whether the options exist
         is_of_another = key not in line.catalogue.groups and (line.conf / key).is_dir()
         if is_of_another and key != "hydra":
             near = line.catalogue.closest(f"{key}s") or line.catalogue.closest(key)
