@@ -264,7 +264,7 @@ def test_weights_of_another_architecture_stop_a_run_before_it_writes(past_run, t
         (["encoder=timm/test_vit"], "write encoder.name=timm/test_vit"),
         (["encoder=local-dir:/nowhere"], "write encoder.name=local-dir:/nowhere"),
         (["encoder.name=local-dir:/nowhere"], "/nowhere/config.json"),
-        (["encoder.weights=nowhere.pth"], "encoder.weights=nowhere.pth cannot be read"),
+        (["encoder.weights=nowhere.pth"], "nowhere.pth is missing; set encoder.weights"),
     ],
 )
 def test_mistakes_are_one_sentence(words, named, train):

@@ -40,8 +40,9 @@ def test_counts_and_a_sampler_come_first_then_what_was_found(audit, tmp_path):
 
     assert finished.status == 0, finished.err
     words = _words(finished.out)
-    assert words.startswith("own_labels: images of each class")
+    assert words.startswith("AdUni")
     order = [
+        "own_labels: images of each class",
         "benign 30 malignant 9 unclear 8",
         "Imbalance ratio 3.8",
         "suggested: sampler=upsample",
