@@ -60,6 +60,7 @@ def test_counts_and_a_sampler_come_first_then_what_was_found(audit, tmp_path):
         *sheets,
         "conflicting.jpg",
         "copies.csv",
+        "index.html",
     ]
     assert pd.read_csv(output / "copies.csv")["image"].tolist() == ["pictures/000", "pictures/031"]
 
