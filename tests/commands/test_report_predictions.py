@@ -105,9 +105,9 @@ def test_a_frame_gives_the_same_page_as_its_file(tmp_path, monkeypatch):
     ("overrides", "words"),
     [
         ([], "give either a folder that holds run folders, runs=DIR, or tables of predictions"),
-        (["runs=a", "predictions=b"], "give either"),
+        (["runs=results/study", "predictions=b"], "give either"),
         (["predictions=nowhere/*.csv"], "predictions=nowhere/*.csv names no file"),
-        (["runs=a", "ordinal=true"], "ordinal=true is for predictions="),
+        (["runs=results/study", "ordinal=true"], "ordinal=true is for predictions="),
     ],
 )
 def test_mistakes_are_one_sentence(command, overrides, words):

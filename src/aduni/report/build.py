@@ -83,7 +83,8 @@ def _write(
         for table in _tables(sources, runs, plan, states)
     ]
     pairs = [(table, adjusted_table(table)) for table in shown]
-    tables = {each.name: each for pair in pairs for each in pair if plan or each.runs}
+    filled = [each for pair in pairs for each in pair if plan or each.runs]
+    tables = {each.name: each for each in filled or shown[:1]}
     with atomic_folder(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
         made = Report(sources, plan, states, runs, problems, tables, others, given, folder)
