@@ -18,7 +18,7 @@ def main(config: DictConfig) -> None:
     read(config, Settings, ())  # a value out of range is answered before the slow imports
     with slow_imports():
         from aduni.cli.end_summary import print_and_log, print_summary
-        from aduni.config.resume import resume_settings
+        from aduni.config.resume import logger_for, resume_settings
         from aduni.config.schema import read_settings
         from aduni.config.untrusted import needed_trust
         from aduni.training.feature_shard import extract_shard
@@ -30,6 +30,7 @@ def main(config: DictConfig) -> None:
     folder = run_folder()
     overrides = HydraConfig.get().overrides.task
     settings = resume_settings(given, overrides, folder)
+    settings.logger = logger_for(settings, config)
     was_finished = settings.resume is not None and folder.metrics.exists()
     metrics = run(settings, folder)
     if was_finished:

@@ -13,12 +13,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 
-from aduni.config.resume import resume_settings
+from aduni.config.resume import logger_for, resume_settings
 from aduni.errors import UserError
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_yaml, write_yaml
-from composing import settings_of
+from composing import CONF, settings_of
 from own_data import blotches, class_folders
 
 OPTIONS = ("epochs=4", "sampler=upsample", "method=aduni")
@@ -539,13 +540,18 @@ def test_one_device_may_be_chosen(tmp_path, one):
 
 @pytest.mark.parametrize("resume", ["auto", "{}"])
 def test_a_resume_takes_the_trackers_of_the_command_line(stored, tmp_path, resume):
-    word = f"resume={resume.format(tmp_path)}"
-    (tmp_path / "history.csv").touch()  # with an epoch, as resume=auto wants it
-    same = ("trainer=cpu", "logger=wandb")
-    go_on = stored(*same)
+    same = ("method=ce", "trainer=cpu", "seed=3")
+    go_on = stored(*same, "logger=tensorboard")
+    words = [*(same if resume == "auto" else ()), f"resume={resume.format(tmp_path)}"]
 
-    assert set(go_on(word, "trainer=cpu", "logger=tensorboard").logger) == {"tensorboard"}
-    assert go_on(word, "trainer=cpu").logger == {}
+    settings = go_on(*words, "logger=wandb")
+    assert settings.logger == {}
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [*words, "logger=wandb", "logger.wandb.save_dir=."])
+        nothing = compose("train", words)
+    logger = logger_for(settings, config)
+    assert logger["wandb"]["name"] == "ce_digits_fold0_seed3"  # the run's, not the command line's
+    assert logger_for(settings, nothing) == {}
 
 
 def test_a_resume_takes_the_number_of_processes_alone(stored, tmp_path, refusal):

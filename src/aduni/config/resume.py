@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from aduni.config.instantiate import items_of
+from aduni.config.instantiate import Node, check_node, items_of
 from aduni.config.schema import Settings, check_trainer
 from aduni.config.untrusted import read_stored
 from aduni.errors import UserError
@@ -56,11 +56,24 @@ def resume_settings(given: Settings, overrides: Sequence[str], folder: RunFolder
     named = [f"names.{key}" if key in old["names"] else key for key in keys]
     _check_equal(new, old, [*options, *keys] if auto else named, folder)
     settings = Settings.model_validate(old)
-    settings.resume, settings.logger = str(folder.path), given.logger
+    settings.resume = str(folder.path)
     # If the data changed since, a new split could move test images into the training part.
     settings.protocol["split_file"] = str(folder.split)
     check_trainer(settings.trainer)
     return settings
+
+
+def logger_for(settings: Settings, config: DictConfig) -> dict[str, Node]:
+    """Return the trackers of the command line, with the run's values for `${fold}` and the like.
+
+    Args:
+        settings: of the run, which may be an earlier one's.
+        config: composed from the command line.
+    """
+    content = OmegaConf.create({"logger": config.get("logger", {}), **settings.model_dump()})
+    logger: Any = OmegaConf.to_container(content.logger, resolve=True)
+    check_node(logger, "logger")
+    return dict(logger)
 
 
 def may_change(override: str) -> bool:

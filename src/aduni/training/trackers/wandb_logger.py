@@ -50,7 +50,9 @@ class WandbRunLogger(WandbLogger):
         name: str | None = None,
         offline: Literal["auto"] | bool = "auto",
     ) -> None:
-        super().__init__(project=project, name=name, save_dir=save_dir, group=group, tags=tags)
+        # Without tags a resumed W&B run keeps those that it has.
+        own: dict[str, Any] = {"group": group, "tags": list(tags) or None}
+        super().__init__(project=project, name=name, save_dir=save_dir, **own)
         self._stored_id, self._wanted = RunFolder(Path(save_dir)).wandb_id, offline
 
     @property
