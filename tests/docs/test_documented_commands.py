@@ -46,10 +46,18 @@ CHECKS: dict[str, Check] = {
     "predict": lambda config, _: read_predict_settings(config),
     "explain": lambda config, _: read_explain_settings(config),
     "export": lambda config, _: read_export_settings(config),
-    "report": lambda config, _: read_report(config),
+    "report": lambda config, _: _read_report(config),
     "reproduce": lambda config, _: read_reproduction(config),
     "benchmark": lambda config, _: read_benchmark(config),
 }
+
+
+def _read_report(config: DictConfig) -> None:
+    if config.predictions:  # tables of the reader's
+        config.predictions = str(CONF / "report.yaml")
+    read_report(config)
+
+
 SHORT_FORMS = ("report", "reproduce")
 MISTAKES = (*aduni.cli.app.MISTAKES, SystemExit)
 MAKE = {"train": "train", "reproduce": "reproduce", "benchmark": "benchmark"}
