@@ -114,8 +114,10 @@ class TestLetters:
 
     def test_a_letter_is_drawn_with_the_fallback(self, tmp_path):
         font_manager.fontManager.addfont(make_font(tmp_path / "a.ttf", "黑色"))
-        drawn = save(draw_class_distribution({"黑色黑色黑色": 3, "b": 1}, "x"), tmp_path, "a")
-        pixels = np.asarray(Image.open(drawn[0]).convert("L"))
+        figure = draw_class_distribution({"黑色黑色黑色": 3, "b": 1}, "x")
+        drawn = save(figure, tmp_path, "a")
+        styled(figure.savefig)(tmp_path / "a.png", dpi=200)
+        pixels = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
         dark = (pixels[:, : pixels.shape[1] // 3] < 60).sum(axis=1)
         assert np.sort(dark)[-10] > 60  # six squares in a row: boxes are hollow
         for file in drawn:

@@ -28,7 +28,7 @@ def configured():
 
     def make(**values):
         config = OmegaConf.load(ROOT / "conf" / "predict.yaml")
-        del config["defaults"]
+        del config["defaults"], config["hydra"]
         given = {"ckpt": "a.ckpt", "images": "photographs", "output": "out.csv"} | values
         return OmegaConf.merge(config, given)
 
