@@ -13,7 +13,7 @@ from PIL import Image
 from aduni.report.cached import Sources, cached_report
 from aduni.report.figures.class_distribution import draw_class_distribution
 from aduni.report.figures.confusion import draw_confusion
-from aduni.report.figures.style import save, written_width
+from aduni.report.figures.style import save, styled, written_width
 from aduni.report.tables.definitions import Definition, Row
 from aduni.system import fonts
 from aduni.system.fonts import FALLBACKS, boxes_warning, families, find_font, letters_without_glyph
