@@ -208,3 +208,21 @@ def test_the_kept_runs_name_no_folder_of_a_machine():
         dataset = read_yaml(config)["dataset"]
         assert not Path(dataset["root"]).is_absolute(), config
         assert not Path(dataset["cache_dir"]).is_absolute(), config
+
+
+def test_the_floors_in_the_docs_are_those_of_the_kept_page():
+    cells = pd.read_csv(ROOT / "results" / "floors" / "tables" / "tables.csv")
+    made = {
+        (cell["row"], cell["dataset"], cell["figure"]): "{mean:.3f} ± {deviation:.3f}".format(
+            **cell
+        )
+        for cell in cells[cells["table"] == "methods"].to_dict("records")
+    }
+    text = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+    for name in ("class frequencies", "border", "thumbnail", "file"):
+        (line,) = (line for line in text.splitlines() if line.startswith(f"| {name} | 0"))
+        assert cells_of(line)[1:] == [
+            made[name, dataset, figure]
+            for dataset in ("aptos", "isic2018")
+            for figure in ("accuracy", "macro_f1")
+        ]
