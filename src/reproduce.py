@@ -2,7 +2,7 @@
 
 import sys
 
-from aduni.cli import quick_imports
+from aduni.cli import quick_imports, slow_imports
 
 with quick_imports():
     import hydra
@@ -11,7 +11,6 @@ with quick_imports():
 
     from aduni.cli.app import run_command, task
     from aduni.cli.arguments import hydra_arguments
-    from aduni.reproduce.reproduce import reproduce
     from aduni.reproduce.settings import read_reproduction
 
 
@@ -19,7 +18,10 @@ with quick_imports():
 @task
 def main(config: DictConfig) -> None:
     """Train missing runs and report, or print the status."""
-    reproduce(read_reproduction(config), HydraConfig.get())
+    settings = read_reproduction(config)
+    with slow_imports():
+        from aduni.reproduce.reproduce import reproduce
+    reproduce(settings, HydraConfig.get())
 
 
 if __name__ == "__main__":

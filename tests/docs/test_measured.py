@@ -185,7 +185,7 @@ def test_quoted_inflation_is_the_studys():
 def test_every_table_is_made_again_from_the_kept_predictions(tmp_path):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("report", [f"runs={STUDY}", f"output={tmp_path / 'out'}"])
-    cached_report(read_report(config))
+    cached_report(read_report(config)[0])
 
     kept = {file.name: file for file in sorted((STUDY / "tables").iterdir())}
     made = {file.name: file for file in sorted((tmp_path / "out" / "tables").iterdir())}

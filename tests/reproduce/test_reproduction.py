@@ -108,7 +108,7 @@ def test_two_calls_at_once_finish_everything_once(undisturbed):
     assert (tables["folds"] == 2).all()
     adunis = tables[(tables["row"].isin(["AdUni", "w/o sampling"]))]
     assert adunis.groupby("figure")["mean"].nunique().eq(1).all()
-    figures = {file.stem for file in (undisturbed / "figures").glob("*.png")}
+    figures = {file.stem for file in (undisturbed / "figures").glob("*.svg")}
     assert {"digits_embedding", "digits_curves", "digits_loss_by_class"} <= figures
 
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from aduni.metrics.fold_intervals import MIN_FOLDS, verdict
-from aduni.metrics.names import METRICS
+from aduni.report.figures.figure import class_counts
 from aduni.report.statistics.paired import Comparison
 from aduni.report.tables.own_settings import OURS, validation_mean
 from aduni.report.tables.table import Table, title_of
 
 METRIC = "macro_f1"
+NAME = "macro F1"
 MAX_SENTENCES = 3
 WORDS = {
     "ahead": "{row} is ahead",
@@ -55,6 +56,8 @@ def _sentences(table: Table, comparisons: Sequence[Comparison]) -> Iterator[str]
         ]
         if found:
             yield _sentence(table, max(found, key=lambda each: _rank(table, each)))
+        elif table.runs.get((first, dataset)) and not table.is_floor(first, dataset):
+            yield _alone(table, first, dataset)
 
 
 def _rank(table: Table, each: Comparison) -> tuple[bool, float]:
@@ -66,13 +69,37 @@ def _rank(table: Table, each: Comparison) -> tuple[bool, float]:
 def _sentence(table: Table, best: Comparison) -> str:
     row, base = (_mean(table, label, best) for label in (best.row, best.baseline))
     ends = best.over_folds if best.folds >= MIN_FOLDS else None
-    interval = f" ({ends[0]:+.2f} to {ends[1]:+.2f})" if ends else ""
-    word = WORDS[verdict(best.over_folds, best.folds)].format(row=best.row)
+    interval = f" ({_ends(ends)})" if ends else ""
+    found = verdict(best.over_folds, best.folds)
+    word = WORDS[found].format(row=_quoted(best.row))
+    if found in ("ahead", "behind") and verdict(best.corrected, best.folds) != found:
+        corrected = _ends(best.corrected) if best.corrected else "not known"
+        word += f", but not by the interval corrected for overlapping training ({corrected})"
     return (
-        f"{title_of(best.dataset)}: {best.row} {row}, {best.baseline} {base} "
-        f"{METRICS[METRIC].title.lower().replace('f1', 'F1')}: {best.difference:+.2f}{interval} "
+        f"{title_of(best.dataset)}: {_quoted(best.row)} {row}, {_quoted(best.baseline)} {base} "
+        f"{NAME}: {best.difference:+.2f}{interval} "
         f"over {best.folds} fold{'s' * (best.folds != 1)}: {word}."
     )
+
+
+def _alone(table: Table, label: str, dataset: str) -> str:
+    """Say the result of the only row."""
+    cell = next(c for c in table.rows[0].cells if (c.dataset, c.metric.key) == (dataset, METRIC))
+    value = "undefined" if cell.mean is None else f"{cell.mean:.2f}"
+    deviation = "" if cell.deviation is None else f" ± {cell.deviation:.2f}"
+    return (
+        f"{title_of(dataset)}: {_quoted(label)} {value}{deviation} {NAME} over {cell.folds} "
+        f"fold{'s' * (cell.folds != 1)}; there is no other setting to compare it with."
+    )
+
+
+def _quoted(label: str) -> str:
+    """Put a label that names keys in quotes, since numbers follow."""
+    return f"'{label}'" if "," in label else label
+
+
+def _ends(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:+.2f} to {interval[1]:+.2f}"
 
 
 def _mean(table: Table, label: str, each: Comparison) -> str:
@@ -83,8 +110,9 @@ def _mean(table: Table, label: str, each: Comparison) -> str:
 
 
 def _size(table: Table, dataset: str) -> str:
-    run = next(
+    runs = [
         run for (_, name), units in table.runs.items() if name == dataset for run in units.values()
-    )
-    used = run.split[run.split["part"] != "unused"]["image"].nunique()
+    ]
+    used = sum(class_counts(runs).values())
+    run = runs[0]
     return f"{title_of(dataset)} ({used:,} images, {len(run.class_names)} classes)"

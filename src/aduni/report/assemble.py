@@ -53,7 +53,9 @@ class Report:
         output, main = self.sources.output, self.main
         moved = self.tables.get(f"{main.name}{SUFFIX}")
         comparisons = [found for table in self.tables.values() for found in compare(table)]
-        batches, classes = self._batches(main), class_frame(main)
+        # Of a plan alone: the paper says how many images of each kind a batch holds.
+        batches = self._batches(main) if self.plan else {}
+        classes = class_frame(main)
         self._write_tables(
             {
                 "comparisons": comparison_frame(comparisons),
@@ -149,7 +151,8 @@ class Report:
         return statistics
 
     def _drawn(self, table: Table, dataset: str) -> list[Drawn]:
-        return draw(self._rows(table, dataset), dataset, self.folder / "figures")
+        folder, of_paper = self.folder / "figures", self.plan is not None
+        return draw(self._rows(table, dataset), dataset, folder, of_paper=of_paper)
 
     def _rows(self, table: Table, dataset: str) -> dict[str, list[Run]]:
         return {

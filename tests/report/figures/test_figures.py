@@ -53,8 +53,8 @@ def run(tmp_path):
 
 def test_counts_are_of_all_parts_and_sorted(run):
     made = run("a", labels=[2] * 9 + [0], predicted=[0] * 10, training_labels=[0, 1, 1, 2])
-    assert list(class_counts(made).items()) == [("rare", 10), ("common", 2), ("less", 2)]
-    bars = draw_class_distribution(class_counts(made), "toy").axes[0].patches
+    assert list(class_counts([made]).items()) == [("rare", 10), ("common", 2), ("less", 2)]
+    bars = draw_class_distribution(class_counts([made]), "toy").axes[0].patches
     assert [bar.get_width() for bar in bars] == [10, 2, 2]
 
 
@@ -76,7 +76,7 @@ def test_differences_are_of_the_folds_that_both_rows_have(run):
     assert fold_means(rows["AdUni"], METRICS["macro_f1"]) == pytest.approx({0: (1 + 2 / 9) / 2})
     kind = next(kind for kind in all_figures() if kind.name == "differences")
     (axes,) = kind.draw(rows, "toy").axes
-    dots = [line for line in axes.lines if line.get_marker() == "."]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
     assert [list(line.get_xdata()) for line in dots] == [pytest.approx([7 / 18])]
 
 
@@ -432,12 +432,12 @@ def test_a_figure_has_its_width(tmp_path):
 
 def test_grades_are_in_their_order_and_other_classes_by_size(run):
     made = run("a", labels=[1, 1, 2], predicted=[1, 1, 2])
-    assert list(class_counts(made)) == ["common", "less", "rare"]
+    assert list(class_counts([made])) == ["common", "less", "rare"]
     few = {"training_labels": (0, 1, 1, 2, 2, 2)}
     labels = {"labels": [1, 1, 2], "predicted": [1, 1, 2]}
-    assert list(class_counts(run("b", **few, **labels))) == ["less", "rare", "common"]
+    assert list(class_counts([run("b", **few, **labels)])) == ["less", "rare", "common"]
     graded = run("c", task="ordinal", **few, **labels)
-    assert list(class_counts(graded)) == ["common", "less", "rare"]
+    assert list(class_counts([graded])) == ["common", "less", "rare"]
 
 
 def test_many_classes_are_drawn_without_a_text_for_each():

@@ -70,7 +70,7 @@ def test_the_answer_compares_adunis_folds_with_the_baselines(add):
     runs = [add(f"c{f}", h, fold=f) for f, h in enumerate((7, 7, 7))]
     runs += [add(f"a{f}", h, fold=f, method="aduni") for f, h in enumerate((10, 10, 10))]
     table = own_table(runs, (), None)
-    assert title(table, "mine") == "CE and AdUni on toy (31 images, 3 classes)"
+    assert title(table, "mine") == "CE and AdUni on toy (93 images, 3 classes)"
     (sentence,) = sentences(table, compare(table))
     assert sentence.startswith("toy: AdUni 1.00, CE 0.")
     assert sentence.endswith("over 3 folds: AdUni is ahead.")

@@ -31,13 +31,14 @@ def draw_class_distribution(counts: Mapping[str, int], dataset: str) -> Figure:
 
 
 def _draw(rows: Rows, dataset: str) -> Figure:
-    return draw_class_distribution(class_counts(next(iter(rows.values()))[0]), dataset)
+    return draw_class_distribution(class_counts(next(iter(rows.values()))), dataset)
 
 
 FIGURE = ReportFigure(
     "class_distribution",
     "Images of each class",
-    "Training, validation and test parts together. The paper's figure 1.",
+    "Training, validation and test parts together.",
     _draw,
     position=1,
+    paper="1",
 )

@@ -27,7 +27,8 @@ def draw_differences(
     axes.axvspan(-MARGIN, MARGIN, color=style.PALE, alpha=0.35, linewidth=0)
     axes.axvline(0, color=style.INK, linewidth=0.8)
     for place, values in enumerate(differences.values()):
-        axes.plot(values, [place] * len(values), ".", color=style.BLUE, alpha=0.6, markersize=4)
+        below = [place + 0.25] * len(values)  # the line would hide them
+        axes.plot(values, below, "o", color=style.BLUE, alpha=0.7, markersize=3)
         mean, interval = fmean(values), interval_over_folds(values)
         if interval and len(values) >= MIN_FOLDS:
             axes.plot(interval, (place, place), "-", color=style.INK, linewidth=1.4)

@@ -151,7 +151,8 @@ FIGURE = ReportFigure(
     "t-SNE of training features of one run each, at most 1500 images. The figures below are "
     "measured in feature space, by cosine: silhouette of the images shown, and leave-one-out "
     "accuracy of the nearest neighbours among all training images; macro is the mean over "
-    "classes. The paper's figure 4.",
+    "classes.",
     _draw,
     position=3,
+    paper="4",
 )

@@ -79,7 +79,8 @@ def _draw(rows: Rows, dataset: str) -> Figure:
 FIGURE = ReportFigure(
     "f1_by_class",
     "F1 of each class",
-    "F1 of each class in the test part, mean over folds. The paper's figure 5.",
+    "F1 of each class in the test part, mean over folds.",
     _draw,
     position=4,
+    paper="5",
 )

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -41,18 +42,21 @@ class ReportFigure:
     position: int = 100
     with_floors: bool = False
     opens_page: bool = False
+    paper: str = ""
+    """Number of the figure in the paper."""
 
 
-def class_counts(run: Run) -> dict[str, int]:
+def class_counts(runs: Sequence[Run]) -> dict[str, int]:
     """Count the images of each class in all used parts: grades in order, else the largest first."""
-    used = run.split[run.split["part"] != "unused"]
-    found = used.drop_duplicates("image")["label"].value_counts()
-    counts = {name: int(found.get(name, 0)) for name in run.class_names}
-    return counts if run.ordinal else dict(sorted(counts.items(), key=lambda item: -item[1]))
+    splits = {run.metrics["split_hash"]: run.split for run in runs}  # most runs share one
+    every = pd.concat([split[split["part"] != "unused"] for split in splits.values()])
+    found = every.drop_duplicates("image")["label"].value_counts()
+    counts = {name: int(found.get(name, 0)) for name in runs[0].class_names}
+    return counts if runs[0].ordinal else dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def class_order(rows: Rows) -> list[str]:
-    return list(class_counts(next(iter(rows.values()))[0]))
+    return list(class_counts(next(iter(rows.values()))))
 
 
 def pooled_test(
@@ -80,8 +84,11 @@ class Drawn:
     opens_page: bool
 
 
-def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
-    """Draw and write the figures that have data; rows without runs are left out."""
+def draw(rows: Rows, dataset: str, folder: Path, *, of_paper: bool = True) -> list[Drawn]:
+    """Draw and write the figures that have data; rows without runs are left out.
+
+    Captions say which figure of the paper it is if the runs are `of_paper`.
+    """
     held = {label: runs for label, runs in rows.items() if runs}
     trained = {label: runs for label, runs in held.items() if not runs[0].is_floor}
     letters_without_glyph(texts_in(held, dataset))  # looks for the fonts that are needed
@@ -93,7 +100,9 @@ def draw(rows: Rows, dataset: str, folder: Path) -> list[Drawn]:
         if figure is not None:
             name = f"{prefix}_{kind.name}"
             svg, pdf = save(figure, folder, name)
-            drawn.append(Drawn(name, kind.title, kind.caption, svg, pdf, kind.opens_page))
+            number = f" The paper's figure {kind.paper}." if of_paper and kind.paper else ""
+            caption = f"{kind.caption}{number}"
+            drawn.append(Drawn(name, kind.title, caption, svg, pdf, kind.opens_page))
     return drawn
 
 

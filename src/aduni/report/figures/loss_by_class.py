@@ -85,7 +85,8 @@ FIGURE = ReportFigure(
     "loss_by_class",
     "Loss by class",
     "Loss of the test images by true class, folds pooled: mean "
-    "(marker), middle half (thick line) and middle 90 % (thin line). The paper's figure 2.",
+    "(marker), middle half (thick line) and middle 90 % (thin line).",
     _draw,
     position=2,
+    paper="2",
 )

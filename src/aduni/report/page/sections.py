@@ -1,6 +1,7 @@
 """Convert report data to the tables and lists of the page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -71,12 +72,9 @@ def _differences(name: str, title: str, comparisons: Sequence[Comparison]) -> Pa
     # Of one fold, the footnote says it.
     noted = any(each.note for each in comparisons if each.folds != 1)
     tested = any(each.p is not None for each in comparisons)
-    columns = [Column("A - B"), Column("Metric"), Column("Difference", numeric=True)]
-    columns += (
-        [Column("", numeric=True), Column("95 % interval"), Column("Verdict")] if tested else []
-    )
-    columns += [Column("corrected interval"), Column("p", numeric=True)] if tested else []
-    columns += [Column("these trained models")]
+    columns = [Column("A - B"), Column("Difference", numeric=True)]
+    columns += [Column("Verdict"), Column("Corrected")] if tested else []
+    columns += [Column("These trained models")]
     columns += [Column("Folds", numeric=True)] if numbered else []
     columns += [Column("Note")] if noted else []
     rows = [
@@ -102,26 +100,22 @@ def _meaning(folds: int) -> str:
         f"Difference: {over}. An interval within {MARGIN} to either side of 0 is equivalent; with "
         f"fewer than {MIN_FOLDS} folds there is no verdict.{corrected if folds > 1 else ''} These "
         "trained models: the bootstrap interval of all out-of-fold predictions, the mean over "
-        f"seeds, {RESAMPLES:,} resamples of whole groups (lesions, copies); it does not say what "
+        f"seeds, {RESAMPLES:,} resamples of whole groups; it does not say what "
         f"another training would give. {power_note(folds)}"
     )
 
 
 def _compared(each: Comparison, *, tested: bool) -> list[PageCell]:
-    cells = [
-        PageCell(f"{each.row} - {each.baseline}"),
-        PageCell(METRICS[each.metric].title),
-        _signed(each.difference),
-    ]
+    named = PageCell(f"{each.row} - {each.baseline}", note=METRICS[each.metric].title)
+    ends, middle = each.over_folds, each.difference
+    cells = [named, replace(_signed(middle), note=_interval(ends) if tested else "")]
     if tested:
-        ends, middle = each.over_folds, each.difference
         bar = None if ends is None or middle is None else (ends[0], middle, ends[1])
+        word = verdict(ends, each.folds)
+        p = "" if each.p is None else f"p {each.p:.3f}"
         cells += [
-            PageCell("", middle, bar=bar),
-            PageCell(_interval(ends), ends[0] if ends else None),
-            PageCell(verdict(ends, each.folds)),
-            PageCell(_interval(each.corrected), each.corrected[0] if each.corrected else None),
-            PageCell("-" if each.p is None else f"{each.p:.3f}", each.p, muted=each.p is None),
+            PageCell(word, word, bar=bar, note=word if bar else ""),
+            PageCell(_interval(each.corrected), each.p, note=p),
         ]
     return [
         *cells,

@@ -127,8 +127,9 @@ def _pairs(table: Table, dataset: str, metric: str) -> Iterator[tuple[str, str]]
             if cell.mean is not None and not cell.lacking:
                 ranks.append((cell.mean, row.label))
         ranks.sort(key=lambda rank: -rank[0])  # stable: the upper of two equal rows comes first
-        if len(ranks) > 1:
-            pairs.append((ranks[0][1], ranks[1][1]))
+        best = tuple(label for _, label in ranks[:2])
+        if len(best) == 2 and best[::-1] not in pairs:
+            pairs.append(best)
     yield from dict.fromkeys(pairs)
 
 

@@ -1,5 +1,6 @@
 """Sentences on runs of a table that should not be compared."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -82,7 +83,7 @@ def _incomparable(members: Sequence[_Member]) -> Iterator[str]:
     for member in members:
         rows[member[:2]].append(member)
     if len(rows) > 1:
-        different = _differences(members, BETWEEN_ROWS)
+        different = _differences(members, (*BETWEEN_ROWS, *_declared(rows)))
         texts = [f"different {key}, {_spread(members, values)}" for key, values in different]
         yield from _some(texts)
     mixed = []
@@ -94,6 +95,12 @@ def _incomparable(members: Sequence[_Member]) -> Iterator[str]:
         yield "; ".join(mixed)
     yield from caveats
     yield from _versions(members)
+
+
+def _declared(rows: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the keys that the labels of all rows name, as in `CE, lr=0.01`."""
+    named = [set(re.findall(r", ([\w.]+)=", label)) for _, label in rows]
+    return set.intersection(*named)
 
 
 def _values(members: Iterable[_Member], key: str) -> Values:

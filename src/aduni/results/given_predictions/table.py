@@ -34,7 +34,7 @@ def read_table(file: Path) -> pd.DataFrame:
         raise_shortage(error)
         reason = " ".join(str(error).split())
         raise UserError(f"{file} is no readable CSV table ({reason}); save it again.") from error
-    return unescape_formulas(frame)
+    return frame
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class PredictionTable:
     @classmethod
     def of(cls, file: Path, given: pd.DataFrame) -> "PredictionTable":
         """Check a table; the columns that it lacks get their defaults."""
+        given = unescape_formulas(given)
         frame = given.rename(columns={k: v for k, v in NAMES.items() if v not in given.columns})
         classes = [str(c).removeprefix(PREFIX) for c in frame.columns if str(c).startswith(PREFIX)]
         _check_columns(file, frame, classes)
