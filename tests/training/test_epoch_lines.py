@@ -9,6 +9,7 @@ import pytest
 
 from aduni.training.callbacks import epoch_lines
 from aduni.training.callbacks.checkpoints import Checkpoints
+from aduni.training.callbacks.early_stop import EarlyStop
 from aduni.training.callbacks.epoch_lines import EpochLines, time_left
 
 
@@ -16,12 +17,13 @@ from aduni.training.callbacks.epoch_lines import EpochLines, time_left
 def said(monkeypatch, capsys):
     """Lines of a training whose epochs take some seconds each."""
 
-    def train(seconds: float, epochs: int, *, later: int = 0, part="validation", ends_after=None):
+    def train(seconds, epochs, *, later=0, part="validation", ends_after=None, max_seconds=None):
         now = [0.0]
         monkeypatch.setattr(epoch_lines, "time", SimpleNamespace(perf_counter=lambda: now[0]))
         checkpoints = Checkpoints(Path(), "macro_f1")
         checkpoints.load_state_dict({"scores": {"accuracy": 1.0, "macro_f1": 0.625}, "epoch": 1})
-        lines = EpochLines(checkpoints, part, later, "first" if later else "")
+        stop = EarlyStop(checkpoints, None, max_seconds)
+        lines = EpochLines(checkpoints, stop, part, later, "first" if later else "")
         metrics = {"loss": 1.25, "validation_macro_f1": 0.5}
         trainer = SimpleNamespace(
             is_global_zero=True, max_epochs=epochs, should_stop=False, callback_metrics=metrics
@@ -31,6 +33,7 @@ def said(monkeypatch, capsys):
             trainer.should_stop = number + 1 == ends_after
             lines.on_train_epoch_start(trainer, None)
             now[0] += seconds
+            stop.begin([seconds] * (number + 1))  # `stop` hears of an epoch's end first
             lines.on_train_epoch_end(trainer, None)
             if trainer.should_stop:
                 break
@@ -60,6 +63,10 @@ def test_the_time_that_is_left_is_renewed_and_counts_later_stages(said):
     assert lines[0].startswith("first, epoch 1/2: ")
     assert "about 4 min left" in lines[0]
     assert "about 3 min left" in lines[1]
+
+
+def test_max_time_bounds_the_time_that_is_left(said):
+    assert "about 2 min left" in said(60.0, 50, max_seconds=180.0)[0]
 
 
 def test_an_epoch_after_which_the_training_ends_early_has_its_line(said):

@@ -72,8 +72,6 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
             )
         if not settings.resume and is_first_process():
             folder.begin_anew()
-        if is_first_process():
-            link_latest(folder.path)
         remedy = suggest_smaller_batch(settings.batch_size)
         with explain_out_of_memory(remedy), end_all_processes(), Trackers() as trackers:
             return _train_and_test(settings, folder, trackers)
@@ -94,6 +92,8 @@ def _train_and_test(settings: Settings, folder: RunFolder, trackers: Trackers) -
         sources = source_table(data) if data.sources.files else None
         write_inputs(folder, settings.model_dump(), data.split, sources)
         log.info("split: %s", data.split_hash)
+    if is_first_process():
+        link_latest(folder.path)  # of a run that begins, not of one that is refused
     if is_first_process() and method.stages:
         print_start_banner(settings, data, method)
     trackers.log_hyperparams(settings.model_dump())

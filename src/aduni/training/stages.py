@@ -228,7 +228,7 @@ class Training:
                 checkpoints,
                 *bar,  # shows the best epoch, which the checkpoints know
                 stop,
-                EpochLines(checkpoints, part, later, name),
+                EpochLines(checkpoints, stop, part, later, name),
                 TrackedEpochs(self.folder.history, self.trackers),
             ],
             enable_progress_bar=bool(bar),

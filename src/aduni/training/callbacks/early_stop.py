@@ -1,5 +1,6 @@
 """Stop a stage before its last epoch: patience is exhausted, or the run's time is over."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ class EarlyStop(Callback):
     def begin(self, seconds: list[float]) -> None:
         """Note the seconds of each earlier epoch of the run."""
         self._seconds = list(seconds)
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until max_time ends the run; infinite without it."""
+        return math.inf if self._max_seconds is None else self._max_seconds - sum(self._seconds)
 
     def is_over(self, last: Path) -> bool:
         """Tell whether a run that ended early goes on after this stage, given its last.ckpt."""

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rich import get_console
 
 from aduni.training.callbacks.checkpoints import Checkpoints
+from aduni.training.callbacks.early_stop import EarlyStop
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +27,21 @@ class EpochLines(Callback):
 
     Args:
         checkpoints: knows the best epoch so far.
+        stop: knows the time that the run may still take.
         part: part whose macro F1 is logged.
         later_epochs: epochs of later stages, assumed to be as slow as this one's.
         stage: name of the stage; empty if it is the only one.
     """
 
     def __init__(
-        self, checkpoints: Checkpoints, part: str, later_epochs: int, stage: str = ""
+        self,
+        checkpoints: Checkpoints,
+        stop: EarlyStop,
+        part: str,
+        later_epochs: int,
+        stage: str = "",
     ) -> None:
-        self._checkpoints, self._part = checkpoints, part
+        self._checkpoints, self._stop, self._part = checkpoints, stop, part
         self._later_epochs, self._stage = later_epochs, stage
         self._started: float | None = None
         self._seconds: list[float] = []
@@ -82,6 +89,7 @@ class EpochLines(Callback):
     def _estimate(self, epochs: int) -> str:
         """Return when the run will be done; empty if that is soon."""
         seconds = epochs * mean(self._seconds[-AVERAGED_EPOCHS:])
+        seconds = min(seconds, self._stop.seconds_left)
         if seconds < MIN_ESTIMATE_SECONDS:
             return ""
         return time_left(seconds, datetime.now().astimezone() + timedelta(seconds=seconds))
