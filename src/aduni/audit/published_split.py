@@ -125,7 +125,3 @@ def _markdown(
             "",
         ]
     )
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

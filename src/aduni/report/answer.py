@@ -7,7 +7,7 @@ from aduni.metrics.fold_intervals import MIN_FOLDS, verdict
 from aduni.report.figures.figure import class_counts
 from aduni.report.statistics.paired import Comparison
 from aduni.report.tables.own_settings import OURS, validation_mean
-from aduni.report.tables.table import Table, title_of
+from aduni.report.tables.table import Cell, Table, title_of
 
 METRIC = "macro_f1"
 NAME = "macro F1"
@@ -84,7 +84,7 @@ def _sentence(table: Table, best: Comparison) -> str:
 
 def _alone(table: Table, label: str, dataset: str) -> str:
     """Say the result of the only row."""
-    cell = next(c for c in table.rows[0].cells if (c.dataset, c.metric.key) == (dataset, METRIC))
+    cell = _cell(table, label, dataset)
     value = "undefined" if cell.mean is None else f"{cell.mean:.2f}"
     deviation = "" if cell.deviation is None else f" ± {cell.deviation:.2f}"
     return (
@@ -104,9 +104,13 @@ def _ends(interval: tuple[float, float]) -> str:
 
 def _mean(table: Table, label: str, each: Comparison) -> str:
     """Return the mean over the folds that are compared."""
+    values = _cell(table, label, each.dataset).values
+    return f"{fmean(values[fold] for fold, _ in each.fold_differences):.2f}"
+
+
+def _cell(table: Table, label: str, dataset: str) -> Cell:
     row = next(row for row in table.rows if row.label == label)
-    cell = next(c for c in row.cells if (c.dataset, c.metric.key) == (each.dataset, METRIC))
-    return f"{fmean(cell.values[fold] for fold, _ in each.fold_differences):.2f}"
+    return next(c for c in row.cells if (c.dataset, c.metric.key) == (dataset, METRIC))
 
 
 def _size(table: Table, dataset: str) -> str:

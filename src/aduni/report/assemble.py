@@ -133,11 +133,7 @@ class Report:
         """Return the batch composition of each data set's first run, also at the paper's size."""
         statistics = {}
         for dataset in table.datasets:
-            trained = (
-                run
-                for run in self.runs
-                if run.dataset == dataset and not run.is_floor and run.metrics["epochs"]
-            )
+            trained = (run for run in self.runs if run.dataset == dataset and not run.is_floor)
             run = next(trained, None)
             if run:
                 labels, epochs = training_labels(run), run.metrics["epochs"]

@@ -96,12 +96,12 @@ class Run:
 
     @property
     def link(self) -> Path:
-        """What the page links for the run."""
+        """Return what the page links for the run."""
         return self.folder.path
 
     @property
     def age(self) -> int:
-        """Time at which the run was finished: of several of one kind the newest counts."""
+        """Return when the run was finished: of several of one kind the newest counts."""
         return self.folder.metrics.stat().st_mtime_ns
 
     @property

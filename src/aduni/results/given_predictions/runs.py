@@ -14,9 +14,12 @@ from aduni.data.splits.predefined import split_hash
 from aduni.errors import UserError
 from aduni.metrics.evaluate import evaluate
 from aduni.results.finished_runs import Run
-from aduni.results.given_predictions.table import OWN, PredictionTable, read_table, some
+from aduni.results.given_predictions.table import PredictionTable, read_table, some
 from aduni.results.predictions_csv import labels_and_probabilities, probability_column
 from aduni.results.run_folder import RunFolder
+
+UNIT = ["model", "fold", "seed"]
+"""Columns of one run."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def read_prediction_tables(
     _check_images(frame)
     runs = [
         _run(key, rows, first[1].classes, dataset, ordinal)
-        for key, rows in frame.groupby(["model", "fold", "seed"], sort=False)
+        for key, rows in frame.groupby(UNIT, sort=False)
     ]
     return PredictionTables(runs, _forms(checked), list(_missing(checked, frame)))
 
@@ -107,8 +110,7 @@ def _group_numbers(groups: pd.Series) -> NDArray[np.int64]:
 
 def _check_units(frame: pd.DataFrame) -> None:
     """Raise UserError if a model, fold and seed has an image twice, or no test image."""
-    unit = ["model", "fold", "seed"]
-    twice = frame[frame.duplicated([*unit, "id"])]
+    twice = frame[frame.duplicated([*UNIT, "id"])]
     if len(twice):
         row = twice.iloc[0]
         files = ", ".join(frame.loc[frame["model"] == row["model"], "file"].unique()[:3])
@@ -117,7 +119,7 @@ def _check_units(frame: pd.DataFrame) -> None:
             f"{escape(row['id'])} of {escape(row['model'])}, fold {row['fold']}, seed "
             f"{row['seed']} ({files}); give columns model, fold and seed that tell them apart."
         )
-    for key, rows in frame.groupby(unit, sort=False):
+    for key, rows in frame.groupby(UNIT, sort=False):
         if not (rows["part"] == "test").any():
             model, fold, seed = key
             raise UserError(
@@ -159,7 +161,7 @@ def _run(
     model, fold, seed = str(key[0]), int(key[1]), int(key[2])
     file = Path(rows["file"].iloc[0])
     columns = [probability_column(name) for name in classes]
-    split = rows.drop(columns=[*columns, "file", *OWN[2:5], "predicted"], errors="ignore")
+    split = rows.drop(columns=[*columns, "file", *UNIT, "predicted"], errors="ignore")
     split = split.rename(columns={"id": "image"}).reset_index(drop=True)
     predicted = rows[rows["part"].isin(["validation", "test"])]
     predicted = predicted.rename(columns={"id": "image"})[["image", "part", "label", *columns]]

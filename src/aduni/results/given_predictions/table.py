@@ -19,7 +19,6 @@ PREFIX = "p_"
 NAMES = {"image": "id"}
 """Columns that may have another name, as predictions.csv of a run has them."""
 OPTIONAL = ("model", "fold", "seed", "part", "group")
-OWN = ("id", "label", *OPTIONAL, "predicted")
 PARTS = {**PART_NAMES, "unused": "unused"}
 SUM_TOLERANCE = 0.01
 """By how much the sum of a row's probabilities may differ from 1: rounding of half precision."""

@@ -1,4 +1,4 @@
-"""What every tracker gets from a finished run: figures, tables, pictures and texts."""
+"""Collect what every tracker gets from a finished run: figures, tables, pictures and texts."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ TEXTS = ("model_card.md", "index.html")
 
 @dataclass(frozen=True)
 class RunResults:
-    """What a finished run has found.
+    """Figures, tables, pictures and texts of a finished run.
 
     Attributes:
         metrics: name -> value: `test/NAME`, `test/f1/CLASS`, `val/NAME_best` of the selected epoch.
