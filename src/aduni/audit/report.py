@@ -1,6 +1,7 @@
 """Report whether a data set is complete and clean, and build its image cache."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -49,26 +50,38 @@ def prepare(
     audit(data, output=output)
 
 
-def audit(data: ImageDataModule, *, output: Path | None, split: Sequence[Path] = ()) -> None:
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found, as sentences, and its page."""
+
+    sentences: list[str]
+    page: Path
+
+
+def audit(
+    data: ImageDataModule,
+    *,
+    output: Path | None,
+    split: Sequence[Path] = (),
+    console: Console | None = None,
+) -> Audit:
     """Verify all rows and images, build the cache, print a report, and audit a published split.
 
-    Lists of images and contact sheets go to `output`, by default outputs/audit/TITLE.
+    Lists of images and contact sheets go to `output`, by default outputs/audit/TITLE. A given
+    `console` must record.
     """
-    console = Console(markup=False, emoji=False, record=True)  # names are not markup
+    console = console or Console(markup=False, emoji=False, record=True)  # names are not markup
     if split:  # names are checked before images are read
         read_published_split(split, data.table.images)
     _print_classes(console, data)
     folder = output or Path("outputs", "audit", data.title)
     folder.mkdir(parents=True, exist_ok=True)
     _verify_cache(data, folder)
-    _print_images(console, data)
-    conflicts = _print_copies(console, data, folder)
-    _print_split(console, data, folder)
-    shortcuts = find_shortcuts(data)
-    for shortcut in shortcuts:
-        console.print(f"Shortcut: {shortcut}.")
-    if not shortcuts:
-        console.print("No rule about borders or files tells a class far above chance.")
+    conflicts = write_conflicts_sheet(data, folder / "conflicting.jpg")
+    sentences = []
+    for sentence in _sentences(data, folder, conflicts):
+        sentences.append(sentence)
+        console.print(sentence)
     missing = letters_without_glyph(map(file_name, data.table.images))
     sheets = write_contact_sheets(data, folder)
     console.print(f"Contact sheets of {len(sheets)} classes: {folder}", soft_wrap=True)
@@ -82,6 +95,25 @@ def audit(data: ImageDataModule, *, output: Path | None, split: Sequence[Path] =
     shown = [*([conflicts] if conflicts else []), *sheets]
     page = write_audit_page(folder, data.title, console.export_text(), shown)
     console.print(f"Page: {page}", soft_wrap=True)
+    return Audit(sentences, page)
+
+
+def _sentences(data: ImageDataModule, folder: Path, conflicts: Sheet | None) -> Iterator[str]:
+    """Yield what was found in the images; lists of them are written to the folder."""
+    yield from _of_images(data)
+    yield from _of_copies(data, folder)
+    if conflicts:
+        yield f"Copies with conflicting labels: {conflicts.shown} drawn in {conflicts.file}."
+    if nested := nested_copy(data):
+        yield f"Warning: {nested}"
+    if data.table.groups is not None:
+        yield from findings.group_remarks(data.table)
+    yield from _of_split(data, folder)
+    shortcuts = find_shortcuts(data)
+    for shortcut in shortcuts:
+        yield f"Shortcut: {shortcut}."
+    if not shortcuts:
+        yield "No rule about borders or files tells a class far above chance."
 
 
 def _print_classes(console: Console, data: ImageDataModule) -> None:
@@ -143,73 +175,62 @@ def _unreadable_images(data: ImageDataModule) -> pd.DataFrame:
     return frame[frame["reason"] != ""]
 
 
-def _print_images(console: Console, data: ImageDataModule) -> None:
+def _of_images(data: ImageDataModule) -> Iterator[str]:
     count = len(data.table.images)
-    console.print(f"{count} rows; each image was readable when the cache was built.")
+    yield f"{count} rows; each image was readable when the cache was built."
     extra, others = findings.unused_files(data)
-    console.print(f"{len(extra)} image files without a row{_first(extra)}.")
+    yield f"{len(extra)} image files without a row{_first(extra)}."
     if others:
-        console.print(f"Files of other kinds: {format_counts(others)} passed over.")
+        yield f"Files of other kinds: {format_counts(others)} passed over."
     originals, side = data.cache.originals, data.image_size
     order = (originals["width"] * originals["height"]).sort_values().index
     smallest, largest = (
         f"{originals['width'][i]} x {originals['height'][i]}" for i in order[[0, -1]]
     )
-    console.print(f"Originals from {smallest} to {largest} pixels, resized to {side} x {side}.")
+    yield f"Originals from {smallest} to {largest} pixels, resized to {side} x {side}."
     levels = data.sources.highest[data.sources.highest > 0]
     if len(levels):
-        console.print(
+        yield (
             f"{len(levels)} images of 16 bits hold grey levels up to {levels.max()} and are read "
             f"as {data.bits} bits."
         )
     for sentence in filter(None, (unused_range(data), darkness(data), flatness(data))):
-        console.print(f"Warning: {sentence}")
+        yield f"Warning: {sentence}"
     small = findings.small_images(data)["image"].tolist()
     if small:
-        console.print(f"{len(small)} of them have a side below {side} px{_first(small)}.")
+        yield f"{len(small)} of them have a side below {side} px{_first(small)}."
 
 
-def _print_copies(console: Console, data: ImageDataModule, folder: Path) -> Sheet | None:
-    """Print the number of copies and list them; return the sheet of conflicting ones."""
+def _of_copies(data: ImageDataModule, folder: Path) -> Iterator[str]:
+    """Yield the number of copies, and list them in files."""
     lists = {"copies.csv": findings.duplicates(data), "near_copies.csv": findings.near_copies(data)}
     kinds = "pixel-identical images", "near copies (saved anew, mirrored or turned)"
     for (name, copies), kind in zip(lists.items(), kinds, strict=True):
         conflicting = copies.loc[copies["conflicting"], "copies"].nunique()
         sets, location = copies["copies"].nunique(), _write_list(copies, folder / name)
         found = f"{sets} set{'s' * (sets != 1)} of {kind} ({len(copies)} files)"
-        console.print(
+        yield (
             f"{found}, {conflicting} with conflicting labels{location}." if sets else f"No {kind}."
         )
-    conflicts = write_conflicts_sheet(data, folder / "conflicting.jpg")
-    if conflicts:
-        console.print(
-            f"Copies with conflicting labels: {conflicts.shown} drawn in {conflicts.file}."
-        )
-    if nested := nested_copy(data):
-        console.print(f"Warning: {nested}")
-    if data.table.groups is not None:
-        for remark in findings.group_remarks(data.table):
-            console.print(remark)
-    return conflicts
 
 
-def _print_split(console: Console, data: ImageDataModule, folder: Path) -> None:
-    """Print leakage or classes too small for folds, and whether training would be refused."""
+def _of_split(data: ImageDataModule, folder: Path) -> Iterator[str]:
+    """Yield leakage or classes too small for folds, and whether training would be refused."""
     leaks = findings.leakage(data)
     location = _write_list(leaks, folder / "leakage.csv")
     if data.table.parts is not None:
         left_out = int(leaks["left_out"].sum())
-        console.print(
+        yield (
             f"Given split: {len(leaks)} images have a copy, lesion or patient on another side"
             f"{location}; dataset.split=cleaned would leave out {left_out}."
         )
     else:
         for name, count in findings.small_classes(data):
-            console.print(f"Class {name} has only {count} independent image{'s' * (count != 1)}.")
+            yield f"Class {name} has only {count} independent image{'s' * (count != 1)}."
     try:
         _ = data.parts
     except UserError as error:
-        console.print(f"Training would be refused: {error}")
+        yield f"Training would be refused: {error}"
 
 
 def _write_list(frame: pd.DataFrame, file: Path) -> str:

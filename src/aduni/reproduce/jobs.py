@@ -97,11 +97,11 @@ def _call_train(overrides: list[str], folder: RunFolder, environment: dict[str, 
 
 
 def wait_for(process: "subprocess.Popen[bytes]", timeout: float) -> int:
-    """Return the exit status of a child process, which is terminated on an interruption."""
+    """Return the exit status of a child process, which is terminated if waiting is interrupted."""
     try:
         return process.wait()
-    except KeyboardInterrupt:
-        process.terminate()  # Ctrl-C reaches the child too, but SIGTERM only this process
+    except BaseException:  # Ctrl-C reaches the child too, but SIGTERM only this process
+        process.terminate()
         process.wait(timeout=timeout)
         raise
 
@@ -113,8 +113,9 @@ def _finish(folder: RunFolder, status: int) -> None:
     if status == 0:
         for name in ("last", "previous"):
             folder.checkpoint(name).unlink(missing_ok=True)
-        macro_f1 = read_json(folder.metrics)["test"]["macro_f1"]
-        print(f"{folder.path.name}: macro F1 {macro_f1:.3f}", flush=True)
+        metrics = read_json(folder.metrics)
+        part = metrics["selected_on"]  # which leaves the test part to the report
+        print(f"{folder.path.name}: {part} macro F1 {metrics[part]['macro_f1']:.3f}", flush=True)
     elif not is_locked(folder.lock):
         reason = _failure_reason(folder, status)
         write_json({"reason": reason, "status": status}, folder.failure)

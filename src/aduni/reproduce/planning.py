@@ -118,32 +118,51 @@ def _runs_of_row(
     settings: Reproduction, dataset: str, plan: _RowPlan, hashes: SplitHashes
 ) -> Iterator[PlannedRun]:
     profile = settings.profile
-    overrides = _overrides(settings, dataset, plan.overrides, plan.row)
-    config, first = compose_training(overrides), None
+    overrides, first = _overrides(settings, dataset, plan.overrides, plan.row), None
     if plan.first:
-        first = compose_training(_overrides(settings, dataset, plan.overrides, plan.first))
-    title, method = (config["names"][key].replace("/", "_") for key in ("dataset", "method"))
+        first = _overrides(settings, dataset, plan.overrides, plan.first)
     saves_features = any(
         table == "methods" and label in profile.features for table, label in plan.rows
     )
     for seed in plan.seeds:
         for fold in profile.folds:
-            keys = {"fold": fold, "seed": seed}
-            split = hashes.of(config | keys)
-            first_stage = identity(first | keys, split, None) if first else None
-            run_id = identity(config | keys, split, first_stage)
-            is_first = (fold, seed) == (profile.folds[0], profile.seeds[0])
-            features = [SAVE_FEATURES] if saves_features and is_first else []
-            yield PlannedRun(
-                id=run_id,
-                folder=f"{title}_{method}_fold{fold}_seed{seed}_{run_id}",
-                dataset=title,
-                fold=fold,
-                seed=seed,
-                rows=plan.rows,
-                overrides=(*overrides, f"fold={fold}", f"seed={seed}", *features),
-                first_stage=first_stage,
-            )
+            run = planned_run(overrides, fold, seed, hashes, plan.rows, first)
+            if saves_features and (fold, seed) == (profile.folds[0], profile.seeds[0]):
+                run = run.model_copy(update={"overrides": (*run.overrides, SAVE_FEATURES)})
+            yield run
+
+
+def planned_run(
+    overrides: tuple[str, ...],
+    fold: int,
+    seed: int,
+    hashes: SplitHashes,
+    rows: tuple[tuple[str, str], ...],
+    first: tuple[str, ...] | None = None,
+) -> PlannedRun:
+    """Name the run of train.py with these overrides by what it computes.
+
+    Args:
+        overrides: of train.py, without fold and seed.
+        rows: table and label of every row that the run is part of.
+        first: overrides of the run that is its first stage, if there is one.
+    """
+    keys = {"fold": fold, "seed": seed}
+    config = compose_training(overrides)
+    split = hashes.of(config | keys)
+    first_stage = identity(compose_training(first) | keys, split, None) if first else None
+    run_id = identity(config | keys, split, first_stage)
+    title, method = (config["names"][key].replace("/", "_") for key in ("dataset", "method"))
+    return PlannedRun(
+        id=run_id,
+        folder=f"{title}_{method}_fold{fold}_seed{seed}_{run_id}",
+        dataset=title,
+        fold=fold,
+        seed=seed,
+        rows=rows,
+        overrides=(*overrides, f"fold={fold}", f"seed={seed}"),
+        first_stage=first_stage,
+    )
 
 
 def _overrides(
