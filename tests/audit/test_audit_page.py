@@ -20,6 +20,8 @@ def test_sheets_stand_under_their_class_and_count(tmp_path):
 
     text = page.read_text()
     assert NASTY not in text
+    assert "default-src 'none'" in text
+    assert "img-src data: 'self' file:\"" in text
     headings = re.findall(r'<h2 id="sheet-\d">(.*?)</h2>', text)
     assert "60 images, 48 of them" in headings[0]
     assert headings[1] == "c <small>1 image</small>"

@@ -15,9 +15,10 @@ def write_audit_page(folder: Path, title: str, text: str, sheets: Sequence[Sheet
     Args:
         text: what the audit printed.
     """
-    lists = sorted(file for file in folder.iterdir() if file.suffix in (".csv", ".md"))
+    lists = sorted(file.name for file in folder.iterdir() if file.suffix in (".csv", ".md"))
+    files = [(name, name) for name in lists]
     environment = page_environment(Path(__file__).parent)
     template = environment.get_template("page.html.j2")
     page = folder / INDEX
-    write_text(template.render(title=title, text=text, sheets=sheets, files=lists), page)
+    write_text(template.render(title=title, text=text, sheets=sheets, files=files), page)
     return page

@@ -9,7 +9,6 @@ from urllib.parse import unquote
 
 import pytest
 
-from aduni.report.page import html as module
 from aduni.report.page.html import (
     Column,
     FigureGroup,
@@ -262,8 +261,7 @@ def _luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_text_stands_out(scheme):
-    style = Path(module.__file__).with_name(module.TEMPLATE).read_text()
-    block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[scheme]
+    block = re.findall(r":root \{(.*?)\}", render(PAGE), re.DOTALL)[scheme]
     colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
     pairs = [(text, back) for text in ("ink", "muted", "link") for back in ("paper", "tint")]
     for text, back in [*pairs, ("ink", "alert")]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+SHARED = Path(__file__).parent
+"""Folder of the templates that pages share, base.html.j2 and macros.html.j2."""
 TEMPLATE = "page.html.j2"
 SCROLL_ROWS = 25
 """Rows from which a table scrolls under a fixed header."""
@@ -146,7 +148,7 @@ class Page:
 
 
 def render(page: Page) -> str:
-    environment = page_environment(Path(__file__).parent)
+    environment = page_environment(SHARED)
     environment.filters |= {"spans": _spans, "sort_key": _sort_key}
     return environment.get_template(TEMPLATE).render(page=page, long=SCROLL_ROWS)
 
@@ -165,9 +167,12 @@ def _sort_key(cell: PageCell, column: Column) -> str | None:
 
 
 def page_environment(folder: Path) -> Environment:
-    """Load the templates in a folder; names are escaped, and undefined names are errors."""
+    """Load the templates in a folder, and those that all pages share, with all names escaped.
+
+    Undefined names are errors.
+    """
     return Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([folder, SHARED]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

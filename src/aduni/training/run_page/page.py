@@ -85,7 +85,7 @@ def _page(run: Run) -> str:
         title=title,
         figures=figures,
         batch=_data_uri(folder.batch_picture),
-        files=[file.name for file in files if file.is_file()],
+        files=[(file.name, file.name) for file in files if file.is_file()],
         card=card,
     )
 
