@@ -33,7 +33,8 @@ class Training:
             checkpoint = folder.checkpoint("last")
             checkpoint.parent.mkdir(exist_ok=True)
             checkpoint.touch()
-            write_json({"test": {"macro_f1": 0.5}}, folder.metrics)
+            scores = {"validation": {"macro_f1": 0.4}, "test": {"macro_f1": 0.5}}
+            write_json({"selected_on": "validation", **scores}, folder.metrics)
         return self.status
 
 

@@ -1,7 +1,10 @@
-"""Short forms on the command lines of report.py and reproduce.py."""
+"""Short forms on the command lines of report.py, reproduce.py and fit.py."""
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+
+from aduni.errors import UserError
 
 LIST_KEYS = ("tables", "datasets", "columns", "gpus")
 ALIASES = {"status": "action=status"}
@@ -18,6 +21,40 @@ def hydra_arguments(args: Sequence[str]) -> list[str]:
     data = [arg for arg in args if arg.startswith("dataset.")]
     hydra = [_hydra_argument(ALIASES.get(arg, arg)) for arg in args if arg not in data]
     return [*hydra, f"data=[{','.join(map(_list_element, data))}]"] if data else hydra
+
+
+def fit_arguments(args: Sequence[str], conf: Path) -> list[str]:
+    """Translate `data=` for Hydra: a folder, a table, or the name of a data set; and plain lists.
+
+    Args:
+        args: command line.
+        conf: configuration folder, whose group `dataset` has the names.
+
+    Raises:
+        UserError: if `data=` names none of these.
+    """
+    found: list[str] = []
+    for arg in args:
+        key, _, value = arg.partition("=")
+        if key == "data" and value not in ("", "null"):
+            found += _dataset_of(value.strip("\"'"), conf)
+        else:
+            found.append(_hydra_argument(arg) if key == "gpus" else arg)
+    return found
+
+
+def _dataset_of(data: str, conf: Path) -> list[str]:
+    names = sorted(file.stem for file in (conf / "dataset").glob("*.yaml"))
+    if Path(data).is_dir():
+        return ["dataset=folder", f"dataset.root={_list_element(data)}"]
+    if Path(data).is_file():
+        return ["dataset=csv", f"dataset.csv={_list_element(data)}"]
+    if data in names:
+        return [f"dataset={data}"]
+    raise UserError(
+        f"data={data} is neither a folder, a file nor a data set; give a folder with a folder of "
+        f"images for each class, a table with a row for each image, or one of {', '.join(names)}."
+    )
 
 
 def _list_element(text: str) -> str:

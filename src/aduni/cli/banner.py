@@ -11,8 +11,12 @@ from aduni.distributed.rank_zero import is_first_process
 
 @cache  # once a process: the jobs of a multirun share it
 def print_banner() -> None:
-    """Print a line such as "AdUni 0.1.0: train.py method=ce", on the first process and job."""
-    if is_first_process() and not _job_number():
+    """Print a line such as "AdUni 0.1.0: train.py method=ce", on the first process and job.
+
+    The jobs of a reproduction, whose command line nobody typed, have none.
+    """
+    is_planned_job = any(arg.startswith("job=") for arg in sys.argv[1:])
+    if is_first_process() and not is_planned_job and not _job_number():
         words = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         print(f"AdUni{_version()}: {words}", flush=True)
 

@@ -36,10 +36,17 @@ GROUPS = (
 )
 
 
-def _check_time(text: str) -> str:
+def check_time(text: str) -> str:
+    """Return a time DD:HH:MM:SS, or raise ValueError."""
     if not re.fullmatch(r"\d+:[0-2]?\d:[0-5]?\d:[0-5]?\d", text):
         raise ValueError("is no time; write DD:HH:MM:SS, as 00:00:30:00 for half an hour")
     return text
+
+
+def seconds_of(time: str) -> float:
+    """Return the seconds of a time DD:HH:MM:SS."""
+    days, hours, minutes, seconds = map(int, time.split(":"))
+    return ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds
 
 
 class Names(BaseModel, extra="forbid"):
@@ -76,7 +83,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     warmup_epochs: NonNegativeInt
     lr_schedule: RateSchedule = "cosine"
     patience: PositiveInt | None = None
-    max_time: Annotated[str, AfterValidator(_check_time)] | None = None
+    max_time: Annotated[str, AfterValidator(check_time)] | None = None
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     num_workers: NonNegativeInt | None
     augment: Literal["cpu", "gpu"]
@@ -92,10 +99,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     @property
     def max_seconds(self) -> float | None:
         """Longest training time of the run in seconds, None without a limit."""
-        if self.max_time is None:
-            return None
-        days, hours, minutes, seconds = map(int, self.max_time.split(":"))
-        return ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds
+        return None if self.max_time is None else seconds_of(self.max_time)
 
     @property
     def caches_features(self) -> bool:

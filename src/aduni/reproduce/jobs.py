@@ -46,11 +46,19 @@ def train_planned(
     try:
         with FileLock(folder.job_lock, timeout=1), _free_gpu(gpus, root) as environment:
             folder.failure.unlink(missing_ok=True)
-            print(f"{run.folder}: {'goes on' if folder.can_continue() else 'starts'}", flush=True)
+            name = _name(run)
+            print(f"{name}: {'goes on' if folder.can_continue() else 'starts'}", flush=True)
             status = _call_train(_overrides(root, runs, run, logging), folder, environment)
-            _finish(folder, status)
+            _finish(folder, status, name)
     except Timeout:
         return  # another job has locked the run
+
+
+def _name(run: PlannedRun) -> str:
+    """Return data set, first row, fold and seed, or the folder of a first stage without a row."""
+    if not run.rows:
+        return run.folder
+    return f"{run.dataset}, {run.rows[0][1]}, fold {run.fold}, seed {run.seed}"
 
 
 def _overrides(
@@ -96,30 +104,35 @@ def _call_train(overrides: list[str], folder: RunFolder, environment: dict[str, 
         return wait_for(process, timeout=60)
 
 
-def wait_for(process: "subprocess.Popen[bytes]", timeout: float) -> int:
-    """Return the exit status of a child process, which is terminated if waiting is interrupted."""
+def wait_for(process: "subprocess.Popen[bytes]", timeout: float, until: float | None = None) -> int:
+    """Return the exit status of a child process, which is terminated if waiting is interrupted.
+
+    Args:
+        timeout: seconds that it has to end.
+        until: time.monotonic() at which it is terminated, and TimeoutExpired raised.
+    """
     try:
-        return process.wait()
+        return process.wait(None if until is None else max(until - time.monotonic(), 0))
     except BaseException:  # Ctrl-C reaches the child too, but SIGTERM only this process
         process.terminate()
         process.wait(timeout=timeout)
         raise
 
 
-def _finish(folder: RunFolder, status: int) -> None:
+def _finish(folder: RunFolder, status: int, name: str) -> None:
     """Delete the checkpoints for a resume after a training, or write down why it failed."""
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     if status == 0:
-        for name in ("last", "previous"):
-            folder.checkpoint(name).unlink(missing_ok=True)
+        for checkpoint in ("last", "previous"):
+            folder.checkpoint(checkpoint).unlink(missing_ok=True)
         metrics = read_json(folder.metrics)
         part = metrics["selected_on"]  # which leaves the test part to the report
-        print(f"{folder.path.name}: {part} macro F1 {metrics[part]['macro_f1']:.3f}", flush=True)
+        print(f"{name}: {part} macro F1 {metrics[part]['macro_f1']:.3f}", flush=True)
     elif not is_locked(folder.lock):
         reason = _failure_reason(folder, status)
         write_json({"reason": reason, "status": status}, folder.failure)
-        print(f"{folder.path.name}: failed: {reason}", flush=True)
+        print(f"{name}: failed: {reason}", flush=True)
 
 
 def _failure_reason(folder: RunFolder, status: int) -> str:
@@ -131,21 +144,31 @@ def _failure_reason(folder: RunFolder, status: int) -> str:
     return errors[-1] if errors else f"It ended with status {status}: {lines[-1] if lines else ''}"
 
 
-def train_all(root: Path, plan: Plan, runs: Sequence[PlannedRun], overrides: list[str]) -> None:
+def train_all(
+    root: Path,
+    plan: Plan,
+    runs: Sequence[PlannedRun],
+    overrides: list[str],
+    until: float | None = None,
+) -> None:
     """Train all unfinished runs; several calls at the same time share the work.
 
     Runs of one turn are launched together, before those of the next. A run that needs the first
     stage of another one waits for it. A failed run is not tried again in the same call.
+
+    Args:
+        overrides: of reproduce.py, for each job.
+        until: time.monotonic() at which what runs is stopped, and nothing starts any more.
     """
     failed: set[str] = set()
-    while True:
+    while until is None or time.monotonic() < until:
         states = {run.id: state_of(run_folder(root, run)) for run in plan.runs}
         pending = [run for run in runs if states[run.id] != "done" and run.id not in failed]
         ready = [run for run in pending if not run.first_stage or states[run.first_stage] == "done"]
         idle = [run for run in ready if states[run.id] != "running"]
         batch = [run for run in idle if run.turn == idle[0].turn]
         if batch:
-            _launch(root, [run.id for run in batch], overrides)
+            _launch(root, [run.id for run in batch], overrides, until)
             for run in batch:
                 if state_of(run_folder(root, run)) not in ("done", "running"):
                     failed.add(run.id)
@@ -155,12 +178,15 @@ def train_all(root: Path, plan: Plan, runs: Sequence[PlannedRun], overrides: lis
             return
 
 
-def _launch(root: Path, run_ids: list[str], overrides: list[str]) -> None:
+def _launch(root: Path, run_ids: list[str], overrides: list[str], until: float | None) -> None:
     """Call reproduce.py as a Hydra multirun with a job for each run."""
     jobs = ",".join(f"'{run_id}'" for run_id in run_ids)  # an id may look like a number
     arguments = ["--multirun", f"job={jobs}", f"hydra.sweep.dir={root / '.jobs'}", *overrides]
     process = subprocess.Popen([sys.executable, str(REPRODUCE), *arguments])
-    status = wait_for(process, timeout=120)
+    try:
+        status = wait_for(process, timeout=120, until=until)
+    except subprocess.TimeoutExpired:
+        return
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     if status:

@@ -1,0 +1,1 @@
+"""Go from images to a decided model: audit, plan, train, decide on validation, test once."""

@@ -1,0 +1,89 @@
+"""Check the settings of conf/fit.yaml."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from omegaconf import DictConfig
+from pydantic import AfterValidator, BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from aduni.config.schema import check_time, read, seconds_of
+from aduni.errors import UserError, did_you_mean
+from aduni.metrics.metric import Metric
+from aduni.metrics.names import OF_PREDICTIONS
+
+NOT_EMPTY = Field(min_length=1)
+FORWARDED = ("dataset", "protocol")
+"""Groups whose overrides go to every training."""
+
+
+class Scale(BaseModel, extra="forbid", frozen=True):
+    """Size of the images in pixels, and update steps of a fine-tuning with one view."""
+
+    image_size: PositiveInt
+    steps: PositiveInt = 1
+
+
+class Row(BaseModel, extra="forbid", frozen=True):
+    """A model of the portfolio.
+
+    Attributes:
+        overrides: of train.py.
+        steps: share of the scale's steps; None for the epochs of the recipe.
+    """
+
+    overrides: tuple[str, ...]
+    steps: PositiveFloat | None = None
+
+
+class Preset(BaseModel, extra="forbid", frozen=True):
+    """A portfolio: models from simple to complex, sizes from large to small, folds and seeds."""
+
+    folds: Literal["first", "all"]
+    seeds: Annotated[tuple[NonNegativeInt, ...], NOT_EMPTY]
+    seeds_of_given_split: Annotated[tuple[NonNegativeInt, ...], NOT_EMPTY]
+    scales: Annotated[tuple[Scale, ...], NOT_EMPTY]
+    floors: dict[str, tuple[str, ...]]
+    rows: Annotated[dict[str, Row], NOT_EMPTY]
+
+
+class FitSettings(BaseModel, extra="ignore", frozen=True):
+    """Values of all keys of conf/fit.yaml but those of the data set, which trainings get."""
+
+    preset: Preset
+    max_time: Annotated[str, AfterValidator(check_time)]
+    target: str
+    gpus: tuple[NonNegativeInt, ...]
+    output: Path | None
+    verbose: bool
+
+    @property
+    def max_seconds(self) -> float:
+        return seconds_of(self.max_time)
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that decides; raise UserError if there is none of this name."""
+        if self.target not in OF_PREDICTIONS:
+            raise UserError(
+                f"target={self.target} is no metric{did_you_mean(self.target, OF_PREDICTIONS)}; "
+                f"choose from {', '.join(OF_PREDICTIONS)}."
+            )
+        return OF_PREDICTIONS[self.target]
+
+
+def read_fit_settings(config: DictConfig) -> FitSettings:
+    """Return the checked settings of fit.py."""
+    if "dataset" not in config:
+        raise UserError(
+            "data is missing; give data=DIR, a folder with a folder of images for each class, "
+            "data=FILE, a table with a row for each image, or dataset=NAME."
+        )
+    settings = read(config, FitSettings, ())
+    _ = settings.metric
+    return settings
+
+
+def forwarded(overrides: list[str]) -> tuple[str, ...]:
+    """Return the overrides of this command line that every training gets."""
+    keys = [override.lstrip("+~").partition("=")[0].partition(".")[0] for override in overrides]
+    return tuple(o for o, key in zip(overrides, keys, strict=True) if key in FORWARDED)

@@ -1,0 +1,44 @@
+"""Commands that use a chosen model: on the page and in NEXT_STEPS.md."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from aduni.cli.mistyped.quoting import to_argument
+from aduni.results.model_card.markdown import escaped
+
+
+class Step(NamedTuple):
+    """A command, and what it is for."""
+
+    purpose: str
+    command: str
+
+
+def steps_of(checkpoints: Sequence[Path], runs: Sequence[Path]) -> Iterator[Step]:
+    """Yield the commands for a model, or for several whose probabilities are averaged.
+
+    Args:
+        checkpoints: files of the model in the folder of the result.
+        runs: folders of its trainings.
+    """
+    model = _argument("ckpt", checkpoints)
+    one = _argument("ckpt", checkpoints[:1])
+    yield Step("Classify new images", f"predict.py {model} images=DIR output=predictions.csv")
+    yield Step("See what it looks at, and its worst errors", f"explain.py {one} images=DIR")
+    yield Step("Compute its metrics again", f"evaluate.py {_argument('ckpt', runs[:1])}")
+    yield Step("Export it for other programs", f"export.py {one} format=onnx output=model.onnx")
+
+
+def _argument(key: str, files: Sequence[Path]) -> str:
+    if len(files) == 1:
+        return to_argument(key, str(files[0]))
+    return to_argument(key, f"[{','.join(map(str, files))}]")
+
+
+def next_steps(title: str, answer: Sequence[str], steps: Sequence[Step]) -> str:
+    """Return NEXT_STEPS.md: the answer, and a command for each purpose."""
+    parts = [f"# {escaped(title)}: next steps", *answer]
+    for step in steps:
+        parts.append(f"{step.purpose}:\n\n    python src/{step.command}")
+    return "\n\n".join(parts) + "\n"

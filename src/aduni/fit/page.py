@@ -1,0 +1,128 @@
+"""Render the page of a fit, which opens with the answer."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from markdown_it import MarkdownIt
+
+from aduni.fit.answer import answer, reasons, with_interval
+from aduni.fit.decision import Candidate, compare, is_as_good
+from aduni.fit.next_steps import Step
+from aduni.fit.portfolio import format_duration
+from aduni.fit.result import Result, Tested, tested
+from aduni.metrics.names import OF_PREDICTIONS
+from aduni.report.figures.confusion import draw_confusion, pooled_confusion
+from aduni.report.figures.figure import class_order
+from aduni.report.figures.style import svg_of
+from aduni.report.page.html import PageFigure, page_environment
+from aduni.results.model_card.limits import limits_of
+from aduni.results.model_card.run_data import read_content
+
+TEMPLATE = "page.html.j2"
+
+Cells = Sequence[str]
+
+
+class Tried(NamedTuple):
+    """A line of the table of what was tried; `link` leads to the page of its first run."""
+
+    label: str
+    score: str
+    behind: str
+    verdict: str
+    time: str
+    link: str = ""
+    is_chosen: bool = False
+
+
+def render_page(result: Result, title: str, steps: Sequence[Step], folder: Path) -> str:
+    """Return the page, whose links are relative to the folder of the result."""
+    template = page_environment(Path(__file__).parent).get_template(TEMPLATE)
+    files = ("MODEL_CARD.md", "NEXT_STEPS.md", "plan.yaml", "decision.json", "audit/index.html")
+    return template.render(
+        title=title,
+        answer=list(answer(result)),
+        is_recommended=result.is_recommended,
+        target=result.settings.metric.title,
+        tested=result.tested,
+        figures=_figures(result),
+        metrics=list(_metrics(result)),
+        compared=[result.chosen.label, *(floor.label for floor in result.floors)],
+        classes=list(_classes(result.tested)),
+        tried=list(_tried(result, folder)),
+        reasons=list(reasons(result)),
+        plan=result.plan,
+        limits=[MarkdownIt().renderInline(limit) for limit in _limits(result)],
+        steps=steps,
+        models=result.plan.models,
+        files=[(name, name) for name in files if (folder / name).is_file()],
+    )
+
+
+def _figures(result: Result) -> list[PageFigure]:
+    chosen = result.chosen
+    order = class_order({chosen.label: list(chosen.runs)})
+    matrices = {chosen.label: pooled_confusion(chosen.runs, order)}
+    svg = svg_of(draw_confusion(matrices, order, result.plan.data["title"]), "confusion")
+    caption = "Test images by true and predicted class; colours are shares of the true class."
+    return [PageFigure("Confusion", caption, svg)]
+
+
+def _metrics(result: Result) -> Iterator[Cells]:
+    """Yield each metric of the test part: of the chosen model, then of the floors."""
+    parts = [result.tested, *(tested(floor.runs) for floor in result.floors)]
+    for key, metric in OF_PREDICTIONS.items():
+        if key in result.tested.intervals.metrics:
+            yield [metric.title, *(with_interval(part, key) for part in parts)]
+
+
+def _classes(test: Tested) -> Iterator[Cells]:
+    """Yield name, test images, F1 and recall of each class."""
+    for number, (name, support) in enumerate(test.metrics["support"].items()):
+        f1 = _number(test.metrics["per_class_f1"][name], *test.intervals.f1[number])
+        recall = _number(test.metrics["per_class_recall"][name], *test.intervals.recall[number])
+        yield [name, str(support), f1, recall]
+
+
+def _number(value: float, low: float, high: float) -> str:
+    return f"{value:.3f}" if low != low else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _tried(result: Result, folder: Path) -> Iterator[Tried]:
+    """Yield the floors, then the models from simple to complex, then what was not finished."""
+    best = result.best
+    for candidate in (*result.floors, *result.models):
+        found = compare(candidate, best)
+        is_floor = candidate in result.floors
+        as_good = is_as_good(candidate, best)
+        verdict = "floor" if is_floor else "as good as the best" if as_good else "behind"
+        if candidate is best:
+            verdict = "best"
+        if candidate is result.chosen:
+            verdict += ", chosen" if result.is_recommended else ", not above the floors"
+        yield Tried(
+            candidate.label,
+            f"{candidate.score:.3f}",
+            "" if candidate is best else f"{found.difference:+.3f} ± {found.standard_error:.3f}",
+            verdict,
+            format_duration(_train_seconds(candidate)),
+            _page_of(candidate, folder),
+            candidate is result.chosen and result.is_recommended,
+        )
+    for label, reason in result.unfinished.items():
+        yield Tried(label, "", "", f"not finished: {reason}", "")
+
+
+def _train_seconds(candidate: Candidate) -> float:
+    return sum(run.metrics.get("train_seconds") or 0.0 for run in candidate.runs)
+
+
+def _page_of(candidate: Candidate, folder: Path) -> str:
+    page = candidate.runs[0].folder.page
+    return page.relative_to(folder).as_posix() if page.is_file() else ""
+
+
+def _limits(result: Result) -> list[str]:
+    run = result.chosen.runs[0]
+    return limits_of(read_content(run.metrics, run.folder))

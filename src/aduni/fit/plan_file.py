@@ -1,0 +1,71 @@
+"""plan.yaml: what was asked for, what was found in the data, what was measured, what is trained."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from aduni.errors import UserError
+from aduni.fit.fit_settings import FitSettings, Scale
+from aduni.fit.speed import Speed
+from aduni.system.atomic_files import read_yaml, readable, write_yaml
+
+
+class FitPlan(BaseModel, extra="forbid", frozen=True):
+    """Content of plan.yaml, by which a later call goes on.
+
+    Attributes:
+        request: settings of the call that decide what is trained.
+        data: see `aduni.fit.fingerprint.describe_data`.
+        findings: sentences of the audit.
+        split: hash of the first fold's split, which changes with the images.
+        machine: GPUs, cores and threads.
+        speed: measured seconds of an image.
+        scale: image size and steps that fit the time.
+        expected_seconds: of the audit and all trainings.
+        models: command and expected seconds of the first training of each row.
+    """
+
+    request: dict[str, Any]
+    data: dict[str, Any]
+    findings: list[str]
+    split: str
+    machine: dict[str, Any]
+    speed: Speed
+    scale: Scale
+    expected_seconds: int
+    models: dict[str, dict[str, Any]]
+
+
+def request_of(settings: FitSettings, given: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a fit is asked for, by which two calls are of one fit."""
+    preset = settings.preset.model_dump(mode="json")
+    return {"overrides": list(given), "target": settings.target, "preset": preset}
+
+
+def read_fit_plan(file: Path, request: dict[str, Any]) -> FitPlan | None:
+    """Read the plan of an earlier call; None if there is none.
+
+    Raises:
+        UserError: if it is of another request, or not readable.
+    """
+    if not file.exists():
+        return None
+    remedy = f"remove {file.parent}, or give another output="
+    with readable(file, remedy):
+        content = read_yaml(file)
+    try:
+        plan = FitPlan.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{file} is of another version of this project; {remedy}.") from error
+    changed = next((key for key in request if plan.request.get(key) != request[key]), None)
+    if changed:
+        raise UserError(
+            f"{file.parent} holds a fit with another {changed}; repeat that call to go on with it, "
+            "or give another output=."
+        )
+    return plan
+
+
+def write_fit_plan(plan: FitPlan, file: Path) -> None:
+    write_yaml(plan.model_dump(mode="json"), file)

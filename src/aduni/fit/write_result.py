@@ -1,0 +1,64 @@
+"""Write the result of a fit: page, chosen checkpoints, card, next steps and decision.json."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aduni.fit.answer import answer
+from aduni.fit.next_steps import Step, next_steps, steps_of
+from aduni.fit.page import render_page
+from aduni.fit.result import Result
+from aduni.results.find_checkpoint import tested_checkpoint
+from aduni.results.finished_runs import Run
+from aduni.system.atomic_files import hard_link, write_json, write_text
+from aduni.system.atomic_folder import INDEX
+
+MODEL, CARD, NEXT_STEPS = "model.ckpt", "MODEL_CARD.md", "NEXT_STEPS.md"
+
+
+def write_result(result: Result, folder: Path) -> Path:
+    """Write what a fit has found into its folder, and return the page.
+
+    The result of an earlier call is replaced. Without a recommendation there is no checkpoint.
+    """
+    for name in (MODEL, CARD, NEXT_STEPS, INDEX):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "models", ignore_errors=True)
+    steps: list[Step] = []
+    if result.is_recommended:
+        runs = result.chosen.runs
+        checkpoints = _link_models(runs, folder)
+        hard_link(runs[0].folder.card, folder / CARD)
+        steps = list(steps_of(checkpoints, [run.folder.path for run in runs]))
+    title = f"{result.plan.data['title']}, preset {result.preset}"
+    write_text(next_steps(title, list(answer(result)), steps), folder / NEXT_STEPS)
+    write_json(_decision(result), folder / "decision.json")
+    write_text(render_page(result, title, steps, folder), folder / INDEX)
+    return folder / INDEX
+
+
+def _link_models(runs: Sequence[Run], folder: Path) -> list[Path]:
+    """Link the tested checkpoint of each run into the folder, and return the links."""
+    checkpoints = [tested_checkpoint(run.metrics, run.folder) for run in runs]
+    if len(runs) == 1:
+        links = [folder / MODEL]
+    else:
+        (folder / "models").mkdir()
+        links = [folder / "models" / f"fold{run.fold}_seed{run.seed}.ckpt" for run in runs]
+    for checkpoint, link in zip(checkpoints, links, strict=True):
+        hard_link(checkpoint, link)
+    return links
+
+
+def _decision(result: Result) -> dict[str, Any]:
+    """Return the scores on validation parts and the choice, for other programs."""
+    return {
+        "target": result.settings.target,
+        "chosen": result.chosen.label if result.is_recommended else None,
+        "validation": {
+            each.label: [float(score) for score in each.scores] for each in result.models
+        },
+        "floors": {each.label: [float(score) for score in each.scores] for each in result.floors},
+        "unfinished": result.unfinished,
+    }

@@ -1,0 +1,36 @@
+"""Go from images to a decided model: python src/fit.py data=DIR (conf/fit.yaml)."""
+
+import sys
+from pathlib import Path
+
+from aduni.cli import quick_imports, slow_imports
+
+with quick_imports():
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import DictConfig
+
+    from aduni.cli.app import run_command, task
+    from aduni.cli.arguments import fit_arguments
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="fit")
+@task
+def main(config: DictConfig) -> None:
+    """Fit one data set."""
+    with slow_imports():
+        from aduni.fit.fit import fit
+        from aduni.fit.fit_settings import forwarded, read_fit_settings
+    settings = read_fit_settings(config)
+    hydra_config = HydraConfig.get()
+    given = forwarded(hydra_config.overrides.task)
+    print(fit(settings, given, hydra_config.runtime.choices["preset"]))
+
+
+def _start() -> None:
+    sys.argv[1:] = fit_arguments(sys.argv[1:], Path(__file__).parents[1] / "conf")
+    main()
+
+
+if __name__ == "__main__":
+    run_command(_start)
