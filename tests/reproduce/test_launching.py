@@ -15,7 +15,7 @@ class Jobs:
         self.root, self.runs, self.failing = root, {run.id: run for run in plan.runs}, failing
         self.launched = []
 
-    def __call__(self, root, identities, overrides):
+    def __call__(self, root, identities, overrides, until):
         self.launched.append([self.runs[identity].folder.split("_")[1] for identity in identities])
         for identity in identities:
             run = self.runs[identity]

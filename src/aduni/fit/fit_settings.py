@@ -36,9 +36,14 @@ class Row(BaseModel, extra="forbid", frozen=True):
 
 
 class Preset(BaseModel, extra="forbid", frozen=True):
-    """A portfolio: models from simple to complex, sizes from large to small, folds and seeds."""
+    """A portfolio: models from simple to complex, sizes from large to small, folds and seeds.
+
+    Attributes:
+        frozen_steps: most update steps of heads on a frozen encoder.
+    """
 
     folds: Literal["first", "all"]
+    frozen_steps: PositiveInt
     seeds: Annotated[tuple[NonNegativeInt, ...], NOT_EMPTY]
     seeds_of_given_split: Annotated[tuple[NonNegativeInt, ...], NOT_EMPTY]
     scales: Annotated[tuple[Scale, ...], NOT_EMPTY]
