@@ -100,7 +100,8 @@ def _audit(data: ImageDataModule, folder: Path) -> list[str]:
     for sentence in found.sentences:
         if sentence.startswith(("Warning", "Shortcut")):
             print(sentence)
-    return found.sentences
+    # Names of files are relative to the page of the result.
+    return [sentence.replace(f"{folder}/", "") for sentence in found.sentences]
 
 
 def _check_unchanged(data: ImageDataModule, plan: FitPlan, folder: Path) -> None:

@@ -1,12 +1,13 @@
 """Render the page of a fit, which opens with the answer."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
-from aduni.fit.answer import answer, reasons, with_interval
+from aduni.fit.answer import answer, reasons
 from aduni.fit.decision import Candidate, compare, is_as_good
 from aduni.fit.next_steps import Step
 from aduni.fit.portfolio import format_duration
@@ -21,7 +22,8 @@ from aduni.results.model_card.run_data import read_content
 
 TEMPLATE = "page.html.j2"
 
-Cells = Sequence[str]
+Cell = tuple[str, str]
+"""Text of a cell, and a smaller one below it."""
 
 
 class Tried(NamedTuple):
@@ -39,6 +41,7 @@ class Tried(NamedTuple):
 def render_page(result: Result, title: str, steps: Sequence[Step], folder: Path) -> str:
     """Return the page, whose links are relative to the folder of the result."""
     template = page_environment(Path(__file__).parent).get_template(TEMPLATE)
+    markdown = MarkdownIt("commonmark", {"html": False})  # names in it are escaped
     files = ("MODEL_CARD.md", "NEXT_STEPS.md", "plan.yaml", "decision.json", "audit/index.html")
     return template.render(
         title=title,
@@ -48,12 +51,13 @@ def render_page(result: Result, title: str, steps: Sequence[Step], folder: Path)
         tested=result.tested,
         figures=_figures(result),
         metrics=list(_metrics(result)),
-        compared=[result.chosen.label, *(floor.label for floor in result.floors)],
+        floor=result.best_floor.label if result.best_floor else "",
         classes=list(_classes(result.tested)),
         tried=list(_tried(result, folder)),
         reasons=list(reasons(result)),
         plan=result.plan,
-        limits=[MarkdownIt().renderInline(limit) for limit in _limits(result)],
+        counts=[[(name, ""), (str(n), "")] for name, n in result.plan.data["classes"].items()],
+        limits=[markdown.renderInline(limit) for limit in _limits(result)],
         steps=steps,
         models=result.plan.models,
         files=[(name, name) for name in files if (folder / name).is_file()],
@@ -69,24 +73,29 @@ def _figures(result: Result) -> list[PageFigure]:
     return [PageFigure("Confusion", caption, svg)]
 
 
-def _metrics(result: Result) -> Iterator[Cells]:
-    """Yield each metric of the test part: of the chosen model, then of the floors."""
-    parts = [result.tested, *(tested(floor.runs) for floor in result.floors)]
+def _metrics(result: Result) -> Iterator[list[Cell]]:
+    """Yield each metric of the test part: of the chosen model, then of the best floor."""
+    floor = result.best_floor
+    parts = [result.tested, *([tested(floor.runs)] if floor else [])]
     for key, metric in OF_PREDICTIONS.items():
         if key in result.tested.intervals.metrics:
-            yield [metric.title, *(with_interval(part, key) for part in parts)]
+            cells = [_number(part.metrics[key], part.intervals.metrics[key]) for part in parts]
+            yield [(metric.title, ""), *cells]
 
 
-def _classes(test: Tested) -> Iterator[Cells]:
+def _classes(test: Tested) -> Iterator[list[Cell]]:
     """Yield name, test images, F1 and recall of each class."""
     for number, (name, support) in enumerate(test.metrics["support"].items()):
-        f1 = _number(test.metrics["per_class_f1"][name], *test.intervals.f1[number])
-        recall = _number(test.metrics["per_class_recall"][name], *test.intervals.recall[number])
-        yield [name, str(support), f1, recall]
+        f1 = _number(test.metrics["per_class_f1"][name], test.intervals.f1[number])
+        recall = _number(test.metrics["per_class_recall"][name], test.intervals.recall[number])
+        yield [(name, ""), (str(support), ""), f1, recall]
 
 
-def _number(value: float, low: float, high: float) -> str:
-    return f"{value:.3f}" if low != low else f"{value:.3f} ({low:.3f} to {high:.3f})"
+def _number(value: float | None, ends: Sequence[float]) -> Cell:
+    """Return a value, and the ends of its interval; a dash where it is undefined."""
+    if value is None:
+        return "-", ""
+    return f"{value:.3f}", "" if math.isnan(ends[0]) else f"{ends[0]:.3f} to {ends[1]:.3f}"
 
 
 def _tried(result: Result, folder: Path) -> Iterator[Tried]:

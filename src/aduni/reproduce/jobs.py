@@ -186,6 +186,7 @@ def _launch(root: Path, run_ids: list[str], overrides: list[str], until: float |
     try:
         status = wait_for(process, timeout=120, until=until)
     except subprocess.TimeoutExpired:
+        print("The time is over: what was being trained is stopped, and can go on.", flush=True)
         return
     if status == INTERRUPTED:
         raise KeyboardInterrupt
