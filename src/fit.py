@@ -12,19 +12,19 @@ with quick_imports():
 
     from aduni.cli.app import run_command, task
     from aduni.cli.arguments import fit_arguments
+    from aduni.fit.fit_settings import forwarded, read_fit_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="fit")
 @task
 def main(config: DictConfig) -> None:
     """Fit one data set."""
+    hydra_config = HydraConfig.get()
+    overrides = hydra_config.overrides.task
+    settings = read_fit_settings(config, overrides)
     with slow_imports():
         from aduni.fit.fit import fit
-        from aduni.fit.fit_settings import forwarded, read_fit_settings
-    settings = read_fit_settings(config)
-    hydra_config = HydraConfig.get()
-    given = forwarded(hydra_config.overrides.task)
-    print(fit(settings, given, hydra_config.runtime.choices["preset"]))
+    print(fit(settings, forwarded(overrides), hydra_config.runtime.choices["preset"]))
 
 
 def _start() -> None:

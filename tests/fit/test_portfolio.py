@@ -182,5 +182,8 @@ def test_missing_data_and_unknown_targets_are_refused(refusal):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         none = compose("fit")
         wrong = compose("fit", overrides=["dataset=digits", "target=f1"])
-    refusal(lambda: read_fit_settings(none), "data is missing", "data=DIR")
-    refusal(lambda: read_fit_settings(wrong), "target=f1", "macro_f1")
+    refusal(lambda: read_fit_settings(none, []), "data is missing", "data=DIR")
+    refusal(lambda: read_fit_settings(wrong, []), "target=f1", "macro_f1")
+    refusal(lambda: read_fit_settings(wrong, ["epochs=3"]), "epochs is no key of fit.py", "preset")
+    short = OmegaConf.merge(wrong, {"max_time": 30})
+    refusal(lambda: read_fit_settings(short, []), "max_time=30", "DD:HH:MM:SS")

@@ -7,11 +7,10 @@ from omegaconf import DictConfig
 from pydantic import BaseModel
 
 from aduni.config.instantiate import Node, build
-from aduni.config.schema import read
+from aduni.config.schema import check_keys, read
 from aduni.data.loading.dataloaders import LoaderSettings
 from aduni.data.module import ImageDataModule
 from aduni.data.shard import OptionalShard
-from aduni.errors import UserError
 
 
 class _Settings(BaseModel, extra="ignore"):
@@ -51,21 +50,11 @@ class AuditSettings(_Settings):
 
 def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> PrepareSettings:
     """Check the settings of prepare.py; overrides without effect there raise UserError."""
-    _check_keys("prepare.py", PrepareSettings, overrides)
+    check_keys("prepare.py", PrepareSettings.model_fields, overrides)
     return read(config, PrepareSettings, ("dataset", "protocol"))
 
 
 def read_audit_settings(config: DictConfig, overrides: Sequence[str]) -> AuditSettings:
     """Check the settings of audit.py; overrides without effect there raise UserError."""
-    _check_keys("audit.py", AuditSettings, overrides)
+    check_keys("audit.py", AuditSettings.model_fields, overrides)
     return read(config, AuditSettings, ("dataset", "protocol"))
-
-
-def _check_keys(command: str, settings: type[BaseModel], overrides: Sequence[str]) -> None:
-    keys = settings.model_fields
-    for override in overrides:
-        key = override.lstrip("+~").split("=")[0]
-        if key.split(".")[0] not in keys:
-            raise UserError(
-                f"{key} is no key of {command}; leave it out (its keys are {', '.join(keys)})."
-            )

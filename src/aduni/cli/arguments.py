@@ -46,15 +46,20 @@ def fit_arguments(args: Sequence[str], conf: Path) -> list[str]:
 def _dataset_of(data: str, conf: Path) -> list[str]:
     names = sorted(file.stem for file in (conf / "dataset").glob("*.yaml"))
     if Path(data).is_dir():
-        return ["dataset=folder", f"dataset.root={_list_element(data)}"]
+        return ["dataset=folder", f"dataset.root={_path(data)}"]
     if Path(data).is_file():
-        return ["dataset=csv", f"dataset.csv={_list_element(data)}"]
+        return ["dataset=csv", f"dataset.csv={_path(data)}"]
     if data in names:
         return [f"dataset={data}"]
     raise UserError(
         f"data={data} is neither a folder, a file nor a data set; give a folder with a folder of "
         f"images for each class, a table with a row for each image, or one of {', '.join(names)}."
     )
+
+
+def _path(text: str) -> str:
+    """Quote a path for Hydra if it has other than plain signs."""
+    return text if re.fullmatch(r"[\w./-]+", text) else _list_element(text)
 
 
 def _list_element(text: str) -> str:

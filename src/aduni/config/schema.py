@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -49,6 +50,27 @@ def seconds_of(time: str) -> float:
     return ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds
 
 
+MaxTime = Annotated[str, BeforeValidator(str), AfterValidator(check_time)]
+"""Time as DD:HH:MM:SS."""
+
+
+def check_keys(command: str, keys: Iterable[str], overrides: Iterable[str]) -> None:
+    """Raise UserError for an override that would have no effect on a command.
+
+    Args:
+        command: name of the script.
+        keys: its keys and groups.
+        overrides: as typed.
+    """
+    known = list(keys)
+    for override in overrides:
+        key = override.lstrip("+~").split("=")[0]
+        if key.split(".")[0] not in known:
+            raise UserError(
+                f"{key} is no key of {command}; leave it out (its keys are {', '.join(known)})."
+            )
+
+
 class Names(BaseModel, extra="forbid"):
     """Names of the options that were chosen, by group."""
 
@@ -83,7 +105,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     warmup_epochs: NonNegativeInt
     lr_schedule: RateSchedule = "cosine"
     patience: PositiveInt | None = None
-    max_time: Annotated[str, AfterValidator(check_time)] | None = None
+    max_time: MaxTime | None = None
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     num_workers: NonNegativeInt | None
     augment: Literal["cpu", "gpu"]

@@ -1,12 +1,13 @@
 """Check the settings of conf/fit.yaml."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from omegaconf import DictConfig
-from pydantic import AfterValidator, BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from aduni.config.schema import check_time, read, seconds_of
+from aduni.config.schema import MaxTime, check_keys, read, seconds_of
 from aduni.errors import UserError, did_you_mean
 from aduni.metrics.metric import Metric
 from aduni.metrics.names import OF_PREDICTIONS
@@ -55,7 +56,7 @@ class FitSettings(BaseModel, extra="ignore", frozen=True):
     """Values of all keys of conf/fit.yaml but those of the data set, which trainings get."""
 
     preset: Preset
-    max_time: Annotated[str, AfterValidator(check_time)]
+    max_time: MaxTime
     target: str
     gpus: tuple[NonNegativeInt, ...]
     output: Path | None
@@ -76,8 +77,9 @@ class FitSettings(BaseModel, extra="ignore", frozen=True):
         return OF_PREDICTIONS[self.target]
 
 
-def read_fit_settings(config: DictConfig) -> FitSettings:
-    """Return the checked settings of fit.py."""
+def read_fit_settings(config: DictConfig, overrides: Sequence[str]) -> FitSettings:
+    """Return the checked settings of fit.py; overrides without effect raise UserError."""
+    check_keys("fit.py", (*FORWARDED, *FitSettings.model_fields), overrides)
     if "dataset" not in config:
         raise UserError(
             "data is missing; give data=DIR, a folder with a folder of images for each class, "
@@ -88,7 +90,7 @@ def read_fit_settings(config: DictConfig) -> FitSettings:
     return settings
 
 
-def forwarded(overrides: list[str]) -> tuple[str, ...]:
+def forwarded(overrides: Sequence[str]) -> tuple[str, ...]:
     """Return the overrides of this command line that every training gets."""
     keys = [override.lstrip("+~").partition("=")[0].partition(".")[0] for override in overrides]
     return tuple(o for o, key in zip(overrides, keys, strict=True) if key in FORWARDED)

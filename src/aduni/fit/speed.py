@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from statistics import median
 
 import albumentations as A
 import numpy as np
@@ -21,8 +22,8 @@ from aduni.models.encoder import Encoder
 from aduni.system.threads import map_ahead
 
 READ_IMAGES = 24
-TIMED_BATCHES = 2
-"""Batches of which the faster one counts, after one that warms up."""
+MIN_BATCHES, MAX_BATCHES, ENOUGH_SECONDS = 2, 12, 1.0
+"""Batches are timed until they have taken this long, after one that warms up; the median counts."""
 
 
 class Speed(BaseModel, extra="forbid", frozen=True):
@@ -98,14 +99,17 @@ def _seconds_of(
     """Return the seconds per image of a call on a batch of images (N, 3, S, S)."""
     pixels = torch.randint(256, (batch, 3, size, size), dtype=torch.uint8, device=device)
     pixels = pixels.to(memory_format=torch.channels_last)
-    seconds = []
-    for _ in range(1 + TIMED_BATCHES):
+    call(pixels)
+    seconds: list[float] = []
+    while len(seconds) < MIN_BATCHES or (
+        len(seconds) < MAX_BATCHES and sum(seconds) < ENOUGH_SECONDS
+    ):
         start = time.perf_counter()
         call(pixels)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - start)
-    return min(seconds[1:]) / batch
+    return median(seconds) / batch
 
 
 @torch.inference_mode()
