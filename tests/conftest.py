@@ -39,8 +39,8 @@ ISIC_CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]
 # A clause that tells the reader what to do, or what would have been accepted.
 REMEDY = (
     r"[;:] .*\b(add|check|choose|complete|convert|correct|delete|download|export|fetch|free|give"
-    r"|has folds|its columns are|keep|leave|lower|make|must be|parts are|put|remake|remove|repair|replace"
-    r"|restore|run|save|set|take|unpack|use|write)\b"
+    r"|has folds|its columns are|keep|leave|lower|make|must be|parts are|put|remake|remove|repair"
+    r"|replace|restore|run|save|set|take|unpack|use|write)\b"
 )
 
 

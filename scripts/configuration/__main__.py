@@ -20,6 +20,7 @@ PAGE = ROOT / "docs" / "configuration.md"
 # Pydantic models of the commands' keys, in the order of the page: train.py has the most.
 COMMANDS = {
     "train": "aduni.config.schema.Settings",
+    "fit": "aduni.fit.fit_settings.FitSettings",
     "prepare": "aduni.audit.audit_settings.PrepareSettings",
     "audit": "aduni.audit.audit_settings.AuditSettings",
     "shortcuts": "aduni.config.schema.Settings",
@@ -31,7 +32,10 @@ COMMANDS = {
     "reproduce": "aduni.reproduce.settings.Reproduction",
     "benchmark": "benchmarks.settings.BenchmarkSettings",
 }
-MODELS = {"profile": "aduni.reproduce.settings.Profile"}
+MODELS = {
+    "profile": "aduni.reproduce.settings.Profile",
+    "preset": "aduni.fit.fit_settings.Preset",
+}
 
 HEAD = """# Configuration
 

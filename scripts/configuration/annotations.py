@@ -111,7 +111,11 @@ def format_value(value: Any) -> str:
     """Format a value as on the command line, and transforms by their class names."""
     if isinstance(value, dict) and set(value) == {"sampler"}:
         return f"sampler={value['sampler']}"
-    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(each, dict) and "_target_" in each for each in value)
+    ):
         return ", ".join(str(each["_target_"]).rpartition(".")[2] for each in value)
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
     text = text.removesuffix("\n").removesuffix("\n...")

@@ -24,7 +24,6 @@ PATIENCE = 600  # seconds for one call on a busy machine
 PRESET = """
 folds: first
 seeds: [0]
-seeds_of_given_split: [0]
 frozen_steps: 4000
 scales: [{image_size: 64}]
 floors:
@@ -180,6 +179,7 @@ def test_when_the_time_is_over_what_is_finished_decides(images, start, tmp_path)
     process = start(*plain, "max_time=00:00:20:00")
     deadline = time.monotonic() + PATIENCE
     while list(_states(out).values()).count("done") < 2:
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGTERM)

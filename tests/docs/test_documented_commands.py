@@ -25,6 +25,7 @@ from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.overrides import find_mistake
 from aduni.config.schema import read_settings
 from aduni.evaluation.evaluate_settings import read_evaluate_settings
+from aduni.fit.fit_settings import read_fit_settings
 from aduni.inference.explain.explain_settings import read_explain_settings
 from aduni.inference.export.export_settings import read_export_settings
 from aduni.inference.predict.predict_settings import read_predict_settings
@@ -42,6 +43,7 @@ CHECKS: dict[str, Check] = {
     "shortcuts": lambda _, words: read_settings(
         OmegaConf.create(compose_training((*words, "method=dummy")))
     ),
+    "fit": read_fit_settings,
     "evaluate": lambda config, _: read_evaluate_settings(config),
     "predict": lambda config, _: read_predict_settings(config),
     "explain": lambda config, _: read_explain_settings(config),
@@ -104,6 +106,8 @@ def overrides_of(command: str, words: list[str], examples: set[str]) -> list[lis
     words = [word for word in words if word != "..." and word not in examples]
     if command in SHORT_FORMS:
         words = hydra_arguments(words)
+    if command == "fit":
+        words = [word for each in words for word in _images(each)]
     given = get_args_parser().parse_args(words)
     own = [word for word in given.overrides if not word.startswith("hydra.searchpath=")]
     if not given.multirun:
@@ -117,6 +121,17 @@ def overrides_of(command: str, words: list[str], examples: set[str]) -> list[lis
     ]
     jobs = max((len(each) for each in values), default=1)
     return [[each[job % len(each)] for each in values] for job in range(jobs)]
+
+
+def _images(word: str) -> list[str]:
+    """What `data=` stands for, where DIR or FILE has the place of the reader's own."""
+    key, _, value = word.partition("=")
+    if key != "data":
+        return [word]
+    if value == "DIR":
+        return ["dataset=folder", "dataset.root=DIR"]
+    is_table = value == "FILE" or value.endswith(".csv")
+    return ["dataset=csv", f"dataset.csv={value}"] if is_table else [f"dataset={value}"]
 
 
 def check(command: str, overrides: list[str]) -> None:

@@ -23,6 +23,7 @@ GROUPS = (
     "debug",
     "hparams_search",
     "profile",
+    "preset",
 )
 HYDRA_KEYS = ("hydra", "sweeper")
 

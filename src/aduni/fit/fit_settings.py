@@ -46,7 +46,6 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     folds: Literal["first", "all"]
     frozen_steps: PositiveInt
     seeds: Annotated[tuple[NonNegativeInt, ...], NOT_EMPTY]
-    seeds_of_given_split: Annotated[tuple[NonNegativeInt, ...], NOT_EMPTY]
     scales: Annotated[tuple[Scale, ...], NOT_EMPTY]
     floors: dict[str, tuple[str, ...]]
     rows: Annotated[dict[str, Row], NOT_EMPTY]

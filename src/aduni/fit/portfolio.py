@@ -57,9 +57,10 @@ class Portfolio:
         table, protocol = data.table, data.protocol
         total = len(table.images)
         if table.parts is not None or protocol.split_files:
-            count, seeds = 1, preset.seeds_of_given_split
+            count, seeds = 1, preset.seeds
         else:
-            count, seeds = (protocol.folds if preset.folds == "all" else 1), preset.seeds
+            count = protocol.folds if preset.folds == "all" else 1
+            seeds = preset.seeds[:1]
         trained = 1 - 1 / protocol.folds
         if table.parts is not None:
             trained = float((table.parts != "test").mean())
