@@ -12,13 +12,14 @@ with quick_imports():
 
     from aduni.cli.app import run_command, task
     from aduni.cli.arguments import fit_arguments
-    from aduni.fit.fit_settings import forwarded, read_fit_settings
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="fit")
 @task
 def main(config: DictConfig) -> None:
     """Fit one data set."""
+    from aduni.fit.fit_settings import forwarded, read_fit_settings  # without torch
+
     hydra_config = HydraConfig.get()
     overrides = hydra_config.overrides.task
     settings = read_fit_settings(config, overrides)

@@ -15,6 +15,7 @@ config report cli
 evaluation audit
 training inference
 reproduce
+fit
 """
 """Packages of one line do not see each other; the commands, src/*.py, see all."""
 NEVER = {
