@@ -1,43 +1,6 @@
-"""Train, test and report: python src/train.py method=aduni dataset=digits ... (conf/train.yaml)."""
+"""Call `aduni train` in a checkout: python src/train.py (conf/train.yaml)."""
 
-from aduni.cli import quick_imports, slow_imports
-
-with quick_imports():
-    import hydra
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import DictConfig
-
-    from aduni.cli.app import is_multirun, run_command, run_folder, task
-    from aduni.config.schema import Settings, read
-
-
-@hydra.main(version_base="1.3", config_path="../conf", config_name="train")
-@task
-def main(config: DictConfig) -> None:
-    """Train one method on one fold."""
-    read(config, Settings, ())  # a value out of range is answered before the slow imports
-    with slow_imports():
-        from aduni.cli.end_summary import print_and_log, print_summary
-        from aduni.config.resume import logger_for, resume_settings
-        from aduni.config.schema import read_settings
-        from aduni.config.untrusted import needed_trust
-        from aduni.training.feature_shard import extract_shard
-        from aduni.training.run import run
-    given = read_settings(config)
-    if given.shard:
-        print(extract_shard(given, given.shard))
-        return
-    folder = run_folder()
-    overrides = HydraConfig.get().overrides.task
-    settings = resume_settings(given, overrides, folder)
-    settings.logger = logger_for(settings, config)
-    was_finished = settings.resume is not None and folder.metrics.exists()
-    metrics = run(settings, folder)
-    if was_finished:
-        done = f"Nothing was trained: {folder.path} holds a finished run, which follows."
-        print_and_log("resumed", done)
-    print_summary(metrics, folder, needed_trust(settings), in_sweep=is_multirun())
-
+from aduni.cli.start import start
 
 if __name__ == "__main__":
-    run_command(main)
+    start("train")

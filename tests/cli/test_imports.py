@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aduni.cli import quick_imports
+from aduni.cli.imports import quick_imports
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 

@@ -10,6 +10,7 @@ from aduni.audit.findings import duplicates
 from aduni.data.cache.decode import BITS
 from aduni.data.module import ImageDataModule
 from aduni.data.names import escape
+from aduni.system.program import command_text
 
 DARK_LEVEL = 32
 """Level of 256 below which a data set's brightest pixel means images nearly black to a model."""
@@ -39,7 +40,7 @@ def conflicting_labels(data: ImageDataModule) -> str | None:
     pictures = "1 picture has" if count == 1 else f"{count} pictures have"
     return (
         f"{pictures} conflicting labels ({len(copies)} files, "
-        f"first {named}); src/prepare.py lists them."
+        f"first {named}); {command_text('prepare')} lists them."
     )
 
 

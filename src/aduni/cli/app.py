@@ -26,6 +26,7 @@ from aduni.models.small_images import if_small
 from aduni.results.run_folder import AUTO, RunFolder, check_continued, run_dir
 from aduni.shortage import shortage
 from aduni.system.freed_memory import keep_freed_memory
+from aduni.system.program import typed_words
 from aduni.system.signals import interruptible, received_signal
 
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
@@ -82,7 +83,7 @@ def task(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
         logging.captureWarnings(True)
         logging.raiseExceptions = False  # a full disk fails the log too, but is reported once
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-        log.info("command: %s", shlex.join(["python", *sys.argv]))
+        log.info("command: %s", shlex.join(typed_words()))
         folder = run_folder() if "resume" in config else None
         report_stop = functools.partial(_report_stop, folder)
         with interruptible(report_stop):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aduni.errors import UserError
+from aduni.system.program import CONF
 
 LIST_KEYS = ("tables", "datasets", "columns", "gpus")
 ALIASES = {"status": "action=status"}
@@ -23,12 +24,8 @@ def hydra_arguments(args: Sequence[str]) -> list[str]:
     return [*hydra, f"data=[{','.join(map(_list_element, data))}]"] if data else hydra
 
 
-def fit_arguments(args: Sequence[str], conf: Path) -> list[str]:
+def fit_arguments(args: Sequence[str]) -> list[str]:
     """Translate `data=` for Hydra: a folder, a table, or the name of a data set; and plain lists.
-
-    Args:
-        args: command line.
-        conf: configuration folder, whose group `dataset` has the names.
 
     Raises:
         UserError: if `data=` names none of these.
@@ -37,14 +34,14 @@ def fit_arguments(args: Sequence[str], conf: Path) -> list[str]:
     for arg in args:
         key, _, value = arg.partition("=")
         if key == "data" and value not in ("", "null"):
-            found += _dataset_of(value.strip("\"'"), conf)
+            found += _dataset_of(value.strip("\"'"))
         else:
             found.append(_hydra_argument(arg) if key == "gpus" else arg)
     return found
 
 
-def _dataset_of(data: str, conf: Path) -> list[str]:
-    names = sorted(file.stem for file in (conf / "dataset").glob("*.yaml"))
+def _dataset_of(data: str) -> list[str]:
+    names = sorted(file.stem for file in (CONF / "dataset").glob("*.yaml"))
     if Path(data).is_dir():
         return ["dataset=folder", f"dataset.root={_path(data)}"]
     if Path(data).is_file():

@@ -1,12 +1,11 @@
 """Print the name, the version and the command line, before imports that take seconds."""
 
-import shlex
 import sys
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from importlib import metadata
 
 from aduni.distributed.rank_zero import is_first_process
+from aduni.system.program import shortened, typed_words
 
 
 @cache  # once a process: the jobs of a multirun share it
@@ -17,8 +16,7 @@ def print_banner() -> None:
     """
     is_planned_job = any(arg.startswith("job=") for arg in sys.argv[1:])
     if is_first_process() and not is_planned_job and not _job_number():
-        words = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        print(f"AdUni{_version()}: {words}", flush=True)
+        print(f"AdUni {version()}: {shortened(typed_words())}", flush=True)
 
 
 def _job_number() -> int | None:
@@ -32,9 +30,9 @@ def _job_number() -> int | None:
     return None if OmegaConf.is_missing(job, "num") else job.num
 
 
-def _version() -> str:
-    """Return the version after a blank; nothing for a checkout that is only on Python's path."""
+def version() -> str:
+    """Return the version of the installed package; of a checkout on Python's path it is unknown."""
     try:
-        return f" {version('aduni')}"
-    except PackageNotFoundError:
-        return ""
+        return metadata.version("aduni")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NoReturn
 
 from aduni.cli.help import help_text
@@ -11,22 +11,14 @@ from aduni.cli.mistyped.contradictions import find_contradiction
 from aduni.cli.mistyped.flags import DASHES, read_flags
 from aduni.cli.mistyped.overrides import find_mistake
 from aduni.errors import is_utf8
-
-SRC = Path(__file__).resolve().parents[2]
-CONF = SRC.parent / "conf"
+from aduni.system.program import CONF
 
 
-def answer_first() -> None:
-    """Print the help and exit, or exit with a sentence if the command line has a mistake.
-
-    Does nothing outside this project's commands, which are `src/NAME.py` with a `conf/NAME.yaml`.
-    """
-    script, args = Path(sys.argv[0]), sys.argv[1:]
-    if script.resolve().parent != SRC or not (CONF / f"{script.stem}.yaml").is_file():
-        return
+def answer_first(command: str, args: Sequence[str]) -> None:
+    """Print the help and exit, or exit with a sentence if the command line has a mistake."""
     if {"-h", "--help"} & set(args):
         try:
-            print(help_text(CONF, script.stem, args), end="", flush=True)
+            print(help_text(CONF, command, args), end="", flush=True)
         except OSError as error:  # the disk is full
             sys.exit(f"error: {error.filename}: {error.strerror}; free space there.")
         sys.exit(0)
@@ -35,7 +27,7 @@ def answer_first() -> None:
             name = os.fsencode(arg).decode(errors="backslashreplace")
             remedy = "give the file or folder another name, or name the folder above it"
             _refuse(f"{name} is not UTF-8; {remedy}", 1)
-    line = CommandLine(CONF, script.stem, args)
+    line = CommandLine(CONF, command, args)
     if any(arg.startswith(DASHES) for arg in args):
         flags = read_flags(line)
         if isinstance(flags, str):
@@ -46,7 +38,7 @@ def answer_first() -> None:
         is_job = any(arg.startswith("job=") for arg in flags.overrides)
         if flags.multirun and line.command == "reproduce" and not is_job:
             _refuse("reproduce.py takes no -m, for it starts its runs itself; leave -m out", 2)
-        line = CommandLine(CONF, script.stem, flags.overrides, flags.multirun)
+        line = CommandLine(CONF, command, flags.overrides, flags.multirun)
     for index in range(len(line.args)):
         if mistake := find_mistake(line, index):
             _refuse(mistake, 1)

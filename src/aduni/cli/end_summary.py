@@ -15,6 +15,7 @@ from aduni.metrics.names import OF_PREDICTIONS
 from aduni.results.find_checkpoint import tested_checkpoint
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.run_folder import RunFolder
+from aduni.system.program import command_text
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,8 @@ def print_summary(
             argument += " " + to_argument("trust", f"[{','.join(trust)}]")
         parts += [
             "Next:",
-            f"  python src/predict.py {argument} images=DIR output=predictions.csv",
-            f"  python src/explain.py {argument} images=DIR",
+            f"  {command_text('predict')} {argument} images=DIR output=predictions.csv",
+            f"  {command_text('explain')} {argument} images=DIR",
         ]
     print_and_log("finished", *parts)
 

@@ -8,13 +8,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue
 
-from aduni.cli.before_imports import CONF
 from aduni.cli.help import options_of
 from aduni.cli.mistyped.unknown_keys import describe_unknown_key
 from aduni.errors import UnknownOptionError, UserError, did_you_mean
 from aduni.models.backbones import PREFIXES
 from aduni.models.backbones.names import list_backbones
 from aduni.shortage import shortage
+from aduni.system.program import CONF
 
 HYDRA_MESSAGES = {
     r"Could not override '(.+?)'. No match in the defaults list": (

@@ -11,6 +11,7 @@ import yaml
 
 from aduni.cli.effective import effective_options, effective_values
 from aduni.cli.yaml_docs import Leaf, comments_of, flattened, heading_of, read_leaf
+from aduni.system.program import command_text
 
 MAX_WIDTH = 100  # columns
 MAX_NAME_WIDTH = 28  # columns
@@ -35,7 +36,7 @@ def help_text(conf: Path, name: str, args: Sequence[str] = ()) -> str:
     rows = [(group, _options(conf, group, options[group])) for group in groups]
     parts = [
         _wrap(heading_of(path), ""),
-        f"Usage: python src/{name}.py [GROUP=OPTION] [KEY=VALUE] [FLAG] ...",
+        f"Usage: {command_text(name)} [GROUP=OPTION] [KEY=VALUE] [FLAG] ...",
         *_section(f"Groups, with {'what runs' if args else 'their defaults'} in brackets", rows),
         *_section("Keys", _command_keys(content, comments_of(path), values)),
     ]
@@ -50,7 +51,7 @@ def help_text(conf: Path, name: str, args: Sequence[str] = ()) -> str:
     flags = [
         ("-m", "a job for each of several values: KEY=A,B,C"),
         ("--cfg job", "print all keys with their values; nothing else is done"),
-        (f'eval "$(python src/{name}.py -sc install=bash)"', "completion in bash"),
+        (f'eval "$({command_text(name)} -sc install=bash)"', "completion in bash"),
         ("--hydra-help", "what else Hydra offers"),
     ]
     parts += _section("Flags", flags)

@@ -10,30 +10,19 @@ from contextlib import contextmanager
 from types import FrameType
 
 from aduni.cli.banner import print_banner
-from aduni.cli.before_imports import answer_first
-from aduni.cli.streams import protect_streams
 from aduni.shortage import shortage
-
-
-@contextmanager
-def quick_imports() -> Iterator[None]:
-    """Answer mistakes on the command line, then run the imports that Hydra needs to read it."""
-    protect_streams()
-    with _imports():
-        answer_first()
-        yield
 
 
 @contextmanager
 def slow_imports() -> Iterator[None]:
     """Print what starts, and run imports of seconds; names on the command line are right by now."""
     print_banner()
-    with _imports():
+    with quick_imports():
         yield
 
 
 @contextmanager
-def _imports() -> Iterator[None]:
+def quick_imports() -> Iterator[None]:
     """Disable the garbage collector while imports run.
 
     The imports create a million objects, none of which is garbage: collecting them took a

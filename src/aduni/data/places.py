@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from aduni.data.names import escape
 from aduni.errors import UserError
+from aduni.system.program import command_text
 
 TABLE_REMEDY = "set dataset.csv to a table that has a row for each image"
 ROOT_REMEDY = "set it to a folder that has a folder of images for each class"
@@ -19,13 +20,14 @@ class Release(NamedTuple):
     obtain: str
 
 
+_FETCH = f"fetch it with {command_text('prepare')} dataset={{}} download=true"
+
 RELEASES = {
     "ISIC2018": Release(
-        "ISIC 2018 task 3", "fetch it with python src/prepare.py dataset=isic2018 download=true"
+        "ISIC 2018 task 3",
+        _FETCH.format("isic2018"),
     ),
-    "ISIC2019": Release(
-        "ISIC 2019", "fetch it with python src/prepare.py dataset=isic2019 download=true"
-    ),
+    "ISIC2019": Release("ISIC 2019", _FETCH.format("isic2019")),
     "HAM10000": Release(
         "HAM10000",
         "download kmader/skin-cancer-mnist-ham10000 from kaggle.com with your login, and unpack it "

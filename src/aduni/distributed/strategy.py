@@ -7,12 +7,10 @@ lost, it kills the first process without a message; if the first is lost, the ot
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
@@ -30,9 +28,9 @@ from aduni.distributed.watchdog import (
     resume_hint,
 )
 from aduni.errors import UserError
+from aduni.system.program import command_words
 from aduni.system.signals import received_signal
 
-TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 CLUSTER_VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 PARENT_PID_VARIABLE = "ADUNI_FIRST_PROCESS"
 
@@ -188,7 +186,7 @@ def _command(number: int) -> list[str]:
     hydra = HydraConfig.get()
     folder = hydra.runtime.output_dir.replace("\\", "\\\\").replace('"', '\\"')
     return [
-        *(sys.executable, str(TRAIN)),
+        *command_words("train"),
         *hydra.overrides.task,
         *(option for option in hydra.overrides.hydra if not option.startswith("hydra.mode=")),
         *(f'hydra.run.dir="{folder}"', f"hydra.job.name=train_ddp_process_{number}"),

@@ -6,13 +6,19 @@ from typing import NamedTuple
 
 from aduni.cli.mistyped.quoting import to_argument
 from aduni.results.model_card.markdown import escaped
+from aduni.system.program import command_text
 
 
 class Step(NamedTuple):
-    """A command, and what it is for."""
+    """A command with its arguments, and what it is for."""
 
     purpose: str
-    command: str
+    name: str
+    arguments: str
+
+    @property
+    def command(self) -> str:
+        return f"{command_text(self.name)} {self.arguments}"
 
 
 def steps_of(checkpoints: Sequence[Path], runs: Sequence[Path]) -> Iterator[Step]:
@@ -24,10 +30,10 @@ def steps_of(checkpoints: Sequence[Path], runs: Sequence[Path]) -> Iterator[Step
     """
     model = _argument("ckpt", checkpoints)
     one = _argument("ckpt", checkpoints[:1])
-    yield Step("Classify new images", f"predict.py {model} images=DIR output=predictions.csv")
-    yield Step("See what it looks at, and its worst errors", f"explain.py {one} images=DIR")
-    yield Step("Compute its metrics again", f"evaluate.py {_argument('ckpt', runs[:1])}")
-    yield Step("Export it for other programs", f"export.py {one} format=onnx output=model.onnx")
+    yield Step("Classify new images", "predict", f"{model} images=DIR output=predictions.csv")
+    yield Step("See what it looks at, and its worst errors", "explain", f"{one} images=DIR")
+    yield Step("Compute its metrics again", "evaluate", _argument("ckpt", runs[:1]))
+    yield Step("Export it for other programs", "export", f"{one} format=onnx output=model.onnx")
 
 
 def _argument(key: str, files: Sequence[Path]) -> str:
@@ -40,5 +46,5 @@ def next_steps(title: str, answer: Sequence[str], steps: Sequence[Step]) -> str:
     """Return NEXT_STEPS.md: the answer, and a command for each purpose."""
     parts = [f"# {escaped(title)}: next steps", *answer]
     for step in steps:
-        parts.append(f"{step.purpose}:\n\n    python src/{step.command}")
+        parts.append(f"{step.purpose}:\n\n    {step.command}")
     return "\n\n".join(parts) + "\n"

@@ -16,6 +16,7 @@ from aduni.fit.speed import Speed
 from aduni.reproduce.planning import compose_training, planned_run
 from aduni.reproduce.splits import SplitHashes
 from aduni.results.plan import FLOORS, PlannedRun
+from aduni.system.program import command_text
 
 MODELS = "models"
 """Name that plan.json has for the models, as that of a table."""
@@ -197,4 +198,4 @@ def command(run: PlannedRun, folder: Path) -> str:
     from aduni.cli.mistyped.quoting import quote_for_shell
 
     words = [*run.overrides, f"hydra.run.dir={folder}"]
-    return f"python src/train.py {' '.join(map(quote_for_shell, words))}"
+    return f"{command_text('train')} {' '.join(map(quote_for_shell, words))}"

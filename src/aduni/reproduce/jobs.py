@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +14,9 @@ from aduni.errors import UserError
 from aduni.results.plan import Plan, PlannedRun, is_locked, run_folder, state_of
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json, write_json
+from aduni.system.program import command_words
 
-TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 INTERRUPTED = 130  # exit status
-
-REPRODUCE = Path(__file__).resolve().parents[2] / "reproduce.py"
 POLL_SECONDS = 2
 
 
@@ -96,7 +93,7 @@ def _free_gpu(gpus: Sequence[int], root: Path) -> Iterator[dict[str, str]]:
 def _call_train(overrides: list[str], folder: RunFolder, environment: dict[str, str]) -> int:
     with folder.console.open("w") as console:
         process = subprocess.Popen(
-            [sys.executable, os.path.relpath(TRAIN), *overrides],
+            [*command_words("train"), *overrides],
             env=environment,
             stdout=console,
             stderr=subprocess.STDOUT,
@@ -182,7 +179,7 @@ def _launch(root: Path, run_ids: list[str], overrides: list[str], until: float |
     """Call reproduce.py as a Hydra multirun with a job for each run."""
     jobs = ",".join(f"'{run_id}'" for run_id in run_ids)  # an id may look like a number
     arguments = ["--multirun", f"job={jobs}", f"hydra.sweep.dir={root / '.jobs'}", *overrides]
-    process = subprocess.Popen([sys.executable, str(REPRODUCE), *arguments])
+    process = subprocess.Popen([*command_words("reproduce"), *arguments])
     try:
         status = wait_for(process, timeout=120, until=until)
     except subprocess.TimeoutExpired:

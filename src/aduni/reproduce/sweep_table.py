@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 if TYPE_CHECKING:  # the imports of a multirun's end would delay its beginning
     from rich.table import Table
 
-    from aduni.results.finished_runs import Run
+    from aduni.system.program import command_text
+from aduni.results.finished_runs import Run
 
 MAX_COLUMNS = 6
 """Of more folds and seeds than these, only mean and deviation have room."""
@@ -29,7 +30,7 @@ class SweepTable(Callback):
         folder = Path(config.hydra.sweep.dir)
         runs, problems = read_runs(folder)
         unread = [f"Left out: {each.folder} ({each.reason})" for each in problems]
-        report = f"Next: python src/report.py {to_argument('runs', str(folder))}"
+        report = f"Next: {command_text('report')} {to_argument('runs', str(folder))}"
         print_tables(*sweep_tables(runs), *unread, report)
 
 

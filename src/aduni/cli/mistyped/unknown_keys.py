@@ -6,10 +6,10 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from aduni.cli.before_imports import CONF
 from aduni.cli.mistyped.catalogue import catalogue_of
 from aduni.cli.yaml_docs import read_leaf
 from aduni.errors import did_you_mean
+from aduni.system.program import CONF
 
 
 def describe_unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
@@ -31,7 +31,7 @@ def _hint_other_key(key: str, near: str) -> str:
         key: the unknown key.
         near: hint at the known key with the most similar spelling.
     """
-    command = Path(sys.argv[0]).stem
+    command = Path(sys.argv[0].split()[-1]).stem
     if not (CONF / f"{command}.yaml").is_file():
         return ""
     catalogue = catalogue_of(CONF, command)

@@ -23,6 +23,7 @@ from aduni.inference.explain.page import (
     save_heat_map,
 )
 from aduni.results.predictions_csv import labels_and_probabilities, read_predictions
+from aduni.system.program import command_text
 
 MAX_NAMED_CLASSES = 3
 
@@ -64,8 +65,9 @@ def predictions_file(trained: TrainedModel) -> Path:
         path = run.path / "evaluation" / trained.path.stem / path.name
     if not path.is_file():
         raise UserError(
-            f"{path} is missing, which the gallery of errors is made from; write it with python "
-            f"src/evaluate.py ckpt={trained.path}, or leave the gallery out with errors=0."
+            f"{path} is missing, which the gallery of errors is made from; write it with "
+            f"{command_text('evaluate')} ckpt={trained.path}, or leave the gallery out with "
+            "errors=0."
         )
     return path
 

@@ -8,6 +8,7 @@ from aduni.report.page.html import Column, PageCell, PageProblem, PageTable
 from aduni.report.tables.table import title_of
 from aduni.results.finished_runs import Problem, Run
 from aduni.results.plan import Plan, PlannedRun, States, run_folder
+from aduni.system.program import command_text
 
 NAMING = ("Row", "Data set", "Fold", "Seed", "State")
 """Columns of the runs that tell them apart."""
@@ -95,7 +96,7 @@ def _unfinished(run: PlannedRun, folder: Path, page: Path) -> list[PageCell]:
         PageCell(str(run.seed), float(run.seed)),
         PageCell("not finished", muted=True),
         *[empty] * 4,
-        PageCell("python src/train.py " + " ".join(run.overrides), command=True),
+        PageCell(f"{command_text('train')} {' '.join(run.overrides)}", command=True),
     ]
 
 

@@ -12,6 +12,7 @@ from aduni.results.model_card.markdown import bullets, escaped, table
 from aduni.results.model_card.run_data import Content
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import atomic_write
+from aduni.system.program import command_text
 
 MAX_CONFUSION_CLASSES = 30
 NOT_SETTINGS = ("_target_", "_partial_", "alpha", "classifier_sampler")
@@ -26,8 +27,8 @@ opinion."""
 USE = """\
 RUN is the folder that this file is in.
 
-    python src/predict.py ckpt=RUN/checkpoints/{checkpoint}.ckpt images=DIR output=predictions.csv
-    python src/evaluate.py ckpt=RUN/checkpoints/{checkpoint}.ckpt"""
+    {predict} ckpt=RUN/checkpoints/{checkpoint}.ckpt images=DIR output=predictions.csv
+    {evaluate} ckpt=RUN/checkpoints/{checkpoint}.ckpt"""
 
 
 def write_card(content: Content, folder: RunFolder) -> None:
@@ -57,7 +58,8 @@ def _parts(content: Content) -> Iterator[str]:
     yield f"### Confusion matrix\n\n{_confusion(content)}"
     yield f"### Calibration\n\n{_calibration(content)}"
     yield f"## Limits\n\n{bullets(limits_of(content))}"
-    yield f"## Use\n\n{USE.format(checkpoint=_checkpoint(metrics))}"
+    calls = {name: command_text(name) for name in ("predict", "evaluate")}
+    yield f"## Use\n\n{USE.format(checkpoint=_checkpoint(metrics), **calls)}"
     yield f"## Origin\n\n{bullets(list(_origin(metrics)))}"
 
 

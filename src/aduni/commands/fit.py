@@ -1,0 +1,27 @@
+"""Go from images to a decided model."""
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from aduni.cli.app import task
+from aduni.cli.arguments import fit_arguments
+from aduni.cli.imports import slow_imports
+from aduni.system.program import CONF
+
+arguments = fit_arguments
+"""Translates the command line for Hydra."""
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="fit")
+@task
+def main(config: DictConfig) -> None:
+    """Fit one data set."""
+    from aduni.fit.fit_settings import forwarded, read_fit_settings  # without torch
+
+    hydra_config = HydraConfig.get()
+    overrides = hydra_config.overrides.task
+    settings = read_fit_settings(config, overrides)
+    with slow_imports():
+        from aduni.fit.fit import fit
+    print(fit(settings, forwarded(overrides), hydra_config.runtime.choices["preset"]))
