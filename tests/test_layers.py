@@ -16,8 +16,10 @@ evaluation audit
 training inference
 reproduce
 fit
+commands
+__main__
 """
-"""Packages of one line do not see each other; the commands, src/*.py, see all."""
+"""Packages of one line do not see each other; the scripts, src/*.py, see all."""
 NEVER = {
     "losses": ("hydra", "pytorch_lightning"),
     "models": ("hydra", "pytorch_lightning"),

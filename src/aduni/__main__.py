@@ -5,7 +5,7 @@ import pkgutil
 import sys
 from pathlib import Path
 
-from aduni import commands
+import aduni.commands
 from aduni.cli.banner import version
 from aduni.cli.start import start
 from aduni.errors import did_you_mean
@@ -15,7 +15,7 @@ from aduni.system.program import NAME
 def main() -> None:
     """Run the command that the first argument names, or list the commands."""
     args = sys.argv[1:]
-    names = [module.name for module in pkgutil.iter_modules(commands.__path__)]
+    names = [module.name for module in pkgutil.iter_modules(aduni.commands.__path__)]
     if args[:1] == ["--version"]:
         print(f"AdUni {version()}")
     elif not args or args[0] in ("-h", "--help", "help"):
@@ -31,7 +31,7 @@ def main() -> None:
 
 def _overview(names: list[str]) -> str:
     """Return the usage, and each command with the first line of its module."""
-    folder = Path(commands.__path__[0])
+    folder = Path(aduni.commands.__path__[0])
     docs = {n: ast.get_docstring(ast.parse((folder / f"{n}.py").read_text())) or "" for n in names}
     lines = [f"  {name.ljust(12)}{text.splitlines()[0]}" for name, text in docs.items()]
     return "\n".join(

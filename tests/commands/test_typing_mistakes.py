@@ -9,10 +9,10 @@ import sys
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from aduni.cli.before_imports import CONF
 from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.contradictions import find_contradiction
 from aduni.cli.mistyped.overrides import find_mistake
+from aduni.system.program import CONF
 
 WITHOUT_TORCH = """
 import runpy, sys

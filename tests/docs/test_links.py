@@ -71,7 +71,7 @@ def test_links_lead_to_files_headings_and_code(page, prose):
         ("[words](http://example.org)", "http://example.org is not https"),
         ("[`nothing`](src/train.py)", "src/train.py has no nothing"),
         ("[words](README.md#training)", None),
-        ("[`main`](src/train.py)", None),
+        ("[`main`](src/aduni/__main__.py)", None),
         ("[`TrainedModel.image_size`](src/aduni/evaluation/trained_model.py)", None),
     ],
 )

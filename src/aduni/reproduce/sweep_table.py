@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from aduni.system.program import command_text
+
 if TYPE_CHECKING:  # the imports of a multirun's end would delay its beginning
     from rich.table import Table
 
-    from aduni.system.program import command_text
-from aduni.results.finished_runs import Run
+    from aduni.results.finished_runs import Run
 
 MAX_COLUMNS = 6
 """Of more folds and seeds than these, only mean and deviation have room."""
