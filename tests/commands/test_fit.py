@@ -25,7 +25,8 @@ PRESET = """
 folds: first
 seeds: [0]
 frozen_steps: 4000
-scales: [{image_size: 64}]
+frozen_sizes: [64]
+scales: []
 floors:
   class frequencies: [method=dummy]
 rows:

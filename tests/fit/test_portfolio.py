@@ -12,14 +12,9 @@ from omegaconf import OmegaConf
 import composing
 from aduni.config.build import build_data
 from aduni.data.module import ImageDataModule
-from aduni.fit.fit_settings import Preset, read_fit_settings
-from aduni.fit.portfolio import (
-    Portfolio,
-    command,
-    format_duration,
-    format_time,
-    settings_of,
-)
+from aduni.fit.duration import format_duration, format_time
+from aduni.fit.fit_settings import Preset, Sizes, read_fit_settings
+from aduni.fit.portfolio import Portfolio, command, settings_of
 from aduni.fit.speed import Speed
 from aduni.reproduce.splits import SplitHashes
 from composing import CONF
@@ -67,10 +62,10 @@ def portfolio(name: str, *given: str) -> Portfolio:
 def test_every_row_is_an_ordinary_training(name, composed):
     made = portfolio(name)
     for label, row in made.preset.rows.items():
-        for scale in made.scales:
-            overrides = made.overrides(row, scale)
-            checked = settings_of(overrides)
-            assert checked.dataset["image_size"] == scale.image_size, label
+        for scale in made.scales or [None]:
+            sizes = Sizes(frozen_size=96, fine_tuned=scale)
+            checked = settings_of(made.overrides(row, sizes))
+            assert checked.dataset["image_size"] == (scale.image_size if row.steps else 96), label
             assert checked.encoder["name"] == "efficientnet_lite0"
             assert (checked.encoder["adaptation"] == "frozen") == (row.steps is None)
 
@@ -91,40 +86,55 @@ def test_epochs_give_the_steps_of_the_scale(composed):
     rows = made.preset.rows
     for scale in made.scales:
         whole = scale.steps / (trained // 32)
-        assert made.epochs(rows["CE"], scale) == pytest.approx(whole, abs=0.5)
-        assert made.epochs(rows["AdUni"], scale) == pytest.approx(whole / 2, abs=0.5)
+        sizes = Sizes(frozen_size=64, fine_tuned=scale)
+        assert made.epochs(rows["CE"], sizes) == pytest.approx(whole, abs=0.5)
+        assert made.epochs(rows["AdUni"], sizes) == pytest.approx(whole / 2, abs=0.5)
 
 
 def test_two_views_take_the_time_of_twice_the_epochs(composed):
     made = portfolio("good")
-    scale, rows = made.scales[0], made.preset.rows
-    one, two = (made.seconds_of_row(rows[label], scale, SPEED) for label in ("CE", "AdUni"))
+    sizes, rows = Sizes(frozen_size=64, fine_tuned=made.scales[0]), made.preset.rows
+    one, two = (made.seconds_of_row(rows[label], sizes, SPEED) for label in ("CE", "AdUni"))
     assert two == pytest.approx(one, rel=0.1)
 
 
-def test_the_first_scale_that_fits_is_taken(composed, refusal):
-    made = portfolio("good")
-    seconds = {scale: made.seconds(scale, SPEED) for scale in made.scales}
-    for scale, needed in seconds.items():
-        chosen = made.choose(SPEED, needed / 0.85 + 1, "max_time=X")
-        at_hand = [each for each in made.scales if seconds[each] <= needed]
-        assert chosen == at_hand[0]
-        assert chosen == scale or seconds[chosen] <= needed
-    least = min(seconds.values()) / 0.85
+def test_the_first_sizes_that_fit_are_taken(composed, refusal):
+    made = portfolio("quick")
+    seconds = [made.seconds(Sizes(frozen_size=size), SPEED) for size in made.frozen_sizes]
+    assert seconds == sorted(seconds, reverse=True)
+    for size, needed in zip(made.frozen_sizes, seconds, strict=True):
+        assert made.choose(SPEED, needed / 0.85 + 1, "x") == Sizes(frozen_size=size)
+    least = seconds[-1] / 0.85
     words = "max_time=X", "64 px", format_duration(least), f"max_time={format_time(least)}"
     refusal(lambda: made.choose(SPEED, least - 1, "max_time=X"), *words)
+
+
+def test_the_frozen_rows_leave_time_to_the_fine_tuned_ones(composed, refusal):
+    made = portfolio("good")
+    plenty = made.choose(SPEED, 1e6, "x")
+    assert plenty == Sizes(frozen_size=224, fine_tuned=made.scales[0])
+    frozen = portfolio("quick")
+    for seconds in (1000, 1500, 2500, 4000):
+        found = made.choose(SPEED, seconds, "x")
+        assert made.seconds(found, SPEED) <= 0.85 * seconds
+        quarter = 0.25 * 0.85 * seconds
+        only = Sizes(frozen_size=found.frozen_size)
+        assert frozen.seconds(only, SPEED) <= quarter or found.frozen_size == 64
+    refusal(lambda: made.choose(SPEED, 100, "max_time=X"), "max_time=X", "64 px", "max_time=")
 
 
 def test_small_images_are_not_enlarged_far(composed):
     made = portfolio("quick")
     for side, size in ((8, 64), (100, 128), (150, 224), (500, 224)):
         speed = SPEED.model_copy(update={"side": side})
-        assert made.choose(speed, 1e6, "x").image_size == size
+        assert made.choose(speed, 1e6, "x").frozen_size == size
+    tuned = portfolio("good").choose(SPEED.model_copy(update={"side": 8}), 1e6, "x")
+    assert tuned.sides == [64]
 
 
 def test_a_size_on_the_command_line_is_the_only_one(composed, refusal):
     made = portfolio("best", "dataset.image_size=384")
-    assert {scale.image_size for scale in made.scales} == {384}
+    assert {scale.image_size for scale in made.scales} == {*made.frozen_sizes} == {384}
     slow = SPEED.model_copy(update={"forward": {384: 0.05}, "training": {384: 0.5}, "side": 9.0})
     refusal(lambda: made.choose(slow, 3600, "max_time=X"), "384 px", "hours", "give max_time=")
 
@@ -142,23 +152,24 @@ def test_folds_and_seeds_follow_preset_and_split(composed, monkeypatch):
 
 def test_heads_take_no_more_than_their_steps(composed):
     made = portfolio("quick")
-    row, scale = made.preset.rows["CE, frozen encoder"], made.scales[0]
-    assert settings_of(made.overrides(row, scale)).epochs == 50
+    row, sizes = made.preset.rows["CE, frozen encoder"], Sizes(frozen_size=64)
+    assert settings_of(made.overrides(row, sizes)).epochs == 50
     many = replace(made, images=(10_000, 6_400, 1_600))
-    assert settings_of(many.overrides(row, scale)).epochs == made.preset.frozen_steps // 200
+    assert settings_of(many.overrides(row, sizes)).epochs == made.preset.frozen_steps // 200
     huge = replace(made, images=(1_000_000, 640_000, 160_000))
-    assert settings_of(huge.overrides(row, scale)).epochs == 3
+    assert settings_of(huge.overrides(row, sizes)).epochs == 3
 
 
 def test_runs_are_named_by_what_they_compute(composed, tmp_path, monkeypatch):
     monkeypatch.setattr("aduni.reproduce.splits._compute", lambda config: f"split{config['fold']}")
     made = portfolio("best")
-    runs = made.runs(made.scales[-1], SplitHashes(tmp_path))
+    sizes = Sizes(frozen_size=96, fine_tuned=made.scales[-1])
+    runs = made.runs(sizes, SplitHashes(tmp_path))
     labels = {label for run in runs for _, label in run.rows}
     floors = {"class frequencies", "border", "thumbnail"}  # digits have no files
     assert labels == {*made.preset.rows, *floors}
     assert len(runs) == len({run.id for run in runs}) == 5 * len(labels)
-    assert runs == made.runs(made.scales[-1], SplitHashes(tmp_path))
+    assert runs == made.runs(sizes, SplitHashes(tmp_path))
     words = command(runs[-1], tmp_path / "a folder").split(" ", 2)
     assert words[:2] == ["python", "src/train.py"]
     assert "'hydra.run.dir=" in words[2]

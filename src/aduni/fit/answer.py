@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aduni.fit.decision import Candidate, compare
-from aduni.fit.portfolio import format_duration
+from aduni.fit.duration import format_duration
 from aduni.fit.result import Result, Tested
 
 
@@ -85,7 +85,8 @@ def reasons(result: Result) -> Iterator[str]:
         yield f"The time limit ended {label} before its last epoch; more time may make it better."
     yield (
         f"Everything took {format_duration(result.seconds)} of "
-        f"{format_duration(settings.max_seconds)}, at {result.plan.scale.image_size} px."
+        f"{format_duration(settings.max_seconds)}, with images of "
+        f"{' and '.join(map(str, result.plan.sizes.sides))} px."
     )
 
 

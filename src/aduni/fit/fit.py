@@ -13,10 +13,11 @@ from aduni.data.module import ImageDataModule
 from aduni.data.splits.predefined import leaking
 from aduni.errors import UserError
 from aduni.fit.clock import Clock
+from aduni.fit.duration import format_duration
 from aduni.fit.fingerprint import describe_data, describe_machine, ordinal_source
-from aduni.fit.fit_settings import FitSettings, Scale
+from aduni.fit.fit_settings import FitSettings, Sizes
 from aduni.fit.plan_file import FitPlan, read_fit_plan, request_of, write_fit_plan
-from aduni.fit.portfolio import RUN_SECONDS, Portfolio, command, format_duration, settings_of
+from aduni.fit.portfolio import RUN_SECONDS, Portfolio, command, settings_of
 from aduni.fit.result import Result
 from aduni.fit.speed import Speed, measure_speed
 from aduni.fit.train import train
@@ -44,17 +45,17 @@ def fit(settings: FitSettings, given: tuple[str, ...], preset: str) -> Path:
     if plan is None:
         speed = _measure(portfolio)
         words = f"max_time={settings.max_time} for preset={preset}"
-        scale = portfolio.choose(speed, clock.left, words)  # before anything is written
+        sizes = portfolio.choose(speed, clock.left, words)  # before anything is written
         folder.mkdir(parents=True, exist_ok=True)
     with clock.noted():
         if plan is None:
-            data = build_data(settings_of(portfolio.overrides(first, scale)))
+            data = build_data(settings_of(portfolio.overrides(first, sizes)))
             findings = _audit(data, folder)
-            plan = _new_plan(portfolio, data, scale, speed, request, findings)
+            plan = _new_plan(portfolio, data, sizes, speed, request, findings)
         else:
-            data = build_data(settings_of(portfolio.overrides(first, plan.scale)))
+            data = build_data(settings_of(portfolio.overrides(first, plan.sizes)))
             _check_unchanged(data, plan, folder)
-        runs = portfolio.runs(plan.scale, SplitHashes(folder))
+        runs = portfolio.runs(plan.sizes, SplitHashes(folder))
         plan = _with_commands(plan, portfolio, runs, folder)
         write_fit_plan(plan, folder / "plan.yaml")
         _print_plan(plan, runs, settings, clock)
@@ -76,12 +77,13 @@ def _print_data(data: ImageDataModule) -> None:
 def _measure(portfolio: Portfolio) -> Speed:
     """Measure this machine with the first frozen and the first fine-tuned row."""
     rows = portfolio.preset.rows.values()
-    sizes = sorted({scale.image_size for scale in portfolio.scales})
-    print(f"Measuring how long an image takes at {', '.join(map(str, sizes))} px ...", flush=True)
-    frozen = settings_of(portfolio.overrides(next(iter(rows)), None))
+    scales = sorted({scale.image_size for scale in portfolio.scales})
+    sides = sorted({*portfolio.frozen_sizes, *scales})
+    print(f"Measuring how long an image takes at {', '.join(map(str, sides))} px ...", flush=True)
+    frozen = settings_of((*portfolio.given, *next(iter(rows)).overrides))
     row = portfolio.fine_tuned
-    fine_tuned = settings_of(portfolio.overrides(row, None)) if row else None
-    return measure_speed(frozen, fine_tuned, sizes)
+    fine_tuned = settings_of((*portfolio.given, *row.overrides)) if row else None
+    return measure_speed(frozen, sides, fine_tuned, scales)
 
 
 def _audit(data: ImageDataModule, folder: Path) -> list[str]:
@@ -115,7 +117,7 @@ def _check_unchanged(data: ImageDataModule, plan: FitPlan, folder: Path) -> None
 def _new_plan(
     portfolio: Portfolio,
     data: ImageDataModule,
-    scale: Scale,
+    sizes: Sizes,
     speed: Speed,
     request: dict[str, object],
     findings: Sequence[str],
@@ -127,8 +129,8 @@ def _new_plan(
         split=data.split_hash,
         machine=describe_machine(),
         speed=speed,
-        scale=scale,
-        expected_seconds=round(portfolio.seconds(scale, speed)),
+        sizes=sizes,
+        expected_seconds=round(portfolio.seconds(sizes, speed)),
         models={},
     )
 
@@ -141,7 +143,7 @@ def _with_commands(
     for run in runs:
         label = run.rows[0][1]
         row = portfolio.preset.rows.get(label)
-        seconds = portfolio.seconds_of_row(row, plan.scale, plan.speed) if row else RUN_SECONDS
+        seconds = portfolio.seconds_of_row(row, plan.sizes, plan.speed) if row else RUN_SECONDS
         known = {"command": command(run, folder / "runs" / run.folder), "seconds": round(seconds)}
         models.setdefault(label, known)
     return plan.model_copy(update={"models": models})
@@ -150,10 +152,11 @@ def _with_commands(
 def _print_plan(
     plan: FitPlan, runs: Sequence[PlannedRun], settings: FitSettings, clock: Clock
 ) -> None:
-    steps = f", {plan.scale.steps} steps" if plan.scale.steps > 1 else ""
+    scale = plan.sizes.fine_tuned
+    tuned = f", fine-tuned at {scale.image_size} px in {scale.steps} steps" if scale else ""
     expected, left = format_duration(plan.expected_seconds), format_duration(max(clock.left, 0))
     print(
-        f"Plan: {len(runs)} trainings at {plan.scale.image_size} px{steps}, about {expected} in "
-        f"all; {left} of {format_duration(settings.max_seconds)} are left.",
+        f"Plan: {len(runs)} trainings, frozen encoder at {plan.sizes.frozen_size} px{tuned}; "
+        f"about {expected} in all, {left} of {format_duration(settings.max_seconds)} are left.",
         flush=True,
     )

@@ -21,7 +21,27 @@ class Scale(BaseModel, extra="forbid", frozen=True):
     """Size of the images in pixels, and update steps of a fine-tuning with one view."""
 
     image_size: PositiveInt
-    steps: PositiveInt = 1
+    steps: PositiveInt
+
+
+class Sizes(BaseModel, extra="forbid", frozen=True):
+    """What fits the time: image size of the frozen rows, and the scale of the fine-tuned ones."""
+
+    frozen_size: PositiveInt
+    fine_tuned: Scale | None = None
+
+    @property
+    def sides(self) -> list[int]:
+        """Sides of the images, each once."""
+        return [*dict.fromkeys([self.frozen_size, *self._fine_tuned_sides])]
+
+    def size_of(self, row: "Row") -> int:
+        """Return the image size of a row."""
+        return self.frozen_size if row.steps is None else self._fine_tuned_sides[0]
+
+    @property
+    def _fine_tuned_sides(self) -> list[int]:
+        return [self.fine_tuned.image_size] if self.fine_tuned else []
 
 
 class Row(BaseModel, extra="forbid", frozen=True):
@@ -46,7 +66,8 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     folds: Literal["first", "all"]
     frozen_steps: PositiveInt
     seeds: Annotated[tuple[NonNegativeInt, ...], NOT_EMPTY]
-    scales: Annotated[tuple[Scale, ...], NOT_EMPTY]
+    frozen_sizes: Annotated[tuple[PositiveInt, ...], NOT_EMPTY]
+    scales: tuple[Scale, ...]
     floors: dict[str, tuple[str, ...]]
     rows: Annotated[dict[str, Row], NOT_EMPTY]
 

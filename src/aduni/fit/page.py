@@ -9,8 +9,8 @@ from markdown_it import MarkdownIt
 
 from aduni.fit.answer import answer, reasons
 from aduni.fit.decision import Candidate, compare, is_as_good
+from aduni.fit.duration import format_duration
 from aduni.fit.next_steps import Step
-from aduni.fit.portfolio import format_duration
 from aduni.fit.result import Result, Tested, tested
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.report.figures.confusion import draw_confusion, pooled_confusion

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from aduni.errors import UserError
-from aduni.fit.fit_settings import FitSettings, Scale
+from aduni.fit.fit_settings import FitSettings, Sizes
 from aduni.fit.speed import Speed
 from aduni.system.atomic_files import read_yaml, readable, write_yaml
 
@@ -21,7 +21,7 @@ class FitPlan(BaseModel, extra="forbid", frozen=True):
         split: hash of the first fold's split, which changes with the images.
         machine: GPUs, cores and threads.
         speed: measured seconds of an image.
-        scale: image size and steps that fit the time.
+        sizes: image sizes and steps that fit the time.
         expected_seconds: of the audit and all trainings.
         models: command and expected seconds of the first training of each row.
     """
@@ -32,7 +32,7 @@ class FitPlan(BaseModel, extra="forbid", frozen=True):
     split: str
     machine: dict[str, Any]
     speed: Speed
-    scale: Scale
+    sizes: Sizes
     expected_seconds: int
     models: dict[str, dict[str, Any]]
 

@@ -1,6 +1,5 @@
 """Plan the runs of a preset: image size and steps that fit the time, and train.py commands."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,8 @@ from omegaconf import OmegaConf
 from aduni.config.schema import Settings, read_settings
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
-from aduni.fit.fit_settings import Preset, Row, Scale
+from aduni.fit.duration import format_duration, format_time
+from aduni.fit.fit_settings import Preset, Row, Scale, Sizes
 from aduni.fit.speed import Speed
 from aduni.reproduce.planning import compose_training, planned_run
 from aduni.reproduce.splits import SplitHashes
@@ -22,6 +22,8 @@ MODELS = "models"
 """Name that plan.json has for the models, as that of a table."""
 SHARE_OF_TIME = 0.85
 """Share of the time that is planned for: a busy machine is slower than it was measured."""
+FROZEN_SHARE = 0.25
+"""Share of that for audit, floors and frozen rows where others are fine-tuned."""
 RUN_SECONDS = 10.0
 """Start and end of a run: imports, checks, metrics and pages."""
 BATCH_SECONDS = 0.004
@@ -71,99 +73,123 @@ class Portfolio:
         return cls(preset, given, images, tuple(range(count)), seeds, has_files)
 
     @cached_property
+    def frozen_sizes(self) -> list[int]:
+        """Sizes of the preset for the frozen encoder, or the one of the command line."""
+        return [self._given_size] if self._given_size else list(self.preset.frozen_sizes)
+
+    @cached_property
     def scales(self) -> list[Scale]:
         """Scales of the preset, with the image size of the command line if it has one."""
-        sizes = [o.removeprefix(IMAGE_SIZE) for o in self.given if o.startswith(IMAGE_SIZE)]
-        if not sizes:
-            return list(self.preset.scales)
-        steps = [scale.steps for scale in self.preset.scales]
-        size = settings_of(self.overrides(next(iter(self.preset.rows.values())), None)).dataset
-        return [Scale(image_size=size["image_size"], steps=each) for each in dict.fromkeys(steps)]
+        scales = self.preset.scales
+        if self._given_size:
+            scales = tuple(s.model_copy(update={"image_size": self._given_size}) for s in scales)
+        return [*dict.fromkeys(scales)]
+
+    @cached_property
+    def _given_size(self) -> int | None:
+        if not any(override.startswith(IMAGE_SIZE) for override in self.given):
+            return None
+        first = next(iter(self.preset.rows.values()))
+        return int(settings_of((*self.given, *first.overrides)).dataset["image_size"])
 
     @property
     def fine_tuned(self) -> Row | None:
         """The first row that trains all weights, if there is one."""
         return next((row for row in self.preset.rows.values() if row.steps), None)
 
-    def overrides(self, row: Row, scale: Scale | None) -> tuple[str, ...]:
-        """Return the overrides of a row's trainings, at a scale if one is given."""
-        found = (*self.given, *row.overrides)
-        if scale is None:
-            return found
-        size = f"{IMAGE_SIZE}{scale.image_size}"
-        return (*found, size, f"epochs={self.epochs(row, scale)}")
+    def overrides(self, row: Row, sizes: Sizes) -> tuple[str, ...]:
+        """Return the overrides of a row's trainings."""
+        size, epochs = sizes.size_of(row), self.epochs(row, sizes)
+        return (*self.given, *row.overrides, f"{IMAGE_SIZE}{size}", f"epochs={epochs}")
 
-    def epochs(self, row: Row, scale: Scale) -> int:
+    def epochs(self, row: Row, sizes: Sizes) -> int:
         """Return the epochs in which a fine-tuning takes its share of the steps.
 
         Heads on a frozen encoder take those of the recipe, or as many as their steps allow.
         """
-        settings = settings_of(self.overrides(row, None))
+        settings = settings_of((*self.given, *row.overrides))
         batches = max(self.images[1] // settings.batch_size, 1)
-        if row.steps is None:
+        if row.steps is None or sizes.fine_tuned is None:
             most = max(self.preset.frozen_steps // batches, MIN_EPOCHS)
             return min(settings.epochs, most)
-        whole = min(max(scale.steps / batches, MIN_EPOCHS), MAX_EPOCHS)
+        whole = min(max(sizes.fine_tuned.steps / batches, MIN_EPOCHS), MAX_EPOCHS)
         return max(round(row.steps * whole), 1)
 
-    def seconds(self, scale: Scale, speed: Speed) -> float:
-        """Return the time that all of it is expected to take."""
-        total, _, _ = self.images
-        size = scale.image_size
-        once = total * (2 * speed.read + speed.forward[size])  # the audit and floors read
+    def seconds(self, sizes: Sizes, speed: Speed) -> float:
+        """Return the time that everything is expected to take."""
+        rows = [row for row in self.preset.rows.values() if row.steps]
         trainings = len(self.folds) * len(self.seeds)
-        floors = len(self._floors) * RUN_SECONDS
-        rows = sum(self.seconds_of_row(row, scale, speed) for row in self.preset.rows.values())
-        return once + 2 * RUN_SECONDS + trainings * (floors + rows)
+        fine_tuned = trainings * sum(self.seconds_of_row(row, sizes, speed) for row in rows)
+        another_cache = self.images[0] * speed.read * (len(sizes.sides) - 1)
+        return self._frozen_seconds(sizes, speed) + another_cache + fine_tuned
 
-    def seconds_of_row(self, row: Row, scale: Scale, speed: Speed) -> float:
+    def _frozen_seconds(self, sizes: Sizes, speed: Speed) -> float:
+        """Return the time of the audit, of the floors and of the rows on a frozen encoder."""
+        once = 2 * speed.read + speed.forward[sizes.frozen_size]  # the audit and floors read
+        rows = [row for row in self.preset.rows.values() if row.steps is None]
+        each = sum(self.seconds_of_row(row, sizes, speed) for row in rows)
+        each += len(self._floors) * RUN_SECONDS
+        return self.images[0] * once + 2 * RUN_SECONDS + len(self.folds) * len(self.seeds) * each
+
+    def seconds_of_row(self, row: Row, sizes: Sizes, speed: Speed) -> float:
         """Return the expected time of one training of a row."""
         total, trained, selecting = self.images
-        settings = settings_of(self.overrides(row, scale))
+        settings = settings_of(self.overrides(row, sizes))
         if not row.steps:
             return RUN_SECONDS + settings.epochs * trained / settings.batch_size * BATCH_SECONDS
-        size, views = scale.image_size, 1 / row.steps
+        size, views = sizes.size_of(row), 1 / row.steps
         epoch = views * trained * speed.training[size] + selecting * speed.forward[size]
         return RUN_SECONDS + settings.epochs * epoch + (total - trained) * speed.forward[size]
 
-    def choose(self, speed: Speed, seconds: float, words: str) -> Scale:
-        """Return the first scale that fits; raise UserError with the least time if none does.
+    def choose(self, speed: Speed, seconds: float, words: str) -> Sizes:
+        """Return the first sizes that fit; raise UserError with the least time if none do.
 
-        Scales that would enlarge the images too far are passed over, but for the smallest size.
+        Sizes that would enlarge the images too far are passed over, but for the smallest one.
 
         Args:
             seconds: time for everything.
             words: what is refused, to begin the sentence.
         """
-        smallest = min(scale.image_size for scale in self.scales)
-        largest = max(MAX_ENLARGEMENT * speed.side, smallest)
-        scales = [scale for scale in self.scales if scale.image_size <= largest]
-        needed = {scale: self.seconds(scale, speed) / SHARE_OF_TIME for scale in scales}
-        for scale, expected in needed.items():
+        candidates = self._candidates(speed, SHARE_OF_TIME * seconds)
+        needed = {sizes: self.seconds(sizes, speed) / SHARE_OF_TIME for sizes in candidates}
+        for sizes, expected in needed.items():
             if expected <= seconds:
-                return scale
-        scale, least = min(needed.items(), key=lambda pair: pair[1])
+                return sizes
+        sizes, least = min(needed.items(), key=lambda pair: pair[1])
         raise UserError(
-            f"{words} is too short: at {scale.image_size} px the models would take about "
+            f"{words} is too short: at {sizes.sides[-1]} px the models would take about "
             f"{format_duration(least)} on this machine, as measured; give "
             f"max_time={format_time(least)} or more, or a smaller preset or dataset.image_size."
         )
 
-    def runs(self, scale: Scale, hashes: SplitHashes) -> list[PlannedRun]:
+    def _candidates(self, speed: Speed, seconds: float) -> list[Sizes]:
+        """Return what could be chosen, the best first; the frozen rows get a part of the time."""
+        sides = [*self.frozen_sizes, *(scale.image_size for scale in self.scales)]
+        largest = max(MAX_ENLARGEMENT * speed.side, min(sides))
+        frozen = [Sizes(frozen_size=s) for s in self.frozen_sizes if s <= largest]
+        if not self.scales:
+            return frozen
+        within = FROZEN_SHARE * seconds
+        fitting = [each for each in frozen if self._frozen_seconds(each, speed) <= within]
+        first = next(iter(fitting), frozen[-1])
+        scales = [scale for scale in self.scales if scale.image_size <= largest]
+        return [first.model_copy(update={"fine_tuned": scale}) for scale in scales]
+
+    def runs(self, sizes: Sizes, hashes: SplitHashes) -> list[PlannedRun]:
         """Return all runs: floors, frozen and then fine-tuned rows, fold by fold."""
         found: dict[str, PlannedRun] = {}
         for seed in self.seeds:
             for fold in self.folds:
-                for table, label, overrides in self._trainings(scale):
+                for table, label, overrides in self._trainings(sizes):
                     run = planned_run(overrides, fold, seed, hashes, ((table, label),))
                     found.setdefault(run.id, run)
         return list(found.values())
 
-    def _trainings(self, scale: Scale) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    def _trainings(self, sizes: Sizes) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         for label, overrides in self._floors.items():
-            yield FLOORS, label, (*self.given, *overrides, f"{IMAGE_SIZE}{scale.image_size}")
+            yield FLOORS, label, (*self.given, *overrides, f"{IMAGE_SIZE}{sizes.frozen_size}")
         for label, row in self.preset.rows.items():
-            yield MODELS, label, self.overrides(row, scale)
+            yield MODELS, label, self.overrides(row, sizes)
 
     @property
     def _floors(self) -> dict[str, tuple[str, ...]]:
@@ -178,19 +204,6 @@ class Portfolio:
 def settings_of(overrides: Sequence[str]) -> Settings:
     """Return the checked settings that train.py would run with."""
     return read_settings(OmegaConf.create(compose_training(tuple(overrides))))
-
-
-def format_duration(seconds: float) -> str:
-    """Return a time in words: seconds, minutes or hours."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
-
-
-def format_time(seconds: float) -> str:
-    """Return a time as DD:HH:MM:SS, rounded up to whole minutes."""
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes // 1440:02}:{minutes // 60 % 24:02}:{minutes % 60:02}:00"
 
 
 def command(run: PlannedRun, folder: Path) -> str:

@@ -1,7 +1,7 @@
 """Measure how long an image takes on this machine: to be read, encoded and learned from."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from statistics import median
 
@@ -43,13 +43,16 @@ class Speed(BaseModel, extra="forbid", frozen=True):
     training: dict[int, float]
 
 
-def measure_speed(frozen: Settings, fine_tuned: Settings | None, sizes: Iterable[int]) -> Speed:
+def measure_speed(
+    frozen: Settings, sizes: Sequence[int], fine_tuned: Settings | None, scales: Sequence[int]
+) -> Speed:
     """Measure on this machine, with the encoder, batch and augmentation of a preset's rows.
 
     Args:
         frozen: settings of a row whose encoder is frozen.
+        sizes: sides of all images, in pixels.
         fine_tuned: settings of a row that trains all weights, if there is one.
-        sizes: sides of the images, in pixels.
+        scales: sides of its images, in pixels.
     """
     data = build_data(frozen)
     device = torch.device(processes_and_device(frozen.trainer)[1])
@@ -59,7 +62,7 @@ def measure_speed(frozen: Settings, fine_tuned: Settings | None, sizes: Iterable
     if fine_tuned:
         encoder, batch = build(fine_tuned.encoder).to(device), fine_tuned.batch_size
         step = _training_step(encoder, device)
-        for size in sizes:
+        for size in scales:
             drawn = _seconds_of_augmentation(data.augment, size)
             training[size] = drawn + _seconds_of(step, batch, size, device)
     side, read = _read_images(data)
