@@ -89,8 +89,8 @@ def _states(out: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_a_folder_of_images_leads_to_a_model_that_classifies(images, start, tmp_path, cache):
-    out = tmp_path / "result"
-    words = [f"data={images}", "max_time=00:00:20:00", f"output={out}"]
+    out = tmp_path / "a result, x=1"
+    words = [f"data={images}", "max_time=00:00:20:00", f"output='{out}'"]
     printed, _ = _end(start(*words))
 
     assert printed.splitlines()[-1] == str(out / "index.html")
@@ -215,7 +215,7 @@ def test_too_little_time_is_refused_before_anything_is_written(images, command, 
         "fit", f"data={images}", "max_time=00:00:00:10", f"output={tmp_path / 'out'}"
     )
     assert finished.status == 1
-    assert re.search(r"too short: at 64 px .* give max_time=00:00:0\d:00 or more", finished.err)
+    assert re.search(r"too short: 8 trainings .* give a longer max_time=", finished.err)
     assert not (tmp_path / "out").exists()
 
 
@@ -225,6 +225,8 @@ def test_too_little_time_is_refused_before_anything_is_written(images, command, 
         ((), "data is missing"),
         (("data=nowhere",), "neither a folder, a file nor a data set"),
         (("data=digits", "target=f1"), "target=f1 is no metric"),
+        (("data=digits", "target=quadratic_kappa"), "needs classes in an order"),
+        (("data=digits", "dataset=aptos"), "both name the images"),
         (("data=digits", "max_time=30"), "write DD:HH:MM:SS"),
         (("data=digits", "epochs=3"), "epochs is no key of fit.py"),
     ],

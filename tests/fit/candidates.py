@@ -44,7 +44,12 @@ def run_of(
         offset = 0 if part == "validation" else 10_000 + 1_000 * fold
         tables.append(table.assign(part=part, group=np.array(list(own)) + offset))
     whole = pd.concat(tables, ignore_index=True)
-    metrics = {"fold": fold, "seed": seed, "training_counts": dict.fromkeys(NAMES, 5)}
+    metrics = {
+        "fold": fold,
+        "seed": seed,
+        "task": "multiclass",
+        "training_counts": dict.fromkeys(NAMES, 5),
+    }
     split = whole[["image", "label", "group", "part"]]
     return Run(RunFolder(Path("none")), {}, metrics, whole, split, pd.DataFrame())
 

@@ -10,8 +10,8 @@ def test_a_later_call_knows_the_time_of_earlier_ones(tmp_path):
     file = tmp_path / "clock.json"
     clock = Clock(file, 100)
     with clock.noted():
-        time.sleep(0.05)
-    assert read_json(file)["seconds"] >= 0
+        time.sleep(0.3)
+    assert read_json(file)["seconds"] >= 0.2
     file.write_text('{"seconds": 90.0}')
     later = Clock(file, 100)
     assert 90 <= later.used < 95

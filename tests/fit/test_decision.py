@@ -64,16 +64,6 @@ def test_the_simplest_model_as_good_as_the_best_is_chosen():
     assert decide([far, best, near]) is best
 
 
-def test_a_metric_that_should_be_low_is_turned_round():
-    sure = candidate("sure", [run_of(LABELS, wrong())], "expected_calibration_error")
-    unsure = candidate(
-        "unsure", [run_of(LABELS, wrong(*range(0, 60, 2)))], "expected_calibration_error"
-    )
-    assert sure.score == pytest.approx(0.2)  # right with a probability of 0.8
-    assert unsure.score == pytest.approx(0.3)
-    assert best_of([unsure, sure]) is sure
-
-
 def test_the_test_part_has_no_say():
     rng = np.random.default_rng(0)
 

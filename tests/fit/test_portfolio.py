@@ -189,6 +189,22 @@ def test_times_in_words_and_as_keys(seconds, words, time):
     assert (format_duration(seconds), format_time(seconds)) == (words, time)
 
 
+def test_one_training_under_two_names_is_refused(composed, tmp_path, monkeypatch, refusal):
+    monkeypatch.setattr("aduni.reproduce.splits._compute", lambda config: "split")
+    made = portfolio("quick")
+    rows = {**made.preset.rows, "again": made.preset.rows["CE, frozen encoder"]}
+    twice = replace(made, preset=made.preset.model_copy(update={"rows": rows}))
+    runs = twice.runs
+    sizes = Sizes(frozen_size=64)
+    refusal(lambda: runs(sizes, SplitHashes(tmp_path)), "CE, frozen encoder and again", "remove")
+
+
+def test_a_time_below_that_of_all_starts_is_refused_before_anything_is_measured(composed, refusal):
+    made = portfolio("quick")
+    refusal(lambda: made.check_time(69, "max_time=X"), "7 trainings", "give a longer max_time=")
+    made.check_time(70, "max_time=X")
+
+
 def test_missing_data_and_unknown_targets_are_refused(refusal):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         none = compose("fit")
@@ -196,5 +212,7 @@ def test_missing_data_and_unknown_targets_are_refused(refusal):
     refusal(lambda: read_fit_settings(none, []), "data is missing", "data=DIR")
     refusal(lambda: read_fit_settings(wrong, []), "target=f1", "macro_f1")
     refusal(lambda: read_fit_settings(wrong, ["epochs=3"]), "epochs is no key of fit.py", "preset")
+    error = OmegaConf.merge(wrong, {"target": "expected_calibration_error"})
+    refusal(lambda: read_fit_settings(error, []), "expected_calibration_error", "macro_f1")
     short = OmegaConf.merge(wrong, {"max_time": 30})
     refusal(lambda: read_fit_settings(short, []), "max_time=30", "DD:HH:MM:SS")

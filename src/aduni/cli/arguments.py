@@ -21,16 +21,19 @@ def hydra_arguments(args: Sequence[str]) -> list[str]:
     """
     data = [arg for arg in args if arg.startswith("dataset.")]
     hydra = [_hydra_argument(ALIASES.get(arg, arg)) for arg in args if arg not in data]
-    return [*hydra, f"data=[{','.join(map(_list_element, data))}]"] if data else hydra
+    return [*hydra, f"data=[{','.join(map(quoted, data))}]"] if data else hydra
 
 
 def fit_arguments(args: Sequence[str]) -> list[str]:
     """Translate `data=` for Hydra: a folder, a table, or the name of a data set; and plain lists.
 
     Raises:
-        UserError: if `data=` names none of these.
+        UserError: if `data=` names none of these, or if images are named twice.
     """
     found: list[str] = []
+    images = [arg for arg in args if arg.startswith(("data=", "dataset="))]
+    if len(images) > 1:
+        raise UserError(f"{images[0]} and {images[1]} both name the images; give one of them.")
     for arg in args:
         key, _, value = arg.partition("=")
         if key == "data" and value not in ("", "null"):
@@ -56,10 +59,11 @@ def _dataset_of(data: str) -> list[str]:
 
 def _path(text: str) -> str:
     """Quote a path for Hydra if it has other than plain signs."""
-    return text if re.fullmatch(r"[\w./-]+", text) else _list_element(text)
+    return text if re.fullmatch(r"[\w./-]+", text) else quoted(text)
 
 
-def _list_element(text: str) -> str:
+def quoted(text: str) -> str:
+    """Quote a text for Hydra's grammar, so that it stays as it is."""
     escaped = re.sub(r"(\\*)'", r"\1\1\'", text)
     return f"'{escaped}'"
 

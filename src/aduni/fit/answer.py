@@ -1,10 +1,13 @@
 """Say in sentences what a fit has found and why a model was chosen."""
 
+import math
 from collections.abc import Iterator
 
-from aduni.fit.decision import Candidate, compare
+from aduni.fit.decision import compare
 from aduni.fit.duration import format_duration
 from aduni.fit.result import Result, Tested
+from aduni.metrics.fold_intervals import MIN_FOLDS
+from aduni.metrics.names import METRICS
 
 
 def answer(result: Result) -> Iterator[str]:
@@ -12,23 +15,25 @@ def answer(result: Result) -> Iterator[str]:
     if not result.is_recommended:
         yield from _warning(result)
         return
-    tested = result.tested
-    yield f"Use {result.chosen.label}."
+    chosen, floor = result.chosen, result.best_floor
+    yield f"Use {chosen.label}."
     yield (
-        f"On {tested.images} test images, which had no say in the choice, it has {_score(result)}."
+        f"On {result.tested.images} test images, which had no say in the choice, it has "
+        f"{_score(result)}."
     )
-    floor = result.best_floor
-    if floor:
+    if result.folds > 1:
         yield (
-            f"On the validation part it has {result.chosen.score:.3f}, and the best floor, "
-            f'"{floor.label}", a method without a network, {floor.score:.3f}.'
+            f"That is how its {result.folds} models do one by one, each on its own fold. Together, "
+            "as the commands below use them, they were not tested: no image is new to all of them."
         )
+    yield (
+        f"On the validation part it has {chosen.score:.3f}, and the best floor, "
+        f'"{floor.label}", a method without a network, {floor.score:.3f}.'
+    )
 
 
 def _warning(result: Result) -> Iterator[str]:
     floor, lead = result.best_floor, result.above_floor
-    assert floor is not None
-    assert lead is not None
     low, high = lead.interval
     yield (
         f"No model is recommended: the one that would be chosen, {result.chosen.label}, is not "
@@ -38,7 +43,8 @@ def _warning(result: Result) -> Iterator[str]:
         f"On the validation part their difference in {result.settings.metric.title} is "
         f"{lead.difference:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}."
     )
-    yield "More images, or preset=good with more time, may change that; see the audit first."
+    better = "" if result.plan.sizes.fine_tuned else ", or preset=good with more time,"
+    yield f"More images{better} may change that; see the audit first."
 
 
 def _score(result: Result) -> str:
@@ -48,8 +54,6 @@ def _score(result: Result) -> str:
 
 
 def _title(key: str) -> str:
-    from aduni.metrics.names import METRICS
-
     title = METRICS[key].title
     return title if title[:2].isupper() else title[0].lower() + title[1:]
 
@@ -60,7 +64,7 @@ def with_interval(tested: Tested, key: str) -> str:
     if value is None:
         return "-"
     low, high = tested.intervals.metrics[key]
-    return f"{value:.3f}" if low != low else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return f"{value:.3f}" if math.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def reasons(result: Result) -> Iterator[str]:
@@ -70,25 +74,27 @@ def reasons(result: Result) -> Iterator[str]:
     counted = f"{len(best.runs)} validation parts" if len(best.runs) > 1 else "the validation part"
     yield f"The models were compared by their {title} on {counted} alone."
     if chosen is best:
-        yield f"{chosen.label} is the best, and every simpler model is further behind than that."
+        yield f"{chosen.label} is the best, and no simpler one is within a standard error of it."
     else:
         yield (
             f"{best.label} is the best with {best.score:.3f}. {chosen.label}, with "
             f"{chosen.score:.3f}, is the simplest model that is not more than one standard error "
-            f"of the difference ({standard_error(chosen, best):.3f}) behind it."
+            f"of the difference ({compare(chosen, best).standard_error:.3f}) behind it."
         )
+    over = (
+        f"the {result.folds} folds" if result.folds >= MIN_FOLDS else "resampled groups of images"
+    )
     yield (
         "The order from simple to complex is that of the table below; it was fixed before. The "
-        "standard error is over resampled groups of images, or over the folds if there are three."
+        f"standard error is that of the paired difference, over {over}."
     )
     for label in result.shortened:
-        yield f"The time limit ended {label} before its last epoch; more time may make it better."
+        yield (
+            f"The time limit ended {label} before its last epoch; a new fit (another output=) with "
+            "more time may make it better."
+        )
     yield (
         f"Everything took {format_duration(result.seconds)} of "
         f"{format_duration(settings.max_seconds)}, with images of "
         f"{' and '.join(map(str, result.plan.sizes.sides))} px."
     )
-
-
-def standard_error(candidate: Candidate, best: Candidate) -> float:
-    return compare(candidate, best).standard_error

@@ -17,7 +17,11 @@ from aduni.results.predictions_csv import labels_and_probabilities
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model of the portfolio, with its finished runs: one for each fold and seed."""
+    """A model of the portfolio, with its finished runs: one for each fold or seed.
+
+    Attributes:
+        metric: decides; its high values are good ones.
+    """
 
     label: str
     runs: Sequence[Run]
@@ -25,8 +29,8 @@ class Candidate:
 
     @cached_property
     def scores(self) -> Floats:
-        """(R,) metric of the validation part of each run, by which higher is better."""
-        found = [self._oriented(Samples.single(*outcomes[:2]))[0] for outcomes in self._outcomes]
+        """(R,) metric of the validation part of each run."""
+        found = [self._values(Samples.single(*outcomes[:2]))[0] for outcomes in self._outcomes]
         if np.isnan(found).any():
             raise UserError(
                 f"target={self.metric.key} is undefined on the validation part; choose another "
@@ -41,22 +45,22 @@ class Candidate:
         for outcomes in self._outcomes:
             samples = Samples.resampled(*outcomes)
             most = self.metric.max_resamples
-            draws.append(self._oriented(samples.first(most) if most else samples))
+            draws.append(self._values(samples.first(most) if most else samples))
         mean: Floats = np.mean(draws, axis=0)
         return mean
 
     @property
     def score(self) -> float:
-        """Mean of the metric over the runs, as the metric is shown."""
-        return float(self.scores.mean()) * (-1 if self.metric.best == "lowest" else 1)
+        """Mean of the metric over the runs."""
+        return float(self.scores.mean())
 
     @cached_property
     def _outcomes(self) -> list[tuple[Ints, Floats, Ints]]:
         return [outcomes_of([run], "validation") for run in self.runs]
 
-    def _oriented(self, samples: Samples) -> Floats:
+    def _values(self, samples: Samples) -> Floats:
         assert self.metric.function is not None
-        return self.metric.function(samples) * (-1 if self.metric.best == "lowest" else 1)
+        return self.metric.function(samples)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def compare(one: Candidate, other: Candidate) -> Comparison:
 
 def best_of(candidates: Sequence[Candidate]) -> Candidate:
     """Return the candidate with the best mean on validation parts; of equals the first."""
-    return max(candidates, key=lambda candidate: float(candidate.scores.mean()))
+    return max(candidates, key=lambda candidate: candidate.score)
 
 
 def is_as_good(candidate: Candidate, best: Candidate) -> bool:

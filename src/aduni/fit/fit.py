@@ -16,7 +16,7 @@ from aduni.fit.clock import Clock
 from aduni.fit.duration import format_duration
 from aduni.fit.fingerprint import describe_data, describe_machine, ordinal_source
 from aduni.fit.fit_settings import FitSettings, Sizes
-from aduni.fit.plan_file import FitPlan, read_fit_plan, request_of, write_fit_plan
+from aduni.fit.plan_file import CLOCK, FitPlan, read_fit_plan, request_of, write_fit_plan
 from aduni.fit.portfolio import RUN_SECONDS, Portfolio, command, settings_of
 from aduni.fit.result import Result
 from aduni.fit.speed import Speed, measure_speed
@@ -41,10 +41,12 @@ def fit(settings: FitSettings, given: tuple[str, ...], preset: str) -> Path:
     plan = read_fit_plan(folder / "plan.yaml", request)
     portfolio = Portfolio.of(settings.preset, given, table_only)
     _print_data(table_only)
-    clock = Clock(folder / "clock.json", settings.max_seconds)
+    _check_target(settings, table_only)
+    clock = Clock(folder / CLOCK, settings.max_seconds)
     if plan is None:
-        speed = _measure(portfolio)
         words = f"max_time={settings.max_time} for preset={preset}"
+        portfolio.check_time(clock.left, words)
+        speed = _measure(portfolio)
         sizes = portfolio.choose(speed, clock.left, words)  # before anything is written
         folder.mkdir(parents=True, exist_ok=True)
     with clock.noted():
@@ -72,6 +74,14 @@ def _print_data(data: ImageDataModule) -> None:
     )
     if table.ordinal is None and table.is_ordinal:
         print("Set dataset.ordinal=true if they are grades, false if they are not.")
+
+
+def _check_target(settings: FitSettings, data: ImageDataModule) -> None:
+    if settings.metric.ordinal and not data.table.is_ordinal:
+        raise UserError(
+            f"target={settings.target} needs classes in an order; declare one with "
+            "dataset.ordinal=true or dataset.classes=[...], or choose another target."
+        )
 
 
 def _measure(portfolio: Portfolio) -> Speed:

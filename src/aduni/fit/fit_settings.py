@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from omegaconf import DictConfig
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from aduni.config.schema import MaxTime, check_keys, read, seconds_of
 from aduni.errors import UserError, did_you_mean
@@ -37,7 +37,7 @@ class Sizes(BaseModel, extra="forbid", frozen=True):
 
     def size_of(self, row: "Row") -> int:
         """Return the image size of a row."""
-        return self.frozen_size if row.steps is None else self._fine_tuned_sides[0]
+        return self.frozen_size if row.is_frozen else self._fine_tuned_sides[0]
 
     @property
     def _fine_tuned_sides(self) -> list[int]:
@@ -55,6 +55,11 @@ class Row(BaseModel, extra="forbid", frozen=True):
     overrides: tuple[str, ...]
     steps: PositiveFloat | None = None
 
+    @property
+    def is_frozen(self) -> bool:
+        """Tell whether only heads are trained, on features of a frozen encoder."""
+        return self.steps is None
+
 
 class Preset(BaseModel, extra="forbid", frozen=True):
     """A portfolio: models from simple to complex, sizes from large to small, folds and seeds.
@@ -68,8 +73,14 @@ class Preset(BaseModel, extra="forbid", frozen=True):
     seeds: Annotated[tuple[NonNegativeInt, ...], NOT_EMPTY]
     frozen_sizes: Annotated[tuple[PositiveInt, ...], NOT_EMPTY]
     scales: tuple[Scale, ...]
-    floors: dict[str, tuple[str, ...]]
+    floors: Annotated[dict[str, tuple[str, ...]], NOT_EMPTY]
     rows: Annotated[dict[str, Row], NOT_EMPTY]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        if both := set(self.floors) & set(self.rows):
+            raise ValueError(f"has a row and a floor called {min(both)}; give one another name")
+        return self
 
 
 class FitSettings(BaseModel, extra="ignore", frozen=True):
@@ -89,12 +100,14 @@ class FitSettings(BaseModel, extra="ignore", frozen=True):
     @property
     def metric(self) -> Metric:
         """The metric that decides; raise UserError if there is none of this name."""
-        if self.target not in OF_PREDICTIONS:
+        # A calibration error is low, too, where only class frequencies are known.
+        targets = {key: m for key, m in OF_PREDICTIONS.items() if m.best == "highest"}
+        if self.target not in targets:
             raise UserError(
-                f"target={self.target} is no metric{did_you_mean(self.target, OF_PREDICTIONS)}; "
-                f"choose from {', '.join(OF_PREDICTIONS)}."
+                f"target={self.target} is no metric to decide by"
+                f"{did_you_mean(self.target, targets)}; choose from {', '.join(targets)}."
             )
-        return OF_PREDICTIONS[self.target]
+        return targets[self.target]
 
 
 def read_fit_settings(config: DictConfig, overrides: Sequence[str]) -> FitSettings:

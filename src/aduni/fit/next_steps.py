@@ -28,12 +28,16 @@ def steps_of(checkpoints: Sequence[Path], runs: Sequence[Path]) -> Iterator[Step
         checkpoints: files of the model in the folder of the result.
         runs: folders of its trainings.
     """
-    model = _argument("ckpt", checkpoints)
-    one = _argument("ckpt", checkpoints[:1])
+    model, one = _argument("ckpt", checkpoints), _argument("ckpt", checkpoints[:1])
+    what = "it" if len(runs) == 1 else "the first of its models"
     yield Step("Classify new images", "predict", f"{model} images=DIR output=predictions.csv")
-    yield Step("See what it looks at, and its worst errors", "explain", f"{one} images=DIR")
-    yield Step("Compute its metrics again", "evaluate", _argument("ckpt", runs[:1]))
-    yield Step("Export it for other programs", "export", f"{one} format=onnx output=model.onnx")
+    yield Step(f"See what {what} looks at, and its worst errors", "explain", f"{one} images=DIR")
+    for run in runs:
+        of_run = f" in {run.name}" if len(runs) > 1 else ""
+        yield Step(f"Compute its metrics again{of_run}", "evaluate", _argument("ckpt", [run]))
+    yield Step(
+        f"Export {what} for other programs", "export", f"{one} format=onnx output=model.onnx"
+    )
 
 
 def _argument(key: str, files: Sequence[Path]) -> str:

@@ -17,7 +17,7 @@ from aduni.report.figures.confusion import draw_confusion, pooled_confusion
 from aduni.report.figures.figure import class_order
 from aduni.report.figures.style import svg_of
 from aduni.report.page.html import PageFigure, page_environment
-from aduni.results.model_card.limits import limits_of
+from aduni.results.model_card.limits import limits_of, limits_of_use
 from aduni.results.model_card.run_data import read_content
 
 TEMPLATE = "page.html.j2"
@@ -51,7 +51,7 @@ def render_page(result: Result, title: str, steps: Sequence[Step], folder: Path)
         tested=result.tested,
         figures=_figures(result),
         metrics=list(_metrics(result)),
-        floor=result.best_floor.label if result.best_floor else "",
+        floor=result.best_floor.label,
         classes=list(_classes(result.tested)),
         tried=list(_tried(result, folder)),
         reasons=list(reasons(result)),
@@ -75,8 +75,7 @@ def _figures(result: Result) -> list[PageFigure]:
 
 def _metrics(result: Result) -> Iterator[list[Cell]]:
     """Yield each metric of the test part: of the chosen model, then of the best floor."""
-    floor = result.best_floor
-    parts = [result.tested, *([tested(floor.runs)] if floor else [])]
+    parts = [result.tested, tested(result.best_floor.runs)]
     for key, metric in OF_PREDICTIONS.items():
         if key in result.tested.intervals.metrics:
             cells = [_number(part.metrics[key], part.intervals.metrics[key]) for part in parts]
@@ -134,4 +133,5 @@ def _page_of(candidate: Candidate, folder: Path) -> str:
 
 def _limits(result: Result) -> list[str]:
     run = result.chosen.runs[0]
-    return limits_of(read_content(run.metrics, run.folder))
+    content = read_content(run.metrics, run.folder)
+    return limits_of(content) if len(result.chosen.runs) == 1 else limits_of_use(content)

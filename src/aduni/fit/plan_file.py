@@ -10,6 +10,9 @@ from aduni.fit.fit_settings import FitSettings, Sizes
 from aduni.fit.speed import Speed
 from aduni.system.atomic_files import read_yaml, readable, write_yaml
 
+CLOCK = "clock.json"
+"""File with the time that was used, which every folder of a fit has."""
+
 
 class FitPlan(BaseModel, extra="forbid", frozen=True):
     """Content of plan.yaml, by which a later call goes on.
@@ -47,11 +50,14 @@ def read_fit_plan(file: Path, request: dict[str, Any]) -> FitPlan | None:
     """Read the plan of an earlier call; None if there is none.
 
     Raises:
-        UserError: if it is of another request, or not readable.
+        UserError: if it is of another request or not readable, or if the folder holds other files.
     """
+    folder = file.parent
+    if not (folder / CLOCK).exists() and folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} holds other files than those of a fit; give another output=.")
     if not file.exists():
         return None
-    remedy = f"remove {file.parent}, or give another output="
+    remedy = "give another output="
     with readable(file, remedy):
         content = read_yaml(file)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from aduni.cli.mistyped.quoting import quote_for_shell
 from aduni.config.schema import Settings, read_settings
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
@@ -45,6 +46,7 @@ class Portfolio:
         images: numbers of images: all, those that train and those that select.
         folds: folds that are trained.
         seeds: seeds of each fold's trainings.
+        has_files: whether the images are files, whose names and sizes may give classes away.
     """
 
     preset: Preset
@@ -95,7 +97,7 @@ class Portfolio:
     @property
     def fine_tuned(self) -> Row | None:
         """The first row that trains all weights, if there is one."""
-        return next((row for row in self.preset.rows.values() if row.steps), None)
+        return next((row for row in self.preset.rows.values() if not row.is_frozen), None)
 
     def overrides(self, row: Row, sizes: Sizes) -> tuple[str, ...]:
         """Return the overrides of a row's trainings."""
@@ -117,7 +119,7 @@ class Portfolio:
 
     def seconds(self, sizes: Sizes, speed: Speed) -> float:
         """Return the time that everything is expected to take."""
-        rows = [row for row in self.preset.rows.values() if row.steps]
+        rows = [row for row in self.preset.rows.values() if not row.is_frozen]
         trainings = len(self.folds) * len(self.seeds)
         fine_tuned = trainings * sum(self.seconds_of_row(row, sizes, speed) for row in rows)
         another_cache = self.images[0] * speed.read * (len(sizes.sides) - 1)
@@ -126,7 +128,7 @@ class Portfolio:
     def _frozen_seconds(self, sizes: Sizes, speed: Speed) -> float:
         """Return the time of the audit, of the floors and of the rows on a frozen encoder."""
         once = 2 * speed.read + speed.forward[sizes.frozen_size]  # the audit and floors read
-        rows = [row for row in self.preset.rows.values() if row.steps is None]
+        rows = [row for row in self.preset.rows.values() if row.is_frozen]
         each = sum(self.seconds_of_row(row, sizes, speed) for row in rows)
         each += len(self._floors) * RUN_SECONDS
         return self.images[0] * once + 2 * RUN_SECONDS + len(self.folds) * len(self.seeds) * each
@@ -156,11 +158,23 @@ class Portfolio:
             if expected <= seconds:
                 return sizes
         sizes, least = min(needed.items(), key=lambda pair: pair[1])
+        others = [", a smaller preset"] * bool(self.scales)
+        others += [", a smaller dataset.image_size"] * bool(self._given_size)
         raise UserError(
             f"{words} is too short: at {sizes.sides[-1]} px the models would take about "
             f"{format_duration(least)} on this machine, as measured; give "
-            f"max_time={format_time(least)} or more, or a smaller preset or dataset.image_size."
+            f"max_time={format_time(least)} or more{''.join(others)}."
         )
+
+    def check_time(self, seconds: float, words: str) -> None:
+        """Raise UserError if the time is over before all runs have started, whatever their size."""
+        count = len(self.folds) * len(self.seeds) * (len(self._floors) + len(self.preset.rows))
+        if seconds < count * RUN_SECONDS:
+            least = format_duration(count * RUN_SECONDS)
+            raise UserError(
+                f"{words} is too short: {count} trainings take {least} for their start alone; give "
+                "a longer max_time= or a smaller preset."
+            )
 
     def _candidates(self, speed: Speed, seconds: float) -> list[Sizes]:
         """Return what could be chosen, the best first; the frozen rows get a part of the time."""
@@ -182,7 +196,13 @@ class Portfolio:
             for fold in self.folds:
                 for table, label, overrides in self._trainings(sizes):
                     run = planned_run(overrides, fold, seed, hashes, ((table, label),))
-                    found.setdefault(run.id, run)
+                    if run.id in found:
+                        other = found[run.id].rows[0][1]
+                        raise UserError(
+                            f"The rows {other} and {label} of the preset are one training; remove "
+                            "one of them."
+                        )
+                    found[run.id] = run
         return list(found.values())
 
     def _trainings(self, sizes: Sizes) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -208,7 +228,5 @@ def settings_of(overrides: Sequence[str]) -> Settings:
 
 def command(run: PlannedRun, folder: Path) -> str:
     """Return the command that trains a planned run by hand."""
-    from aduni.cli.mistyped.quoting import quote_for_shell
-
     words = [*run.overrides, f"hydra.run.dir={folder}"]
     return f"{command_text('train')} {' '.join(map(quote_for_shell, words))}"

@@ -34,7 +34,7 @@ class Result:
 
     Attributes:
         models: candidates with all their runs finished, from simple to complex.
-        floors: the same without a network.
+        floors: all methods without a network.
         unfinished: names of the other models, and why they are not finished.
         seconds: time that was used, over all calls.
     """
@@ -60,7 +60,7 @@ class Result:
         """Read the finished runs below a folder.
 
         Raises:
-            UserError: if no model is finished.
+            UserError: if no model, or not every floor, is finished.
         """
         models: list[Candidate] = []
         floors: list[Candidate] = []
@@ -68,6 +68,11 @@ class Result:
         for table, label in dict.fromkeys(run.rows[0] for run in runs):
             of_row = [run for run in runs if run.rows[0] == (table, label)]
             missing = [reason for run in of_row if (reason := _reason(folder, run))]
+            if missing and table == FLOORS:
+                raise UserError(
+                    f"The floor {label} is not finished ({missing[0].rstrip('.')}), and without it "
+                    "no model can be judged; give a longer max_time= and call again."
+                )
             if missing:
                 unfinished[label] = missing[0]
                 continue
@@ -91,18 +96,23 @@ class Result:
         return best_of(self.models)
 
     @cached_property
-    def best_floor(self) -> Candidate | None:
-        return best_of(self.floors) if self.floors else None
+    def best_floor(self) -> Candidate:
+        return best_of(self.floors)
 
     @cached_property
-    def above_floor(self) -> Comparison | None:
-        """The chosen model minus the best floor on validation parts; None without floors."""
-        return compare(self.chosen, self.best_floor) if self.best_floor else None
+    def above_floor(self) -> Comparison:
+        """The chosen model minus the best floor on validation parts."""
+        return compare(self.chosen, self.best_floor)
 
     @property
     def is_recommended(self) -> bool:
         """Tell whether the 95 % interval of the lead on the best floor is above 0."""
-        return self.above_floor is None or self.above_floor.interval[0] > 0
+        return self.above_floor.interval[0] > 0
+
+    @property
+    def folds(self) -> int:
+        """Number of folds of each model."""
+        return len({run.fold for run in self.chosen.runs})
 
     @cached_property
     def tested(self) -> Tested:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from aduni.cli.arguments import quoted
 from aduni.fit.clock import Clock
 from aduni.fit.fit_settings import FitSettings
 from aduni.reproduce.jobs import train_all
@@ -39,7 +40,7 @@ def train(folder: Path, runs: Sequence[PlannedRun], clock: Clock, settings: FitS
 def is_fine_tuned(run: PlannedRun, settings: FitSettings) -> bool:
     """Tell whether a run trains all weights, which takes minutes and more."""
     rows = (settings.preset.rows.get(label) for _, label in run.rows)
-    return any(row is not None and row.steps is not None for row in rows)
+    return any(row is not None and not row.is_frozen for row in rows)
 
 
 def _limited(run: PlannedRun, seconds: float) -> PlannedRun:
@@ -59,7 +60,7 @@ def _train_group(
     folds = tuple(dict.fromkeys(run.fold for run in runs))
     plan = Plan(profile="fit", folds=folds, runs=tuple(runs))
     write_json(plan.model_dump(mode="json"), folder / "plan.json")
-    overrides = [f"output='{folder}'", "name=fit"]
+    overrides = [f"output={quoted(str(folder))}", "name=fit"]
     if settings.gpus:
         overrides += [f"gpus=[{','.join(map(str, settings.gpus))}]"]
         overrides += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={len(settings.gpus)}"]

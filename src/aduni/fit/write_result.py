@@ -14,7 +14,7 @@ from aduni.results.finished_runs import Run
 from aduni.system.atomic_files import hard_link, write_json, write_text
 from aduni.system.atomic_folder import INDEX
 
-MODEL, CARD, NEXT_STEPS = "model.ckpt", "MODEL_CARD.md", "NEXT_STEPS.md"
+MODEL, MODELS, CARD, NEXT_STEPS = "model.ckpt", "models", "MODEL_CARD.md", "NEXT_STEPS.md"
 
 
 def write_result(result: Result, folder: Path) -> Path:
@@ -24,12 +24,11 @@ def write_result(result: Result, folder: Path) -> Path:
     """
     for name in (MODEL, CARD, NEXT_STEPS, INDEX):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "models", ignore_errors=True)
+    shutil.rmtree(folder / MODELS, ignore_errors=True)
     steps: list[Step] = []
     if result.is_recommended:
         runs = result.chosen.runs
         checkpoints = _link_models(runs, folder)
-        hard_link(runs[0].folder.card, folder / CARD)
         steps = list(steps_of(checkpoints, [run.folder.path for run in runs]))
     title = f"{result.plan.data['title']}, preset {result.preset}"
     write_text(next_steps(title, list(answer(result)), steps), folder / NEXT_STEPS)
@@ -39,15 +38,16 @@ def write_result(result: Result, folder: Path) -> Path:
 
 
 def _link_models(runs: Sequence[Run], folder: Path) -> list[Path]:
-    """Link the tested checkpoint of each run into the folder, and return the links."""
-    checkpoints = [tested_checkpoint(run.metrics, run.folder) for run in runs]
-    if len(runs) == 1:
-        links = [folder / MODEL]
-    else:
-        (folder / "models").mkdir()
-        links = [folder / "models" / f"fold{run.fold}_seed{run.seed}.ckpt" for run in runs]
-    for checkpoint, link in zip(checkpoints, links, strict=True):
-        hard_link(checkpoint, link)
+    """Link the tested checkpoint and the card of each run into the folder; return the former."""
+    links, cards = [folder / MODEL], [folder / CARD]
+    if len(runs) > 1:
+        models = folder / MODELS
+        models.mkdir()
+        names = [f"fold{run.fold}_seed{run.seed}" for run in runs]
+        links, cards = ([models / f"{n}{end}" for n in names] for end in (".ckpt", ".md"))
+    for run, link, card in zip(runs, links, cards, strict=True):
+        hard_link(tested_checkpoint(run.metrics, run.folder), link)
+        hard_link(run.folder.card, card)
     return links
 
 

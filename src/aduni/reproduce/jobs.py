@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from aduni.cli.arguments import quoted
 from aduni.errors import UserError
 from aduni.results.plan import Plan, PlannedRun, is_locked, run_folder, state_of
 from aduni.results.run_folder import RunFolder
@@ -178,7 +179,12 @@ def train_all(
 def _launch(root: Path, run_ids: list[str], overrides: list[str], until: float | None) -> None:
     """Call reproduce.py as a Hydra multirun with a job for each run."""
     jobs = ",".join(f"'{run_id}'" for run_id in run_ids)  # an id may look like a number
-    arguments = ["--multirun", f"job={jobs}", f"hydra.sweep.dir={root / '.jobs'}", *overrides]
+    arguments = [
+        "--multirun",
+        f"job={jobs}",
+        f"hydra.sweep.dir={quoted(str(root / '.jobs'))}",
+        *overrides,
+    ]
     process = subprocess.Popen([*command_words("reproduce"), *arguments])
     try:
         status = wait_for(process, timeout=120, until=until)

@@ -14,7 +14,12 @@ MAX_LISTED = 30
 
 def limits_of(content: Content) -> list[str]:
     """Return sentences in Markdown."""
-    return [*_uncertainty(content), *_selection(content), *_use(content)]
+    return [*_uncertainty(content), *limits_of_use(content)]
+
+
+def limits_of_use(content: Content) -> list[str]:
+    """Return the sentences in Markdown that are not about the uncertainty of one test part."""
+    return [*_selection(content), *_use(content)]
 
 
 def _uncertainty(content: Content) -> list[str]:
