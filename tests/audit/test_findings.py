@@ -235,7 +235,7 @@ def test_a_clean_data_set_has_no_warning(make_data, tmp_path):
 def test_conflicting_labels_are_counted_by_picture_and_the_first_is_named(make):
     assert conflicting_labels(make()) == (
         "1 picture has conflicting labels (3 files, first pictures/000 as benign, pictures/020 "
-        "as malignant); src/prepare.py lists them."
+        "as malignant); python src/prepare.py lists them."
     )
 
 
