@@ -40,7 +40,7 @@ def _warning(result: Result) -> Iterator[str]:
         f'clearly above the floor "{floor.label}", a method without a network.'
     )
     yield (
-        f"On the validation part their difference in {result.settings.metric.title} is "
+        f"On the validation part their difference in {_title(result.settings.target)} is "
         f"{lead.difference:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}."
     )
     better = "" if result.plan.sizes.fine_tuned else ", or preset=good with more time,"
@@ -70,7 +70,7 @@ def with_interval(tested: Tested, key: str) -> str:
 def reasons(result: Result) -> Iterator[str]:
     """Yield the sentences that say how the model was chosen."""
     settings, chosen, best = result.settings, result.chosen, result.best
-    title = settings.metric.title
+    title = _title(settings.target)
     counted = f"{len(best.runs)} validation parts" if len(best.runs) > 1 else "the validation part"
     yield f"The models were compared by their {title} on {counted} alone."
     if chosen is best:
