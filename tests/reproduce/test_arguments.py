@@ -1,8 +1,9 @@
 """The short forms of the command line."""
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from aduni.cli.arguments import hydra_arguments
+from aduni.cli.arguments import fit_arguments, hydra_arguments
 
 FORMS = {
     "status": "action=status",
@@ -42,3 +43,27 @@ def test_hydra_reads_the_keys_as_they_were_written(settings, word):
 @pytest.mark.parametrize(("word", "hydra"), FORMS.items())
 def test_words_become_hydras(word, hydra):
     assert hydra_arguments([word]) == [hydra]
+
+
+@pytest.mark.parametrize("name", ["shapes", "my images, a=1", "2024", "true", "it's"])
+def test_images_of_a_fit_are_found_whatever_their_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    group, root = fit_arguments([f"data={name}"])
+    assert group == "dataset=folder"
+    parsed = OverridesParser.create().parse_override(root)
+    assert parsed.value() == name
+    assert isinstance(parsed.value(), str)
+
+
+def test_a_table_a_data_set_and_lists_of_gpus_are_translated(tmp_path, refusal):
+    table = tmp_path / "labels.csv"
+    table.touch()
+    assert fit_arguments([f"data={table}", "gpus=0,1"]) == [
+        "dataset=csv",
+        f"dataset.csv={table}",
+        "gpus=[0,1]",
+    ]
+    assert fit_arguments(["data=aptos"]) == ["dataset=aptos"]
+    refusal(lambda: fit_arguments(["data=nowhere"]), "data=nowhere", "aptos")
+    refusal(lambda: fit_arguments(["data=aptos", "dataset=digits"]), "both name the images")

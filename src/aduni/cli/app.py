@@ -66,7 +66,7 @@ def run_command(main: Callable[[], Any]) -> None:
 def _check_resume(args: Sequence[str]) -> None:
     """Reject a `resume=` that cannot work before Hydra creates a folder for it."""
     values = dict(arg.lstrip("+").split("=", 1) for arg in args if "=" in arg)
-    resume = values.get("resume", AUTO)
+    resume = values.get("resume", AUTO).strip("\"'")
     if resume in (AUTO, "null", ""):
         return
     run_dir(resume, "")

@@ -12,6 +12,9 @@ ALIASES = {"status": "action=status"}
 KEY_ALIASES = {"launcher": "hydra/launcher", "dataset": "datasets"}
 """Hydra reserves `dataset` for the group of that name."""
 
+NOT_TEXT = ("null", "true", "false", "nan", "inf")
+"""Words that Hydra reads as other values than texts."""
+
 
 def hydra_arguments(args: Sequence[str]) -> list[str]:
     """Translate `status`, `launcher=NAME`, plain lists and `dataset.KEY=VALUE` for Hydra.
@@ -46,9 +49,9 @@ def fit_arguments(args: Sequence[str]) -> list[str]:
 def _dataset_of(data: str) -> list[str]:
     names = sorted(file.stem for file in (CONF / "dataset").glob("*.yaml"))
     if Path(data).is_dir():
-        return ["dataset=folder", f"dataset.root={_path(data)}"]
+        return ["dataset=folder", f"dataset.root={quoted(data)}"]
     if Path(data).is_file():
-        return ["dataset=csv", f"dataset.csv={_path(data)}"]
+        return ["dataset=csv", f"dataset.csv={quoted(data)}"]
     if data in names:
         return [f"dataset={data}"]
     raise UserError(
@@ -57,13 +60,10 @@ def _dataset_of(data: str) -> list[str]:
     )
 
 
-def _path(text: str) -> str:
-    """Quote a path for Hydra if it has other than plain signs."""
-    return text if re.fullmatch(r"[\w./-]+", text) else quoted(text)
-
-
 def quoted(text: str) -> str:
-    """Quote a text for Hydra's grammar, so that it stays as it is."""
+    """Quote a text for Hydra's grammar unless it is a plain word, so that it stays as it is."""
+    if re.fullmatch(r"[A-Za-z_./][\w./-]*", text) and text.lower() not in NOT_TEXT:
+        return text
     escaped = re.sub(r"(\\*)'", r"\1\1\'", text)
     return f"'{escaped}'"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from aduni.cli.mistyped.quoting import quote_for_shell
+from aduni.cli.mistyped.quoting import quote_for_shell, to_argument
 from aduni.config.schema import Settings, read_settings
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
@@ -228,5 +228,5 @@ def settings_of(overrides: Sequence[str]) -> Settings:
 
 def command(run: PlannedRun, folder: Path) -> str:
     """Return the command that trains a planned run by hand."""
-    words = [*run.overrides, f"hydra.run.dir={folder}"]
-    return f"{command_text('train')} {' '.join(map(quote_for_shell, words))}"
+    words = [*map(quote_for_shell, run.overrides), to_argument("hydra.run.dir", str(folder))]
+    return f"{command_text('train')} {' '.join(words)}"

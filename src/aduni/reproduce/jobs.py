@@ -66,12 +66,12 @@ def _overrides(
     if folder.can_continue():
         from aduni.config.resume import may_change  # imports torch
 
-        return [f"resume={folder.path}", *filter(may_change, run.overrides), *logging]
+        return [f"resume={quoted(str(folder.path))}", *filter(may_change, run.overrides), *logging]
     first_stage = []
     if run.first_stage:
         checkpoint = run_folder(root, runs[run.first_stage]).checkpoint("best")
-        first_stage = [f"method.stage1_ckpt={checkpoint}"]
-    return [*run.overrides, *first_stage, *logging, f"hydra.run.dir={folder.path}"]
+        first_stage = [f"method.stage1_ckpt={quoted(str(checkpoint))}"]
+    return [*run.overrides, *first_stage, *logging, f"hydra.run.dir={quoted(str(folder.path))}"]
 
 
 @contextmanager
