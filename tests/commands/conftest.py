@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from aduni.cli.banner import print_banner
 from aduni.metrics import samples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +68,6 @@ def command(
         script = ROOT / "src" / f"{name}.py"
         monkeypatch.setattr(sys, "argv", [str(script), *overrides])
         capfd.readouterr()
-        print_banner.cache_clear()  # a command has a process of its own
         try:
             runpy.run_path(str(script), run_name="__main__")
             status = 0
