@@ -31,10 +31,11 @@ def steps_of(checkpoints: Sequence[Path], runs: Sequence[Path]) -> Iterator[Step
     model, one = _argument("ckpt", checkpoints), _argument("ckpt", checkpoints[:1])
     what = "it" if len(runs) == 1 else "the first of its models"
     yield Step("Classify new images", "predict", f"{model} images=DIR output=predictions.csv")
-    yield Step(f"See what {what} looks at, and its worst errors", "explain", f"{one} images=DIR")
-    for run in runs:
-        of_run = f" in {run.name}" if len(runs) > 1 else ""
-        yield Step(f"Compute its metrics again{of_run}", "evaluate", _argument("ckpt", [run]))
+    run = _argument("ckpt", runs[:1])  # the worst errors are found in the folder of the run
+    yield Step(f"See what {what} looks at, and its worst errors", "explain", f"{run} images=DIR")
+    for folder in runs:
+        of_run = f" in {folder.name}" if len(runs) > 1 else ""
+        yield Step(f"Compute its metrics again{of_run}", "evaluate", _argument("ckpt", [folder]))
     yield Step(
         f"Export {what} for other programs", "export", f"{one} format=onnx output=model.onnx"
     )
