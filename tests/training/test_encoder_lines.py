@@ -27,7 +27,7 @@ def test_weights_and_adaptation_are_named():
 
 
 def test_a_frozen_encoder_names_its_draws_and_the_times_of_both_ways(monkeypatch):
-    monkeypatch.setattr(encoder_lines, "seconds_of_forward", lambda encoder, size: 0.5)
+    monkeypatch.setattr(encoder_lines, "_seconds_of_forward", lambda encoder, size: 0.5)
     line = described("dataset=aptos", "recipe=frozen")
     assert "features of 8 augmented draws of each image, extracted in about 75.0 min" in line
     assert "recipe=finetune trains all weights in about 180.0 min" in line  # 12 epochs, 3 passes
@@ -45,12 +45,12 @@ def test_the_fastest_pass_counts(monkeypatch):
     clock = iter([0.0, 9.0, 10.0, 18.0, 20.0, 22.0])  # passes of 9, 8 and 2 seconds
     monkeypatch.setattr(encoder_lines.time, "perf_counter", lambda: next(clock))
     encoder = torch.nn.Flatten()
-    assert encoder_lines.seconds_of_forward(encoder, 16) == pytest.approx(2 / 8)
+    assert encoder_lines._seconds_of_forward(encoder, 16) == pytest.approx(2 / 8)
 
 
 def test_features_that_are_kept_or_resumed_are_not_timed(tmp_path, monkeypatch, capsys):
     calls = []
-    monkeypatch.setattr(encoder_lines, "seconds_of_forward", lambda *_: calls.append(1) or 0.5)
+    monkeypatch.setattr(encoder_lines, "_seconds_of_forward", lambda *_: calls.append(1) or 0.5)
     words = ("encoder.name=shufflenet_v2_x0_5", "encoder.adaptation=frozen", "trainer=cpu")
     settings = settings_of(*words, f"dataset.cache_dir={tmp_path}", "encoder.feature_views=0")
     data, method = build_data_and_method(settings)

@@ -1,7 +1,6 @@
 """Report whether a data set is complete and clean, and build its image cache."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,25 +49,20 @@ def prepare(
     audit(data, output=output)
 
 
-@dataclass(frozen=True)
-class Audit:
-    """What an audit found, as sentences, and its page."""
-
-    sentences: list[str]
-    page: Path
-
-
 def audit(
     data: ImageDataModule,
     *,
     output: Path | None,
     split: Sequence[Path] = (),
     console: Console | None = None,
-) -> Audit:
+) -> list[str]:
     """Verify all rows and images, build the cache, print a report, and audit a published split.
 
-    Lists of images and contact sheets go to `output`, by default outputs/audit/TITLE. A given
+    Page, lists of images and contact sheets go to `output`, by default outputs/audit/TITLE. A given
     `console` must record.
+
+    Returns:
+        A sentence for each finding in the images, their copies and their split.
     """
     console = console or Console(markup=False, emoji=False, record=True)  # names are not markup
     if split:  # names are checked before images are read
@@ -95,7 +89,7 @@ def audit(
     shown = [*([conflicts] if conflicts else []), *sheets]
     page = write_audit_page(folder, data.title, console.export_text(), shown)
     console.print(f"Page: {page}", soft_wrap=True)
-    return Audit(sentences, page)
+    return sentences
 
 
 def _sentences(data: ImageDataModule, folder: Path, conflicts: Sheet | None) -> Iterator[str]:

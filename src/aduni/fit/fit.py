@@ -109,11 +109,11 @@ def _audit(data: ImageDataModule, folder: Path) -> list[str]:
             f"another part, the first of them {first}: a model could not be judged. Give another "
             "protocol.split_file, or leave it out to make folds."
         )
-    for sentence in found.sentences:
+    for sentence in found:
         if sentence.startswith(("Warning", "Shortcut")):
             print(sentence)
     # Names of files are relative to the page of the result.
-    return [sentence.replace(f"{folder}/", "") for sentence in found.sentences]
+    return [sentence.replace(f"{folder}/", "") for sentence in found]
 
 
 def _check_unchanged(data: ImageDataModule, plan: FitPlan, folder: Path) -> None:

@@ -25,7 +25,7 @@ class Scale(BaseModel, extra="forbid", frozen=True):
 
 
 class Sizes(BaseModel, extra="forbid", frozen=True):
-    """What fits the time: image size of the frozen rows, and the scale of the fine-tuned ones."""
+    """Image size of the frozen rows and scale of the fine-tuned ones, as they fit the time."""
 
     frozen_size: PositiveInt
     fine_tuned: Scale | None = None

@@ -30,7 +30,7 @@ class Tested:
 
 @dataclass(frozen=True)
 class Result:
-    """What a fit has found so far.
+    """Finished and unfinished models of a fit, and the choice among them.
 
     Attributes:
         models: candidates with all their runs finished, from simple to complex.

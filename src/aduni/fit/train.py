@@ -5,6 +5,7 @@ from pathlib import Path
 
 from aduni.cli.arguments import quoted
 from aduni.fit.clock import Clock
+from aduni.fit.duration import exact_time
 from aduni.fit.fit_settings import FitSettings
 from aduni.reproduce.jobs import train_all
 from aduni.results.plan import Plan, PlannedRun, run_folder, state_of
@@ -45,9 +46,8 @@ def is_fine_tuned(run: PlannedRun, settings: FitSettings) -> bool:
 
 def _limited(run: PlannedRun, seconds: float) -> PlannedRun:
     """Return a run that ends after this time, at the end of an epoch."""
-    minutes, rest = divmod(int(seconds), 60)
-    limit = f"{minutes // 1440:02}:{minutes // 60 % 24:02}:{minutes % 60:02}:{rest:02}"
-    return run.model_copy(update={"overrides": (*run.overrides, f"max_time={limit}")})
+    limit = f"max_time={exact_time(int(seconds))}"
+    return run.model_copy(update={"overrides": (*run.overrides, limit)})
 
 
 def _train_group(

@@ -38,7 +38,7 @@ def describe_encoder(
     seen = f"{draws} augmented draws of each image" if draws else "the unaugmented images"
     extraction = training = ""
     if is_timed:
-        seconds = seconds_of_forward(encoder, options["image_size"])
+        seconds = _seconds_of_forward(encoder, options["image_size"])
         extraction = f", extracted in {_minutes(images[0] * (1 + draws) * seconds)} on this machine"
         steps = FINETUNE_EPOCHS * images[1] * STEP_TO_FORWARD
         training = f" in {_minutes(steps * seconds)}"
@@ -53,7 +53,7 @@ def _minutes(seconds: float) -> str:
 
 
 @torch.inference_mode()
-def seconds_of_forward(encoder: Encoder, size: int) -> float:
+def _seconds_of_forward(encoder: Encoder, size: int) -> float:
     """Measure the seconds that a forward pass takes for each image."""
     pixels = torch.zeros(TIMED_IMAGES, 3, size, size, dtype=torch.uint8)
     pixels = pixels.to(memory_format=torch.channels_last)
