@@ -14,8 +14,9 @@ from aduni.config.build import build_data
 from aduni.data.module import ImageDataModule
 from aduni.fit.duration import format_duration, format_time
 from aduni.fit.fit_settings import Preset, Sizes, read_fit_settings
-from aduni.fit.portfolio import Portfolio, command, settings_of
+from aduni.fit.portfolio import Portfolio, command
 from aduni.fit.speed import Speed
+from aduni.reproduce.planning import settings_of
 from aduni.reproduce.splits import SplitHashes
 from composing import CONF
 

@@ -17,11 +17,12 @@ from aduni.fit.duration import format_duration
 from aduni.fit.fingerprint import describe_data, describe_machine, ordinal_source
 from aduni.fit.fit_settings import FitSettings, Sizes
 from aduni.fit.plan_file import CLOCK, FitPlan, read_fit_plan, request_of, write_fit_plan
-from aduni.fit.portfolio import RUN_SECONDS, Portfolio, command, settings_of
+from aduni.fit.portfolio import RUN_SECONDS, Portfolio, command
 from aduni.fit.result import Result
 from aduni.fit.speed import Speed, measure_speed
 from aduni.fit.train import train
 from aduni.fit.write_result import write_result
+from aduni.reproduce.planning import settings_of
 from aduni.reproduce.splits import SplitHashes
 from aduni.results.plan import PlannedRun
 

@@ -1,20 +1,17 @@
 """Plan the runs of a preset: image size and steps that fit the time, and train.py commands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from aduni.cli.mistyped.quoting import quote_for_shell, to_argument
-from aduni.config.schema import Settings, read_settings
 from aduni.data.module import ImageDataModule
 from aduni.errors import UserError
 from aduni.fit.duration import format_duration, format_time
 from aduni.fit.fit_settings import Preset, Row, Scale, Sizes
 from aduni.fit.speed import Speed
-from aduni.reproduce.planning import compose_training, planned_run
+from aduni.reproduce.planning import planned_run, settings_of
 from aduni.reproduce.splits import SplitHashes
 from aduni.results.plan import FLOORS, PlannedRun
 from aduni.system.program import command_text
@@ -219,11 +216,6 @@ class Portfolio:
             for label, overrides in self.preset.floors.items()
             if self.has_files or overrides != of_files
         }
-
-
-def settings_of(overrides: Sequence[str]) -> Settings:
-    """Return the checked settings that train.py would run with."""
-    return read_settings(OmegaConf.create(compose_training(tuple(overrides))))
 
 
 def command(run: PlannedRun, folder: Path) -> str:

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
 from rich.table import Table
 
 from aduni.config.build import build_data
 from aduni.config.resume import resume_settings
-from aduni.config.schema import read_settings
-from aduni.reproduce.planning import compose_training
+from aduni.reproduce.planning import settings_of
 from aduni.results.run_folder import RunFolder
 from aduni.training.run import run
 
@@ -29,7 +27,7 @@ def run_floors(overrides: Sequence[str], folder: Path) -> list[dict[str, Any]]:
     metrics = []
     for name in FLOORS:
         given = (*overrides, f"method={name}", "resume=auto")
-        settings = read_settings(OmegaConf.create(compose_training(given)))
+        settings = settings_of(given)
         if name == "shortcut_file" and build_data(settings).table.files is None:
             continue
         place = RunFolder(folder / name)

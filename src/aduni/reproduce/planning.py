@@ -1,6 +1,6 @@
 """Plan the runs of a profile, each named by a hash of what it computes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ from filelock import FileLock
 from hydra import compose
 from omegaconf import OmegaConf, open_dict
 
+from aduni.config.schema import Settings, read_settings
 from aduni.errors import UserError
 from aduni.report.tables.definitions import Row
 from aduni.reproduce.settings import Reproduction
@@ -187,3 +188,8 @@ def compose_training(overrides: tuple[str, ...]) -> dict[str, Any]:
         del config.hydra
     content: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return content
+
+
+def settings_of(overrides: Sequence[str]) -> Settings:
+    """Return the checked settings that train.py would run with."""
+    return read_settings(OmegaConf.create(compose_training(tuple(overrides))))
