@@ -9,8 +9,8 @@ from pytorch_lightning import Callback, seed_everything
 from aduni.config.build import build_data, build_data_and_method
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings, read_settings
+from aduni.data.image_data import ImageData
 from aduni.data.loading.dataloaders import Loader
-from aduni.data.module import ImageDataModule
 from aduni.results.run_folder import RunFolder
 from aduni.training.stages import Training
 from aduni.training.trackers.trackers import Trackers
@@ -29,14 +29,14 @@ def settings_of(overrides: list[str]) -> Settings:
 
 def training_loader(
     overrides: list[str], transforms: slice = slice(None)
-) -> tuple[ImageDataModule, Loader]:
+) -> tuple[ImageData, Loader]:
     """Return a data set with its training loader, in this process, with some of its transforms."""
     settings = settings_of([*overrides, "num_workers=0"])
     settings.dataset["augment"] = settings.dataset["augment"][transforms]
     data = build_data(settings)
     data.prepare_data()
-    data.begin_stage(build(settings.sampler), views=2, epochs=1)
-    return data, data.train_dataloader()
+    data.module.begin_stage(build(settings.sampler), views=2, epochs=1)
+    return data, data.module.train_dataloader()
 
 
 def train(overrides: list[str], folder: Path, watcher: Callback | None = None) -> Training:

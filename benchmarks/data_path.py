@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from aduni.config.instantiate import build
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.models.encoder import Encoder
 from benchmarks.composing import settings_of, training_loader
 from benchmarks.measure import alternate, cpu_clock, one_thread, rate, ratio, wall_clock
@@ -64,15 +64,15 @@ def _calls(bench: Bench, files: list[Path], size: int) -> dict[str, Callable[[],
 
 
 def one_pass(
-    data: ImageDataModule,
+    data: ImageData,
     batches: Iterable[Any],
     device: torch.device = CPU,
     encoder: Encoder | None = None,
 ) -> None:
     """Pass once, with what is done to a batch on its way to the device or into the backbone."""
     for batch in batches:
-        sent = data.transfer_batch_to_device(batch, device, 0)
-        whole = data.on_after_batch_transfer(sent, 0)
+        sent = data.module.transfer_batch_to_device(batch, device, 0)
+        whole = data.module.on_after_batch_transfer(sent, 0)
         if encoder is not None:
             encoder.normalised(whole.views.flatten(0, 1))
 
@@ -99,7 +99,8 @@ def gpu_rows(bench: Bench, size: int, device: torch.device) -> list[Row]:
         further = (f"dataset.image_size={size}", f"batch_size={batch}")
         words = bench.synthetic(count, *further, "augment=gpu", f"data_on_gpu={choice}")
         data, loader = training_loader(words)
-        list(data.evaluation_batches("test", device))  # puts the images there, if they are kept
+        # This puts the images there, if they are kept.
+        list(data.module.evaluation_batches(data.rows("test"), device))
         name = f"whole, augment=gpu on {device.type}, images {what}"
         calls[name] = partial(one_pass, data, loader, device)
     return _rows(alternate(calls, bench.effort.rounds, wall_clock), size, count)

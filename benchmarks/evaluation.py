@@ -45,7 +45,9 @@ def _evaluated(words: list[str], device: torch.device, rounds: int) -> list[list
     """Return seconds of an evaluation of the test part, and of its bare forward."""
     data, method = build_data_and_method(settings_of(words))
     method = cast(AdUni, method.to(device).eval())
-    batches = [batch.views[0] for batch in data.evaluation_batches("test", device)]
+    batches = [
+        batch.views[0] for batch in data.module.evaluation_batches(data.rows("test"), device)
+    ]
     # The first batch stands for all of its size: the values make no difference.
     normalised = cast(Encoder, method.encoder).normalised(batches[0])
     evaluation = partial(predict_parts, method, data, ("test",), device)

@@ -32,7 +32,7 @@ def measure(bench: Bench) -> Section:
     def extract() -> None:
         for features in bench.scratch.glob("cache/*-features-*/"):
             shutil.rmtree(features)
-        data.feature_extraction(encoder, device).extract()
+        data.module.feature_extraction(encoder, device).extract()
 
     passes = 2 * count  # of the unaugmented images and of a draw
     bare = partial(_forward, encoder.backbone, [batch] * (passes // len(batch)))

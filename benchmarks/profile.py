@@ -26,7 +26,7 @@ def measure(bench: Bench) -> Section:
     effort = bench.effort
     words = bench.synthetic(effort.steps // 2 * effort.batch_size, "epochs=1")
     timed = [*words, "num_workers=1", "+trainer.profiler=simple"]
-    trainer: Any = train(timed, bench.scratch / "shares").data.trainer
+    trainer: Any = train(timed, bench.scratch / "shares").data.module.trainer
     seconds = trainer.profiler.recorded_durations
     with torch.profiler.profile(acc_events=True) as operations:
         train([*words, "num_workers=0"], bench.scratch / "operations")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aduni.config.build import build_data
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.data.splits.predefined import read_split
 from aduni.data.splits.protocol import group_rows
 from aduni.system.atomic_files import write_csv
@@ -58,7 +58,7 @@ def _microseconds(bench: Bench, count: int) -> dict[str, float]:
     return {name: timed(step, cpu_clock) / count * 1e6 for name, step in steps.items()}
 
 
-def _group(data: ImageDataModule) -> None:
+def _group(data: ImageData) -> None:
     """Group as if each image had pixels of its own: there are none."""
     data.groups = group_rows(data.table, data.table.images)
 

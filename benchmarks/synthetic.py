@@ -1,5 +1,6 @@
 """Pictures of which nobody owns the rights, as JPEG files and as a data set of any length."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import Callback
 
+from aduni.data.image_data import ImageData
 from aduni.data.image_table import ImageTable
 from aduni.data.module import ImageDataModule
 
@@ -40,7 +42,16 @@ def write_jpegs(folder: Path, count: int) -> list[Path]:
     return files
 
 
-class Synthetic(ImageDataModule):
+class _WatchedModule(ImageDataModule):
+    def setup(self, stage: str) -> None:
+        """Let the watcher see the training: `Training` makes its trainer itself."""
+        super().setup(stage)
+        assert isinstance(self.data, Synthetic)
+        if self.data.watcher is not None:
+            self.trainer.callbacks.append(self.data.watcher)  # type: ignore[union-attr]
+
+
+class Synthetic(ImageData):
     """Pictures in their final size: `images` to train, `held_out` to validate and to test each."""
 
     title = "synthetic"
@@ -51,11 +62,10 @@ class Synthetic(ImageDataModule):
         super().__init__(**kwargs)
         self._sizes = {"train": images, "validation": held_out, "test": held_out}
 
-    def setup(self, stage: str) -> None:
-        """Let the watcher see the training: `Training` makes its trainer itself."""
-        super().setup(stage)
-        if self.watcher is not None:
-            self.trainer.callbacks.append(self.watcher)  # type: ignore[union-attr]
+    @cached_property
+    def module(self) -> ImageDataModule:
+        """The loaders, which let the watcher see the training."""
+        return _WatchedModule(self)
 
     def read_table(self) -> ImageTable:
         """Return classes in turn, so that every part holds all of them."""

@@ -1,7 +1,7 @@
 """Keep a finished reproduction, small enough to be committed.
 
     python scripts/keep_runs.py outputs/reproduce/study results/study
-    python src/report.py runs=results/study
+    python src/report.py runs=results/study detailed_rows=null
 
 The second command makes tables, figures and page of what the first has kept: the plan, each split
 once for all runs that have it, and of each finished run its configuration, history, metrics,
@@ -150,7 +150,7 @@ def check_target(source: Path, target: Path, plan: Plan) -> None:
 
 
 def is_kept(path: Path) -> bool:
-    """Whether a file is one that this script writes, or was begun by a call that was killed."""
+    """Tell whether this script writes a file, or a call that was killed began it."""
     name = final_name(path.name) or path.name
     return bool(SPLIT.fullmatch(name)) if path.parent.name == "splits" else name in NAMES
 
@@ -172,7 +172,7 @@ def keep_run(run: RunFolder, target: Path, dropped: Collection[str]) -> None:
 
 
 def contents_of(run: RunFolder) -> dict[str, bytes]:
-    """What is kept of a run, by the files' names."""
+    """Return what is kept of a run, by the files' names."""
     contents = {}
     for kept in KEPT:
         file: Path = getattr(run, kept)

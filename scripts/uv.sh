@@ -25,19 +25,19 @@ find_python() {
     if [ -n "${PYTHON:-}" ]; then
         set -- "$PYTHON"
     else
-        set -- python3.11 python3.12 python3 python
+        set -- python3.11 python3.12 python3.13 python3 python
     fi
     found=
     for name; do
         answer=$(probe "$name") || continue
         python=${answer#* }
         case $answer in
-            3.11\ * | 3.12\ *) return ;;
+            3.11\ * | 3.12\ * | 3.13\ *) return ;;
         esac
         found="${found:+$found, }$name (${answer%% *})"
     done
-    fail "this project needs Python 3.11 or 3.12, but found ${found:-none that runs} (tried: $*);" \
-        "install one of the two, or name it with make setup PYTHON=/path/to/python3.11"
+    fail "this project needs Python 3.11, 3.12 or 3.13, but found ${found:-none that runs} (tried: $*);" \
+        "install one of them, or name it with make setup PYTHON=/path/to/python3.11"
 }
 
 # Set `uv` to the command on PATH, or to one installed with pip.

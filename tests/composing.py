@@ -11,6 +11,9 @@ import aduni.cli.app  # noqa: F401  registers the resolver that conf/train.yaml 
 from aduni.config.build import is_floor
 from aduni.config.schema import Settings, read_settings
 
+GRADED = ("corn", "cost_sensitive", "gaussian_smoothing")
+"""Methods that refuse classes without an order, as those of the digits are."""
+
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
 

@@ -21,9 +21,9 @@ from PIL import Image
 
 import aduni.cli.app  # noqa: F401  registers what the YAML of own data names
 from aduni.config.instantiate import build
-from aduni.data.loading.dataloaders import LoaderSettings
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import InstanceBalanced
-from aduni.data.module import ImageDataModule
+from aduni.data.loading.settings import LoaderSettings
 from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError
 from visible_gpus import hide_gpus, selects_gpu
@@ -176,7 +176,7 @@ def make_protocol() -> Callable[..., Protocol]:
 @pytest.fixture
 def make_data(
     tmp_path: Path, digits_cache: Path, make_protocol: Callable[..., Protocol]
-) -> Callable[..., ImageDataModule]:
+) -> Callable[..., ImageData]:
     """Builds a data set from its YAML, with some settings changed."""
 
     def make(
@@ -188,37 +188,37 @@ def make_data(
         rules: dict[str, Any] | None = None,
         loading: dict[str, int] | None = None,
         **changes: Any,
-    ) -> ImageDataModule:
+    ) -> ImageData:
         cache = digits_cache if name == "digits" else tmp_path / "cache"
         node = yaml_leaf("dataset", name)["dataset"]
         node |= {"root": str(root), "cache_dir": str(cache), "image_size": 16, **changes}
         numbers = {"batch_size": 16, "num_workers": 0, "seed": 0, "fold": 0, **(loading or {})}
         divided = make_protocol(protocol, **(rules or {}))
-        data: ImageDataModule = build(node, protocol=divided, loading=LoaderSettings(**numbers))
+        data: ImageData = build(node, protocol=divided, loading=LoaderSettings(**numbers))
         return data
 
     return make
 
 
 @pytest.fixture
-def check_subset() -> Callable[[ImageDataModule, tuple[int, int]], None]:
+def check_subset() -> Callable[[ImageData, tuple[int, int]], None]:
     """The way of sixty real photographs of one size from their files to batches."""
 
-    def check(data: ImageDataModule, size: tuple[int, int]) -> None:
+    def check(data: ImageData, size: tuple[int, int]) -> None:
         originals = data.cache.originals
         assert set(zip(originals["width"], originals["height"], strict=True)) == {size}
         with Image.open(data.table.files[7]) as image:
             resized = image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
         assert np.array_equal(data.cache.pixels[7], np.asarray(resized))
-        data.begin_stage(InstanceBalanced(), views=2, epochs=1)
+        data.module.begin_stage(InstanceBalanced(), views=2, epochs=1)
         loaded = []
-        for batch in data.train_dataloader():
+        for batch in data.module.train_dataloader():
             assert batch.views.shape == (2, 16, 3, 32, 32)
             loaded += batch.indices.tolist()
         for part in ("validation", "test"):
             loaded += [
                 i
-                for b in data.evaluation_batches(part, torch.device("cpu"))
+                for b in data.module.evaluation_batches(data.rows(part), torch.device("cpu"))
                 for i in b.indices.tolist()
             ]
         assert len(loaded) == len(set(loaded))

@@ -10,13 +10,13 @@ errors shortage batch schedules losses
 system metrics models
 distributed
 data methods
-results checkpoints
-config report cli
+results checkpoints samplers
+config reporting cli
 evaluation audit
 training inference
 reproduce
-fit
-commands
+fitting
+api commands
 __main__
 """
 """Packages of one line do not see each other; the scripts, src/*.py, see all."""
@@ -27,7 +27,7 @@ NEVER = {
     "schedules": ("torch", "hydra"),
     "data": ("hydra",),
     "results": ("torch", "hydra", "pytorch_lightning"),
-    "report": ("torch", "hydra", "pytorch_lightning"),
+    "reporting": ("torch", "hydra", "pytorch_lightning"),
     "training": ("hydra",),
     "evaluation": ("hydra",),
     "inference": ("hydra",),

@@ -20,11 +20,12 @@ PAGE = ROOT / "docs" / "configuration.md"
 # Pydantic models of the commands' keys, in the order of the page: train.py has the most.
 COMMANDS = {
     "train": "aduni.config.schema.Settings",
-    "fit": "aduni.fit.fit_settings.FitSettings",
+    "fit": "aduni.fitting.fit_settings.FitSettings",
     "prepare": "aduni.audit.audit_settings.PrepareSettings",
     "audit": "aduni.audit.audit_settings.AuditSettings",
     "shortcuts": "aduni.config.schema.Settings",
-    "evaluate": "aduni.evaluation.evaluate_settings.EvaluateSettings",
+    "label_errors": "aduni.audit.label_errors.label_error_settings.LabelErrorSettings",
+    "evaluate": "aduni.evaluation.evaluate_settings.OwnDataSettings",
     "predict": "aduni.inference.predict.predict_settings.PredictSettings",
     "explain": "aduni.inference.explain.explain_settings.ExplainSettings",
     "export": "aduni.inference.export.export_settings.ExportSettings",
@@ -34,7 +35,7 @@ COMMANDS = {
 }
 MODELS = {
     "profile": "aduni.reproduce.settings.Profile",
-    "preset": "aduni.fit.fit_settings.Preset",
+    "preset": "aduni.fitting.fit_settings.Preset",
 }
 
 HEAD = """# Configuration

@@ -75,8 +75,10 @@ def values_of(hint: Any) -> str:
     if origin is Literal:
         return ", ".join(f"`{format_value(value)}`" for value in inner)
     if origin in (Union, UnionType):
-        kinds = [values_of(each) for each in inner if each is not NoneType]
-        return " or ".join(filter(None, kinds)) + (", or `null`" if NoneType in inner else "")
+        kinds = " or ".join(
+            filter(None, (values_of(each) for each in inner if each is not NoneType))
+        )
+        return f"{kinds}, or `null`" if kinds and NoneType in inner else kinds
     if origin is Annotated:
         return _limited(values_of(inner[0]), inner[1:])
     if origin is not None and inspect.isclass(origin) and issubclass(origin, Mapping):

@@ -2,6 +2,11 @@
 
 import os
 
+import lazy_loader
+
 # albumentations asks the package index for its newest version on import, which costs
 # two seconds without a network.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+# The names stand in __init__.pyi, where type checkers and editors find them.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

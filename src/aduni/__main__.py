@@ -21,8 +21,8 @@ def main() -> None:
     elif not args or args[0] in ("-h", "--help", "help"):
         print(_overview(names))
     elif args[0] not in names:
-        hint = did_you_mean(args[0], names)
-        sys.exit(f"error: {args[0]} is no command{hint}; choose one of {', '.join(names)}.")
+        hint = did_you_mean(args[0], [*names, "--version", "--help"])
+        sys.exit(f"error: {args[0]} is not a command{hint}; choose one of {', '.join(names)}.")
     else:
         # Commands see the arguments that their scripts get.
         sys.argv[:] = [f"{NAME} {args[0]}", *args[1:]]
@@ -33,7 +33,7 @@ def _overview(names: list[str]) -> str:
     """Return the usage, and each command with the first line of its module."""
     folder = Path(aduni.commands.__path__[0])
     docs = {n: ast.get_docstring(ast.parse((folder / f"{n}.py").read_text())) or "" for n in names}
-    lines = [f"  {name.ljust(12)}{text.splitlines()[0]}" for name, text in docs.items()]
+    lines = [f"  {name.ljust(14)}{text.splitlines()[0]}" for name, text in docs.items()]
     return "\n".join(
         [
             f"Usage: {NAME} COMMAND [GROUP=OPTION] [KEY=VALUE] [FLAG] ...",

@@ -9,15 +9,9 @@ Letters used in shapes throughout the project:
     T  epochs                           H, W  height and width
 """
 
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from pydantic import Field
 from torch import Tensor
-
-Mean = Annotated[float, Field(ge=-1e3, le=1e3)]
-Deviation = Annotated[float, Field(ge=1e-4, le=1e3)]
-"""Standard deviation of a channel of images scaled to 0..1. Beyond these limits normalised pixels
-are nearly constant or not finite."""
 
 
 class Batch(NamedTuple):

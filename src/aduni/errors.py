@@ -30,6 +30,14 @@ class UnknownOptionError(UserError):
         self.problem = problem
 
 
+def missing_extra(what: str, packages: str, extra: str) -> UserError:
+    """Return the error for a setting that needs packages of an extra that is not installed."""
+    return UserError(
+        f"{what} needs {packages}; add the extra with pip install 'aduni[{extra}]', or run make "
+        "setup in a checkout."
+    )
+
+
 def warn(log: logging.Logger, sentence: str) -> None:
     """Write a warning to the log and, as a command may have no log, to standard error."""
     log.warning("%s", sentence)
@@ -80,7 +88,7 @@ def complaint(error: ValidationError, known: Iterable[str] = (), *, path: str = 
     inner = [str(part) for part in first["loc"] if path == "" or isinstance(part, int)]
     key = ".".join([path, *inner] if path else inner)
     if first["type"] == "extra_forbidden":
-        return f"{key} is no known key{did_you_mean(key, known)}; remove it."
+        return f"{key} is not a known key{did_you_mean(key, known)}; remove it."
     if first["type"] == "missing":
         return f"{key} is missing; set it."
     if first["type"] == "value_error":  # the message of one of this project's validators

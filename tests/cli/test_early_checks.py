@@ -15,7 +15,7 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 
 MISTAKES = {
     "train encoder=resnet81": "encoder=resnet81 does not exist; write encoder.name=resnet18.",
-    "train encoder.name=resnet19": "encoder.name=resnet19 is no torchvision classification",
+    "train encoder.name=resnet19": "encoder.name=resnet19 is not a torchvision classification",
     "train encoder.name=timm/resnet19": "did you mean timm/resnet18?",
     "train encoder.weights=no.pth": "no.pth is missing; set encoder.weights to a file",
     "train epochs=0": "epochs=0 is not valid",
@@ -34,11 +34,11 @@ MISTAKES = {
     "predict ckpt=a.ckpt images=[.,no] output=o.csv": "no is missing; give image files or folders",
     "predict ckpt=a.ckpt images=. output=o.csv tta=3": "tta=3 is not valid",
     "explain ckpt=a.ckpt images=no": "no is missing; give image files or folders",
-    "explain ckpt=a.ckpt dataset.root=no": "dataset.root=no is no folder; set it to",
+    "explain ckpt=a.ckpt dataset.root=no": "dataset.root=no is not a folder; set it to",
     "evaluate ckpt=no": "no is missing; give a checkpoint or the folder of a run with ckpt=.",
-    "export ckpt=a.ckpt format=onx output=o.onnx": "format=onx is no format (did you mean onnx?)",
+    "export ckpt=a.ckpt format=onx output=o.onnx": "format=onx is not a format (did you mean",
     "export ckpt=no output=o.onnx": "no is missing; give a checkpoint or the folder of a run",
-    "report runs=no": "runs=no is no folder; give one that holds run folders.",
+    "report runs=no": "runs=no is not a folder; give one that holds run folders.",
 }
 
 

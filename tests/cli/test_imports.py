@@ -55,12 +55,31 @@ def test_a_mistaken_key_is_answered_before_the_slow_imports(name, tmp_path):
     command = [sys.executable, str(SRC / f"{name}.py"), "no_such_key=1"]
     done = subprocess.run(command, env=path, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: no_such_key is no known key")
+    assert done.stderr.startswith("error: no_such_key is not a known key")
 
 
 def test_reports_and_plans_import_no_torch():
     """An indirect import counts too: these commands would wait for it at each call."""
-    script = "import sys, aduni.cli.app, aduni.report.build, aduni.reproduce.reproduce"
+    script = "import sys, aduni.cli.app, aduni.reporting.build, aduni.reproduce.reproduce"
     script += "; sys.exit('torch' in sys.modules)"
     path = {**os.environ, "PYTHONPATH": str(SRC)}
     assert subprocess.run([sys.executable, "-c", script], env=path, check=False).returncode == 0
+
+
+def test_reports_and_audits_load_slow_packages_with_their_first_use():
+    """With scipy and matplotlib their import took three seconds in place of one."""
+    script = "import sys, aduni.reporting.build, aduni.audit.report;"
+    script += "print({'matplotlib', 'scipy', 'sklearn', 'torch'} & {*sys.modules})"
+    path = {**os.environ, "PYTHONPATH": str(SRC)}
+    done = subprocess.run([sys.executable, "-c", script], env=path, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("set()\n", 0), done.stderr
+
+
+def test_an_audit_and_its_settings_never_import_torch():
+    script = (
+        "import sys; from aduni.audit.audit_settings import AuditSettings;"
+        "from aduni.audit.report import audit; from aduni.data import Digits, Folder, ISIC2018;"
+        "print({'torch', 'pytorch_lightning', 'albumentations'} & {*sys.modules})"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (found.stdout, found.returncode) == ("set()\n", 0), found.stderr

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -58,7 +60,7 @@ def test_a_split_without_test_images_or_of_other_images_is_refused(command, word
     finished = command("audit", "dataset=digits", output, f"split={tmp_path}/list_train.txt")
     assert "names no image of the data set" in finished.err
     finished = command("audit", "dataset=digits", "batch_size=3")
-    assert "batch_size is no key of audit.py" in finished.err
+    assert "batch_size is not a key of audit.py" in finished.err
 
 
 def test_without_a_split_the_data_set_is_audited(command, tmp_path):
@@ -98,3 +100,16 @@ def test_a_training_on_it_says_so_in_every_result(command, words, tmp_path):
     report = command("report", f"runs={run}", f"output={tmp_path / 'report'}")
     assert report.status == 0, report.err
     assert "1 of 8 test images" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_images_of_ones_own_are_audited_without_torch(words, tmp_path):
+    """Their recipe has pretrained weights, whose mean no audit needs."""
+    script = (
+        "import sys; from aduni.cli.start import start; sys.argv[0] = 'aduni audit';"
+        "start('audit'); assert 'torch' not in sys.modules"
+    )
+    output = f"output={tmp_path / 'audit'}"
+    call = [sys.executable, "-c", script, *words, output]
+    finished = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert (tmp_path / "audit" / "index.html").exists()

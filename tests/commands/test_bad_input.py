@@ -25,14 +25,14 @@ MISTAKES = {
         "encoder=nothing does not exist",
         "choose one of efficientnet_lite0, resnet18",
     ],
-    "METHOD=ce": ["METHOD is no known key (did you mean method?)"],
-    "learning_rate=0.1": ["learning_rate is no known key (did you mean lr?)"],
-    "model=resnet50": ["model is no known key (did you mean encoder.name?)"],
-    "model=aduni": ["model is no known key (did you mean method=aduni?)"],
-    "device=cpu": ["device is no known key (did you mean trainer=cpu?)"],
-    "dataset_root=/x": ["dataset_root is no known key (did you mean dataset.root?)"],
-    "dataset.csv=x.csv": ["dataset.csv is no known key (dataset=csv has it)"],
-    "method.queue_size=8": ["method.queue_size is no known key (method=paco has it)"],
+    "METHOD=ce": ["METHOD is not a known key (did you mean method?)"],
+    "learning_rate=0.1": ["learning_rate is not a known key (did you mean lr?)"],
+    "model=resnet50": ["model is not a known key (did you mean encoder.name?)"],
+    "model=aduni": ["model is not a known key (did you mean method=aduni?)"],
+    "device=cpu": ["device is not a known key (did you mean trainer=cpu?)"],
+    "dataset_root=/x": ["dataset_root is not a known key (did you mean dataset.root?)"],
+    "dataset.csv=x.csv": ["dataset.csv is not a known key (dataset=csv has it)"],
+    "method.queue_size=8": ["method.queue_size is not a known key (method=paco has it)"],
     "+epochs=3": ["epochs exists already; write epochs= without +."],
     "+method=ce": ["method is chosen already; write method= without +."],
     "~foo": ["foo does not exist, so it cannot be taken away; leave ~foo out."],
@@ -43,11 +43,11 @@ MISTAKES = {
     "hparams_search=fold": ["hparams_search=fold does not exist", "did you mean folds?"],
     "dataset.image_size=abc": ["dataset.image_size=abc is not valid"],
     "dataset=aptoss": ["dataset=aptoss does not exist", "did you mean aptos?"],
-    "sede=1": ["sede is no known key", "did you mean seed?"],
-    "method.temperture=1": ["method.temperture is no known key", "did you mean temperature?"],
-    "dataset.imagesize=1": ["dataset.imagesize is no known key", "did you mean image_size?"],
-    "+method.bta=1": ["method.bta is no option", "did you mean beta?); remove it."],
-    "+stray=1": ["stray is no known key"],
+    "sede=1": ["sede is not a known key", "did you mean seed?"],
+    "method.temperture=1": ["method.temperture is not a known key", "did you mean temperature?"],
+    "dataset.imagesize=1": ["dataset.imagesize is not a known key", "did you mean image_size?"],
+    "+method.bta=1": ["method.bta is not an option", "did you mean beta?); remove it."],
+    "+stray=1": ["stray is not a known key"],
     "lr=fast": ["lr=fast", "number"],
     "lr=nan": ["lr=nan"],
     "lr=0": ["lr=0", "greater than 0"],
@@ -57,8 +57,8 @@ MISTAKES = {
     "lr=0.0005": ["lr_min=0.001 is larger than lr=0.0005", "lower lr_min or raise lr"],
     "optimizer.momentum=nan": ["optimizer.momentum=nan", "finite number"],
     "optimizer.momentum=1": ["optimizer.momentum=1", "less than 1"],
-    "momentum=0.8": ["momentum is no known key (did you mean optimizer.momentum?)"],
-    "+optimizer.lr=0.1": ["optimizer.lr is no option of aduni.training.sgd"],
+    "momentum=0.8": ["momentum is not a known key (did you mean optimizer.momentum?)"],
+    "+optimizer.lr=0.1": ["optimizer.lr is not an option of aduni.training.sgd"],
     "alpha.maximum=inf": ["alpha.maximum=inf", "finite number"],
     "batch_size=1": ["batch_size=1", "greater than or equal to 2"],
     "seed=-1": ["seed=-1", "greater than or equal to 0"],
@@ -108,7 +108,7 @@ def test_an_experiment_of_another_method_is_named_and_not_its_keys(train, tmp_pa
 
     assert finished.status == 1
     assert finished.err == (
-        "error: experiment=paper_aptos sets method.logit_adjustment, which is no option of "
+        "error: experiment=paper_aptos sets method.logit_adjustment, which is not an option of "
         "aduni.methods.Softmax; remove method=ce or experiment=paper_aptos.\n"
     )
 
@@ -118,7 +118,7 @@ def test_an_experiment_of_another_method_is_named_and_not_its_keys(train, tmp_pa
 def test_a_key_that_was_typed_is_blamed_beside_an_experiment(train, key, others):
     finished, _ = train("experiment=paper_aduni", *others, f"+method.{key}=8")
 
-    assert finished.err.startswith(f"error: method.{key.partition('.')[0]} is no option of ")
+    assert finished.err.startswith(f"error: method.{key.partition('.')[0]} is not an option of ")
     assert finished.err.endswith("; remove it.\n")
 
 

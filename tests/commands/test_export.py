@@ -147,7 +147,7 @@ def test_what_cannot_be_exported_or_differs_leaves_no_file(command, train, tmp_p
         ),
         (
             ("ckpt={}/a.ckpt", "format=tflite", "output=a.onnx"),
-            "choose one of onnx, pt2, safetensors",
+            "choose one of onnx, pt2, safetensors, huggingface",
         ),
         (("ckpt={}/a.ckpt", "format=pt2", "output=a.onnx"), "does not end in .pt2"),
         (("ckpt={}/a.ckpt", "output={}/folder.onnx"), "folder.onnx is a folder; give"),
@@ -156,7 +156,10 @@ def test_what_cannot_be_exported_or_differs_leaves_no_file(command, train, tmp_p
             ("ckpt={}/a.ckpt", "output=/proc/a.onnx"),
             "/proc/a.onnx: No such file or directory; check",
         ),
-        (("ckpt={}/a.ckpt", "output=a.onnx", "formt=pt2"), "formt is no known key (did you mean"),
+        (
+            ("ckpt={}/a.ckpt", "output=a.onnx", "formt=pt2"),
+            "formt is not a known key (did you mean",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(given, sentence, command, tmp_path):
@@ -180,4 +183,4 @@ def test_the_extra_is_named_before_anything_is_read(command, monkeypatch, tmp_pa
     finished = command("export", f"ckpt={tmp_path / 'no.ckpt'}", f"output={tmp_path / 'a.onnx'}")
 
     assert finished.status == 1
-    assert "needs onnxscript; run uv pip install -e '.[export]'" in finished.err
+    assert "needs onnxscript; add the extra with pip install 'aduni[export]'" in finished.err

@@ -85,14 +85,14 @@ def test_the_data_set(train, command, own):
 FOUND = """
 import sys
 from aduni.metrics import classification
-from aduni.report import figures
+from aduni.reporting import figures
 classification.__path__.append(sys.argv[1])
 figures.__path__.append(sys.argv[2])
 from aduni.metrics.names import METRICS
-from aduni.report.figures.figure import all_figures
+from aduni.reporting.figures.figure import all_figures
 import json
 import numpy as np
-from aduni.metrics.evaluate import evaluate
+from aduni.metrics.evaluation import evaluate
 from aduni.metrics.bootstrap_intervals import intervals
 labels, probabilities = np.array([0, 0, 1, 1, 1]), np.eye(2)[[0, 1, 1, 1, 1]]
 names = [figure.name for figure in all_figures()]

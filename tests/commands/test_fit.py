@@ -100,7 +100,7 @@ def test_a_folder_of_images_leads_to_a_model_that_classifies(images, start, tmp_
     assert plan["data"]["ordinal"] is False
     assert plan["speed"]["read"] > 0
     assert plan["speed"]["forward"]["64"] > 0
-    decision = json.loads((out / "decision.json").read_text())
+    decision = json.loads((out / "choice.json").read_text())
     assert decision["chosen"] in decision["validation"]
     page = (out / "index.html").read_text()
     assert f"Use {decision['chosen']}." in page
@@ -187,7 +187,7 @@ def test_when_the_time_is_over_what_is_finished_decides(images, start, tmp_path)
     process.communicate()
     (out / "clock.json").write_text('{"seconds": 1195.0}')  # 5 s are left, of which none trains
     _end(start(*plain, "max_time=00:00:20:00"))
-    decision = json.loads((out / "decision.json").read_text())
+    decision = json.loads((out / "choice.json").read_text())
     assert list(decision["unfinished"].values()) == ["the time was over"]
     assert "not finished: the time was over" in (out / "index.html").read_text()
 
@@ -224,11 +224,11 @@ def test_too_little_time_is_refused_before_anything_is_written(images, command, 
     [
         ((), "data is missing"),
         (("data=nowhere",), "neither a folder, a file nor a data set"),
-        (("data=digits", "target=f1"), "target=f1 is no metric"),
+        (("data=digits", "target=f1"), "target=f1 is not a metric"),
         (("data=digits", "target=quadratic_kappa"), "needs classes in an order"),
         (("data=digits", "dataset=aptos"), "both name the images"),
         (("data=digits", "max_time=30"), "write DD:HH:MM:SS"),
-        (("data=digits", "epochs=3"), "epochs is no key of fit.py"),
+        (("data=digits", "epochs=3"), "epochs is not a key of fit.py"),
     ],
 )
 def test_mistakes_are_answered(command, words, said):

@@ -83,10 +83,10 @@ def test_help_lists_the_keys_of_a_chosen_option(command):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--hlep"], "--hlep is no known flag (did you mean --help?)"),
-        (["method=ce", "--cgf=job"], "--cgf is no known flag (did you mean --cfg?)"),
+        (["--hlep"], "--hlep is not a known flag (did you mean --help?)"),
+        (["method=ce", "--cgf=job"], "--cgf is not a known flag (did you mean --cfg?)"),
         (["--cfg", "jbo"], "argument --cfg/-c: invalid choice: 'jbo'"),
-        (["-x"], "-x is no known flag;"),
+        (["-x"], "-x is not a known flag;"),
     ],
 )
 def test_a_mistyped_flag_is_one_sentence(command, words, sentence):

@@ -302,8 +302,10 @@ def test_what_cannot_be_predicted_is_refused(refused, ckpt, squares, tmp_path):
     assert "last.ckpt has no calibration, which calibrated=true needs; give" in err
     err = refused(last, squares, "class_frequency={0: 1}")
     assert "has no calibration, which class_frequency needs" in err
-    assert "names ten, which is no class of" in refused(ckpt, squares, "class_frequency={ten: 1}")
-    assert "colour is no known key" in refused(ckpt, squares, "+colour=1")
+    assert "names ten, which is not a class of" in refused(
+        ckpt, squares, "class_frequency={ten: 1}"
+    )
+    assert "colour is not a known key" in refused(ckpt, squares, "+colour=1")
 
 
 @pytest.mark.parametrize("place", ["/proc/out.csv", "{tmp}/file/out.csv", "{tmp}/folder.csv"])

@@ -68,7 +68,7 @@ def test_settings_of_training_are_refused(command, tmp_path, stray):
 
     assert finished.status == 1
     key = stray.strip("+").split("=")[0]
-    assert finished.err.startswith(f"error: {key} is no key of prepare.py; leave it out")
+    assert finished.err.startswith(f"error: {key} is not a key of prepare.py; leave it out")
     assert "its keys are dataset, protocol, download, shard, verbose" in finished.err
     assert not list(tmp_path.iterdir())
 

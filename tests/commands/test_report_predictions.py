@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.report.build import report_predictions
+from aduni.reporting.build import report_predictions
 
 TABLES = ("tables.csv", "comparisons.csv", "classes.csv", "moved.csv")
 
@@ -118,5 +118,5 @@ def test_mistakes_are_one_sentence(command, overrides, words):
 
 
 def test_no_torch_is_imported():
-    code = "import aduni.report.build, sys; sys.exit('torch' in sys.modules)"
+    code = "import aduni.reporting.build, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,7 +17,7 @@ def without_page() -> None:
 PICTURES = ("curves.svg", "confusion.svg", "batch.png", "index.html")
 
 
-def test_a_run_leaves_pictures_and_names_them(train):
+def test_a_run_leaves_pictures_and_names_them(train, command):
     finished, run = train("method=aduni")
 
     assert finished.status == 0, finished.err
@@ -31,6 +31,12 @@ def test_a_run_leaves_pictures_and_names_them(train):
         assert said in page
     assert str(run.parent) not in page
     assert 'src="http' not in page
+    assert "library_name" not in page
+    decided = command("evaluate", f"ckpt={run}", "screening.positive_classes=[8,9]")
+    assert decided.status == 0, decided.err
+    page = (run / "index.html").read_text()
+    assert "<h2>Decisions</h2>" in page
+    assert 'href="decision.json"' in page
 
 
 def test_a_method_of_two_stages_has_a_page_too(train):

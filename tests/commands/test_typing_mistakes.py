@@ -89,10 +89,10 @@ SENTENCES = {
     "train dataset.root=/a b/c": "write 'dataset.root=/a b/c'.",
     "train dataset.root=/a 'b/(c)'": "write 'dataset.root=\"/a b/(c)\"'.",
     "train 'dataset.mean=[0.5,' '0.5,' '0.5]'": "write 'dataset.mean=[0.5, 0.5, 0.5]'.",
-    "prepare shard=5/4": "shard=5/4 is no shard; write shard=i/n with i from 1 to n, such as",
-    "prepare shard=0/4": "shard=0/4 is no shard; write shard=i/n with i from 1 to n, such as",
-    "prepare shard=abc": "shard=abc is no shard; write shard=i/n with i from 1 to n, such as",
-    "prepare -m shard=1/4,5/4": "is no shard; write shard=i/n with i from 1 to n, such as",
+    "prepare shard=5/4": "shard=5/4 is not a shard; write shard=i/n with i from 1 to n, such as",
+    "prepare shard=0/4": "shard=0/4 is not a shard; write shard=i/n with i from 1 to n, such as",
+    "prepare shard=abc": "shard=abc is not a shard; write shard=i/n with i from 1 to n, such as",
+    "prepare -m shard=1/4,5/4": "is not a shard; write shard=i/n with i from 1 to n, such as",
     "prepare shard=1/4,2/4": "names several shards; add -m for a job with each.",
     "train '=3'": "=3 has no key; write KEY=VALUE without blanks.",
     "train ''": "An empty word cannot be read as KEY=VALUE; leave it out, ",
@@ -146,7 +146,7 @@ SENTENCES = {
     "evaluate hydra=1": "hydra=1 names no option; leave it out, or name one.",
     "reproduce launcher=3": "launcher=3 names no option; leave it out, or name one.",
     "train hydra/launcher=": "hydra/launcher= names no option; leave it out, or name one.",
-    "reproduce table=1": "table is no key of reproduce.py; write tables=1.",
+    "reproduce table=1": "table is not a key of reproduce.py; write tables=1.",
     # Signs of word processors and input methods.
     "train method=“ce”": "write method=ce.",
     "train 'dataset.root=“/a b”'": "write 'dataset.root=/a b'.",
@@ -180,7 +180,7 @@ SENTENCES = {
 }
 
 FLAGS = {
-    "train --epochs 3": "--epochs is no known flag, and keys have no dashes; write epochs=3.",
+    "train --epochs 3": "--epochs is not a known flag, and keys have no dashes; write epochs=3.",
     "train --epochs=3": "write epochs=3.",
     "train -epochs 3": "write epochs=3.",
     "train -epochs=3": "write epochs=3.",
@@ -191,7 +191,7 @@ FLAGS = {
     "train --gpu": "write trainer=gpu.",
     "train --verbose": "write verbose=true.",
     "train —epochs 3": "write epochs=3.",
-    "train –m method=ce,aduni": "–m is no known flag; write -m.",  # noqa: RUF001
+    "train –m method=ce,aduni": "–m is not a known flag; write -m.",  # noqa: RUF001
     "train ——multirun": "write --multirun.",
     "train -multirun": "write --multirun.",
     "train -help": "write --help.",

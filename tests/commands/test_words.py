@@ -79,7 +79,8 @@ def test_every_run_leaves_its_card(past_run):
     text = (run / "model_card.md").read_text()
     metrics = json.loads((run / "metrics.json").read_text())
 
-    assert text.startswith("# Model card: aduni on digits\n")
+    assert text.startswith("---\n")
+    assert "\n---\n\n# Model card: aduni on digits\n\n**Macro F1 " in text
     assert "**Not a medical device.**" in text
     assert f"| Accuracy | {metrics['test']['accuracy']:.3f} (" in text
     assert f"Temperature {metrics['temperature']:.3f}" in text
@@ -94,6 +95,7 @@ def test_the_papers_protocol_is_a_caveat_in_the_card(train):
     text = (run / "model_card.md").read_text()
     assert "**Caveat: selected on test; photographs of one lesion" in text
     assert "Not calibrated, as there is no validation part" in text
+    assert "Too good: the epoch was selected on these images." in text
     assert "alpha " not in finished.out.partition("device ")[0]
 
 
@@ -178,12 +180,12 @@ def test_a_mistyped_key_that_must_be_given_gets_a_hint(command, name, word, mean
 
     assert finished.status == 1
     key = word.partition("=")[0]
-    assert f"{key} is no known key (did you mean {meant}?)" in finished.err
+    assert f"{key} is not a known key (did you mean {meant}?)" in finished.err
 
 
 def test_a_group_of_another_command_is_named(command):
     finished = command("predict", "ckpt=a", "images=b", "output=c.csv", "trainer=cpu")
 
     assert finished.err == (
-        "error: trainer is no group of this command; --help lists its groups and keys.\n"
+        "error: trainer is not a group of this command; --help lists its groups and keys.\n"
     )

@@ -9,9 +9,9 @@ from torch import nn
 
 from aduni.config.build import is_floor
 from aduni.config.instantiate import build
-from aduni.data.loading.dataloaders import LoaderSettings
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Sampler
-from aduni.data.module import ImageDataModule
+from aduni.data.loading.settings import LoaderSettings
 from aduni.methods.base import DataInfo, Method
 from aduni.models.encoder import Encoder
 from composing import options, settings_of
@@ -42,6 +42,7 @@ class FewFeatures(nn.Module):
     """Stand-in for an encoder that is never run."""
 
     features = 8
+    is_frozen = False
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def _check(method, dataset, sampler, alpha, task) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # albumentations only warns of an argument it does not know
         data = build(settings.dataset, protocol=build(settings.protocol), loading=loading)
-    assert isinstance(data, ImageDataModule)
+    assert isinstance(data, ImageData)
     assert isinstance(build(settings.sampler), Sampler)
     network = {} if is_floor(settings.method) else {"encoder": FewFeatures()}
     assert isinstance(build(settings.method, info=task, **network), Method)

@@ -113,7 +113,7 @@ def test_pipe_in_place_of_a_table_is_refused_and_not_waited_for(tmp_path, refusa
 def test_identifier_that_would_leave_the_folder_is_refused(tmp_path, refusal, image):
     path = tmp_path / "train.csv"
 
-    message = refusal(lambda: check_images(["a", image], path), path, "is no plain file name")
+    message = refusal(lambda: check_images(["a", image], path), path, "is not a plain file name")
     assert f"'{escape(image)}'" in message
 
 

@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 
 from aduni.config.build import processes_and_device
-from aduni.data.loading import dataloaders
+from aduni.data.loading import settings
 from aduni.data.loading.samplers import InstanceBalanced, Upsample
 from composing import settings_of
 
@@ -22,8 +22,8 @@ def indices(loader) -> list[int]:
 
 
 def training_loader(data, sampler=None, views=1, epochs=3):
-    data.begin_stage(sampler or InstanceBalanced(), views=views, epochs=epochs)
-    return data.train_dataloader()
+    data.module.begin_stage(sampler or InstanceBalanced(), views=views, epochs=epochs)
+    return data.module.train_dataloader()
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ class Recorder(LightningModule):
 def test_trainer_brings_the_epoch_to_the_loader(make_tiny, workers):
     # Workers outlive the epoch, and Lightning looks for set_epoch in few places.
     data = make_tiny(loading={"num_workers": workers})
-    data.begin_stage(InstanceBalanced(), views=1, epochs=3)
+    data.module.begin_stage(InstanceBalanced(), views=1, epochs=3)
     recorder = Recorder()
     silent = dict.fromkeys(
         ["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"], False
@@ -111,7 +111,7 @@ def test_trainer_brings_the_epoch_to_the_loader(make_tiny, workers):
         limit_val_batches=0,
         **silent,
     )
-    trainer.fit(recorder, train_dataloaders=data.train_dataloader())
+    trainer.fit(recorder, train_dataloaders=data.module.train_dataloader())
 
     first, second, third = recorder.seen
     assert list(first) != list(second) != list(third)
@@ -145,7 +145,7 @@ def test_evaluation_gives_each_image_once_in_order(make_data, part):
     # Each part has more images than one batch holds.
     data = make_data("digits", protocol="paper", imbalance_ratio=1)
 
-    batches = list(data.evaluation_batches(part, CPU))
+    batches = list(data.module.evaluation_batches(data.rows(part), CPU))
     rows = np.flatnonzero(data.split["part"] == part).tolist()
     assert len(batches) > 1
     assert indices(batches) == rows
@@ -157,7 +157,7 @@ def test_evaluation_gives_each_image_once_in_order(make_data, part):
 def test_checkpoints_are_selected_on_the_protocols_part(make_tiny, protocol, part):
     data = make_tiny(protocol=protocol)
 
-    assert indices(data.val_dataloader()) == data.rows(part).tolist()
+    assert indices(data.module.val_dataloader()) == data.rows(part).tolist()
     assert 9 < len(data.rows(part)) < 17
 
 
@@ -165,8 +165,8 @@ def test_no_image_is_loaded_from_two_parts(make_tiny):
     data = make_tiny()
 
     loaded = indices(training_loader(data))
-    loaded += indices(data.evaluation_batches("validation", CPU))
-    loaded += indices(data.evaluation_batches("test", CPU))
+    loaded += indices(data.module.evaluation_batches(data.rows("validation"), CPU))
+    loaded += indices(data.module.evaluation_batches(data.rows("test"), CPU))
     assert len(set(loaded)) == len(loaded)
 
 
@@ -206,7 +206,7 @@ def test_split_table_names_image_class_group_and_part(make_tiny):
 def test_pinned_memory_and_priority_go_by_the_device_that_is_used(make_tiny, kind, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: kind == "cpu")  # not what is asked
     data = make_tiny()
-    data._device = torch.device(kind)
+    data.module._device = torch.device(kind)
     loader = training_loader(data)
 
     assert loader.pin_memory == (kind == "cuda")
@@ -224,9 +224,9 @@ def test_pinned_memory_and_priority_go_by_the_device_that_is_used(make_tiny, kin
     ],
 )
 def test_processes_of_a_machine_share_its_cores(cores, processes, device, expected, monkeypatch):
-    monkeypatch.setattr(dataloaders, "usable_cpus", lambda: cores)
+    monkeypatch.setattr(settings, "usable_cpus", lambda: cores)
 
-    assert dataloaders.default_workers(processes, device) == expected
+    assert settings.default_workers(processes, device) == expected
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,17 @@ from aduni.distributed.collectives import (
     row_counts,
     world_size,
 )
-from aduni.losses.softmax import cross_entropy
+from aduni.losses.softmax import balanced_softmax, cross_entropy
+from aduni.losses.weights import effective_number_weights, inverse_weights
 from aduni.methods.aduni import AdUni
 from aduni.methods.balms import BALMS
 from aduni.methods.base import DataInfo, Method, Stage
+from aduni.methods.bcl import BCL
 from aduni.methods.cicl import CICL
+from aduni.methods.class_weights import ClassWeights
+from aduni.methods.corn import CORN
+from aduni.methods.ecl import ECL
+from aduni.methods.lade import LADE
 from aduni.methods.ldam import LDAM
 from aduni.methods.paco import PaCo
 from aduni.methods.softmax import Softmax
@@ -36,10 +42,12 @@ from tiny_encoder import TinyEncoder
 SHARES = {"equal": [4, 4], "unequal": [4, 3]}
 LABELS = [0, 1, 0, 2, 0, 1, 1, 0]  # positives on both processes; class 2 is on the first alone
 PAIRS = [0, 1, 2, 0, 1, 2, 1, 0]  # BALMS draws from one image of a class, and tests on another
-METHODS = ["aduni released", "aduni printed", "ce", "ldam", "cicl", "paco", "balms"]
+ONE_VIEW = ["ce", "ldam", "balms", "corn", "weighted", "lade"]
+METHODS = ["aduni released", "aduni printed", "cicl", "paco", "bcl", "ecl", *ONE_VIEW]
 REMEMBERED = {  # what changes by itself: no gradient brings the processes together again
     "paco": ["memory.keys", "memory.labels", "memory._extra_state", "keys.model.0.linear.weight"],
     "balms": ["meta_sampler.weights"],
+    "ecl": ["f1.counts"],
 }
 STEPS = 3
 
@@ -105,11 +113,23 @@ def make_method(name: str) -> Method:
     if name == "ce":
         return Softmax(encoder, info, loss=cross_entropy, dropout=0.0).double()
     if name == "ldam":
-        return LDAM(encoder, info, defer_until=0.0).double()
+        return LDAM(encoder, info, class_weights=ClassWeights(effective_number_weights)).double()
+    if name == "weighted":
+        weights = ClassWeights(inverse_weights, divide_by="images")
+        return CORN(encoder, info, dropout=0.0, class_weights=weights).double()
+    if name == "corn":
+        weights = ClassWeights(inverse_weights)
+        return CORN(encoder, info, dropout=0.0, class_weights=weights).double()
+    if name == "lade":
+        return LADE(encoder, info, loss=balanced_softmax, weight=2.0, dropout=0.0).double()
     if name == "cicl":
         return CICL(encoder, info, **sizes).double()
     if name == "balms":
         return BALMS(encoder, info, loss=cross_entropy, dropout=0.0).double()
+    if name == "bcl":
+        return BCL(encoder, info, hidden=5, embedding=4).double()
+    if name == "ecl":
+        return ECL(encoder, info, **sizes).double()
     if name == "paco":
         memory: Any = {"queue_size": 20, "momentum": 0.9}
         method = PaCo(encoder, info, schedules.constant, **memory, **sizes).double()
@@ -130,9 +150,9 @@ def make_in_process(name: str) -> Method:
 
 def make_batch(name: str, rows: slice, seed: int = 1, total: int | None = None) -> Batch:
     generator = torch.Generator().manual_seed(seed)
-    views = torch.randint(0, 256, (2, 8, 3, 2, 2), generator=generator).byte()
+    views = torch.randint(0, 256, (3, 8, 3, 2, 2), generator=generator).byte()
     labels = torch.tensor(PAIRS if name == "balms" else LABELS)
-    views = views[:1] if name in ("ce", "ldam", "balms") else views
+    views = views[: 1 if name in ONE_VIEW else 3 if name == "bcl" else 2]
     return Batch(views[:, rows], labels[rows], torch.arange(8)[rows], total)
 
 

@@ -22,15 +22,20 @@ from aduni.data.loading.batch_samplers import TrainingBatchSampler
 from aduni.data.loading.samplers import Upsample
 from aduni.distributed.collectives import gather, rank, world_size
 from aduni.losses.softmax import cross_entropy
+from aduni.losses.weights import effective_number_weights
 from aduni.methods.aduni import AdUni
 from aduni.methods.balms import BALMS
 from aduni.methods.base import DataInfo, Method, Stage
+from aduni.methods.bcl import BCL
 from aduni.methods.cicl import CICL
+from aduni.methods.class_weights import ClassWeights
+from aduni.methods.ecl import ECL
 from aduni.methods.ldam import LDAM
 from aduni.methods.paco import PaCo
 
 STEPS = 5
-METHODS = ["aduni", "paco", "cicl", "ldam", "balms"]
+VIEWS = {"aduni": 2, "paco": 2, "cicl": 2, "ldam": 1, "balms": 1, "bcl": 3, "ecl": 2}
+METHODS = list(VIEWS)
 TYPES = {"float64": (torch.float64, 1e-9), "float32": (torch.float32, 1e-4)}
 COUNTS = np.array([120, 60, 40, 30, 20, 15, 8])
 SHARES = {2: [63, 63], 4: [32, 32, 31, 31]}
@@ -99,8 +104,10 @@ def make_method(name: str, dtype: torch.dtype) -> Method:
             encoder, info, schedules.constant, queue_size=300, momentum=0.9, **sizes
         ),
         "cicl": lambda: CICL(encoder, info, **sizes),
-        "ldam": lambda: LDAM(encoder, info, defer_until=0.0),
+        "ldam": lambda: LDAM(encoder, info, class_weights=ClassWeights(effective_number_weights)),
         "balms": lambda: BALMS(encoder, info, loss=cross_entropy, dropout=0.0),
+        "ecl": lambda: ECL(encoder, info, **sizes),
+        "bcl": lambda: BCL(encoder, info, hidden=8, embedding=5),
     }
     method: Method = methods[name]().to(dtype)
     return method.train()
@@ -116,9 +123,9 @@ def draws() -> TrainingBatchSampler:
 def make_batch(rows: list[int], name: str) -> Batch:
     """Make a batch whose images depend only on their rows."""
     pixels = torch.Generator().manual_seed(1)
-    images = torch.randint(0, 256, (2, int(COUNTS.sum()), 3, 6, 6), generator=pixels).byte()
+    images = torch.randint(0, 256, (3, int(COUNTS.sum()), 3, 6, 6), generator=pixels).byte()
     labels = torch.from_numpy(np.repeat(np.arange(len(COUNTS)), COUNTS))
-    views = images[: 1 if name in ("ldam", "balms") else 2, rows]
+    views = images[: VIEWS[name], rows]
     return Batch(views, labels[rows], torch.tensor(rows))
 
 

@@ -9,7 +9,10 @@ from omegaconf import OmegaConf
 
 from composing import CONF, options
 
-GROUPS = ("method", "dataset", "sampler", "alpha", "protocol", "encoder", "trainer", "logger")
+GROUPS = (
+    *("method", "dataset", "sampler", "alpha", "class_weights", "protocol", "encoder", "trainer"),
+    "logger",
+)
 ROW = r"^\| `([\w.]+)` \| (.*?) \| (.*?) \| (.*?) \|$"
 
 
@@ -64,7 +67,7 @@ def test_annotations_become_words(root):
     values = {key: values for key, _, values, _ in re.findall(ROW, page, re.M) if values}
 
     assert values["batch_size"] == "whole number >= 2"
-    assert values["method.loss.beta"] == "number >= 0, < 1"
+    assert values["class_weights.weights.beta"] == "number >= 0, < 1"
     assert values["method.weighting"] == "`released`, `printed`"
     assert values["dataset.std"] == "list of 3 numbers >= 0.0001, <= 1000.0"
     assert values["sampler.epoch_length"] == "whole number > 0, or `null`"

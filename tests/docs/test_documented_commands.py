@@ -20,12 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 
 import aduni.cli.app
 from aduni.audit.audit_settings import read_audit_settings, read_prepare_settings
+from aduni.audit.label_errors.label_error_settings import read_label_error_settings
 from aduni.cli.arguments import hydra_arguments
 from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.overrides import find_mistake
 from aduni.config.schema import read_settings
 from aduni.evaluation.evaluate_settings import read_evaluate_settings
-from aduni.fit.fit_settings import read_fit_settings
+from aduni.fitting.fit_settings import read_fit_settings
 from aduni.inference.explain.explain_settings import read_explain_settings
 from aduni.inference.export.export_settings import read_export_settings
 from aduni.inference.predict.predict_settings import read_predict_settings
@@ -44,11 +45,12 @@ CHECKS: dict[str, Check] = {
         OmegaConf.create(compose_training((*words, "method=dummy")))
     ),
     "fit": read_fit_settings,
-    "evaluate": lambda config, _: read_evaluate_settings(config),
+    "evaluate": read_evaluate_settings,
     "predict": lambda config, _: read_predict_settings(config),
     "explain": lambda config, _: read_explain_settings(config),
     "export": lambda config, _: read_export_settings(config),
     "report": lambda config, _: _read_report(config),
+    "label_errors": lambda config, _: _read_label_errors(config),
     "reproduce": lambda config, _: read_reproduction(config),
     "benchmark": lambda config, _: read_benchmark(config),
 }
@@ -58,6 +60,12 @@ def _read_report(config: DictConfig) -> None:
     if config.predictions:  # tables of the reader's
         config.predictions = str(CONF / "report.yaml")
     read_report(config)
+
+
+def _read_label_errors(config: DictConfig) -> None:
+    if config.images:  # a folder of the reader's
+        config.images = str(CONF)
+    read_label_error_settings(config)
 
 
 SHORT_FORMS = ("report", "reproduce")

@@ -14,7 +14,7 @@ from pytorch_lightning import seed_everything
 
 from aduni.config.build import build_data, build_method
 from aduni.config.schema import Settings
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.methods.base import Method
 from aduni.results.run_folder import RunFolder
 from aduni.training.run import run
@@ -93,10 +93,10 @@ def train(quick: tuple[str, ...], tmp_path: Path) -> Callable[..., RunFolder]:
 
 
 @pytest.fixture
-def build_both(quick: tuple[str, ...]) -> Callable[..., tuple[ImageDataModule, Method, Settings]]:
+def build_both(quick: tuple[str, ...]) -> Callable[..., tuple[ImageData, Method, Settings]]:
     """Build data and method of a command line, with the same weights in every call."""
 
-    def call(*overrides: str) -> tuple[ImageDataModule, Method, Settings]:
+    def call(*overrides: str) -> tuple[ImageData, Method, Settings]:
         settings = settings_of(*quick, *overrides)
         seed_everything(7, verbose=False)
         data = build_data(settings)

@@ -39,7 +39,7 @@ def record(make_data, monkeypatch):
     def call(accelerator: str, workers: int, kept: bool) -> tuple[Recorder, list[RawBatch]]:
         loading = {"augment": "gpu", "batch_size": 40, "num_workers": workers, "data_on_gpu": kept}
         data = make_data("digits", protocol="paper", loading=loading)
-        sent, transfer, send = [], data.transfer_batch_to_device, GpuLoader._send
+        sent, transfer, send = [], data.module.transfer_batch_to_device, GpuLoader._send
 
         def keep(batch, device, index):
             if batch.labels.device.type == "cpu":
@@ -50,9 +50,9 @@ def record(make_data, monkeypatch):
             sent.append(batch)
             return send(loader, batch, stream)
 
-        monkeypatch.setattr(data, "transfer_batch_to_device", keep)
+        monkeypatch.setattr(data.module, "transfer_batch_to_device", keep)
         monkeypatch.setattr(GpuLoader, "_send", keep_ahead)
-        data.begin_stage(Upsample(epoch_length=4), views=2, epochs=1)
+        data.module.begin_stage(Upsample(epoch_length=4), views=2, epochs=1)
         recorder = Recorder()
         trainer = Trainer(
             max_epochs=1,
@@ -62,7 +62,7 @@ def record(make_data, monkeypatch):
             use_distributed_sampler=False,
             **SILENT,
         )
-        trainer.fit(recorder, datamodule=data)
+        trainer.fit(recorder, datamodule=data.module)
         return recorder, sent
 
     return call

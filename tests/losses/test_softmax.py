@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from aduni.losses.grades import cost_sensitive, gaussian_smoothing
 from aduni.losses.softmax import (
     balanced_softmax,
-    class_balanced,
     cross_entropy,
     focal,
     ldam,
     logit_adjusted,
+    vector_scaling,
 )
 
 COUNTS = torch.tensor([500.0, 90.0, 17.0, 6.0, 1.0], dtype=torch.float64)
@@ -53,12 +54,6 @@ def slow_focal(row: list[float], y: int, n: list[float], gamma: float = 2.0) -> 
     return -((1 - p) ** gamma) * math.log(p)
 
 
-def slow_class_balanced(row: list[float], y: int, n: list[float], beta: float = 0.9999) -> float:
-    """Cui et al. 2019: 1 / effective number, where the number is 1 + beta + ... + beta^(n - 1)."""
-    weights = [1 / sum(beta**k for k in range(int(count))) for count in n]
-    return weights[y] * len(n) / sum(weights) * slow_cross_entropy(row, y, n)
-
-
 def slow_ldam(
     row: list[float], y: int, n: list[float], max_margin: float = 0.5, scale: float = 30.0
 ) -> float:
@@ -68,21 +63,67 @@ def slow_ldam(
     return -math.log(true / (true + sum(math.exp(scale * row[c]) for c in range(5) if c != y)))
 
 
+def slow_vector_scaling(
+    row: list[float], y: int, n: list[float], gamma: float = 0.3, tau: float = 1.0
+) -> float:
+    """Kini et al. 2021: e^{Delta_c z_c + iota_c}, Delta_c = (n_c / n_max)^gamma."""
+    entries = []
+    for z, count in zip(row, n, strict=True):
+        delta, iota = (count / max(n)) ** gamma, tau * math.log(count / sum(n))
+        entries.append(math.exp(delta * z + iota))
+    return -math.log(entries[y] / sum(entries))
+
+
+def slow_targets(y: int, classes: int, deviation: float) -> list[float]:
+    """Densities of the normal distribution around the grade, with the sum 1."""
+    if deviation == 0:
+        return [float(k == y) for k in range(classes)]
+    raw = [math.exp(-((k - y) ** 2) / (2 * deviation**2)) for k in range(classes)]
+    return [value / sum(raw) for value in raw]
+
+
+def slow_gaussian_smoothing(
+    row: list[float], y: int, n: list[float], deviation: float = 0.5
+) -> float:
+    total = sum(math.exp(z) for z in row)
+    targets = slow_targets(y, len(row), deviation)
+    return -sum(t * math.log(math.exp(z) / total) for t, z in zip(targets, row, strict=True))
+
+
+def slow_cost_sensitive(
+    row: list[float],
+    y: int,
+    n: list[float],
+    weight: float = 10.0,
+    exponent: float = 2.0,
+    deviation: float = 0.0,
+) -> float:
+    """Galdran et al. 2020: M[i, j] = |i - j|^q over its largest entry."""
+    total = sum(math.exp(z) for z in row)
+    largest = max(abs(i - j) ** exponent for i in range(len(row)) for j in range(len(row)))
+    cost = sum(abs(y - k) ** exponent / largest * math.exp(z) / total for k, z in enumerate(row))
+    return slow_gaussian_smoothing(row, y, n, deviation) + weight * cost
+
+
 SLOW: dict[Any, Any] = {
     cross_entropy: slow_cross_entropy,
     balanced_softmax: slow_balanced_softmax,
     logit_adjusted: slow_logit_adjusted,
     focal: slow_focal,
-    class_balanced: slow_class_balanced,
     ldam: slow_ldam,
+    vector_scaling: slow_vector_scaling,
+    gaussian_smoothing: slow_gaussian_smoothing,
+    cost_sensitive: slow_cost_sensitive,
 }
 SETTINGS: list[tuple[Any, dict[str, float]]] = [
     *((loss, {}) for loss in SLOW),
     (logit_adjusted, {"tau": 1.7}),
     (focal, {"gamma": 0.5}),
     (focal, {"gamma": 3.0}),
-    (class_balanced, {"beta": 0.5}),
     (ldam, {"max_margin": 0.2, "scale": 7.0}),
+    (vector_scaling, {"gamma": 0.15, "tau": 0.0}),
+    (gaussian_smoothing, {"deviation": 1.3}),
+    (cost_sensitive, {"weight": 2.0, "exponent": 1.0, "deviation": 0.5}),
 ]
 every_setting = pytest.mark.parametrize(
     ("loss", "options"), SETTINGS, ids=lambda v: getattr(v, "__name__", str(v))
@@ -122,11 +163,25 @@ WORKED: dict[str, tuple[Any, list[float], list[float], list[float]]] = {
     "adjusted": (partial(logit_adjusted, tau=2), [log(3), 0], [10, 30], [log(4), log(4 / 3)]),
     # p = 3/4 and 1/4: factors (1/4)^2 and (3/4)^2.
     "focal": (focal, [log(3), 0], [1, 9], [log(4 / 3) / 16, log(4) * 9 / 16]),
-    # Effective numbers 1 and 1 + 1/2: weights 1 and 2/3, of sum 5/3; of sum 2: 6/5 and 4/5.
-    "weighted": (partial(class_balanced, beta=0.5), [0, 0], [1, 2], [1.2 * log(2), 0.8 * log(2)]),
     # Margins 1/2 and 1/4 (16^(-1/4) = 1/2). With scale 4 ln 2 an entry is 16^cosine.
     # Class 0: 16^(1/2 - 1/2) = 1 against 16^(1/4) = 2; class 1: 16^(1/4 - 1/4) = 1 against 4.
     "ldam": (partial(ldam, scale=4 * log(2)), [0.5, 0.25], [1, 16], [log(3), log(5)]),
+    # Divisors 2 and 1: z = log 2 and 0; with pi = 1/5 and 4/5 entries 2/5 and 4/5.
+    "vs": (
+        partial(vector_scaling, gamma=0.5),
+        *([log(4), 0], [1, 4], [log(3), log(3 / 2)]),
+    ),
+    # e^{-1 / (2 deviation^2)} = 1/3: targets 3/4 and 1/4; p = 3/4 and 1/4.
+    "smoothed": (
+        partial(gaussian_smoothing, deviation=(2 * log(3)) ** -0.5),
+        *([log(3), 0], [1, 9]),
+        [log(4 / 3) * 3 / 4 + log(4) / 4, log(4 / 3) / 4 + log(4) * 3 / 4],
+    ),
+    # The wrong class costs 1, with p = 1/4 and 3/4.
+    "cost": (
+        partial(cost_sensitive, weight=8.0),
+        *([log(3), 0], [1, 9], [log(4 / 3) + 2, log(4) + 6]),
+    ),
 }
 
 
@@ -140,14 +195,30 @@ def test_losses_worked_by_hand(case):
     torch.testing.assert_close(losses, torch.tensor(expected))
 
 
+TAU_1_7 = partial(logit_adjusted, tau=1.7)
+SMOOTHED = partial(gaussian_smoothing, deviation=0.7)
+
+
+def uniform(logits: Tensor, labels: Tensor, class_counts: Tensor) -> Tensor:
+    return -logits.log_softmax(dim=1).mean(dim=1)
+
+
 SAME: dict[str, tuple[Any, Tensor, Any]] = {
     "balanced softmax, equal counts": (balanced_softmax, EQUAL, cross_entropy),
     "logit-adjusted, equal counts": (partial(logit_adjusted, tau=3.0), EQUAL, cross_entropy),
     "logit-adjusted, tau 0": (partial(logit_adjusted, tau=0.0), COUNTS, cross_entropy),
     "logit-adjusted, tau 1": (logit_adjusted, COUNTS, balanced_softmax),
     "focal, gamma 0": (partial(focal, gamma=0.0), COUNTS, cross_entropy),
-    "class-balanced, beta 0": (partial(class_balanced, beta=0.0), COUNTS, cross_entropy),
-    "class-balanced, equal counts": (class_balanced, EQUAL, cross_entropy),
+    "vs, gamma 0": (partial(vector_scaling, gamma=0.0, tau=1.7), COUNTS, TAU_1_7),
+    "vs, equal counts": (vector_scaling, EQUAL, cross_entropy),
+    "vs, gamma and tau 0": (partial(vector_scaling, gamma=0.0, tau=0.0), COUNTS, cross_entropy),
+    "smoothing, deviation 0": (partial(gaussian_smoothing, deviation=0.0), COUNTS, cross_entropy),
+    "smoothing, tiny deviation": (
+        partial(gaussian_smoothing, deviation=0.05),
+        *(COUNTS, cross_entropy),
+    ),
+    "smoothing, wide": (partial(gaussian_smoothing, deviation=1e9), COUNTS, uniform),
+    "cost 0": (partial(cost_sensitive, weight=0.0, deviation=0.7), COUNTS, SMOOTHED),
     "ldam, no margin": (partial(ldam, max_margin=0.0, scale=1.0), COUNTS, cross_entropy),
 }
 
@@ -219,7 +290,7 @@ def test_extreme_scores_keep_value_and_gradient_finite(loss, options, lead):
     assert losses.isfinite().all()
     assert (losses >= 0).all()
     assert gradient.isfinite().all()
-    assert gradient.abs().max() <= 60  # the scale times two, or a class's weight times two
+    assert gradient.abs().max() <= 60  # the scale times two
 
 
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
@@ -231,3 +302,51 @@ def test_focal_loss_of_a_lost_sample_is_cross_entropy_and_of_a_sure_one_nothing(
 
     assert (lost.item(), sure.item()) == (200.0, 0.0)
     torch.testing.assert_close(gradient, torch.tensor([[-1.0, 1.0], [0.0, 0.0]]))
+
+
+@every_setting
+def test_a_class_without_training_images_leaves_losses_and_gradients_finite(loss, options):
+    counts = torch.tensor([500.0, 90, 17, 6, 0])
+    scores = random_scores(loss).float().requires_grad_()
+    if loss is ldam:
+        return  # the margin n^(-1/4) of no images is infinite; no image of the class is drawn
+
+    losses = loss(scores, torch.tensor([0, 1, 2, 2, 1, 3]), counts, **options)
+    (gradient,) = torch.autograd.grad(losses.sum(), scores)
+
+    assert losses.isfinite().all()
+    assert gradient.isfinite().all()
+
+
+def test_the_cdt_limit_divides_by_powers_of_the_counts_alone():
+    logits = random_scores(vector_scaling)
+    divisors = torch.tensor([(500 / n) ** 0.3 for n in COUNTS.tolist()], dtype=torch.float64)
+
+    losses = vector_scaling(logits, LABELS, COUNTS, tau=0.0)
+
+    torch.testing.assert_close(losses, cross_entropy(logits / divisors, LABELS, COUNTS))
+    assert divisors.argmin() == 0  # the most frequent class is left alone
+
+
+def test_expected_cost_is_of_the_distance_and_at_most_1():
+    sure = torch.full((5, 5), -100.0).fill_diagonal_(100.0)  # image k is said to have grade k
+    for y in range(5):
+        labels = torch.full((5,), y)
+        own = cost_sensitive(sure, labels, COUNTS, weight=1.0)
+        cost = own - cross_entropy(sure, labels, COUNTS)
+        torch.testing.assert_close(cost, torch.tensor([(k - y) ** 2 / 16 for k in range(5)]))
+
+
+@pytest.mark.parametrize("deviation", [0.3, 0.5, 2.0])
+def test_gaussian_targets_sum_to_1_and_peak_at_their_grade(deviation):
+    """In a release of the authors' every row is centred at 0, in another the sums are not 1."""
+    basis = torch.eye(5, dtype=torch.float64).requires_grad_()
+    for y in range(5):
+        labels = torch.full((5,), y)
+        loss = gaussian_smoothing(basis, labels, COUNTS, deviation=deviation).sum()
+        (gradient,) = torch.autograd.grad(loss, basis)
+        targets = (basis.softmax(dim=1) - gradient)[0]
+        expected = torch.tensor(slow_targets(y, 5, deviation), dtype=torch.float64)
+        torch.testing.assert_close(targets, expected)
+        assert targets.argmax() == y
+        assert targets.sum().item() == pytest.approx(1)

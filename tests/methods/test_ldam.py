@@ -1,14 +1,18 @@
-"""Test when and how much LDAM's deferred re-weighting weights."""
+"""Compare the loss of LDAM with a loop over images, with and without class weights."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch.nn import functional
 
 from aduni.batch import Batch
+from aduni.losses.weights import effective_number_weights
 from aduni.methods.base import DataInfo
+from aduni.methods.class_weights import ClassWeights
 from aduni.methods.ldam import LDAM
+from composing import settings_of
 from tiny_encoder import TinyEncoder
 
 COUNTS = [400.0, 60.0, 5.0]
@@ -21,7 +25,7 @@ def make():
         torch.manual_seed(0)
         counts = torch.tensor(COUNTS)
         info = DataInfo(counts, (counts / counts.sum()).repeat(epochs, 1), epochs)
-        return LDAM(TinyEncoder(), info, beta=BETA, **options)
+        return LDAM(TinyEncoder(), info, **options)
 
     return call
 
@@ -55,19 +59,13 @@ def _loss(method: LDAM, batch: Batch, weights: list[float]) -> float:
     return total / norm
 
 
-# The released code re-weights from epoch 160 of 200 on.
-@pytest.mark.parametrize(
-    ("epoch", "epochs", "weighted"),
-    [
-        *[(0, 200, False), (159, 200, False), (160, 200, True), (199, 200, True)],
-        *[(3, 5, False), (4, 5, True), (7, 10, False), (8, 10, True), (0, 1, False)],
-    ],
-)
-def test_the_last_fifth_of_the_epochs_is_weighted(make, batch, epoch, epochs, weighted):
-    method = make(epochs)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_loss_is_the_loop_with_and_without_class_weights(make, batch, weighted):
+    given = partial(effective_number_weights, beta=BETA) if weighted else None
+    method = make(class_weights=ClassWeights(given))
     weights = _weights() if weighted else [1.0] * 3
 
-    loss = method.loss(batch, epoch)["loss"].detach()
+    loss = method.loss(batch, 0)["loss"].detach()
     assert float(loss) == pytest.approx(_loss(method, batch, weights), rel=1e-5)
 
 
@@ -78,12 +76,14 @@ def test_the_weights_change_the_loss(make, batch):
     assert _loss(method, batch, _weights()) > 1.1 * _loss(method, batch, [1.0] * 3)
 
 
-@pytest.mark.parametrize(
-    ("options", "first"),
-    [({"defer_until": 0.0}, 0), ({"defer_until": 0.5}, 100), ({"reweight": "none"}, 200)],
-)
-def test_options_say_from_when_on(make, options, first):
-    method = make(**options)
+def test_the_option_has_the_papers_weights_in_the_last_fifth_of_the_epochs():
+    settings = settings_of("method=ldam")
 
-    weighted = [not torch.equal(method.class_weights(e), torch.ones(3)) for e in range(200)]
-    assert weighted == [epoch >= first for epoch in range(200)]
+    own = settings.method["class_weights"]
+    assert own == settings.class_weights
+    assert own["weights"] == {
+        "_target_": "aduni.losses.effective_number_weights",
+        **{"_partial_": True, "beta": 0.9999},
+    }
+    assert (own["deferred"], own["divide_by"]) == (0.8, "weights")
+    assert settings.names.class_weights == "effective"

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from metric_oracles import slow_calibration_error
 
 from aduni.metrics.classification.calibration_error import BINS, confidence_bins
 from aduni.metrics.classification.calibration_error import expected_calibration_error as of_samples
-from aduni.metrics.evaluate import evaluate
+from aduni.metrics.evaluation import evaluate
 from aduni.metrics.names import METRICS
 from aduni.metrics.samples import Samples
 
@@ -86,21 +87,6 @@ def test_a_class_that_is_neither_present_nor_predicted_counts_zero():
     assert two_of_three["macro_f1"] == pytest.approx(2 / 3)
     assert two_of_three["macro_auroc"] is None
     assert two_of_three["support"]["c"] == 0
-
-
-def slow_calibration_error(correct, confidence, bins, *, right_edge: bool) -> float:
-    """Bin by bin, image by image; a confidence on an edge belongs to the bin below, or above."""
-    total = 0.0
-    for number in range(bins):
-        low, high = number / bins, (number + 1) / bins
-        gap = 0.0
-        for is_right, value in zip(correct, confidence, strict=True):
-            inside = low < value <= high if right_edge else low <= value < high
-            outermost = (value == 0 and number == 0) or (value == 1 and number == bins - 1)
-            if inside or outermost:
-                gap += is_right - value
-        total += abs(gap)
-    return total / len(confidence)
 
 
 @pytest.mark.parametrize("bins", [1, 2, 3, 4, 5, 8, 10, 15, 20])

@@ -10,7 +10,6 @@ from torch import nn
 from torchvision import models
 
 from aduni.errors import UserError
-from aduni.models import adaptation
 from aduni.models.adaptation import adapt, merge_lora
 from aduni.models.encoder import Encoder
 from aduni.models.memory import MomentumCopy
@@ -142,12 +141,6 @@ def test_attention_that_reads_the_weights_itself_is_refused():
     swin = models.SwinTransformer([2, 2], 8, [1, 1], [1, 1], [2, 2])
     with pytest.raises(UserError, match=r"lora has no effect on encoder.name=swin_t.*norm_bias"):
         adapt(swin, "lora", EXAMPLE, "swin_t")
-
-
-def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(adaptation, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"lora needs peft; run .*\[peft\]"):
-        adapt(of_timm(), "lora", EXAMPLE, "vit")
 
 
 def test_what_was_fixed_stays_so_if_all_is_adapted():

@@ -195,7 +195,7 @@ def test_other_backbones_keep_their_own_stem_at_small_sizes():
     ("options", "message"),
     [
         ({"name": "resnet81"}, r"resnet81 .*did you mean resnet18"),
-        ({"name": "fcn_resnet50"}, "fcn_resnet50 is no torchvision classification backbone"),
+        ({"name": "fcn_resnet50"}, "fcn_resnet50 is not a torchvision classification backbone"),
         ({"name": "mobilenet_v3_small", "stem": "small"}, "mobilenet_v3_small.*stem=standard"),
         ({"image_size": 15}, "image_size=15 is too small; use 16 or more"),
         (

@@ -276,7 +276,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "changed": (lambda file: (_whole(file), _flip(file))[1], "is damaged"),
     "text": (
         lambda file: file.write_text("<html>") and None,
-        "is damaged, or is no file of weights",
+        "is damaged, or is not a file of weights",
     ),
     "empty": (lambda file: file.touch(), "is damaged"),
     "numbers": (lambda file: torch.save({"a": 1}, file), "holds no weights"),

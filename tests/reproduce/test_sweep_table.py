@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from aduni.report.tables import own_settings
+from aduni.reporting.tables import own_settings
 from aduni.reproduce.sweep_table import MAX_COLUMNS, sweep_tables
 
 HEADER = "fold 0, seed 1 fold 0, seed 2 mean deviation"

@@ -1,5 +1,6 @@
 """Package-level names lead to the classes, and stored names to package-level ones."""
 
+import copy
 from importlib import import_module
 from pathlib import Path
 
@@ -8,8 +9,14 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from aduni.config.untrusted import read_stored
-from aduni.results.former_configurations import FORMER, package_level_name, with_package_level_names
-from aduni.results.identity import identity
+from aduni.results.former_configurations import (
+    FORMER,
+    NO_CLASS_WEIGHTS,
+    package_level_name,
+    with_class_weights,
+    with_package_level_names,
+)
+from aduni.results.identity import filled, identity
 from composing import CONF, settings_of
 
 PACKAGES = ("aduni.data", "aduni.distributed", "aduni.losses", "aduni.methods", "aduni.models")
@@ -95,3 +102,83 @@ def test_what_the_first_version_stored_is_read(file):
     assert settings.optimizer["momentum"] == 0.9
     assert all(name.count(".") == 2 for name in _targets(settings.method) if "aduni" in name)
     assert identity(content, "split", None) == identity(settings.model_dump(), "split", None)
+
+
+def _before_class_weights(*overrides: str) -> dict:
+    """Settings as a run of today's option stored them before there was the group."""
+    content = settings_of(*overrides).model_dump()
+    for node in (content, content["names"], content["method"]):
+        node.pop("class_weights", None)
+    return content
+
+
+FORMER_WEIGHTS = {
+    "LDAM, deferred": (
+        {"reweight": "deferred", "defer_until": 0.8, "beta": 0.9999},
+        ("method=ldam",),
+    ),
+    "LDAM, later and with another beta": (
+        {"reweight": "deferred", "defer_until": 0.5, "beta": 0.99},
+        ("method=ldam", "class_weights.deferred=0.5", "class_weights.weights.beta=0.99"),
+    ),
+    "LDAM without": (
+        {"reweight": "none", "defer_until": 0.8, "beta": 0.9999},
+        ("method=ldam", "class_weights=none"),
+    ),
+    "class-balanced": (
+        {
+            "loss": {
+                "_target_": "aduni.losses.class_balanced",
+                **{"_partial_": True, "beta": 0.999},
+            }
+        },
+        (
+            *("method=ce", "class_weights=effective", "class_weights.weights.beta=0.999"),
+            "class_weights.divide_by=images",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FORMER_WEIGHTS)
+def test_runs_with_weights_of_their_own_are_those_of_the_group(case, tmp_path):
+    options, overrides = FORMER_WEIGHTS[case]
+    stored = _before_class_weights(overrides[0])
+    stored["method"] |= options
+    before = copy.deepcopy(stored)
+
+    read = read_stored(stored, tmp_path, [])
+
+    assert stored == before
+    assert read == settings_of(*overrides)
+    assert identity(stored, "split", None) == identity(read.model_dump(), "split", None)
+
+
+@pytest.mark.parametrize("method", ["ce", "aduni", "decouple"])
+def test_runs_from_before_the_group_have_no_class_weights(method, tmp_path):
+    stored, today = _before_class_weights(f"method={method}"), settings_of(f"method={method}")
+
+    read = read_stored(stored, tmp_path, [])
+
+    assert read.names.class_weights == "none"
+    assert read.class_weights == today.class_weights == NO_CLASS_WEIGHTS
+    assert filled(read.model_dump()) == filled(today.model_dump())
+    assert identity(stored, "split", None) == identity(today.model_dump(), "split", None)
+    if "class_weights" in today.method:
+        weighted = settings_of(f"method={method}").model_dump()
+        weighted["method"]["class_weights"] = {**NO_CLASS_WEIGHTS, "deferred": 0.5}
+        assert identity(weighted, "split", None) != identity(stored, "split", None)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"method": None},
+        {"method": {"reweight": ["x"], "beta": {}}},
+        {"method": {"loss": {"_target_": "aduni.losses.class_balanced"}}, "names": "x"},
+        {"method": {"loss": {"_target_": ["aduni.losses.class_balanced"]}}},
+    ],
+)
+def test_a_damaged_file_is_refused_in_a_sentence(broken, tmp_path, refusal):
+    refusal(lambda: read_stored({**settings_of().model_dump(), **broken}, tmp_path, []), tmp_path)
+    with_class_weights(broken)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.metrics.evaluate import evaluate
+from aduni.metrics.evaluation import evaluate
 from aduni.results.given_predictions.runs import read_prediction_tables
 
 FILE = Path("net.csv")
@@ -109,8 +109,11 @@ WRONG = {
     "no rows": (lambda f: f[:0], ["has no rows"]),
     "label": (lambda f: f.assign(label=["x", *f["label"][1:]]), ["the label 'x'", "benign"]),
     "place": (lambda f: f.assign(label=[3, 0, 0, 1, 1, 2]), ["the label '3'", "from 0"]),
-    "part": (lambda f: f.assign(part="dev"), ["the part 'dev'", "train, validation, test"]),
-    "fold": (lambda f: f.assign(fold="first"), ["the fold 'first'", "is no number"]),
+    "part": (
+        lambda f: f.assign(part="dev"),
+        ["the part 'dev'", "train, validation, calibration, test"],
+    ),
+    "fold": (lambda f: f.assign(fold="first"), ["the fold 'first'", "is not a number"]),
     "gap": (lambda f: f.assign(p_benign=[np.nan, 0, 0, 1, 0, 1]), ["of image 0 (1 such rows)"]),
     "sums": (
         lambda f: f.assign(p_benign=0.9, p_malignant=0.9, p_unclear=0.1),
@@ -141,4 +144,4 @@ def test_models_on_different_images_are_refused_by_count(frame, refusal):
 
 def test_no_table_and_a_broken_one_are_refused(tmp_path, refusal):
     (tmp_path / "a.csv.gz").write_bytes(b"no gzip")
-    refusal(lambda: read_prediction_tables([tmp_path / "a.csv.gz"], "mine"), "no readable CSV")
+    refusal(lambda: read_prediction_tables([tmp_path / "a.csv.gz"], "mine"), "not a readable CSV")

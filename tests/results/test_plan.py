@@ -55,7 +55,7 @@ OUTSIDE = [
 @pytest.mark.parametrize("key", ["folder", "id"])
 def test_a_run_outside_of_the_folder_is_refused(key, name, tmp_path, refusal):
     file = write_plan(tmp_path, {key: name})
-    message = refusal(lambda: read_plan(tmp_path), file, "no plain name", "remove it")
+    message = refusal(lambda: read_plan(tmp_path), file, "not a plain name", "remove it")
     assert len(message) < len(str(file)) + 300
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from aduni.errors import UserError
-from aduni.report.cached import Sources, cached_report
-from aduni.report.tables.definitions import Definition, Row
+from aduni.reporting.cached import Sources, cached_report
+from aduni.reporting.tables.definitions import Definition, Row
 from aduni.results.finished_runs import read_run, read_runs
 from aduni.results.plan import Plan, PlannedRun
 from aduni.results.run_folder import RunFolder
@@ -231,7 +231,7 @@ def test_a_plan_that_is_none(content, keep, source, tmp_path, refusal):
 def test_a_plan_that_leads_out_of_its_folder_is_refused(name, keep, source, tmp_path, refusal):
     plan = source / "plan.json"
     plan.write_text(plan.read_text().replace('"folder":"ce0"', f'"folder":"{name}"'))
-    refusal(lambda: keep(source, tmp_path / "kept"), plan, name, "no plain name")
+    refusal(lambda: keep(source, tmp_path / "kept"), plan, name, "not a plain name")
     assert not (tmp_path / "kept").exists()
 
 

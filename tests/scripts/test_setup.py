@@ -110,8 +110,8 @@ def bare_machine(tmp_path):
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        ("3.8", r"needs Python 3\.11 or 3\.12, but found python3 \(3\.8\)"),
-        (None, r"needs Python 3\.11 or 3\.12, but found none that runs"),
+        ("3.8", r"needs Python 3\.11, 3\.12 or 3\.13, but found python3 \(3\.8\)"),
+        (None, r"needs Python 3\.11, 3\.12 or 3\.13, but found none that runs"),
         ("3.11", r"uv is not on PATH, and \S+/bin/python3 could not install it"),
     ],
 )

@@ -14,7 +14,8 @@ from aduni.config.schema import Settings
 from aduni.data.cache.decode import ALL_BITS
 from aduni.evaluation.evaluate_checkpoint import evaluate_checkpoint
 from aduni.evaluation.trained_model import load_trained
-from aduni.inference.export.export import check_images, export, original_probabilities
+from aduni.inference.export.comparison import check_images, original_probabilities
+from aduni.inference.export.export import export
 from aduni.inference.export.export_settings import ExportSettings
 from aduni.inference.export.safetensors_file import load
 from aduni.models import adaptation

@@ -57,7 +57,7 @@ def test_features_that_are_kept_or_resumed_are_not_timed(tmp_path, monkeypatch, 
     print_start_banner(settings, data, method)
     assert calls == [1]
     print_start_banner(settings.model_copy(update={"resume": "run"}), data, method)
-    data.use_features(method.encoder, torch.device("cpu"))
+    data.module.use_features(method.encoder, torch.device("cpu"))
     print_start_banner(settings, data, method)
     assert calls == [1]
 

@@ -39,10 +39,10 @@ def losses(cache_dir: Path) -> list[float]:
     data = build_data(settings)
     method = build_method(settings, data.training_counts).double()
     (stage,) = method.stages
-    data.begin_stage(build(settings.sampler), views=stage.views, epochs=stage.epochs)
+    data.module.begin_stage(build(settings.sampler), views=stage.views, epochs=stage.epochs)
     optimiser = torch.optim.SGD(method.parameters(), lr=0.001, momentum=0.9)
     values = []
-    for _, batch in zip(range(STEPS), data.train_dataloader(), strict=False):
+    for _, batch in zip(range(STEPS), data.module.train_dataloader(), strict=False):
         optimiser.zero_grad()
         loss = stage.loss(batch, 0)["loss"]
         loss.backward()

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
-from aduni.config.instantiate import Node, build
+from aduni.config.instantiate import Node
 from aduni.config.schema import check_keys, read
-from aduni.data.loading.dataloaders import LoaderSettings
-from aduni.data.module import ImageDataModule
+from aduni.config.unloaded_data import build_unloaded_data
+from aduni.data.image_data import ImageData
 from aduni.data.shard import OptionalShard
 
 
@@ -19,11 +20,15 @@ class _Settings(BaseModel, extra="ignore"):
     dataset: Node
     protocol: Node
 
-    def build_data(self) -> ImageDataModule:
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _without_augmentation(cls, dataset: Any) -> Any:
+        """Leave the augmentation out, which no audit draws: to check it takes torch."""
+        return {**dataset, "augment": []} if isinstance(dataset, dict) else dataset
+
+    def build_data(self) -> ImageData:
         """Build the data set under its protocol, without loaders."""
-        loading = LoaderSettings(batch_size=1, num_workers=0, seed=0, fold=0)
-        data: ImageDataModule = build(self.dataset, protocol=build(self.protocol), loading=loading)
-        return data
+        return build_unloaded_data(self.dataset, self.protocol)
 
 
 class PrepareSettings(_Settings):

@@ -13,8 +13,8 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from aduni.audit.findings import duplicates
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Ints
-from aduni.data.module import ImageDataModule
 from aduni.system.atomic_files import atomic_write
 from aduni.system.fonts import default_font_path, find_font
 
@@ -42,7 +42,7 @@ class Sheet:
     note: str = ""
 
 
-def write_contact_sheets(data: ImageDataModule, folder: Path) -> list[Sheet]:
+def write_contact_sheets(data: ImageData, folder: Path) -> list[Sheet]:
     """Write a JPEG for each class with images, called NUMBER_NAME.jpg."""
     table = data.table
     sheets = []
@@ -57,7 +57,7 @@ def write_contact_sheets(data: ImageDataModule, folder: Path) -> list[Sheet]:
     return sheets
 
 
-def write_conflicts_sheet(data: ImageDataModule, file: Path) -> Sheet | None:
+def write_conflicts_sheet(data: ImageData, file: Path) -> Sheet | None:
     """Draw the copies with conflicting labels; without any there is no file."""
     file.unlink(missing_ok=True)
     copies = duplicates(data, "near")
@@ -87,7 +87,7 @@ def pick_evenly(rows: Ints, max_count: int) -> Ints:
 
 
 def contact_sheet(
-    data: ImageDataModule, rows: Ints, captions: Sequence[str] | None = None
+    data: ImageData, rows: Ints, captions: Sequence[str] | None = None
 ) -> Image.Image:
     """Draw thumbnails in rows of eight, each above its caption or the end of its file's name."""
     if captions is None:

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aduni.data.image_data import ImageData
 from aduni.data.image_table import ImageTable
 from aduni.data.loading.samplers import Ints
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape, is_alone
 from aduni.data.splits.predefined import leaking, outranked
 from aduni.data.walk import list_folder
@@ -20,7 +20,7 @@ LARGE_GROUP_DIVISOR = 10
 MAX_LISTED_NAMES = 5
 
 
-def duplicates(data: ImageDataModule, same: Literal["sha256", "near"] = "sha256") -> pd.DataFrame:
+def duplicates(data: ImageData, same: Literal["sha256", "near"] = "sha256") -> pd.DataFrame:
     """List the images whose pixels are identical to those of another image.
 
     Args:
@@ -42,14 +42,14 @@ def duplicates(data: ImageDataModule, same: Literal["sha256", "near"] = "sha256"
     return frame.sort_values("copies", kind="stable", ignore_index=True)
 
 
-def near_copies(data: ImageDataModule) -> pd.DataFrame:
+def near_copies(data: ImageData) -> pd.DataFrame:
     """List the near copies with their difference, as `duplicates` does."""
     copies = duplicates(data, "near")
     copies = copies[copies["difference"].notna()]
     return copies.assign(copies=pd.factorize(copies["copies"])[0] + 1).reset_index(drop=True)
 
 
-def leakage(data: ImageDataModule) -> pd.DataFrame:
+def leakage(data: ImageData) -> pd.DataFrame:
     """List the images whose group or copy is also in another part of the data set's own split.
 
     Returns:
@@ -65,7 +65,7 @@ def leakage(data: ImageDataModule) -> pd.DataFrame:
     return frame.assign(left_out=np.isin(rows, outranked(parts, data.groups)))
 
 
-def small_classes(data: ImageDataModule) -> list[tuple[str, int]]:
+def small_classes(data: ImageData) -> list[tuple[str, int]]:
     """Return (name, independent images) of the classes with too few for the protocol's folds."""
     table, protocol = data.table, data.protocol
     rows: Ints = np.arange(len(table.images))
@@ -117,14 +117,14 @@ def _join_first(names: Sequence[str]) -> str:
     return f"{', '.join(names[:MAX_LISTED_NAMES])}{more}"
 
 
-def small_images(data: ImageDataModule) -> pd.DataFrame:
+def small_images(data: ImageData) -> pd.DataFrame:
     """List the images with a side shorter than the model's: columns image, width, height."""
     originals = data.cache.originals
     small = originals[["width", "height"]].min(axis=1) < data.image_size
     return originals.loc[small, ["image", "width", "height"]]
 
 
-def _describe_rows(data: ImageDataModule, rows: Ints) -> pd.DataFrame:
+def _describe_rows(data: ImageData, rows: Ints) -> pd.DataFrame:
     table = data.table
     frame = pd.DataFrame(
         {
@@ -135,7 +135,7 @@ def _describe_rows(data: ImageDataModule, rows: Ints) -> pd.DataFrame:
     return frame if table.parts is None else frame.assign(part=table.parts[rows])
 
 
-def unused_files(data: ImageDataModule) -> tuple[list[str], Mapping[str, int]]:
+def unused_files(data: ImageData) -> tuple[list[str], Mapping[str, int]]:
     """Search the folders of the images and their parents up to the root for other files.
 
     Returns:

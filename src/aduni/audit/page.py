@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aduni.audit.contact_sheet import Sheet
-from aduni.report.page.html import page_environment
+from aduni.reporting.page.html import page_environment
 from aduni.system.atomic_files import write_text
 from aduni.system.atomic_folder import INDEX
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.data.names import escape
 from aduni.data.splits.leaks import leaks
 from aduni.data.splits.published import PublishedSplit, read_published_split
@@ -26,7 +26,7 @@ LEAKING_IMAGES = "split_leaks.csv"
 
 
 def report_published_split(
-    console: Console, data: ImageDataModule, files: Sequence[Path], folder: Path
+    console: Console, data: ImageData, files: Sequence[Path], folder: Path
 ) -> None:
     """Print what a split lists and a table of its leaks; write the table and the leaking images."""
     split = read_published_split(files, data.table.images)
@@ -60,7 +60,7 @@ def report_published_split(
         console.print(f"The leaking images: {folder / LEAKING_IMAGES}", soft_wrap=True)
 
 
-def _listed(split: PublishedSplit, data: ImageDataModule) -> list[str]:
+def _listed(split: PublishedSplit, data: ImageData) -> list[str]:
     """Return sentences on how many images a split lists, and how many it does not know."""
     sizes = [f"{len(rows)} {part}" for part, rows in split.rows.items() if len(rows)]
     left = len(data.table.images) - len(np.unique(np.concatenate([*split.rows.values()])))
@@ -87,7 +87,7 @@ def _counts(found: Leaks) -> pd.DataFrame:
     )
 
 
-def _images(found: Leaks, split: PublishedSplit, data: ImageDataModule) -> pd.DataFrame:
+def _images(found: Leaks, split: PublishedSplit, data: ImageData) -> pd.DataFrame:
     """Return image, part and kinds of each image that leaks."""
     images = np.array(data.table.images, dtype=object)
     frames = [

@@ -12,15 +12,15 @@ from aduni.audit import findings
 from aduni.audit.contact_sheet import Sheet, file_name, write_conflicts_sheet, write_contact_sheets
 from aduni.audit.page import write_audit_page
 from aduni.audit.published_split import report_published_split
-from aduni.audit.shortcuts import find_shortcuts
 from aduni.audit.warnings import darkness, flatness, nested_copy, unused_range
 from aduni.data.cache.image_cache import MAX_WAITING
 from aduni.data.download.archives import download
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import imbalance_ratio, suggest_sampler
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape, is_missing
 from aduni.data.shard import Shard
 from aduni.data.shortcuts.features import measure_shard
+from aduni.data.splits.predefined import PARTS
 from aduni.data.splits.published import read_published_split
 from aduni.data.walk import format_counts
 from aduni.errors import UserError
@@ -30,7 +30,7 @@ from aduni.system.threads import map_ahead
 
 
 def prepare(
-    data: ImageDataModule, *, fetch: bool, output: Path | None, shard: Shard | None = None
+    data: ImageData, *, fetch: bool, output: Path | None, shard: Shard | None = None
 ) -> None:
     """Download missing archives, build the cache and audit the data set, or build one shard."""
     if fetch:
@@ -50,7 +50,7 @@ def prepare(
 
 
 def audit(
-    data: ImageDataModule,
+    data: ImageData,
     *,
     output: Path | None,
     split: Sequence[Path] = (),
@@ -92,8 +92,10 @@ def audit(
     return sentences
 
 
-def _sentences(data: ImageDataModule, folder: Path, conflicts: Sheet | None) -> Iterator[str]:
+def _sentences(data: ImageData, folder: Path, conflicts: Sheet | None) -> Iterator[str]:
     """Yield what was found in the images; lists of them are written to the folder."""
+    from aduni.audit.shortcuts import find_shortcuts  # imports scikit-learn, most of a second
+
     yield from _of_images(data)
     yield from _of_copies(data, folder)
     if conflicts:
@@ -110,13 +112,13 @@ def _sentences(data: ImageDataModule, folder: Path, conflicts: Sheet | None) -> 
         yield "No rule about borders or files tells a class far above chance."
 
 
-def _print_classes(console: Console, data: ImageDataModule) -> None:
+def _print_classes(console: Console, data: ImageData) -> None:
     """Print the class counts and advice based on them, before any image is read."""
     names, counts = data.table.class_names, data.table.class_counts
     table = Table("class", title=f"{data.title}: images of each class")
     table.add_column("found", justify="right")
     parts = data.table.parts
-    sides = [] if parts is None else [p for p in ("train", "validation", "test") if p in parts]
+    sides = [] if parts is None else [part for part in PARTS if part in parts[parts != "unused"]]
     columns = [
         np.bincount(data.table.labels[parts == side], minlength=len(names)) for side in sides
     ]
@@ -138,7 +140,7 @@ def _print_classes(console: Console, data: ImageDataModule) -> None:
         console.print(f"Class {name} may stand for images whose class is not known.")
 
 
-def _verify_cache(data: ImageDataModule, folder: Path) -> None:
+def _verify_cache(data: ImageData, folder: Path) -> None:
     """Build and verify the cache; if several images are unreadable, list them in a file."""
     file = folder / "unreadable.csv"
     file.unlink(missing_ok=True)
@@ -154,7 +156,7 @@ def _verify_cache(data: ImageDataModule, folder: Path) -> None:
         ) from error
 
 
-def _unreadable_images(data: ImageDataModule) -> pd.DataFrame:
+def _unreadable_images(data: ImageData) -> pd.DataFrame:
 
     def reason(row: int) -> str:
         try:
@@ -169,7 +171,7 @@ def _unreadable_images(data: ImageDataModule) -> pd.DataFrame:
     return frame[frame["reason"] != ""]
 
 
-def _of_images(data: ImageDataModule) -> Iterator[str]:
+def _of_images(data: ImageData) -> Iterator[str]:
     count = len(data.table.images)
     yield f"{count} rows; each image was readable when the cache was built."
     extra, others = findings.unused_files(data)
@@ -195,7 +197,7 @@ def _of_images(data: ImageDataModule) -> Iterator[str]:
         yield f"{len(small)} of them have a side below {side} px{_first(small)}."
 
 
-def _of_copies(data: ImageDataModule, folder: Path) -> Iterator[str]:
+def _of_copies(data: ImageData, folder: Path) -> Iterator[str]:
     """Yield the number of copies, and list them in files."""
     lists = {"copies.csv": findings.duplicates(data), "near_copies.csv": findings.near_copies(data)}
     kinds = "pixel-identical images", "near copies (saved anew, mirrored or turned)"
@@ -208,7 +210,7 @@ def _of_copies(data: ImageDataModule, folder: Path) -> Iterator[str]:
         )
 
 
-def _of_split(data: ImageDataModule, folder: Path) -> Iterator[str]:
+def _of_split(data: ImageData, folder: Path) -> Iterator[str]:
     """Yield leakage or classes too small for folds, and whether training would be refused."""
     leaks = findings.leakage(data)
     location = _write_list(leaks, folder / "leakage.csv")

@@ -10,8 +10,8 @@ from scipy.stats import binom
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.tree import DecisionTreeClassifier
 
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Ints
-from aduni.data.module import ImageDataModule
 from aduni.data.shortcuts.features import Kind, shortcut_features
 
 MAX_CONDITIONS = 3
@@ -42,7 +42,7 @@ class Shortcut:
         )
 
 
-def find_shortcuts(data: ImageDataModule) -> list[Shortcut]:
+def find_shortcuts(data: ImageData) -> list[Shortcut]:
     """Return rules about border and file, the most images of a class above expectation first."""
     kinds: tuple[Kind, ...] = ("border", "file") if data.table.files else ("border",)
     names, labels = data.table.class_names, data.table.labels

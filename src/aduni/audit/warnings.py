@@ -8,7 +8,7 @@ import numpy as np
 
 from aduni.audit.findings import duplicates
 from aduni.data.cache.decode import BITS
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.data.names import escape
 from aduni.system.program import command_text
 
@@ -22,12 +22,12 @@ MAX_CANDIDATES = 10
 """Folders that are compared: those with the most copies."""
 
 
-def warnings_of(data: ImageDataModule) -> list[str]:
+def warnings_of(data: ImageData) -> list[str]:
     warnings = (conflicting_labels(data), nested_copy(data), unused_range(data), darkness(data))
     return [sentence for sentence in warnings if sentence]
 
 
-def conflicting_labels(data: ImageDataModule) -> str | None:
+def conflicting_labels(data: ImageData) -> str | None:
     """Warn if identical images or near copies have different labels."""
     copies = duplicates(data, "near")
     copies = copies[copies["conflicting"]]
@@ -44,7 +44,7 @@ def conflicting_labels(data: ImageDataModule) -> str | None:
     )
 
 
-def nested_copy(data: ImageDataModule) -> str | None:
+def nested_copy(data: ImageData) -> str | None:
     """Warn if a folder contains copies of the images beside it, as a nested archive does."""
     digests = data.cache.originals["sha256"]
     rows = np.flatnonzero(digests.duplicated(keep=False).to_numpy())
@@ -77,7 +77,7 @@ def _without_inner_folders(image: str) -> Iterator[tuple[tuple[str, str], str]]:
         yield (starts[first], starts[second]), starts[first] + "/".join(names[second:])
 
 
-def unused_range(data: ImageDataModule) -> str | None:
+def unused_range(data: ImageData) -> str | None:
     """Warn if 16-bit files use fewer bits than they are read with."""
     levels = data.sources.highest[data.sources.highest > 0]
     if not len(levels) or data.sources.bits >= data.bits:
@@ -90,7 +90,7 @@ def unused_range(data: ImageDataModule) -> str | None:
     )
 
 
-def darkness(data: ImageDataModule) -> str | None:
+def darkness(data: ImageData) -> str | None:
     """Warn if no pixel of the whole data set is bright."""
     brightest = int(data.cache.originals["brightest"].max())
     if brightest >= DARK_LEVEL:
@@ -101,7 +101,7 @@ def darkness(data: ImageDataModule) -> str | None:
     )
 
 
-def flatness(data: ImageDataModule) -> str | None:
+def flatness(data: ImageData) -> str | None:
     """Warn if images, as they are cached, are nearly of one colour."""
     pixels = data.cache.pixels
     flat = [

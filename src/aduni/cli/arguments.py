@@ -40,13 +40,14 @@ def fit_arguments(args: Sequence[str]) -> list[str]:
     for arg in args:
         key, _, value = arg.partition("=")
         if key == "data" and value not in ("", "null"):
-            found += _dataset_of(value.strip("\"'"))
+            found += dataset_overrides(value.strip("\"'"))
         else:
             found.append(_hydra_argument(arg) if key == "gpus" else arg)
     return found
 
 
-def _dataset_of(data: str) -> list[str]:
+def dataset_overrides(data: str) -> list[str]:
+    """Return the overrides for a folder, a table, or the name of a data set."""
     names = sorted(file.stem for file in (CONF / "dataset").glob("*.yaml"))
     if Path(data).is_dir():
         return ["dataset=folder", f"dataset.root={quoted(data)}"]

@@ -7,9 +7,8 @@ from typing import NoReturn
 
 from aduni.cli.help import help_text
 from aduni.cli.mistyped.command_line import CommandLine
-from aduni.cli.mistyped.contradictions import find_contradiction
+from aduni.cli.mistyped.first_mistake import first_mistake
 from aduni.cli.mistyped.flags import DASHES, read_flags
-from aduni.cli.mistyped.overrides import find_mistake
 from aduni.errors import is_utf8
 from aduni.system.program import CONF
 
@@ -39,11 +38,8 @@ def answer_first(command: str, args: Sequence[str]) -> None:
         if flags.multirun and line.command == "reproduce" and not is_job:
             _refuse("reproduce.py takes no -m, for it starts its runs itself; leave -m out", 2)
         line = CommandLine(CONF, command, flags.overrides, flags.multirun)
-    for index in range(len(line.args)):
-        if mistake := find_mistake(line, index):
-            _refuse(mistake, 1)
-    if contradiction := find_contradiction(line):
-        _refuse(contradiction, 1)
+    if mistake := first_mistake(line):
+        _refuse(mistake, 1)
 
 
 def _refuse(mistake: str, status: int) -> NoReturn:

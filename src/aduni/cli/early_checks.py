@@ -50,7 +50,9 @@ def _check_dataset(config: DictConfig) -> None:
         is_fetched = bool(OmegaConf.select(config, "download"))
         check_dataset(target.rpartition(".")[2], root, csv, is_fetched=is_fetched)
     elif root and not Path(root).is_dir():  # of the data set of a checkpoint
-        raise UserError(f"dataset.root={root} is no folder; set it to the folder of the data set.")
+        raise UserError(
+            f"dataset.root={root} is not a folder; set it to the folder of the data set."
+        )
 
 
 def _texts(config: DictConfig, key: str) -> list[str]:

@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from aduni.cli.mistyped.quoting import to_argument
+from aduni.data.splits.predefined import INTERNAL
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.results.find_checkpoint import tested_checkpoint
 from aduni.results.metrics_json import is_ordinal
@@ -89,7 +90,10 @@ def print_summary(
     parts += filter(None, [_never_predicted(metrics["test"]), *_early_ends(metrics)])
     parts += [_selection(metrics), f"Results: {folder.path}"]
     parts += [f"  {file.relative_to(folder.path)}" for file in files if file.exists()]
-    if ckpt.exists() and not in_sweep:
+    if INTERNAL in metrics:
+        runs = to_argument("runs", str(folder.path.parent))
+        parts += ["Next:", f"  {command_text('report')} {runs}"]
+    elif ckpt.exists() and not in_sweep:
         argument = to_argument("ckpt", str(ckpt))
         if trust:
             argument += " " + to_argument("trust", f"[{','.join(trust)}]")
@@ -108,13 +112,17 @@ def _metrics_table(metrics: dict[str, Any]) -> Table:
     table.add_column("test", justify="right")
     if intervals:
         table.add_column("95 % interval", justify="right")
+    if INTERNAL in metrics:
+        table.add_column("internal test", justify="right")
     if metrics["validation"]:
         table.add_column("validation", justify="right")
     for key, metric in OF_PREDICTIONS.items():
-        if not metric.ordinal or is_ordinal(metrics):
+        if metric.in_summary and (not metric.ordinal or is_ordinal(metrics)):
             cells = [metric.title, _number(metrics["test"][key])]
             if intervals:
                 cells.append(" to ".join(map(_number, intervals.get(key, [None]))))
+            if INTERNAL in metrics:
+                cells.append(_number(metrics[INTERNAL][key]))
             if metrics["validation"]:
                 cells.append(_number(metrics["validation"][key]))
             table.add_row(*cells)

@@ -10,7 +10,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandat
 
 from aduni.cli.help import options_of
 from aduni.cli.mistyped.unknown_keys import describe_unknown_key
-from aduni.errors import UnknownOptionError, UserError, did_you_mean
+from aduni.errors import UnknownOptionError, UserError, did_you_mean, missing_extra
 from aduni.models.backbones import PREFIXES
 from aduni.models.backbones.names import list_backbones
 from aduni.shortage import shortage
@@ -18,7 +18,7 @@ from aduni.system.program import CONF
 
 HYDRA_MESSAGES = {
     r"Could not override '(.+?)'. No match in the defaults list": (
-        "{0} is no group of this command; --help lists its groups and keys."
+        "{0} is not a group of this command; --help lists its groups and keys."
     ),
     r"Could not append to config. An item is already at '(.+?)'": (
         "{0} exists already; write {0}= without +."
@@ -38,6 +38,14 @@ HYDRA_MESSAGES = {
     ),
 }
 """Pattern of a message of Hydra or OmegaConf -> what is printed instead."""
+
+
+LAUNCHERS = {
+    "joblib": "hydra-joblib-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+}
+"""Launchers of an extra, and their packages."""
 
 
 def describe_error(error: BaseException) -> str:
@@ -94,6 +102,8 @@ def _missing_option(error: MissingConfigException) -> str:
     group, _, option = missing.rpartition("/")
     if not group:
         return f"There is no configuration {option}; leave --config-name out."
+    if group == "hydra/launcher" and option in LAUNCHERS:
+        return str(missing_extra(f"{group}={option}", LAUNCHERS[option], "sweep"))
     options = error.options or options_of(CONF, group)  # Hydra has none for one of several
     near = get_close_matches(option.lower(), list_backbones() if group == "encoder" else [], n=1)
     if near:

@@ -13,6 +13,7 @@ GROUPS = (
     "dataset",
     "sampler",
     "alpha",
+    "class_weights",
     "protocol",
     "encoder",
     "recipe",
@@ -24,6 +25,7 @@ GROUPS = (
     "hparams_search",
     "profile",
     "preset",
+    "questions",
 )
 HYDRA_KEYS = ("hydra", "sweeper")
 

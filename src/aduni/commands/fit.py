@@ -17,11 +17,11 @@ arguments = fit_arguments
 @task
 def main(config: DictConfig) -> None:
     """Fit one data set."""
-    from aduni.fit.fit_settings import forwarded, read_fit_settings  # without torch
+    from aduni.fitting.fit_settings import forwarded, read_fit_settings  # without torch
 
     hydra_config = HydraConfig.get()
     overrides = hydra_config.overrides.task
     settings = read_fit_settings(config, overrides)
     with slow_imports():
-        from aduni.fit.fit import fit
+        from aduni.fitting.fit import fit
     print(fit(settings, forwarded(overrides), hydra_config.runtime.choices["preset"]))

@@ -17,23 +17,5 @@ arguments = hydra_arguments
 def main(config: DictConfig) -> None:
     """Write the report, and print its answer, main table and page."""
     with slow_imports():
-        from aduni.cli.end_summary import is_unicode, print_text
-        from aduni.report.cached import SUMMARY, cached_report
-        from aduni.reproduce.settings import read_report
-    sources, tables, ordinal = read_report(config)
-    if tables:
-        with slow_imports():
-            from aduni.report.build import report_predictions
-        page = report_predictions(
-            tables,
-            sources.output,
-            dataset=sources.root.resolve().name,
-            ordinal=ordinal,
-            columns=sources.columns,
-            reference=sources.reference,
-        )
-    else:
-        page = cached_report(sources)
-    text = (page.parent / SUMMARY).read_text(encoding="utf-8")
-    print_text(f"{text if is_unicode() else text.replace('±', '+-')}\n")
-    print(page)
+        from aduni.reproduce.report import write_report
+    print(write_report(config))

@@ -9,9 +9,10 @@ from hydra.utils import get_object
 from aduni.config.instantiate import Node, build
 from aduni.config.schema import Settings
 from aduni.data.cache.changed_images import check_unchanged
-from aduni.data.loading.dataloaders import LoaderSettings, default_workers
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Ints, Sampler
-from aduni.data.module import ImageDataModule
+from aduni.data.loading.settings import LoaderSettings, default_workers
+from aduni.errors import UserError
 from aduni.methods.base import DataInfo, Method
 from aduni.methods.floor import Floor
 from aduni.metrics.metric import Task
@@ -19,7 +20,7 @@ from aduni.metrics.metric import Task
 
 def build_data_and_method(
     settings: Settings, sources: Path | None = None
-) -> tuple[ImageDataModule, Method]:
+) -> tuple[ImageData, Method]:
     """Build the data set, with its cache and split, and the method that learns from it.
 
     Args:
@@ -28,9 +29,12 @@ def build_data_and_method(
 
     Raises:
         UserError: if the data set is incomplete, the split cannot be made, or the images of a
-            continued run have changed.
+            continued run have changed, or if the method needs an order of the classes that
+            they do not have.
     """
     data = build_data(settings)
+    _check_grades(settings, data)
+    _ = data.module  # refuses an augmentation that loaders cannot have before images are read
     if sources is not None:
         check_unchanged(sources, data)
     data.prepare_data()
@@ -39,7 +43,18 @@ def build_data_and_method(
     return data, method
 
 
-def build_data(settings: Settings) -> ImageDataModule:
+def _check_grades(settings: Settings, data: ImageData) -> None:
+    """Raise UserError if the method is one for grades and the classes have no order."""
+    method = get_object(settings.method["_target_"])
+    if getattr(method, "needs_grades", False) and not data.table.is_ordinal:
+        raise UserError(
+            f"method={settings.names.method} is for grades, and the classes of {data.title} have "
+            "no order; choose another method, such as method=ce, or, if they are grades, name "
+            "them by dataset.classes, the lowest grade first."
+        )
+
+
+def build_data(settings: Settings) -> ImageData:
     """Return the data module of the data set and its protocol."""
     workers = settings.num_workers
     if workers is None:
@@ -53,7 +68,7 @@ def build_data(settings: Settings) -> ImageDataModule:
         data_on_gpu=settings.data_on_gpu,
     )
     protocol = build(settings.protocol)
-    data: ImageDataModule = build(settings.dataset, protocol=protocol, loading=loading)
+    data: ImageData = build(settings.dataset, protocol=protocol, loading=loading)
     return data
 
 

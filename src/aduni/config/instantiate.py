@@ -1,6 +1,7 @@
 """Check YAML nodes against the annotations of their constructors, and build the objects."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_type_hints
 
@@ -23,8 +24,6 @@ def build(node: Node, **arguments: Any) -> Any:
     Raises:
         UserError: if the constructor rejects a value.
     """
-    from lightning_fabric.utilities.exceptions import MisconfigurationException  # imports torch
-
     target = node["_target_"]
     try:
         # Arguments given to `instantiate` would be merged into the configuration, and copied.
@@ -37,10 +36,18 @@ def build(node: Node, **arguments: Any) -> Any:
         return constructor
     try:
         return constructor(**arguments)
-    except (ValueError, TypeError, MisconfigurationException) as error:
-        if target.startswith("aduni."):  # its values passed `check_node`, so this is a bug
+    except Exception as error:
+        is_rejection = isinstance(error, (ValueError, TypeError, *_lightning_errors()))
+        # Values of this package's classes passed `check_node`: their errors are bugs.
+        if not is_rejection or target.startswith("aduni."):
             raise
         raise _rejection(target, error) from error
+
+
+def _lightning_errors() -> tuple[type[Exception], ...]:
+    """Return Lightning's error for a wrong value, if Lightning, which imports torch, is loaded."""
+    module = sys.modules.get("lightning_fabric.utilities.exceptions")
+    return (module.MisconfigurationException,) if module else ()
 
 
 def check_node(node: Any, path: str) -> None:
@@ -65,7 +72,7 @@ def check_node(node: Any, path: str) -> None:
         if key in ("_target_", "_partial_"):
             continue
         if key not in hints:
-            problem = f"is no option of {node['_target_']}{did_you_mean(key, hints)}"
+            problem = f"is not an option of {node['_target_']}{did_you_mean(key, hints)}"
             raise UnknownOptionError(f"{path}.{key}", problem)
         if not _contains_nodes(value):
             node[key] = _convert(value, hints[key], f"{path}.{key}")

@@ -6,8 +6,9 @@ the values. They are checked here, before anything is built.
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from pydantic import (
     AfterValidator,
@@ -26,21 +27,22 @@ from pydantic import (
 from aduni.config.instantiate import Node, check_node
 from aduni.data.shard import OptionalShard
 from aduni.errors import UserError, complaint
+from aduni.results.former_configurations import NO_CLASS_WEIGHTS
 from aduni.schedules import RateSchedule
 
 Model = TypeVar("Model", bound=BaseModel)
 
 # The method is checked last, since its YAML repeats parts of the other groups.
 GROUPS = (
-    *("dataset", "sampler", "alpha", "protocol", "encoder", "trainer", "logger", "optimizer"),
-    "method",
+    *("dataset", "sampler", "alpha", "class_weights", "protocol", "encoder", "trainer", "logger"),
+    *("optimizer", "method"),
 )
 
 
 def check_time(text: str) -> str:
     """Return a time DD:HH:MM:SS, or raise ValueError."""
     if not re.fullmatch(r"\d+:[0-2]?\d:[0-5]?\d:[0-5]?\d", text):
-        raise ValueError("is no time; write DD:HH:MM:SS, as 00:00:30:00 for half an hour")
+        raise ValueError("is not a time; write DD:HH:MM:SS, as 00:00:30:00 for half an hour")
     return text
 
 
@@ -67,7 +69,7 @@ def check_keys(command: str, keys: Iterable[str], overrides: Iterable[str]) -> N
         key = override.lstrip("+~").split("=")[0]
         if key.split(".")[0] not in known:
             raise UserError(
-                f"{key} is no key of {command}; leave it out (its keys are {', '.join(known)})."
+                f"{key} is not a key of {command}; leave it out (its keys are {', '.join(known)})."
             )
 
 
@@ -78,10 +80,18 @@ class Names(BaseModel, extra="forbid"):
     dataset: str
     sampler: str
     alpha: str
+    class_weights: str = "none"  # earlier runs have none
     protocol: str
     encoder: str
     recipe: str | None = None  # its values are settings of their own; earlier runs have none
     optimizer: str | None = None  # earlier runs have none
+
+
+class DataPlace(BaseModel, extra="forbid"):
+    """Folders of a run's data set, None for the stored one, and of its resized images."""
+
+    root: str | None
+    cache_dir: str
 
 
 class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
@@ -92,6 +102,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     dataset: Node
     sampler: Node
     alpha: Node
+    class_weights: Node = Field(default_factory=NO_CLASS_WEIGHTS.copy)
     protocol: Node
     encoder: Node
     trainer: Node
@@ -144,18 +155,48 @@ def read_settings(config: DictConfig) -> Settings:
     Raises:
         UserError: if a key is unknown or a value of the wrong type or out of range, at any depth.
     """
-    return read(config, Settings, GROUPS)
+    settings = read(config, Settings, GROUPS)
+    _check_class_weights(settings)
+    return settings
+
+
+def _check_class_weights(settings: Settings) -> None:
+    """Raise UserError if there are class weights that the method would not use."""
+    if settings.class_weights.get("weights") is None:
+        return
+    method = get_object(settings.method["_target_"])
+    if "class_weights" in settings.method and getattr(method, "takes_class_weights", True):
+        return
+    raise UserError(
+        f"method={settings.names.method} does not use "
+        f"class_weights={settings.names.class_weights}; leave it out, or choose a method that "
+        "takes them, such as method=ce, focal or ldam."
+    )
 
 
 def read(config: DictConfig, model: type[Model], groups: Iterable[str]) -> Model:
     """Return the checked settings of any command; raises as `read_settings` does."""
     try:
-        settings = model.model_validate(OmegaConf.to_container(config, resolve=True))
+        settings = model.model_validate(_values(config, model))
     except ValidationError as error:
         raise UserError(complaint(error, model.model_fields)) from error
     for group in groups:
         check_node(getattr(settings, group), group)
     return settings
+
+
+def _values(config: DictConfig, model: type[BaseModel]) -> Any:
+    """Return the resolved values of a configuration; of those that the model ignores, none.
+
+    To resolve the mean of an encoder's weights takes torch, for which an audit has no other use.
+    """
+    if model.model_config.get("extra") != "ignore":
+        return OmegaConf.to_container(config, resolve=True)
+    held = {key: config[key] for key in model.model_fields if key in config}
+    return {
+        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        for key, value in held.items()
+    }
 
 
 def check_trainer(trainer: Node) -> None:

@@ -15,15 +15,17 @@ from pytorch_lightning import Trainer
 from aduni.config.instantiate import Node, check_node, items_of
 from aduni.config.schema import GROUPS, Settings
 from aduni.config.user_packages import may_be_trusted
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Sampler
-from aduni.data.module import ImageDataModule
 from aduni.data.splits.protocol import Protocol
 from aduni.errors import UserError, complaint
 from aduni.methods.base import Method
+from aduni.methods.class_weights import ClassWeights
 from aduni.models.backbones import is_factory
 from aduni.models.encoder import Encoder
 from aduni.results.former_configurations import (
     package_level_name,
+    with_class_weights,
     with_optimizer,
     with_package_level_names,
 )
@@ -40,8 +42,9 @@ TRANSFORMS = "albumentations"
 
 KINDS = {
     "method": Method,
-    "dataset": ImageDataModule,
+    "dataset": ImageData,
     "sampler": Sampler,
+    "class_weights": ClassWeights,
     "protocol": Protocol,
     "encoder": Encoder,
     "trainer": Trainer,
@@ -73,6 +76,7 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
     try:
         if isinstance(content, dict):
             content = {key: value for key, value in content.items() if key != "logger"}
+            content = with_class_weights(content)
         _check_entries(content, source, trust)
         content = with_package_level_names(content)
         content = with_optimizer(content) if isinstance(content, dict) else content
@@ -199,7 +203,7 @@ def _check_target(target: Any, path: str, source: Path, trust: Sequence[str]) ->
     if is_name and may_be_trusted(module):
         remedy = f"if you trust it, add trust=[{module}]"
     raise UserError(
-        f"{source} names {target} for {path}, which is no part of this package that a stored "
+        f"{source} names {target} for {path}, which is not a part of this package that a stored "
         f"configuration may start; {remedy}."
     )
 

@@ -169,8 +169,8 @@ def check_images(images: Sequence[str], path: Path) -> None:
     for image in images:
         if not image or set("/\\\0\r") & set(image):
             raise UserError(
-                f"{path} names the image '{escape(image)}', which is no plain file name; correct "
-                "the row."
+                f"{path} names the image '{escape(image)}', which is not a plain file name; "
+                "correct the row."
             )
     counted = pd.Series(images).value_counts()
     repeated = counted[counted > 1]

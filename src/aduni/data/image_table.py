@@ -29,6 +29,9 @@ KINDS = {
 }
 """First bytes of other kinds of files that users give as tables."""
 
+PART_DTYPE = "<U11"
+"""Holds the name of every part; a shorter one would cut `calibration` in silence."""
+
 Line = tuple[int, list[str]]  # number and cells
 
 SUFFIXES = (
@@ -74,8 +77,8 @@ def check_separator(path: Path, header: Sequence[str]) -> None:
     separator = max(SEPARATORS, key=line.count)
     if line.count(separator) >= len(header):
         raise UserError(
-            f"{path} is no table with commas: its cells are separated by {SEPARATORS[separator]}; "
-            "save it with commas."
+            f"{path} is not a table with commas: its cells are separated by "
+            f"{SEPARATORS[separator]}; save it with commas."
         )
 
 

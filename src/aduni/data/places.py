@@ -62,7 +62,7 @@ def check_class_folders(root: str) -> None:
     if not root:
         raise UserError(f"dataset.root is missing; {ROOT_REMEDY}.")
     if not Path(root).is_dir():
-        fault = "is no folder" if Path(root).exists() else "is missing"
+        fault = "is not a folder" if Path(root).exists() else "is missing"
         raise UserError(f"dataset.root={escape(root)} {fault}; {ROOT_REMEDY}.")
 
 

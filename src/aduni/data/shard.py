@@ -52,7 +52,7 @@ def read_shard(value: Any) -> Shard | None:
         return value
     numbers = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,8})", str(value))
     if not numbers or int(numbers[1]) > int(numbers[2]):
-        raise ValueError("is no shard; write shard=i/n with i from 1 to n, such as shard=4/4")
+        raise ValueError("is not a shard; write shard=i/n with i from 1 to n, such as shard=4/4")
     return Shard(int(numbers[1]), int(numbers[2]))
 
 

@@ -92,7 +92,7 @@ def file_fault(path: Path) -> str | None:
         return "its link leads nowhere" if os.path.islink(path) else "it is missing"
     except OSError as error:
         return str(error.strerror)
-    return None if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "it is no file")
+    return None if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "it is not a file")
 
 
 def format_counts(passed_over: Mapping[str, int]) -> str:

@@ -4,21 +4,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from aduni.config.schema import Settings
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
+from aduni.evaluation.decide import decide
 from aduni.evaluation.predict import EVALUATION_PRECISION, predict_parts
 from aduni.evaluation.trained_model import data_of, load_trained
+from aduni.results.decision.decision_json import write_decision
+from aduni.results.decision.questions import Conformal, Screening
 from aduni.results.run_files import write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
 from aduni.system.out_of_memory import FREE_GPU_MEMORY, explain_out_of_memory
 from aduni.system.provenance import provenance
 
 
-def describe(
-    settings: Settings, data: ImageDataModule, selected_epoch: int | None
-) -> dict[str, Any]:
+def describe(settings: Settings, data: ImageData, selected_epoch: int | None) -> dict[str, Any]:
     """Return the settings of a run that metrics.json repeats, with the epoch that is tested."""
     names = data.table.class_names
     return {
@@ -52,11 +54,20 @@ def evaluate_checkpoint(
     cache_dir: str,
     output: Path | None,
     trust: Sequence[str] = (),
+    questions: tuple[Screening, Conformal] | None = None,
 ) -> tuple[Any, RunFolder]:
     """Predict the validation and test parts with a checkpoint, and write metrics and predictions.
 
-    The default of `output` is `evaluation/CHECKPOINT` in the run's folder. Returns the content of
-    metrics.json and its folder.
+    Args:
+        path: checkpoint.
+        root: folder of the data set; None for the one that the training used.
+        cache_dir: folder of the cache of resized images.
+        output: folder to write to; None for `evaluation/CHECKPOINT` in the run's folder.
+        trust: packages whose classes the checkpoint's settings may name.
+        questions: for which decision.json in the run's folder says how to decide.
+
+    Returns:
+        The content of metrics.json and its folder.
     """
     trained = load_trained(path, trust)
     data = data_of(trained, root, cache_dir)
@@ -66,6 +77,9 @@ def evaluate_checkpoint(
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     with explain_out_of_memory(FREE_GPU_MEMORY):
         predictions = predict_parts(trained.method, data, data.protocol.reported, device)
+    if questions:
+        groups = pd.Series(data.groups, index=data.table.images)
+        write_decision(decide(trained, predictions, groups, *questions), trained.run.decision)
     names, ordinal = data.table.class_names, data.table.is_ordinal
     metrics = {
         **describe(trained.settings, data, trained.epoch if selected else None),

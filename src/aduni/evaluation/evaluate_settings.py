@@ -1,32 +1,64 @@
 """Check the settings of conf/evaluate.yaml."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, Field
 
-from aduni.config.schema import read
+from aduni.config.instantiate import Node
+from aduni.config.schema import DataPlace, check_keys, read
 from aduni.errors import UserError
+from aduni.results.decision.questions import Conformal, Screening
 
 
-class DataPlace(BaseModel, extra="forbid"):
-    """Folders of a model's data set, None for the stored one, and of its resized images."""
-
-    root: str | None
-    cache_dir: str
-
-
-class EvaluateSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, frozen=True):
-    """All keys of conf/evaluate.yaml."""
+class _Settings(BaseModel, extra="ignore", coerce_numbers_to_str=True, frozen=True):
+    """Keys of conf/evaluate.yaml that both kinds of test have."""
 
     ckpt: Annotated[str, Field(min_length=1)]
-    dataset: DataPlace
+    class_mapping: Path | None
     trust: list[str]
     output: str | None
+    screening: Screening
+    conformal: Conformal
     verbose: bool
 
 
-def read_evaluate_settings(config: DictConfig) -> EvaluateSettings:
+class OwnDataSettings(_Settings, frozen=True):
+    """Test on the data set that the model was trained on."""
+
+    dataset: DataPlace
+
+    @property
+    def questions(self) -> tuple[Screening, Conformal] | None:
+        """The questions, if one of them is asked."""
+        is_asked = self.screening.positive_classes or self.conformal.confidence_level
+        return (self.screening, self.conformal) if is_asked else None
+
+
+class OtherSourceSettings(_Settings, frozen=True):
+    """Test on data of another source, `dataset`."""
+
+    dataset: Node
+    protocol: Node
+
+
+def read_evaluate_settings(
+    config: DictConfig, overrides: Sequence[str]
+) -> OwnDataSettings | OtherSourceSettings:
+    """Check the settings of evaluate.py; overrides without effect there raise UserError."""
     if OmegaConf.is_missing(config, "ckpt"):
         raise UserError("ckpt is missing; give it on the command line.")
-    return read(config, EvaluateSettings, ())
+    if OmegaConf.select(config, "dataset._target_") is None:
+        keys = [key for key in OwnDataSettings.model_fields if key != "class_mapping"]
+        check_keys("evaluate.py without dataset=", keys, overrides)
+        return read(config, OwnDataSettings, ())
+    check_keys("evaluate.py", OtherSourceSettings.model_fields, overrides)
+    _without_augmentation(config)
+    return read(config, OtherSourceSettings, ("dataset", "protocol"))
+
+
+def _without_augmentation(config: DictConfig) -> None:
+    """Leave the augmentation out, which no test draws."""
+    config.dataset.augment = []

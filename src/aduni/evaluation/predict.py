@@ -1,6 +1,6 @@
 """Predict whole parts of a data set, as the table that predictions.csv holds."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from aduni.batch import Batch
+from aduni.data.image_data import ImageData
 from aduni.data.image_table import ImageTable
 from aduni.data.loading.samplers import Ints
-from aduni.data.module import ImageDataModule
 from aduni.data.shortcuts.features import shortcut_features
 from aduni.errors import UserError
 from aduni.methods.base import Method
@@ -24,19 +23,33 @@ EVALUATION_PRECISION = "32-true"
 
 
 def predict_parts(
-    method: nn.Module, data: ImageDataModule, parts: tuple[str, ...], device: torch.device
+    method: nn.Module, data: ImageData, parts: tuple[str, ...], device: torch.device
 ) -> pd.DataFrame:
     """Predict several parts, one after another, as `read_predictions` returns them."""
-    method = method.to(device).eval()
     frames = []
     for part in parts:
-        rows, probabilities = _probabilities(method, data.evaluation_batches(part, device))
-        frames.append(_frame(data.table, part, rows, probabilities))
+        rows, probabilities = predict_rows(method, data, data.rows(part), device)
+        frames.append(_of_rows(data.table, part, rows, probabilities))
     return pd.concat(frames, ignore_index=True)
 
 
+@torch.inference_mode()
+def predict_rows(
+    method: nn.Module, data: ImageData, rows: Ints, device: torch.device
+) -> tuple[Ints, NDArray[np.float64]]:
+    """Return (n,) rows in the order in which they were read, and their (n, C) probabilities."""
+    method = method.to(device).eval()
+    batches = data.module.evaluation_batches(rows, device)
+    # Read at the end: otherwise the host would wait for a GPU after every batch.
+    pairs = [(batch.indices, method(batch.views[0])) for batch in batches]
+    indices, logits = (torch.cat(parts).cpu() for parts in zip(*pairs, strict=True))
+    if not torch.isfinite(logits).all():
+        raise UserError("The trained model's outputs are not finite; lower lr and train again.")
+    return indices.numpy(), logits.double().softmax(dim=1).numpy()
+
+
 def predict_by_floor(
-    floor: Floor, data: ImageDataModule, seed: int
+    floor: Floor, data: ImageData, seed: int
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Fit a floor and predict the reported parts, as `predict_parts` does; add what `fit` tells."""
     features, labels = shortcut_features(data, floor.features).to_numpy(), data.table.labels
@@ -45,7 +58,7 @@ def predict_by_floor(
         (features[train], labels[train]), (features[selecting], labels[selecting]), seed
     )
     frames = [
-        _frame(data.table, part, rows, floor.probabilities(features[rows]))
+        _of_rows(data.table, part, rows, floor.probabilities(features[rows]))
         for part in data.protocol.reported
         for rows in (data.rows(part),)
     ]
@@ -54,7 +67,7 @@ def predict_by_floor(
 
 @torch.inference_mode()
 def training_features(
-    method: Method, data: ImageDataModule, device: torch.device
+    method: Method, data: ImageData, device: torch.device
 ) -> dict[str, NDArray[Any]]:
     """Compute pooled features of the training images without augmentation, for the t-SNE figure.
 
@@ -62,7 +75,7 @@ def training_features(
     """
     method = method.to(device).eval()
     rows, features = [], []
-    for batch in data.evaluation_batches("train", device):
+    for batch in data.module.evaluation_batches(data.rows("train"), device):
         rows.append(batch.indices.cpu().numpy())
         features.append(method.encoder(batch.views[0]).half().cpu().numpy())
     order = np.concatenate(rows)
@@ -73,27 +86,22 @@ def training_features(
     }
 
 
-@torch.inference_mode()
-def _probabilities(method: nn.Module, batches: Iterable[Batch]) -> tuple[Ints, NDArray[np.float64]]:
-    # Read at the end: otherwise the host would wait for a GPU after every batch.
-    pairs = [(batch.indices, method(batch.views[0])) for batch in batches]
-    rows, logits = (torch.cat(parts).cpu() for parts in zip(*pairs, strict=True))
-    if not torch.isfinite(logits).all():
-        raise UserError("The trained model's outputs are not finite; lower lr and train again.")
-    return rows.numpy(), logits.double().softmax(dim=1).numpy()
-
-
-def _frame(
+def _of_rows(
     table: ImageTable, part: str, rows: Ints, probabilities: NDArray[np.float64]
 ) -> pd.DataFrame:
-    names = np.array(table.class_names)
-    frame = pd.DataFrame(
-        {
-            "image": [table.images[row] for row in rows],
-            "part": part,
-            "label": names[table.labels[rows]],
-            "predicted": names[probabilities.argmax(axis=1)],
-        }
-    )
-    columns = [probability_column(name) for name in table.class_names]
+    images, names = [table.images[row] for row in rows], np.array(table.class_names)
+    return predictions_frame(images, names[table.labels[rows]], part, names, probabilities)
+
+
+def predictions_frame(
+    images: Sequence[str],
+    labels: NDArray[np.str_],
+    part: str,
+    class_names: NDArray[np.str_],
+    probabilities: NDArray[np.float64],
+) -> pd.DataFrame:
+    """Return rows of predictions.csv for n images, with their labels and (n, C) probabilities."""
+    frame = pd.DataFrame({"image": images, "part": part, "label": labels})
+    frame["predicted"] = class_names[probabilities.argmax(axis=1)]
+    columns = [probability_column(name) for name in class_names]
     return frame.join(pd.DataFrame(probabilities, columns=columns))

@@ -1,5 +1,6 @@
 """Load a trained model from its checkpoint alone, and the data set that it learned from."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from aduni.config.schema import Settings
 from aduni.config.untrusted import read_stored
 from aduni.data.cache.changed_images import changed_sources
 from aduni.data.cache.decode import ALL_BITS, InputFormat
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Ints
-from aduni.data.module import ImageDataModule
 from aduni.errors import UserError, warn
 from aduni.methods.base import Method
 from aduni.metrics.calibration import Calibration
+from aduni.results.find_checkpoint import run_of
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_json
 
@@ -56,6 +58,15 @@ class TrainedModel:
     def input_format(self) -> InputFormat:
         return InputFormat(self.image_size, int(self.settings.dataset.get("bits", ALL_BITS)))
 
+    @property
+    def weights_digest(self) -> str:
+        """Short sha256 of all weights and buffers, by which a file knows its model."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.method.state_dict().items()):
+            digest.update(name.encode() + b"\0")
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> NDArray[np.float64]:
         """Return the (N, C) probabilities of (N, 3, H, W) images, not calibrated."""
@@ -72,9 +83,7 @@ class TrainedModel:
     @property
     def run(self) -> RunFolder:
         """Return the run folder of the checkpoint, or the folder it was moved to."""
-        place = self.path.resolve().parent
-        run = RunFolder(place.parent)
-        return run if run.config.is_file() else RunFolder(place)
+        return run_of(self.path)
 
 
 def load_trained(path: Path, trust: Sequence[str] = ()) -> TrainedModel:
@@ -109,7 +118,7 @@ def _refuse_floor(path: Path) -> None:
         )
 
 
-def data_of(trained: TrainedModel, root: str | None, cache_dir: str) -> ImageDataModule:
+def data_of(trained: TrainedModel, root: str | None, cache_dir: str) -> ImageData:
     """Build the data set that a model learned from, with the same split.
 
     Images that were changed since are reported on standard error: other versions of the same images

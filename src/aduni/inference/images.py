@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from rich.progress import track
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from aduni.data.cache.decode import (
     ALL_BITS,
     BeyondRangeError,
     InputFormat,
+    convert_image,
     decode_image,
     resize_image,
 )
@@ -31,6 +33,20 @@ from aduni.shortage import raise_shortage
 from aduni.system.threads import map_ahead
 
 Pixels = list[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, eq=False)
+class GivenImage:
+    """An image in memory, which stands where files do; `name` is what tables call it."""
+
+    name: str
+    image: Image.Image
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = Path | GivenImage
 
 
 def image_files(sources: Sequence[str]) -> list[Path]:
@@ -63,12 +79,10 @@ def read_image(file: Path, side: int, bits: int = ALL_BITS) -> NDArray[np.uint8]
     return read_formats(file, [InputFormat(side, bits)])[0]
 
 
-def read_formats(file: Path, formats: Sequence[InputFormat]) -> list[NDArray[np.uint8]]:
+def read_formats(file: Source, formats: Sequence[InputFormat]) -> list[NDArray[np.uint8]]:
     """Read an image as `read_image` does, in several formats; decode it once for equal bits."""
     try:
-        if reason := file_fault(file):  # reading a pipe would block
-            raise OSError(reason)
-        images = {bits: decode_image(file, bits) for bits in {each.bits for each in formats}}
+        images = {bits: _decode(file, bits) for bits in {each.bits for each in formats}}
         squares = [resize_image(images[each.bits], each.side) for each in formats]
         return [np.ascontiguousarray(square.transpose(2, 0, 1)) for square in squares]
     except BeyondRangeError as error:
@@ -83,6 +97,14 @@ def read_formats(file: Path, formats: Sequence[InputFormat]) -> list[NDArray[np.
             f"{escape(str(file))} is not a readable image ({reason}); restore the file or leave it "
             "out."
         ) from error
+
+
+def _decode(source: Source, bits: int) -> Image.Image:
+    if isinstance(source, GivenImage):
+        return convert_image(source.image, bits)
+    if reason := file_fault(source):  # reading a pipe would block
+        raise OSError(reason)
+    return decode_image(source, bits)
 
 
 def device() -> torch.device:
@@ -115,20 +137,24 @@ def _files_of(source: Path, skipped: Counter[str]) -> Iterator[Path]:
 class ImageBatch:
     """Readable files with pixels (N, 3, S, S) uint8 by format, and errors of unreadable files."""
 
-    files: list[Path]
+    files: list[Source]
     pixels: dict[InputFormat, Tensor]
-    unreadable: dict[Path, str]
+    unreadable: dict[Source, str]
 
 
 def read_batches(
-    files: Sequence[Path], formats: Sequence[InputFormat], batch_size: int
+    files: Sequence[Source],
+    formats: Sequence[InputFormat],
+    batch_size: int,
+    *,
+    silent: bool = False,
 ) -> Iterator[ImageBatch]:
-    """Yield all images in order, with a progress bar; two batches are decoded ahead."""
+    """Yield all images in order, with a progress bar unless silent; decode two batches ahead."""
     work = map_ahead(partial(_read, formats), files, 2 * batch_size)
-    images = track(work, "Predicting", total=len(files))
+    images = iter(track(work, "Predicting", total=len(files), disable=silent))
     while batch := list(islice(images, batch_size)):
-        readable: dict[Path, Pixels] = {}
-        unreadable: dict[Path, str] = {}
+        readable: dict[Source, Pixels] = {}
+        unreadable: dict[Source, str] = {}
         for file, pixels in batch:
             if isinstance(pixels, UserError):
                 unreadable[file] = str(pixels)
@@ -139,7 +165,7 @@ def read_batches(
         yield ImageBatch(list(readable), by_format, unreadable)
 
 
-def _read(formats: Sequence[InputFormat], file: Path) -> tuple[Path, Pixels | UserError]:
+def _read(formats: Sequence[InputFormat], file: Source) -> tuple[Source, Pixels | UserError]:
     try:
         return file, read_formats(file, formats)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Losses as pure functions: tensors in, one value per anchor out."""
+"""Losses as pure functions: tensors in, one value per sample out; and as modules."""
 
 import lazy_loader
 
@@ -6,12 +6,37 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "balanced_contrastive": ["balanced_contrastive", "with_prototypes"],
+        "contrastive": ["Contrasts", "aduc", "supervised_contrastive"],
+        "grades": [
+            "corn",
+            "corn_log_probabilities",
+            "corn_tasks",
+            "cost_sensitive",
+            "gaussian_smoothing",
+        ],
+        "label_distribution": ["lade", "lade_regulariser"],
+        "label_smoothing": ["class_smoothing", "label_aware_smoothing", "label_smoothing"],
+        "modules": [
+            "AduCLoss",
+            "BalancedContrastiveLoss",
+            "LogitLoss",
+            "SupervisedContrastiveLoss",
+        ],
         "softmax": [
             "balanced_softmax",
-            "class_balanced",
             "cross_entropy",
             "focal",
+            "gcl",
+            "ldam",
             "logit_adjusted",
+            "vector_scaling",
+        ],
+        "weights": [
+            "effective_number_weights",
+            "inverse_weights",
+            "log_weights",
+            "sqrt_weights",
         ],
     },
 )

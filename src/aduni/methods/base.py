@@ -66,6 +66,9 @@ class Stage:
         init_from: checkpoint that provides the weights of the trainable modules instead of
             training; it must come from a stage with the same, non-empty loss_id.
         min_per_class: least number of images of each class in every batch.
+        rate_factors: learning rate of some modules, as a share of that of the stage.
+        moving_statistics: names of modules that are not trained, but whose batch norms normalise
+            by this stage's batches and update their running statistics.
     """
 
     name: str
@@ -80,6 +83,8 @@ class Stage:
     loss_id: Mapping[str, Any] = field(default_factory=dict)
     init_from: str | None = None
     min_per_class: int = 0
+    rate_factors: Mapping[str, float] = field(default_factory=dict)
+    moving_statistics: tuple[str, ...] = ()
 
 
 class Method(nn.Module):
@@ -91,8 +96,12 @@ class Method(nn.Module):
     Attributes:
         encoder: module from (N, 3, H, W) images to (N, D) features, used for predictions.
         classifier: module from features to (N, C) logits.
+        takes_class_weights: whether class weights of a run multiply its losses.
+        needs_grades: whether its classes must have an order.
     """
 
+    takes_class_weights = False
+    needs_grades = False
     encoder: nn.Module
     classifier: nn.Module
 

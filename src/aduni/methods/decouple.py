@@ -91,7 +91,9 @@ class Decouple(TwoStage):
         scores, classes = {}, range(len(norms))
         for tau in sorted(self.tau_grid):
             predicted = (features @ (linear.weight / norms**tau).T).argmax(dim=1)
-            scores[tau] = f1_score(labels.cpu(), predicted.cpu(), labels=classes, average="macro")
+            scores[tau] = f1_score(
+                labels.cpu().numpy(), predicted.cpu().numpy(), labels=classes, average="macro"
+            )
         tau = max(scores, key=lambda candidate: scores[candidate])
         linear.weight.div_(norms**tau)
         linear.bias.zero_()

@@ -7,10 +7,10 @@ from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
 from aduni.batch import Batch
-from aduni.distributed.collectives import global_mean
 from aduni.errors import UserError
 from aduni.losses.softmax import SoftmaxLoss
 from aduni.methods.base import DataInfo, Method, Stage
+from aduni.methods.class_weights import ClassWeights, WeightedMean
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier
 
@@ -23,8 +23,10 @@ class Softmax(Method):
         dropout: dropout rate before the classifier.
         mixup: a of the Beta(a, a) distribution of the mixing factors (Zhang et al. 2018); 0 for no
             mixup.
+        class_weights: weights of the classes in the mean over a batch; None for none.
     """
 
+    takes_class_weights = True
     class_counts: Tensor
     classifier: Classifier
 
@@ -36,6 +38,7 @@ class Softmax(Method):
         loss: SoftmaxLoss,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
         mixup: NonNegativeFloat = 0.0,
+        class_weights: ClassWeights | None = None,
     ) -> None:
         super().__init__()
         if mixup and encoder.is_frozen:
@@ -47,6 +50,8 @@ class Softmax(Method):
         self.classifier = Classifier(encoder.features, info.classes, dropout)
         self.softmax_loss = loss
         self.mixup = mixup
+        self.class_weights = class_weights or ClassWeights()
+        self.mean = WeightedMean(class_weights, info)
         self.epochs = info.epochs
         self.register_buffer("class_counts", info.class_counts)
 
@@ -56,29 +61,34 @@ class Softmax(Method):
 
     @property
     def loss_id(self) -> dict[str, Any]:
-        """Name and options of the loss, and the parameter of mixup."""
+        """Name and options of the loss, the parameter of mixup, and the class weights."""
         function = getattr(self.softmax_loss, "func", self.softmax_loss)
         options = getattr(self.softmax_loss, "keywords", {})
-        return {"loss": function.__qualname__, **options, "mixup": self.mixup}
+        own = {"loss": function.__qualname__, **options, "mixup": self.mixup}
+        return own | self.class_weights.loss_id
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, 3, H, W) images to (N, C) logits."""
         return self._logits(images)
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Compute the mean loss of the batch, with mixup if it is on."""
+        """Compute the mean loss of the batch, with mixup and class weights if they are on."""
         images, labels = batch.views.flatten(0, 1), batch.labels
         if not self.mixup:
-            return {"loss": global_mean(self._losses(self._logits(images), labels))}
+            return {"loss": self._mean_loss(self._logits(images), labels, epoch)}
         share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
         others = torch.randperm(len(labels), device=labels.device)
         logits = self._logits(share * images + (1 - share) * images[others])
-        own, other = self._losses(logits, labels), self._losses(logits, labels[others])
-        return {"loss": global_mean(share * own + (1 - share) * other)}
+        # Both sets of labels are the same up to their order, so that both means divide alike.
+        own = self._mean_loss(logits, labels, epoch)
+        other = self._mean_loss(logits, labels[others], epoch)
+        return {"loss": share * own + (1 - share) * other}
 
     def _logits(self, images: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.encoder(images))
         return logits
 
-    def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self.softmax_loss(logits, labels, self.class_counts)
+    def _mean_loss(self, logits: Tensor, labels: Tensor, epoch: int) -> Tensor:
+        losses = self.softmax_loss(logits, labels, self.class_counts)
+        mean: Tensor = self.mean(losses, labels, epoch)
+        return mean

@@ -25,6 +25,8 @@ class TwoStage(Softmax):
         softmax: arguments of `Softmax`, for the first stage.
     """
 
+    takes_class_weights = False  # its second stage is what balances the classes
+
     def __init__(
         self,
         encoder: Encoder,

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from statistics import fmean, variance
 from typing import Literal
 
-from scipy.special import stdtrit
-
 Verdict = Literal["ahead", "behind", "equivalent", "not resolved", "too few folds"]
 
 ENDS = (0.025, 0.975)
@@ -24,6 +22,8 @@ def interval_over_folds(
     mean(d) -+ t sqrt((1/k + ratio) var(d)), t the 0.975 quantile of k - 1 degrees of freedom. With
     ratio n_test/n_train it makes up for training parts that overlap (Nadeau and Bengio 2003).
     """
+    from scipy.special import stdtrit  # takes a third of a second
+
     k = len(differences)
     if k < 2:
         return None

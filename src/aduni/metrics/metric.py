@@ -23,6 +23,7 @@ class Metric:
         position: place among the metrics, from left to right.
         ordinal: whether it needs classes in an order.
         max_resamples: bootstrap samples of its interval, for a slow function; None for all.
+        in_summary: whether the end of a training prints it; pages and cards show all metrics.
     """
 
     key: str
@@ -32,9 +33,28 @@ class Metric:
     position: int = 100
     ordinal: bool = False
     max_resamples: int | None = None
+    in_summary: bool = True
 
     def value(self, samples: Samples) -> float | None:
         """Return the metric of the first sample; None where it is undefined."""
         assert self.function is not None
         value = float(self.function(samples)[0])
         return None if value != value else value  # NaN
+
+
+@dataclass(frozen=True)
+class ClassMetric:
+    """A number that says how good predictions are for one class.
+
+    Attributes:
+        function: maps S samples of predictions to (S, C) values, NaN where it is undefined.
+
+    The other attributes are those of `Metric`.
+    """
+
+    key: str
+    title: str
+    function: Callable[[Samples], Floats]
+    best: Literal["highest", "lowest"] | None = "highest"
+    position: int = 100
+    max_resamples: int | None = None

@@ -1,18 +1,29 @@
-"""All metrics by their keys, found by listing the files of `aduni.metrics.classification`."""
+"""All metrics by their keys, found by listing the files of the folders they are in."""
 
 import pkgutil
 from collections.abc import Iterable
 from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 from aduni.errors import UserError, did_you_mean
-from aduni.metrics import classification
-from aduni.metrics.metric import Metric
+from aduni.metrics import classification, per_class, screening
+from aduni.metrics.metric import ClassMetric, Metric
+from aduni.metrics.screening.outcome import ScreeningMetric
 
-_FOUND: list[Metric] = [
-    import_module(f"{classification.__name__}.{module.name}").METRIC
-    for module in pkgutil.iter_modules(classification.__path__)
-]
-OF_PREDICTIONS = {m.key: m for m in sorted(_FOUND, key=lambda m: (m.position, m.title))}
+
+def _found_in(package: ModuleType) -> dict[str, Any]:
+    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    modules = [import_module(f"{package.__name__}.{name}") for name in names]
+    found = [module.METRIC for module in modules if hasattr(module, "METRIC")]
+    return {m.key: m for m in sorted(found, key=lambda m: (m.position, m.title))}
+
+
+OF_PREDICTIONS: dict[str, Metric] = _found_in(classification)
+OF_CLASSES: dict[str, ClassMetric] = _found_in(per_class)
+"""Metrics of each class against the rest."""
+OF_SCREENING: dict[str, ScreeningMetric] = _found_in(screening)
+"""Metrics of a question whose answer is positive or negative."""
 ORDINAL = tuple(key for key, metric in OF_PREDICTIONS.items() if metric.ordinal)
 """Keys of metrics that need classes in an order."""
 METRICS = {**OF_PREDICTIONS, "train_seconds": Metric("train_seconds", "Train time", None, None)}
@@ -20,10 +31,10 @@ ALWAYS = ("accuracy", "macro_f1")
 
 
 def check_columns(columns: Iterable[str]) -> None:
-    """Raise UserError where a column is no metric."""
+    """Raise UserError where a column is not a metric."""
     for column in columns:
         if column not in METRICS:
             raise UserError(
-                f"columns={column} is no metric{did_you_mean(column, METRICS)}; choose from "
+                f"columns={column} is not a metric{did_you_mean(column, METRICS)}; choose from "
                 f"{', '.join(METRICS)}."
             )

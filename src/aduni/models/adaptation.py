@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from aduni.errors import UserError
+from aduni.errors import UserError, missing_extra
 
 Adaptation = Literal["full", "norm_bias", "lora", "frozen"]
 
@@ -70,10 +70,7 @@ def _add_lora(backbone: nn.Module, encoder_name: str) -> None:
             "does not have; use a vision transformer, or encoder.adaptation=norm_bias."
         )
     if find_spec("peft") is None:
-        raise UserError(
-            "encoder.adaptation=lora needs peft; run uv pip install -e '.[peft]' in the project's "
-            "folder."
-        )
+        raise missing_extra("encoder.adaptation=lora", "peft", "peft")
     from peft import LoraConfig, inject_adapter_in_model
 
     config = LoraConfig(

@@ -8,14 +8,13 @@ import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from aduni.batch import Deviation, Mean
 from aduni.errors import UserError, warn
 from aduni.models.adaptation import Adaptation, adapt
 from aduni.models.backbones import module_of
 from aduni.models.backbones.torchvision import Stem, set_stem
 from aduni.models.layer_decay import rate_factors
 from aduni.models.memory_format import is_channels_last
-from aduni.models.normalisation import is_weights_file
+from aduni.models.normalisation import Deviation, Mean, is_weights_file
 from aduni.models.weights import load_weights
 from aduni.shortage import raise_shortage
 

@@ -77,3 +77,48 @@ class MomentumCopy(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         output: Tensor = self.model(images)
         return output
+
+
+class ClassF1(nn.Module):
+    """F1 of each class over the predictions of the last whole epoch, in buffers for checkpoints.
+
+    Every process must add the predictions of all, so that all hold the same values.
+    """
+
+    counts: Tensor
+    values: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("counts", torch.zeros(3, classes))  # right, predicted, labelled
+        self.register_buffer("values", torch.ones(classes))
+        self.epoch = 0
+
+    @torch.no_grad()
+    def begin(self, epoch: int) -> Tensor:
+        """Return (C,) values of the epoch before this one: ones in epoch 0.
+
+        A class that was neither labelled nor predicted has 0.
+        """
+        if epoch != self.epoch:
+            right, predicted, labelled = self.counts
+            self.values.copy_(2 * right / (predicted + labelled).clamp(min=1))
+            self.counts.zero_()
+            self.epoch = epoch
+        return self.values
+
+    @torch.no_grad()
+    def add(self, predicted: Tensor, labels: Tensor) -> None:
+        """Count (n,) predicted and true class numbers."""
+        numbers = torch.arange(self.counts.shape[1], device=labels.device)[:, None]
+        of_predicted, of_label = predicted == numbers, labels == numbers
+        for row, of_class in enumerate((of_predicted & of_label, of_predicted, of_label)):
+            self.counts[row] += of_class.sum(dim=1)
+
+    def get_extra_state(self) -> Tensor:
+        """Return the epoch that is being counted."""
+        return torch.tensor(self.epoch)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Restore the epoch that is being counted from a checkpoint."""
+        self.epoch = int(state)

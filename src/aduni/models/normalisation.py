@@ -6,10 +6,17 @@ weights, nothing here imports torch.
 
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from aduni.errors import UserError
 from aduni.models.backbones import PREFIXES, module_of
+
+Mean = Annotated[float, Field(ge=-1e3, le=1e3)]
+Deviation = Annotated[float, Field(ge=1e-4, le=1e3)]
+"""Standard deviation of a channel of images scaled to 0..1. Beyond these limits normalised pixels
+are nearly constant or not finite."""
 
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors")
 

@@ -131,7 +131,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         reason = "holds objects that code would have to make" if is_code else "is damaged"
         remedy = "save its state_dict alone" if is_code else "fetch it again"
         raise UserError(
-            f"encoder.weights={path} {reason}, or is no file of weights; {remedy}."
+            f"encoder.weights={path} {reason}, or is not a file of weights; {remedy}."
         ) from error
     while isinstance(content, Mapping):
         inner = [content[key] for key in CONTAINERS if isinstance(content.get(key), Mapping)]

@@ -34,7 +34,7 @@ def train_planned(
     runs = {run.id: run for run in plan.runs}
     if run_id not in runs:
         raise UserError(
-            f"job={run_id} is no run of {root / 'plan.json'}; run reproduce.py without job."
+            f"job={run_id} is not a run of {root / 'plan.json'}; run reproduce.py without job."
         )
     run = runs[run_id]
     folder = run_folder(root, run)

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf, open_dict
 
 from aduni.config.schema import Settings, read_settings
 from aduni.errors import UserError
-from aduni.report.tables.definitions import Row
+from aduni.reporting.tables.definitions import Row
 from aduni.reproduce.settings import Reproduction
 from aduni.reproduce.splits import SplitHashes
 from aduni.results.identity import identity

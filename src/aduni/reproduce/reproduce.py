@@ -7,7 +7,7 @@ from typing import Any
 from hydra.conf import HydraConf
 
 from aduni.errors import UserError
-from aduni.report.cached import Sources, cached_report
+from aduni.reporting.cached import Sources, cached_report
 from aduni.reproduce.jobs import train_all, train_planned
 from aduni.reproduce.planning import make_plan, write_plan
 from aduni.reproduce.settings import Reproduction

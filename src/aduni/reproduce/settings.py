@@ -1,17 +1,19 @@
 """Check the settings of conf/reproduce.yaml and conf/report.yaml."""
 
-import glob
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from aduni.errors import UserError, complaint, did_you_mean
 from aduni.metrics.names import check_columns
-from aduni.report.cached import Sources
-from aduni.report.tables.definitions import Definition, Row
+from aduni.reporting.cached import Sources
+from aduni.reporting.questions import Questions
+from aduni.reporting.tables.definitions import Definition, Row
+from aduni.results.given_predictions.table import table_files
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -160,7 +162,7 @@ def _wandb_options(config: DictConfig) -> dict[str, Any] | None:
     return {key: OmegaConf.select(config, f"logger.wandb.{key}") for key in WANDB_OPTIONS}
 
 
-class _Report(_Tables, frozen=True):
+class _Report(_Tables, Questions, frozen=True):
     """Values of all keys of conf/report.yaml."""
 
     runs: Path | None
@@ -170,21 +172,29 @@ class _Report(_Tables, frozen=True):
     reference: str | None
 
     @property
+    def questions(self) -> Questions:
+        return Questions(**{key: getattr(self, key) for key in Questions.model_fields})
+
+    @property
     def tables(self) -> list[Path]:
         """Tables of predictions that the patterns name."""
-        patterns = self.predictions or ()
-        found = []
-        for pattern in (patterns,) if isinstance(patterns, str) else patterns:
-            files = sorted(glob.glob(pattern, recursive=True))
-            if not files:
-                raise UserError(f"predictions={pattern} names no file; give CSV tables.")
-            found += files
-        return [Path(file) for file in dict.fromkeys(found)]
+        return table_files(self.predictions or ())
 
 
-def read_report(config: DictConfig) -> tuple[Sources, list[Path], bool]:
-    """Return the checked settings of report.py: sources, tables of predictions, their ordinal."""
+def read_report(
+    config: DictConfig, frames: Mapping[Path, pd.DataFrame] | None = None
+) -> tuple[Sources, Mapping[Path, pd.DataFrame] | list[Path], bool]:
+    """Return the checked settings of a report: sources, tables of predictions, their ordinal.
+
+    Args:
+        config: composed from conf/report.yaml.
+        frames: tables of predictions by name, in place of `runs` and `predictions`.
+    """
     settings = _validate(config, _Report)
+    if frames is not None:
+        check_columns(settings.columns)
+        output = settings.output or Path("report")
+        return _sources(settings, Path("predictions"), output), frames, settings.ordinal
     if (settings.runs is None) == (settings.predictions is None):
         raise UserError(
             "give either a folder that holds run folders, runs=DIR, or tables of predictions, "
@@ -206,6 +216,7 @@ def _sources(settings: _Report, root: Path, output: Path) -> Sources:
         settings.columns,
         settings.floors,
         settings.reference,
+        settings.questions,
     )
 
 

@@ -37,7 +37,7 @@ class SweepTable(Callback):
 
 def sweep_tables(runs: "Sequence[Run]") -> "Iterator[Table]":
     """Yield a table of macro F1 on the test part for each data set."""
-    from aduni.report.tables.own_settings import setting_labels
+    from aduni.reporting.tables.own_settings import setting_labels
 
     labels = setting_labels(runs)
     for dataset in dict.fromkeys(run.dataset for run in runs):

@@ -19,6 +19,13 @@ def tested_checkpoint(metrics: dict[str, Any], folder: RunFolder) -> Path:
     return folder.checkpoint("best")
 
 
+def run_of(checkpoint: Path) -> RunFolder:
+    """Return the run folder of a checkpoint, or the folder that it was moved to."""
+    place = checkpoint.resolve().parent
+    run = RunFolder(place.parent)
+    return run if run.config.is_file() else RunFolder(place)
+
+
 def find_checkpoint(given: str) -> Path:
     """Return the checkpoint of a file or a run folder; raise UserError if there is none."""
     path = Path(given)
@@ -31,9 +38,11 @@ def find_checkpoint(given: str) -> Path:
         return tested_checkpoint(_content(run.metrics), run)
     best = run.checkpoint("best")
     if not best.is_file():
+        below = next(iter(sorted(path.glob("**/checkpoints/best.ckpt"))), None)
+        example = f", such as {below.parents[1]}," if below else ""
         raise UserError(
             f"{path} is a folder without checkpoints/best.ckpt; give a checkpoint or the folder of "
-            "a run with ckpt=."
+            f"a run{example} with ckpt=."
         )
     return best
 

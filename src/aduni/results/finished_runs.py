@@ -91,7 +91,13 @@ class Run:
 
     def test_predictions(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
         """Return images, (n,) classes and (n, C) probabilities of the test part, by image name."""
-        rows = self.predictions[self.predictions["part"] == "test"].sort_values("image")
+        return self.part_predictions("test")
+
+    def part_predictions(
+        self, part: str
+    ) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
+        """Return images, (n,) classes and (n, C) probabilities of a part, by image name."""
+        rows = self.predictions[self.predictions["part"] == part].sort_values("image")
         return rows["image"].tolist(), *labels_and_probabilities(rows, self.class_names)
 
     @property

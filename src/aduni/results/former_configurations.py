@@ -26,7 +26,6 @@ FORMER: dict[str, str] = {
     "aduni.data.splits.Protocol": "aduni.data.Protocol",
     "aduni.data.warp.FlippedAffine": "aduni.data.FlippedAffine",
     "aduni.losses.softmax.balanced_softmax": "aduni.losses.balanced_softmax",
-    "aduni.losses.softmax.class_balanced": "aduni.losses.class_balanced",
     "aduni.losses.softmax.cross_entropy": "aduni.losses.cross_entropy",
     "aduni.losses.softmax.focal": "aduni.losses.focal",
     "aduni.losses.softmax.logit_adjusted": "aduni.losses.logit_adjusted",
@@ -49,6 +48,18 @@ No entry is ever removed, since a kept run may use it.
 
 SGD_OPTIONS = ("momentum", "weight_decay")
 """Options of SGD that stood at the top level before there were other optimizers."""
+
+
+NO_CLASS_WEIGHTS: dict[str, Any] = {
+    "_target_": "aduni.methods.ClassWeights",
+    "weights": None,
+    "deferred": 0.0,
+    "divide_by": "weights",
+}
+"""Node of the group `class_weights` that has no effect; `class_weights=none` without other keys."""
+
+CLASS_BALANCED = ("aduni.losses.class_balanced", "aduni.losses.softmax.class_balanced")
+"""Names of a loss that was cross-entropy times weights by effective numbers."""
 
 
 def package_level_name(target: str) -> str:
@@ -76,3 +87,41 @@ def with_optimizer(config: Mapping[str, Any]) -> dict[str, Any]:
     others = {key: value for key, value in config.items() if key not in SGD_OPTIONS}
     target = {"_target_": "aduni.training.sgd", "_partial_": True}
     return {**others, "optimizer": {**target, **options, "decay_norms_and_biases": True}}
+
+
+def with_class_weights(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a configuration with the class weights of LDAM and `class_balanced` in their group.
+
+    Both have the losses that they had: the weighted mean of LDAM was divided by the sum of the
+    weights, that of `class_balanced` by the number of images.
+    """
+    method = config.get("method")
+    if "class_weights" in config or not isinstance(method, Mapping):
+        return dict(config)
+    loss = method.get("loss")
+    if "reweight" in method:
+        options = ("reweight", "defer_until", "beta")
+        reweight, deferred, beta = (method.get(option) for option in options)
+        method = {key: value for key, value in method.items() if key not in options}
+        node = _effective_numbers(beta, deferred, "weights")
+        if reweight == "none":
+            node["weights"] = None
+    elif isinstance(loss, Mapping) and loss.get("_target_") in CLASS_BALANCED:
+        node = _effective_numbers(loss.get("beta"), 0.0, "images")
+        plain = {key: value for key, value in loss.items() if key != "beta"}
+        method = {**method, "loss": {**plain, "_target_": "aduni.losses.cross_entropy"}}
+    else:
+        return dict(config)
+    groups = {"method": {**method, "class_weights": node}, "class_weights": node}
+    names = config.get("names")
+    if isinstance(names, Mapping):
+        option = "none" if node["weights"] is None else "effective"
+        groups["names"] = {**names, "class_weights": option}
+    return {**config, **groups}
+
+
+def _effective_numbers(beta: Any, deferred: Any, divide_by: str) -> dict[str, Any]:
+    """Return the node of conf/class_weights/effective.yaml with other values."""
+    weights = {"_target_": "aduni.losses.effective_number_weights", "_partial_": True, "beta": beta}
+    own = {"weights": weights, "deferred": deferred, "divide_by": divide_by}
+    return {**NO_CLASS_WEIGHTS, **own}

@@ -9,15 +9,24 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aduni.results.former_configurations import package_level_name, with_optimizer
+from aduni.results.former_configurations import (
+    NO_CLASS_WEIGHTS,
+    package_level_name,
+    with_class_weights,
+    with_optimizer,
+)
 from aduni.results.run_folder import WITHOUT_EFFECT
 
 NEUTRAL: dict[str, Any] = {
     "dataset.bits": 16,
     "protocol.near_duplicates": False,
+    "protocol.calibration_fraction": 0.0,
     "dataset.ordinal": None,
     "dataset.label_columns": None,
     "dataset.metadata_columns": None,
+    "class_weights": NO_CLASS_WEIGHTS,
+    "method.class_weights": NO_CLASS_WEIGHTS,
+    "names.class_weights": "none",
     "lr_schedule": "cosine",
     "patience": None,
     "max_time": None,
@@ -66,7 +75,7 @@ def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Keys that no metric depends on are left out, and options at their neutral value.
     """
-    return dict(_entries(with_optimizer(config), ""))
+    return dict(_entries(with_class_weights(with_optimizer(config)), ""))
 
 
 def filled(config: Mapping[str, Any]) -> dict[str, Any]:

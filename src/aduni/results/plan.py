@@ -30,7 +30,9 @@ States = Mapping[str, tuple[State, str]]
 def _a_name(text: str) -> str:
     """Refuse a name that would lead out of its folder, since plan.json may come from others."""
     if not re.fullmatch(r"\w[\w.+=-]*", text):
-        raise ValueError(f"names a run or a folder {text[:MAX_QUOTED]!r}, which is no plain name")
+        raise ValueError(
+            f"names a run or a folder {text[:MAX_QUOTED]!r}, which is not a plain name"
+        )
     return text
 
 
@@ -115,8 +117,8 @@ def run_folder(root: Path, run: PlannedRun) -> RunFolder:
     path = runs / run.folder
     if path.is_symlink() and path.resolve().parent != runs.resolve():
         raise UserError(
-            f"{path} is a link to {path.resolve()}, which is no part of {runs}; put the run itself "
-            "there, or remove the link."
+            f"{path} is a link to {path.resolve()}, which is not a part of {runs}; put the run "
+            "itself there, or remove the link."
         )
     return RunFolder(path)
 

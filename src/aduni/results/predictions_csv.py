@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aduni.errors import UserError
-from aduni.metrics.evaluate import evaluate
+from aduni.metrics.evaluation import evaluate
 from aduni.system.atomic_files import readable
 from aduni.system.csv_escape import read_saved
 

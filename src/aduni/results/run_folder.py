@@ -55,6 +55,8 @@ class RunFolder:
     """Class probabilities of validation and test images."""
     packed_predictions = _File("predictions.csv.gz")
     """The same, compressed, as kept results have it."""
+    decision = _File("decision.json")
+    """Thresholds by which new images are decided, if they were asked for."""
     metrics = _File("metrics.json")
     """The metrics of a run; it exists if, and only if, the run is finished."""
     card = _File("model_card.md")
@@ -116,7 +118,8 @@ class RunFolder:
             else:
                 remedy = "restore its config.yaml to continue it"
             raise UserError(
-                f"{self.path} already holds a run; give another hydra.run.dir, or {remedy}."
+                f"{self.path} already holds a run; give another hydra.run.dir (in Python output), "
+                f"or {remedy}."
             )
         results = (
             *(self.predictions, self.features, self.card, self.wandb_id),
@@ -171,9 +174,9 @@ def check_continued(resume: str, folder: Path | None) -> None:
 
 
 def check_runs(root: Path) -> None:
-    """Raise UserError if `runs`, in which run folders are looked for, is no folder."""
+    """Raise UserError if `runs`, in which run folders are looked for, is not a folder."""
     if not root.is_dir():
-        raise UserError(f"runs={root} is no folder; give one that holds run folders.")
+        raise UserError(f"runs={root} is not a folder; give one that holds run folders.")
 
 
 def link_latest(run: Path) -> None:

@@ -91,6 +91,12 @@ def write_text(text: str, path: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def replace_text(text: str, path: Path) -> None:
+    """Write a text, atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, atomically; `csv_escape.read_saved` reads it."""
     with atomic_write(path) as temporary:

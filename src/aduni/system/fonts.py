@@ -4,9 +4,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from matplotlib import font_manager
-from matplotlib.font_manager import FontProperties
-
 DEFAULT_FONT = "DejaVu Sans"
 """Font that comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and more."""
 
@@ -44,6 +41,8 @@ MAX_LISTED_LETTERS = 10
 
 def families() -> list[str]:
     """Return the installed font families, in the order in which letters are looked up."""
+    from matplotlib import font_manager  # in functions, since it takes a quarter of a second
+
     installed = {entry.name for entry in font_manager.fontManager.ttflist}
     return [DEFAULT_FONT, *(name for name in FALLBACKS if name in installed)]
 
@@ -92,16 +91,23 @@ def default_font_path() -> str:
 
 @cache
 def _paths(names: tuple[str, ...]) -> list[str]:
-    return [font_manager.findfont(FontProperties(family=[name])) for name in names]
+    from matplotlib import font_manager
+
+    search = font_manager.FontProperties
+    return [font_manager.findfont(search(family=[name])) for name in names]
 
 
 @cache
 def _has(path: str, letter: str) -> bool:
+    from matplotlib import font_manager
+
     return bool(font_manager.get_font(path).get_char_index(ord(letter)))
 
 
 @cache
 def _add_new_fonts() -> bool:
+    from matplotlib import font_manager
+
     known = {str(entry.fname) for entry in font_manager.fontManager.ttflist}
     added = False
     for path in font_manager.findSystemFonts():

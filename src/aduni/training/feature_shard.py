@@ -32,7 +32,7 @@ def extract_shard(settings: Settings, shard: Shard) -> str:
             f"{settings.method['_target_']} has not; leave shard out."
         )
     _, device = processes_and_device(settings.trainer)
-    folder = data.feature_extraction(encoder, torch.device(device)).extract_shard(shard)
+    folder = data.module.feature_extraction(encoder, torch.device(device)).extract_shard(shard)
     return (
         f"Shard {shard} of the features is complete: {folder}. When all {shard.count} are, the "
         "same command without shard= merges them and trains."

@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
 from torch.nn import Parameter
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
@@ -74,6 +75,7 @@ class StageModule(LightningModule):
         self._entropy = entropy
         self._stage, self._optimisation, self._stored = stage, optimisation, stored
         self._frozen = _freeze(method, stage.trainable, free)
+        self._moving = _batch_norms(method, stage.moving_statistics)
         # Checking the labels of every batch would wait for the device.
         options: dict[str, Any] = {"num_classes": classes, "validate_args": False}
         self.scores = MetricCollection(
@@ -87,10 +89,15 @@ class StageModule(LightningModule):
         self._rows: list[Tensor] = []  # rows of the image table, by step of this epoch
 
     def train(self, mode: bool = True) -> "StageModule":
-        """Set the mode; frozen modules stay in eval mode, to keep their batch-norm statistics."""
+        """Set the mode; frozen modules stay in eval mode, to keep their batch-norm statistics.
+
+        The batch norms of modules in the stage's `moving_statistics` follow the mode.
+        """
         super().train(mode)
         for module in self._frozen:
             module.eval()
+        for norm in self._moving:
+            norm.train(mode)
         return self
 
     def on_train_start(self) -> None:
@@ -102,7 +109,7 @@ class StageModule(LightningModule):
         settings = self._optimisation
         named = [(name, values) for name, values in self.named_parameters() if values.requires_grad]
         optimizer = settings.optimizer(named, settings.lr)
-        if (encoder := encoder_of(self.method)) and (factors := encoder.rate_factors()):
+        if factors := self._rate_factors():
             split_by_rate(optimizer, factors)
         return optimizer
 
@@ -165,6 +172,15 @@ class StageModule(LightningModule):
         stage = {"stage": self._stage.name, "objective": dict(self._stage.loss_id)}
         checkpoint["aduni"] = {**self._stored, **stage}
 
+    def _rate_factors(self) -> dict[Parameter, float]:
+        """Return the learning rates that differ from the stage's, as shares of it."""
+        encoder = encoder_of(self.method)
+        factors = dict(encoder.rate_factors()) if encoder else {}
+        for name, factor in self._stage.rate_factors.items():
+            for parameter in self.method.get_submodule(name).parameters():
+                factors[parameter] = factor * factors.get(parameter, 1.0)
+        return factors
+
     def _note_bad_step(self, loss: Tensor, step: int) -> None:
         # No .item(): it would stall the device in every step.
         bad = torch.where(torch.isfinite(loss.detach()), -1, step)
@@ -179,7 +195,7 @@ class StageModule(LightningModule):
 
     def _log_images(self, step: int) -> str:
         """Log the images of a step, one of which may be the cause; return its place from 1."""
-        images = self.trainer.datamodule.table.images  # type: ignore[attr-defined]  # by the trainer
+        images = self.trainer.datamodule.data.table.images  # type: ignore[attr-defined]  # by the trainer
         names = ", ".join(repr(images[row]) for row in self._rows[step].tolist())
         place = f"epoch {self.current_epoch + 1}, step {step + 1}"
         log.error("Images of %s: %s", place, names)
@@ -207,3 +223,9 @@ def _freeze(
         learns = not trainable or name.split(".")[0] in trainable
         values.requires_grad_(learns and name in free)
     return [module for name, module in modules.items() if trainable and name not in trainable]
+
+
+def _batch_norms(method: Method, names: tuple[str, ...]) -> list[torch.nn.Module]:
+    """Return the batch norms of the named modules."""
+    parts = (part for name in names for part in method.get_submodule(name).modules())
+    return [part for part in parts if isinstance(part, _BatchNorm)]

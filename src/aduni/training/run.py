@@ -12,7 +12,7 @@ from aduni.config.build import build_data_and_method
 from aduni.config.schema import Settings
 from aduni.config.untrusted import check_storable
 from aduni.data.cache.changed_images import source_table
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.data.shortcuts.features import shortcut_features
 from aduni.distributed.rank_zero import is_first_process
 from aduni.distributed.strategy import end_all_processes
@@ -105,7 +105,7 @@ def _train_and_test(settings: Settings, folder: RunFolder, trackers: Trackers) -
     return metrics
 
 
-def _data_and_method(settings: Settings, folder: RunFolder) -> tuple[ImageDataModule, Method]:
+def _data_and_method(settings: Settings, folder: RunFolder) -> tuple[ImageData, Method]:
     """Build data set and method; a run that goes on has its encoder's weights itself."""
     if not settings.resume:
         return build_data_and_method(settings)
@@ -120,7 +120,7 @@ def _data_and_method(settings: Settings, folder: RunFolder) -> tuple[ImageDataMo
     return data, method
 
 
-def _check_patience(settings: Settings, data: ImageDataModule) -> None:
+def _check_patience(settings: Settings, data: ImageData) -> None:
     """Raise UserError if the part that would end the training is the test part."""
     if settings.patience is not None and data.protocol.selected_on != "validation":
         raise UserError(
@@ -129,7 +129,7 @@ def _check_patience(settings: Settings, data: ImageDataModule) -> None:
         )
 
 
-def _check_features(settings: Settings, data: ImageDataModule, method: Method) -> None:
+def _check_features(settings: Settings, data: ImageData, method: Method) -> None:
     """Raise UserError if features are to be saved or learned from that there are not."""
     if isinstance(method, Floor) and is_first_process():
         shortcut_features(data, method.features)

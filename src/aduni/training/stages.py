@@ -20,7 +20,7 @@ from aduni.checkpoints.save import AtomicCheckpointIO
 from aduni.checkpoints.stage_reuse import load_reused_stage, reuse_stage
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.distributed.collectives import seed_torch
 from aduni.distributed.process_group import leave_process_group
 from aduni.distributed.rank_zero import is_first_process
@@ -60,7 +60,7 @@ class Training:
 
     settings: Settings
     folder: RunFolder
-    data: ImageDataModule
+    data: ImageData
     method: Method
     trackers: Trackers
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -117,7 +117,7 @@ class Training:
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)  # the strategy does so with the first step only
         if (encoder := encoder_of(self.method)) and self.settings.caches_features:
-            self.data.use_features(encoder, self.device)
+            self.data.module.use_features(encoder, self.device)
         if stage.on_start is not None:
             seed_torch(self.settings.seed, number)  # the same numbers in a resumed run
             self.found |= stage.on_start(self._reader())
@@ -135,7 +135,7 @@ class Training:
                 part.training = True  # StageModule sets the mode of each
             trainer.fit(
                 module,
-                datamodule=self.data,
+                datamodule=self.data.module,
                 ckpt_path=None if reached is None else last,
                 weights_only=True,
             )
@@ -146,7 +146,7 @@ class Training:
         return int(chosen["epoch"])
 
     def _draw(self, number: int, stage: Stage, first_epoch: int = 0) -> None:
-        self.data.begin_stage(
+        self.data.module.begin_stage(
             stage.sampler or build(self.settings.sampler),
             views=stage.views,
             epochs=stage.epochs,
@@ -160,7 +160,7 @@ class Training:
 
         def read(part: Part) -> Iterator[Batch]:
             name = part if part == "train" else self.data.protocol.selected_on
-            yield from self.data.evaluation_batches(name, self.device)
+            yield from self.data.module.evaluation_batches(self.data.rows(name), self.device)
 
         return read
 

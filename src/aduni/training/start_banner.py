@@ -13,11 +13,13 @@ from aduni.cli.end_summary import is_unicode, print_and_log
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings
 from aduni.data.cache.decode import ALL_BITS
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Ints, Sampler, imbalance_ratio, suggest_sampler
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape
+from aduni.data.splits.predefined import PARTS
 from aduni.data.walk import format_counts
 from aduni.methods.base import Method, Stage, encoder_of
+from aduni.methods.class_weights import ClassWeights
 from aduni.schedules import AlphaSchedule
 from aduni.training.encoder_lines import describe_encoder, warnings_of_recipe
 from aduni.training.machine import trainer_of
@@ -32,7 +34,7 @@ LEVELS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = "_.-=+*#@"
 
 
-def print_start_banner(settings: Settings, data: ImageDataModule, method: Method) -> None:
+def print_start_banner(settings: Settings, data: ImageData, method: Method) -> None:
     """Print and log a table with data, classes, method, steps and device."""
     lines = Table.grid(padding=(0, 2))
     lines.add_column(style="bold")
@@ -46,7 +48,7 @@ def print_start_banner(settings: Settings, data: ImageDataModule, method: Method
 
 
 def _lines(
-    settings: Settings, data: ImageDataModule, method: Method
+    settings: Settings, data: ImageData, method: Method
 ) -> Iterator[tuple[str, str | Table]]:
     counts = data.training_counts
     yield "data", _data(data)
@@ -69,7 +71,7 @@ def _lines(
             device.type == "cpu"
             and not settings.resume
             and settings.caches_features
-            and not data.feature_extraction(encoder, device).is_cached
+            and not data.module.feature_extraction(encoder, device).is_cached
         )
         yield "encoder", describe_encoder(settings, encoder, images, is_timed=is_timed)
     if settings.names.recipe:
@@ -78,15 +80,28 @@ def _lines(
     if "alpha" in settings.method:
         curve = alpha_curve(build(settings.method["alpha"]), settings.epochs)
         yield "alpha", f"{settings.names.alpha}, {curve}"
+    if line := _class_weights(settings, counts):
+        yield "weights", line
     for number, stage in enumerate(method.stages):
         sampler = stage.sampler or build(settings.sampler)
         yield "" if number else "steps", _steps(stage, sampler, settings, data)
     yield "device", _device(trainer)
 
 
-def _data(data: ImageDataModule) -> str:
+def _class_weights(settings: Settings, counts: Ints) -> str:
+    """Return the lowest and highest class weight, and their first epoch; empty without any."""
+    given: ClassWeights = build(settings.class_weights)
+    if given.weights is None:
+        return ""
+    weights = given.weights(torch.from_numpy(counts).float())
+    first = given.first_epoch(settings.epochs) + 1
+    span = f"{weights.min():.3g} to {weights.max():.3g} by class"
+    return f"{settings.names.class_weights}, {span}, from epoch {first} of {settings.epochs}"
+
+
+def _data(data: ImageData) -> str:
     images, groups = len(data.table.images), len(np.unique(data.groups))
-    parts = [(part, len(data.rows(part))) for part in ("train", "validation", "test", "unused")]
+    parts = [(part, len(data.rows(part))) for part in PARTS]
     divided = ", ".join(f"{count} {part}" for part, count in parts if count)
     kept = f" in {groups} groups" if groups < images else ""
     others = (
@@ -97,7 +112,7 @@ def _data(data: ImageDataModule) -> str:
     return f"{escape(data.title)}, {images} images{kept}: {divided}{read}{others}"
 
 
-def _protocol(data: ImageDataModule) -> str:
+def _protocol(data: ImageData) -> str:
     protocol = data.protocol
     split = f"split of {protocol.split_file}" if protocol.split_file else f"{protocol.folds} folds"
     caveat = f"; {data.caveat}" if data.caveat else ""
@@ -160,7 +175,7 @@ def alpha_curve(schedule: AlphaSchedule, epochs: int) -> str:
     return f"{values[0]:.3g} {curve} {values[-1]:.3g}"
 
 
-def _steps(stage: Stage, sampler: Sampler, settings: Settings, data: ImageDataModule) -> str:
+def _steps(stage: Stage, sampler: Sampler, settings: Settings, data: ImageData) -> str:
     if stage.init_from:
         return f"{stage.name}: taken from {stage.init_from}"
     if not stage.epochs:

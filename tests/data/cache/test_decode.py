@@ -166,7 +166,7 @@ def test_other_kinds_are_refused_and_no_other_program_is_started(tmp_path, refus
     refusal(lambda: open_rgb(file), file, "cannot identify")
 
 
-# Links, and what is no file
+# Links, and what is not a file
 
 
 def test_a_link_is_followed_wherever_it_leads_and_its_change_is_seen(aptos, make_data, tmp_path):

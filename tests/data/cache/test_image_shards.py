@@ -10,7 +10,7 @@ from PIL import Image
 
 from aduni.config.build import build_data
 from aduni.data.cache import source_digests
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.data.shard import Shard, read_shard
 from aduni.data.shortcuts.features import measure_shard, shortcut_features
 from aduni.errors import UserError
@@ -25,7 +25,7 @@ def build(tmp_path):
     Image.open(folders[0]).transpose(Image.Transpose.ROTATE_90).save(folders[3].with_suffix(".bmp"))
     numbers = count()
 
-    def make(cache: str = "", *overrides: str) -> ImageDataModule:
+    def make(cache: str = "", *overrides: str) -> ImageData:
         places = (
             f"dataset.root={tmp_path / 'own'}",
             f"dataset.cache_dir={tmp_path / (cache or f'cache{next(numbers)}')}",
@@ -145,7 +145,7 @@ def test_shards_of_images_without_files(make_data, tmp_path):
 
 @pytest.mark.parametrize("value", ["5/4", "0/4", "abc", "4", "1/0", "1/4/2", "-1/4", "1.0/4", ""])
 def test_no_shard(value):
-    with pytest.raises(ValueError, match=r"is no shard; write shard=i/n with i from 1 to n"):
+    with pytest.raises(ValueError, match=r"is not a shard; write shard=i/n with i from 1 to n"):
         read_shard(value)
 
 

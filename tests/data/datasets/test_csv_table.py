@@ -151,8 +151,8 @@ MISTAKES = {
     "no label": (_cell("finding", 3, " "), {}, ["1 rows without a finding", "pictures/003"]),
     "no side": (_cell("side", 3, ""), {"split_column": "side"}, ["without a side", "pictures/003"]),
     "an unknown side": (_cell("side", 3, "dev"), {"split_column": "side"}, ["the part 'dev'"]),
-    "no path": (_cell("name", 3, " "), {}, ["the image ' '", "no path"]),
-    "a line end": (_cell("name", 3, "a\nb"), {}, [r"the image 'a\nb'", "no path"]),
+    "no path": (_cell("name", 3, " "), {}, ["the image ' '", "not a path"]),
+    "a line end": (_cell("name", 3, "a\nb"), {}, [r"the image 'a\nb'", "not a path"]),
     "the root itself": (_cell("name", 3, "."), {}, ["the image .", "outside of dataset.root"]),
     "a path that leaves": (_cell("name", 3, "../a"), {}, ["../a", "outside of dataset.root"]),
     "a path that leaves by and by": (
@@ -197,7 +197,7 @@ def test_a_root_that_is_no_folder_is_refused(make_data, rows, refusal, tmp_path)
     rows(SAME)
     data = make_data("csv", tmp_path / "none", csv=csv, title="mine", **COLUMNS)
 
-    refusal(lambda: data.table, "none is no folder", "dataset.root")
+    refusal(lambda: data.table, "none is not a folder", "dataset.root")
 
 
 def test_links_may_lead_elsewhere(make, rows, tmp_path):

@@ -220,7 +220,7 @@ def _tiny(root):
 
 MISTAKES = {
     "missing": (lambda root: None, ["dataset.root=", "own is missing"]),
-    "a file": (lambda root: root.write_text(""), ["dataset.root=", "own is no folder"]),
+    "a file": (lambda root: root.write_text(""), ["dataset.root=", "own is not a folder"]),
     "nothing": (_nothing, ["own has no images"]),
     "loose images": (_loose, ["own has no folder of a class"]),
     "an empty class": (_empty_class, ["own/rare holds no image"]),

@@ -101,7 +101,7 @@ BROKEN = {
 def test_an_archive_of_another_kind_is_refused(make, tmp_path, refusal, fault):
     archive(tmp_path / "own", **BROKEN[fault])
 
-    refusal(lambda: make().cache, "dermamnist.npz is no whole archive", "remove it")
+    refusal(lambda: make().cache, "dermamnist.npz is not a whole archive", "remove it")
 
 
 class _Touch:
@@ -118,7 +118,7 @@ def test_nothing_in_an_archive_is_executed(make, tmp_path, refusal):
     planted = np.array([[_Touch(tmp_path / "executed")]], dtype=object)
     archive(tmp_path / "own", train_labels=planted)
 
-    refusal(lambda: make().table, "dermamnist.npz is no whole archive")
+    refusal(lambda: make().table, "dermamnist.npz is not a whole archive")
     assert not (tmp_path / "executed").exists()
 
 
@@ -126,7 +126,7 @@ def test_a_cut_archive_is_refused(make, tmp_path, refusal):
     file = archive(tmp_path / "own")
     file.write_bytes(file.read_bytes()[:-200])
 
-    refusal(lambda: make().table, "dermamnist.npz is no whole archive")
+    refusal(lambda: make().table, "dermamnist.npz is not a whole archive")
 
 
 def test_a_failed_download_says_what_to_put_where(make, tmp_path, refusal, monkeypatch):

@@ -18,8 +18,8 @@ from aduni.data.loading.batch_samplers import (
     TrainingBatchSampler,
     count_repeats,
 )
-from aduni.data.loading.dataloaders import LoaderSettings
 from aduni.data.loading.samplers import Balanced, ClassAware, InstanceBalanced, Sampler, Upsample
+from aduni.data.loading.settings import LoaderSettings
 from aduni.data.splits.protocol import Protocol
 
 LABELS = np.array([0] * 20 + [1] * 7 + [2] * 3)
@@ -165,7 +165,7 @@ def digits(folder: Path, workers: int) -> Digits:
 
 def fit(data: Digits, sampler: Sampler) -> list[tuple[int, Batch]]:
     """Train three epochs with the data module's loader, as a run does."""
-    data.begin_stage(sampler, views=1, epochs=3)
+    data.module.begin_stage(sampler, views=1, epochs=3)
     recorder = Recorder()
     trainer = Trainer(
         accelerator="cpu",
@@ -176,7 +176,7 @@ def fit(data: Digits, sampler: Sampler) -> list[tuple[int, Batch]]:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(recorder, data.train_dataloader())
+    trainer.fit(recorder, data.module.train_dataloader())
     return recorder.steps
 
 
@@ -209,9 +209,9 @@ def test_a_resumed_stage_draws_what_its_first_epoch_draws(tmp_path, workers):
     sampler = InstanceBalanced(epoch_length=3)
     whole = [batch for epoch, batch in fit(digits(tmp_path, 0), sampler) if epoch == 2]
     data = digits(tmp_path, workers)
-    data.begin_stage(sampler, views=1, epochs=3, first_epoch=2)
+    data.module.begin_stage(sampler, views=1, epochs=3, first_epoch=2)
 
-    for one, other in zip(whole, data.train_dataloader(), strict=True):
+    for one, other in zip(whole, data.module.train_dataloader(), strict=True):
         assert torch.equal(one.indices, other.indices)
         assert torch.equal(one.views, other.views)
 

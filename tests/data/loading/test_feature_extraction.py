@@ -39,8 +39,8 @@ def make(make_data, aptos):
 
 
 def features_of(data, encoder):
-    data.use_features(encoder, torch.device("cpu"))
-    return data._loaders.features
+    data.module.use_features(encoder, torch.device("cpu"))
+    return data.module._loaders.features
 
 
 @pytest.mark.parametrize(("augment", "workers"), [("cpu", 0), ("cpu", 2), ("gpu", 0)])
@@ -51,16 +51,16 @@ def test_draw_d_is_the_first_view_of_epoch_d(make, encoder, augment, workers):
     assert np.abs(found[1] - found[2]).max() > 0.1
 
     data = make(**options)
-    data.begin_stage(InstanceBalanced(), views=1, epochs=2)
-    loader = data.train_dataloader()
+    data.module.begin_stage(InstanceBalanced(), views=1, epochs=2)
+    loader = data.module.train_dataloader()
     with torch.inference_mode():
         for epoch in range(2):
             loader.batch_sampler.set_epoch(epoch)
             for loaded in loader:
-                batch = data.on_after_batch_transfer(loaded, 0)
+                batch = data.module.on_after_batch_transfer(loaded, 0)
                 stored = torch.from_numpy(found[1 + epoch, batch.indices]).double()
                 assert torch.allclose(stored, encoder.eval()(batch.views[0]), atol=1e-5)
-        for batch in data.evaluation_batches("test", torch.device("cpu")):
+        for batch in data.module.evaluation_batches(data.rows("test"), torch.device("cpu")):
             stored = torch.from_numpy(found[0, batch.indices]).double()
             assert torch.allclose(stored, encoder(batch.views[0]), atol=1e-5)
 
@@ -149,7 +149,7 @@ def test_rounding_does_not_make_features_anew(make, encoder, monkeypatch):
 
 
 def extract_shards(make, encoder, numbers, of=4):
-    work = make().feature_extraction(encoder, torch.device("cpu"))
+    work = make().module.feature_extraction(encoder, torch.device("cpu"))
     return [work.extract_shard(Shard(number, of)) for number in numbers]
 
 

@@ -36,8 +36,8 @@ def loading(make_data):
         numbers = {"batch_size": 64, "num_workers": 1, **options}
         data = make_data("digits", protocol="paper", loading=numbers, image_size=32)
         for number, count in reversed(list(enumerate(views or (1,)))):
-            data.begin_stage(InstanceBalanced(), views=count, epochs=1, number=number)
-        return data.train_dataloader
+            data.module.begin_stage(InstanceBalanced(), views=count, epochs=1, number=number)
+        return data.module.train_dataloader
 
     return make
 

@@ -157,8 +157,8 @@ def epochs(make_data, workers: int) -> list[list[Batch]]:
     """Load two epochs from the data module; up-sampling repeats images."""
     loading = {"num_workers": workers, "batch_size": 100}
     data = make_data("digits", protocol="paper", loading=loading)
-    data.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)
-    loader: DataLoader[Batch] = data.train_dataloader()
+    data.module.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)
+    loader: DataLoader[Batch] = data.module.train_dataloader()
     loaded = []
     for epoch in range(2):
         loader.batch_sampler.set_epoch(epoch)

@@ -21,7 +21,7 @@ def table_of(parts, labels=None) -> ImageTable:
     numbers = np.zeros(count, dtype=np.int64) if labels is None else np.array(labels)
     names = [f"c{i}" for i in range(numbers.max() + 1)]
     images = [f"i{i}" for i in range(count)]
-    return ImageTable(images, numbers, names, parts=np.array(parts, dtype="<U10"))
+    return ImageTable(images, numbers, names, parts=np.array(parts, dtype="<U11"))
 
 
 @given(rows)
@@ -44,7 +44,7 @@ def test_leaking_and_outranked_are_what_loops_find(pairs):
 @given(rows)
 def test_a_cleaned_split_has_its_whole_test_part_and_leaks_no_more(pairs):
     parts, groups = (np.array(column) for column in zip(*pairs, strict=True))
-    cleaned = parts.astype("<U10")
+    cleaned = parts.astype("<U11")
     cleaned[outranked(parts, groups)] = "unused"
 
     assert np.array_equal(cleaned == "test", parts == "test")

@@ -164,6 +164,23 @@ def test_validation_part_is_a_fifth_of_the_training_folds(clean_folds):
         assert set(parts) == {"train", "validation", "test"}
 
 
+def test_calibration_part_is_a_share_of_what_is_left_and_shares_no_lesion(
+    table, groups, make_protocol
+):
+    """A quarter of the images that neither test nor select, of each class."""
+    plain = make_protocol("clean").split(table, groups, 1)
+    parts = make_protocol("clean", calibration_fraction=0.25).split(table, groups, 1)
+    assert np.array_equal(parts == "test", plain == "test")
+    assert np.array_equal(parts == "validation", plain == "validation")
+    left = plain == "train"
+    assert set(parts[left]) == {"train", "calibration"}
+    assert {*groups[parts == "calibration"]}.isdisjoint(groups[parts != "calibration"])
+    for number in range(len(table.class_names)):
+        of_class = left & (table.labels == number)
+        share = (parts[of_class] == "calibration").mean()
+        assert abs(share - 0.25) * of_class.sum() < 3  # images: lesions have up to three
+
+
 def test_clean_protocol_selects_on_validation_and_needs_no_caveat(make_protocol):
     clean = make_protocol("clean")
 

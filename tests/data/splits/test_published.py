@@ -76,6 +76,7 @@ def test_every_layout_has_the_same_parts(layout, images, tmp_path):
         "unused": 0,
         "train": 5,
         "validation": 2,
+        "calibration": 0,
         "test": 3,
     }
 

@@ -8,9 +8,12 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from aduni.errors import UserError
-from aduni.inference.export.export import check_images, largest_difference, original_probabilities
-from aduni.inference.export.export_settings import read_export_settings
-from aduni.inference.export.formats import FORMATS, check_packages
+from aduni.inference.export.comparison import (
+    check_images,
+    largest_difference,
+    original_probabilities,
+)
+from aduni.inference.export.export_settings import PACKAGES, check_packages, read_export_settings
 
 
 def test_made_images_are_32_and_always_the_same():
@@ -92,14 +95,17 @@ def _read(**changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format": "tflite"}, ("format=tflite", "choose one of onnx, pt2, safetensors")),
+        (
+            {"format": "tflite"},
+            ("format=tflite", "one of onnx, pt2, safetensors, huggingface"),
+        ),
         ({"format": "onx"}, ("did you mean onnx?", "choose one of")),
         ({"output": "model.pt2"}, ("output=model.pt2", "does not end in .onnx", "format=onnx")),
         ({"output": "model"}, ("output=model", "add .onnx")),
         ({"format": "pt2"}, ("output=a.onnx", "add .pt2")),
         ({"output": "???"}, ("output is missing", "give it")),
         ({"ckpt": "???"}, ("ckpt is missing", "give it")),
-        ({"colour": 1}, ("colour is no known key", "remove it")),
+        ({"colour": 1}, ("colour is not a known key", "remove it")),
     ],
 )
 def test_settings_that_are_wrong_are_named(changes, words, refusal):
@@ -110,23 +116,26 @@ def test_one_source_of_images_need_not_be_a_list():
     assert _read(images="folder").images == ["folder"]
     assert _read(images=["a", 7]).images == ["a", "7"]
     assert _read(output="A.ONNX").output.name == "A.ONNX"
+    assert _read(format="huggingface", output="folder.d").output.name == "folder.d"
 
 
-@pytest.mark.parametrize("package", FORMATS["onnx"].packages)
+@pytest.mark.parametrize("package", PACKAGES["onnx"])
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     package, monkeypatch, refusal
 ):
     monkeypatch.setitem(__import__("sys").modules, package, None)
 
-    refusal(
-        lambda: check_packages("onnx"), f"needs {package};", "run uv pip install -e '.[export]'"
-    )
+    refusal(lambda: check_packages("onnx"), f"needs {package};", "pip install 'aduni[export]'")
     check_packages("pt2")
+
+
+def test_folders_for_the_hub_need_timm(monkeypatch, refusal):
+    monkeypatch.setitem(__import__("sys").modules, "timm", None)
+
+    refusal(lambda: check_packages("huggingface"), "needs timm;", "pip install 'aduni[timm]'")
 
 
 def test_other_formats_need_no_package_of_the_extra():
     extra = {"onnx", "onnxscript", "onnxruntime"}
-    assert not any(extra & set(FORMATS[name].packages) for name in ("pt2", "safetensors"))
-    with pytest.raises(KeyError):
-        check_packages("tflite")
+    assert not any(extra & {*PACKAGES.get(name, ())} for name in ("pt2", "safetensors"))
     assert issubclass(UserError, Exception)

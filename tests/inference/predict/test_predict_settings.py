@@ -66,7 +66,7 @@ def test_shares_of_classes_in_other_scripts_are_given_as_a_text(configured, text
         ({"output": "scan.png"}, "output=scan.png does not end in .csv; give"),
         ({"embeddings": "out.csv"}, "embeddings=out.csv does not end in .npy; give"),
         ({"tta": 3}, "tta=3 is not valid: it should be 1, 2, 4 or 8"),
-        ({"shard": "5/4"}, "shard=5/4 is no shard; write shard=i/n with i from 1 to n"),
+        ({"shard": "5/4"}, "shard=5/4 is not a shard; write shard=i/n with i from 1 to n"),
         ({"batch_size": 0}, "batch_size=0 is not valid"),
         ({"images": []}, "images=[] is not valid"),
         ({"class_frequency": {"a": 0.5, "b": 0.4}}, "sums to 0.9; make the shares add up to 1"),
@@ -129,7 +129,7 @@ def test_shares_come_in_the_order_of_the_classes():
     [
         (
             {"a": 0.5, "Mole": 0.5},
-            "class_frequency names Mole, which is no class of best.ckpt (did",
+            "class_frequency names Mole, which is not a class of best.ckpt (did",
         ),
         ({"a": 1}, "class_frequency has no share for mole; give every class one"),
         ({"a": 0.5, "mole": 0.5}, "class_frequency.mole=0.5 has no measure: the validation part"),

@@ -22,7 +22,7 @@ def test_every_name_of_timm_is_accepted():
     [
         ("resnet19", "did you mean resnet18?"),
         ("vit_tiny_patch16_224", "did you mean timm/vit_tiny_patch16_224?"),
-        ("timm/resnet19", "is no model of timm (did you mean timm/resnet"),
+        ("timm/resnet19", "is not a model of timm (did you mean timm/resnet"),
     ],
 )
 def test_other_names_get_a_hint(name, words, refusal):

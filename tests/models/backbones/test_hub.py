@@ -127,7 +127,7 @@ def test_gated_missing_and_unknown_files_are_told_apart(hub, model, refusal):
     refusal(lambda: fetch("me/gated", "config.json"), "me/gated is gated", "set HF_TOKEN")
     refusal(lambda: fetch("me/other", "config.json"), "me/other does not exist", "check the name")
     refusal(lambda: fetch("me/vit", "c", "d"), "me/vit has no c or d", "give the file")
-    refusal(lambda: fetch("a/b/c", "config.json"), "a/b/c is no repository", "write hf-hub:")
+    refusal(lambda: fetch("a/b/c", "config.json"), "a/b/c is not a repository", "write hf-hub:")
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence(hub, monkeypatch, refusal):

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 class Counting(nn.Module):
-    '''Keeps state: a buffer, and extra state that is no tensor.'''
+    '''Keeps state: a buffer, and extra state that is not a tensor.'''
 
     def __init__(self, width=6):
         super().__init__()
@@ -99,7 +99,7 @@ def test_functions_and_classes_are_called(name, features):
         ("failing", "cannot take images of dataset.image_size=5 pixels ('position')"),
         ("needs", "cannot be called without arguments (TypeError: needs() missing 1"),
         ("broken", "cannot be called without arguments (ValueError: boom); correct it"),
-        ("number", "is no function or class of own_encoder"),
+        ("number", "is not a function or class of own_encoder"),
         ("wid", "(did you mean wide?)"),
         ("torch.cuda.device_count", "own_encoder.torch.cuda"),
     ],

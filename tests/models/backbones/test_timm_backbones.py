@@ -149,5 +149,5 @@ def test_weights_that_timm_does_not_have_are_named(refusal):
 def test_without_timm_the_extra_is_named(monkeypatch, refusal):
     monkeypatch.setitem(sys.modules, "timm", None)
 
-    refusal(lambda: make("timm/test_vit"), "encoder.name=timm/test_vit needs", "'.[timm]'")
-    refusal(lambda: architecture_of("local-dir:/nowhere"), "'.[timm]'")
+    refusal(lambda: make("timm/test_vit"), "encoder.name=timm/test_vit needs", "'aduni[timm]'")
+    refusal(lambda: architecture_of("local-dir:/nowhere"), "'aduni[timm]'")

@@ -61,7 +61,9 @@ def test_confusion_picture_classes_and_card_are_there(finished):
     with Image.open(folder.batch_picture) as written:
         assert (picture.width, picture.height) == written.size
     (card,) = events.Tensors("model_card/text_summary")
-    assert card.tensor_proto.string_val[0].decode() == folder.card.read_text()
+    shown = card.tensor_proto.string_val[0].decode()
+    assert shown.startswith("# Model card")
+    assert folder.card.read_text().endswith(f"\n---\n\n{shown}")
     (classes,) = events.Tensors("test/classes/text_summary")
     table = classes.tensor_proto.string_val[0].decode().splitlines()
     assert table[0].split("|") == ["class", "trained on", "tested on", "F1", "recall"]

@@ -22,7 +22,9 @@ SYNONYMS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("device", "accelerator", "cuda"), ("trainer",)),
     **dict.fromkeys(("gpus", "num_gpus", "n_gpus", "ngpus"), ("trainer.devices",)),
     **dict.fromkeys(("size", "img_size", "input_size", "resolution"), ("dataset.image_size",)),
-    **dict.fromkeys(("path", "dir", "data_dir", "data_path"), ("dataset.root", "images", "runs")),
+    **dict.fromkeys(
+        ("data", "path", "dir", "data_dir", "data_path"), ("dataset.root", "images", "runs")
+    ),
     **dict.fromkeys(("input", "inputs"), ("images", "runs")),
     **dict.fromkeys(("pretrained", "imagenet"), ("encoder.weights",)),
     **dict.fromkeys(("amp", "fp16", "bf16", "half"), ("precision",)),

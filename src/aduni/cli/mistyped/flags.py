@@ -56,13 +56,15 @@ def _check_dashes(line: CommandLine, arg: str, parser: ArgumentParser) -> str | 
     name, equals, value = arg.lstrip("".join(DASHES)).partition("=")
     flag = f"-{name}" if len(name) == 1 else f"--{name}"
     if name.lower() in ("h", *HELP):
-        return f"{arg} is no known flag; write --help"
+        return f"{arg} is not a known flag; write --help"
     if flag == "-m" and equals:
-        return f"{arg} is no known flag; write -m and {value} as two words"
+        return f"{arg} is not a known flag; write -m and {value} as two words"
     known = parser._option_string_actions
     if arg.partition("=")[0] in known or re.match(r"--\w", arg):  # argparse takes abbreviations
         return None
-    return f"{arg} is no known flag; write {flag}" if flag in known else _unknown(line, arg, parser)
+    return (
+        f"{arg} is not a known flag; write {flag}" if flag in known else _unknown(line, arg, parser)
+    )
 
 
 def _unknown(line: CommandLine, arg: str, parser: ArgumentParser) -> str:
@@ -84,4 +86,4 @@ def _unknown(line: CommandLine, arg: str, parser: ArgumentParser) -> str:
         remedy = f", and keys have no dashes{right}"
     elif group := line.catalogue.group_with(name):
         remedy = f"; write {group}={name}"
-    return f"{flag} is no known flag{remedy}"
+    return f"{flag} is not a known flag{remedy}"

@@ -38,7 +38,7 @@ def check_value(line: CommandLine, override: Any, arg: str) -> str | None:
         is_of_another = key not in line.catalogue.groups and (line.conf / key).is_dir()
         if is_of_another and key != "hydra":
             near = line.catalogue.closest(f"{key}s") or line.catalogue.closest(key)
-            return f"{key} is no key of {line.command}.py; write {near or 'KEY'}={value}"
+            return f"{key} is not a key of {line.command}.py; write {near or 'KEY'}={value}"
         fault = _check_option(line, key, value, parsed)
     else:
         rules = (_check_range, _check_thousands, _check_windows_path)
@@ -109,7 +109,7 @@ def _check_option(line: CommandLine, key: str, value: str, parsed: Any) -> str:
         return f"is not one option; write {suggest_several(line, key, parts)}"
     name = Path(text).name.removesuffix(".yaml")
     if name in options:
-        return "" if parsed == name else f"is no name of an option; write {key}={name}"
+        return "" if parsed == name else f"is not a name of an option; write {key}={name}"
     choose = f"choose one of {', '.join(options)}"
     if key == "dataset" and re.search(r"[/\\]", text):
         path = to_argument("dataset.root", text)

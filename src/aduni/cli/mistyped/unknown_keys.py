@@ -21,7 +21,7 @@ def describe_unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     near = did_you_mean(full.rpartition(".")[2], known)
     hint = _hint_deeper_key(full, siblings) or _hint_other_key(full, near) or near
     others = f"; the keys there are {', '.join(known)}" if known else ""
-    return f"{full} is no known key{hint}{others}."
+    return f"{full} is not a known key{hint}{others}."
 
 
 def _hint_other_key(key: str, near: str) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from aduni.data.image_data import ImageData
 from aduni.data.image_table import read_csv
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape
 from aduni.errors import UserError
 from aduni.system.csv_escape import unescape_formulas
@@ -15,7 +15,7 @@ DIGEST_LENGTH = 16
 """Hexadecimal digits of each digest, as many as a split's hash has."""
 
 
-def source_table(data: ImageDataModule) -> pd.DataFrame:
+def source_table(data: ImageData) -> pd.DataFrame:
     """Return the table of source files: file (image or name of an archive) and short sha256."""
     table, sources = data.table, data.sources
     names = table.images
@@ -25,7 +25,7 @@ def source_table(data: ImageDataModule) -> pd.DataFrame:
     return pd.DataFrame({"file": names, "sha256": digests}, dtype=object)
 
 
-def changed_sources(path: Path, data: ImageDataModule) -> str:
+def changed_sources(path: Path, data: ImageData) -> str:
     """Describe which source files differ from a run's table; empty if none has changed.
 
     Missing and new files are left to the check of the split. Runs of earlier versions or without
@@ -33,8 +33,7 @@ def changed_sources(path: Path, data: ImageDataModule) -> str:
     """
     if not path.exists():
         return ""
-    remedy = "restore it from a copy of the run, or start a new run"
-    then = unescape_formulas(read_csv(path, COLUMNS, remedy)).set_index("file")["sha256"]
+    then = read_sources_csv(path)
     now = source_table(data).set_index("file")["sha256"]
     both = now[now.index.isin(then.index)]
     changed = both.index[both.to_numpy() != then[~then.index.duplicated()][both.index].to_numpy()]
@@ -43,7 +42,13 @@ def changed_sources(path: Path, data: ImageDataModule) -> str:
     return f"{len(changed)} of {len(now)} source files (first {escape(changed[0])})"
 
 
-def check_unchanged(path: Path, data: ImageDataModule) -> None:
+def read_sources_csv(path: Path) -> pd.Series:
+    """Return the digests of a run's table of source files, by file."""
+    remedy = "restore it from a copy of the run, or start a new run"
+    return unescape_formulas(read_csv(path, COLUMNS, remedy)).set_index("file")["sha256"]
+
+
+def check_unchanged(path: Path, data: ImageData) -> None:
     """Raise UserError if a run would continue with other images than it began with."""
     if changes := changed_sources(path, data):
         raise UserError(

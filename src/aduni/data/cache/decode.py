@@ -51,18 +51,23 @@ def decode_image(file: Path, bits: int = ALL_BITS) -> Image.Image:
     if is_dicom(file):
         return decode_dicom(file)
     with _open(file) as image:
-        in_16_bits = _is_16_bit(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        if image.mode.startswith("I;16"):  # Pillow would clip all levels above 255 to white
-            return _upper_eight_bits(np.asarray(image), bits)
-        if image.mode in ("I", "F"):
-            raise ValueError("signed or 32-bit grey levels have no agreed range")
-        if in_16_bits and bits < ALL_BITS:  # Pillow has dropped the lower 8 bits
-            problem = f"has 16 bits for each colour, for which dataset.bits={bits} is not supported"
-            raise BeyondRangeError(problem, ALL_BITS)
-        if not image.has_transparency_data:
-            return image.convert("RGB")
-        coloured = image.convert("RGBA")
+        return convert_image(image, bits)
+
+
+def convert_image(image: Image.Image, bits: int = ALL_BITS) -> Image.Image:
+    """Convert an opened image as `decode_image` does; raises what it raises."""
+    in_16_bits = _is_16_bit(image)
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):  # Pillow would clip all levels above 255 to white
+        return _upper_eight_bits(np.asarray(image), bits)
+    if image.mode in ("I", "F"):
+        raise ValueError("signed or 32-bit grey levels have no agreed range")
+    if in_16_bits and bits < ALL_BITS:  # Pillow has dropped the lower 8 bits
+        problem = f"has 16 bits for each colour, for which dataset.bits={bits} is not supported"
+        raise BeyondRangeError(problem, ALL_BITS)
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    coloured = image.convert("RGBA")
     background = Image.new("RGBA", coloured.size, (0, 0, 0, 255))
     return Image.alpha_composite(background, coloured).convert("RGB")
 

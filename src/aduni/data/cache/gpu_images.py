@@ -1,15 +1,13 @@
 """Keep all images of a data set in the memory of a GPU."""
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from aduni.data.cache.image_cache import ImageCache
+from aduni.data.loading.settings import DataOnGpu
 from aduni.errors import UserError
 
-DataOnGpu = Literal["auto", True, False]
 CHUNK_BYTES = 2**26
 
 

@@ -6,11 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
+from aduni.data.connected import connected_groups
 from aduni.data.loading.samplers import Ints
 
 SIDE = 24
@@ -62,7 +59,7 @@ def group_near_copies(small: Small, digests: Sequence[str]) -> tuple[Ints, Float
             np.fmin.at(nearest, ends, differences)
         links.append(_tree(first, second))
     first, second = np.concatenate(links, axis=1)
-    groups = _components(first, second, len(names))[same]
+    groups = connected_groups(first, second, len(names))[same]
     first_rows = pd.Series(np.arange(len(same))).groupby(groups).transform("min")
     return first_rows.to_numpy(), nearest[same]
 
@@ -73,6 +70,8 @@ def _near_pairs(small: Small, rows: Ints) -> Iterator[tuple[Ints, Ints, Floats]]
     No pair is missed: the weighted levels of two images differ by no more than the images do, in
     the sum of absolute differences, by which a tree finds neighbours.
     """
+    from scipy.spatial import cKDTree  # takes time, and known images need no comparison
+
     levels = _ring_levels(small, rows)
     compared = np.flatnonzero(np.isfinite(levels[:, 0]))
     tree = cKDTree(levels[compared])
@@ -108,6 +107,8 @@ def high_passed(images: Small) -> Floats:
     Args:
         images: (n, SIDE, SIDE, 3).
     """
+    from scipy.ndimage import gaussian_filter  # as in `_near_pairs`
+
     grey = images.mean(axis=3)
     details = grey - gaussian_filter(grey, (0, BLUR, BLUR))
     details -= details[:, INTERIOR].mean(axis=1)[:, None, None]
@@ -143,10 +144,5 @@ def orientations(images: NDArray[Any]) -> Iterator[NDArray[Any]]:
 def _tree(first: Ints, second: Ints) -> Ints:
     """Return links (2, m) that connect the same images with at most one for each."""
     names, ends = np.unique(np.concatenate([first, second]), return_inverse=True)
-    groups = _components(ends[: len(first)], ends[len(first) :], len(names))
+    groups = connected_groups(ends[: len(first)], ends[len(first) :], len(names))
     return np.stack([names[np.unique(groups, return_index=True)[1]][groups], names])
-
-
-def _components(first: Ints, second: Ints, count: int) -> Ints:
-    edges = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
-    return np.asarray(connected_components(edges, directed=False)[1], dtype=np.int64)

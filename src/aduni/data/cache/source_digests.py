@@ -240,7 +240,7 @@ def _status(files: Sequence[Path]) -> NDArray[np.int64]:
         except OSError as error:
             raise unreadable_error(file, error.strerror or error) from error
         if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
-            raise unreadable_error(file, "it is no file")
+            raise unreadable_error(file, "it is not a file")
         times = status.st_mtime_ns & INT64_MASK, status.st_ctime_ns & INT64_MASK
         rows.append((status.st_size, *times, status.st_ino & INT64_MASK))
     return np.array(rows, dtype=np.int64).reshape(-1, 4)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from aduni.data.image_data import ImageData
 from aduni.data.image_files import check_images, find_files
 from aduni.data.image_table import ImageTable, read_csv
 from aduni.data.loading.samplers import Ints
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape, plain_number
 from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
@@ -15,7 +15,7 @@ from aduni.errors import UserError
 GRADES = ["no DR", "mild", "moderate", "severe", "proliferative"]
 
 
-class APTOS(ImageDataModule):
+class APTOS(ImageData):
     """APTOS 2019 in its official layout: train.csv (id_code, diagnosis 0 to 4) and train_images/.
 
     Photographs may be .png as published, or .jpg or .jpeg as in the competition of 2015.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aduni.data.datasets.user_images import UserImages, number_classes
 from aduni.data.image_files import ImageFiles
 from aduni.data.image_table import (
+    PART_DTYPE,
     ImageTable,
     check_separator,
     one_hot_columns,
@@ -141,7 +142,7 @@ class CSVTable(UserImages):
     def _files(self, images: list[str]) -> list[Path]:
         if not self.root.is_dir():
             raise UserError(
-                f"dataset.root={escape(str(self.root))} is no folder; set it to the folder that "
+                f"dataset.root={escape(str(self.root))} is not a folder; set it to the folder that "
                 f"the paths in {self.csv} are relative to."
             )
         present = ImageFiles(self.root)
@@ -177,7 +178,7 @@ class CSVTable(UserImages):
         """Return the path that a cell names; raise UserError if it leaves the root."""
         if not image.strip() or {"\0", "\r", "\n"} & set(image):
             raise UserError(
-                f"{self.csv} has the image '{escape(image)}', which is no path; correct the row."
+                f"{self.csv} has the image '{escape(image)}', which is not a path; correct the row."
             )
         file = os.path.abspath(os.path.join(present.root, image))
         if not present.holds(file):
@@ -204,4 +205,4 @@ class CSVTable(UserImages):
                 f"{self.csv} has the part '{escape(frame['split_column'][unknown[0]])}'; parts are "
                 f"{', '.join(PART_NAMES)} and unused."
             )
-        return parts.to_numpy(dtype="<U10")
+        return parts.to_numpy(dtype=PART_DTYPE)

@@ -8,17 +8,17 @@ from PIL import Image
 from pydantic import Field
 from sklearn.datasets import load_digits
 
+from aduni.data.image_data import ImageData
 from aduni.data.image_table import ImageTable
 from aduni.data.loading.samplers import Ints
-from aduni.data.module import ImageDataModule
 
 
-class Digits(ImageDataModule):
+class Digits(ImageData):
     """scikit-learn's 1,797 digits of 8 x 8 pixels in 10 classes, with a long-tailed training part.
 
     Args:
         imbalance_ratio: images of the most frequent class over the rarest, in the training part.
-        kwargs: see ImageDataModule.
+        kwargs: see ImageData.
     """
 
     title = "digits"

@@ -1,9 +1,9 @@
 """Read EyePACS (Kaggle 2015): 35,126 fundus photographs of two eyes a patient in five grades."""
 
 from aduni.data.datasets.aptos import GRADES, grades_of
+from aduni.data.image_data import ImageData
 from aduni.data.image_files import check_images, find_files
 from aduni.data.image_table import ImageTable, read_csv
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape
 from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
@@ -11,7 +11,7 @@ from aduni.errors import UserError
 SIDES = ("left", "right")
 
 
-class EyePACS(ImageDataModule):
+class EyePACS(ImageData):
     """EyePACS in Kaggle's layout: trainLabels.csv (image, level 0 to 4) and train/10_left.jpeg."""
 
     title = "eyepacs"

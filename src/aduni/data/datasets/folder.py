@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from aduni.data.datasets.user_images import UserImages, number_classes
-from aduni.data.image_table import SUFFIXES, ImageTable
+from aduni.data.image_table import PART_DTYPE, SUFFIXES, ImageTable
 from aduni.data.names import ClassName, escape
 from aduni.data.places import check_class_folders
 from aduni.data.splits.predefined import PART_NAMES
@@ -48,7 +48,7 @@ class Folder(UserImages):
         names, labels = number_classes([folder.name for _, folder in rows], self.classes)
         parts = None
         if part_of:
-            parts = np.array([part_of[folder.parent] for _, folder in rows], dtype="<U10")
+            parts = np.array([part_of[folder.parent] for _, folder in rows], dtype=PART_DTYPE)
         files = [file for file, _ in rows]
         images = [self._image_name(file) for file in files]
         ordinal = None if self.classes is None else True

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from aduni.data.image_data import ImageData
 from aduni.data.image_files import check_images, find_files
 from aduni.data.image_table import ImageTable, read_csv
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape, group_names
 from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
@@ -14,7 +14,7 @@ CLASSES = ["mel", "nv", "bcc", "akiec", "bkl", "df", "vasc"]
 METADATA = ["dx_type", "age", "sex", "localization"]
 
 
-class HAM10000(ImageDataModule):
+class HAM10000(ImageData):
     """HAM10000: HAM10000_metadata.csv, and photographs in HAM10000_images_part_1 and _part_2."""
 
     title = "ham10000"

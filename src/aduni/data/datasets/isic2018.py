@@ -1,8 +1,8 @@
 """Read ISIC 2018 task 3 (HAM10000): 10,015 dermoscopic photographs in seven classes."""
 
+from aduni.data.image_data import ImageData
 from aduni.data.image_files import check_images, find_files
 from aduni.data.image_table import ImageTable, one_hot_columns, one_hot_labels, read_csv
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape, group_names
 from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
@@ -11,7 +11,7 @@ PREFIX = "ISIC2018_Task3_Training"
 CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]
 
 
-class ISIC2018(ImageDataModule):
+class ISIC2018(ImageData):
     """ISIC 2018 in its official layout: one-hot ground truth, lesion groupings, 600 x 450 JPEGs."""
 
     title = "isic2018"

@@ -1,8 +1,8 @@
 """Read ISIC 2019: 25,331 dermoscopic photographs in eight classes."""
 
+from aduni.data.image_data import ImageData
 from aduni.data.image_files import check_images, find_files
 from aduni.data.image_table import ImageTable, one_hot_labels, read_csv
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape, group_names
 from aduni.data.places import RELEASES, check_release
 from aduni.errors import UserError
@@ -14,7 +14,7 @@ UNKNOWN = "UNK"
 METADATA = ["age_approx", "anatom_site_general", "sex"]
 
 
-class ISIC2019(ImageDataModule):
+class ISIC2019(ImageData):
     """ISIC 2019 in its official layout: one-hot ground truth, metadata with lesions, JPEGs.
 
     Some names end in _downsampled, in the tables as in the folder.

@@ -13,8 +13,8 @@ from PIL import Image
 
 from aduni.data.datasets.user_images import UserImages
 from aduni.data.download.archives import EXTRA_BYTES, MAX_EXPANSION
-from aduni.data.image_table import ImageTable
-from aduni.errors import UserError, did_you_mean
+from aduni.data.image_table import PART_DTYPE, ImageTable
+from aduni.errors import UserError, did_you_mean, missing_extra
 from aduni.shortage import raise_shortage
 from aduni.system.npz import read_array
 from aduni.system.temporary import temporary_name
@@ -63,7 +63,7 @@ class MedMNIST(UserImages):
             labels.append(numbers[:, 0].astype(np.int64))
             parts += [part] * len(numbers)
         ordinal = self._info["task"] == "ordinal-regression"
-        part_array = np.array(parts, dtype="<U10")
+        part_array = np.array(parts, dtype=PART_DTYPE)
         return ImageTable(images, np.concatenate(labels), names, parts=part_array, ordinal=ordinal)
 
     def open_image(self, row: int) -> Image.Image:
@@ -95,8 +95,8 @@ class MedMNIST(UserImages):
 
     def _damaged(self, reason: str) -> UserError:
         return UserError(
-            f"{self.file} is no whole archive of MedMNIST's {self.name} ({reason}); remove it, and "
-            "the next call fetches it again."
+            f"{self.file} is not a whole archive of MedMNIST's {self.name} ({reason}); remove it, "
+            "and the next call fetches it again."
         )
 
     def _fetch(self) -> None:
@@ -125,7 +125,10 @@ class MedMNIST(UserImages):
 
 
 def _info(name: str) -> dict[str, Any]:
-    from medmnist.info import INFO  # type: ignore[import-untyped]  # takes seconds
+    try:
+        from medmnist.info import INFO  # type: ignore[import-untyped]  # takes seconds
+    except ModuleNotFoundError as error:
+        raise missing_extra("dataset=medmnist", str(error.name), "medmnist") from error
 
     flat = [
         key for key, info in INFO.items() if "3d" not in key and "multi-label" not in info["task"]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import AfterValidator
 
+from aduni.data.image_data import ImageData
 from aduni.data.image_table import ImageTable
-from aduni.data.module import ImageDataModule
 from aduni.data.names import (
     MAX_TITLE_LENGTH,
     PUBLISHED,
@@ -33,21 +33,21 @@ MIN_IMAGE_SIZE = 8
 def _check_title(title: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", title) or len(title) > MAX_TITLE_LENGTH:
         raise ValueError(
-            f"is no name for folders; use up to {MAX_TITLE_LENGTH} letters, digits, _, . and -"
+            f"is not a name for folders; use up to {MAX_TITLE_LENGTH} letters, digits, _, . and -"
         )
     if title in PUBLISHED:
         raise ValueError("is the name of a published data set; give another")
     return title
 
 
-class UserImages(ImageDataModule):
+class UserImages(ImageData):
     """Base class of data sets of the user's own images.
 
     Args:
         title: names the data set in folders and reports.
         split: what becomes of a split that the data set brings along.
         ordinal: whether the classes are ordered; None: as `read_rows` finds.
-        kwargs: see ImageDataModule.
+        kwargs: see ImageData.
     """
 
     in_order = False

@@ -1,10 +1,9 @@
-"""Data loaders for training and evaluation, their settings, and errors of their processes."""
+"""Data loaders for training and evaluation, and errors of their processes."""
 
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing.queues import Queue
 from typing import Any, Literal
@@ -17,11 +16,12 @@ from torch.utils.data._utils import signal_handling
 from aduni.batch import Batch
 from aduni.data.augmentation.gpu.from_albumentations import read_recipe
 from aduni.data.cache.feature_cache import FeatureCache
-from aduni.data.cache.gpu_images import DataOnGpu, DeviceImages
+from aduni.data.cache.gpu_images import DeviceImages
 from aduni.data.cache.image_cache import ImageCache
 from aduni.data.loading.feature_datasets import FeatureEvaluationDataset, FeatureTrainingDataset
 from aduni.data.loading.gpu_copies import GpuLoader
 from aduni.data.loading.samplers import Ints
+from aduni.data.loading.settings import DataOnGpu
 from aduni.data.loading.shared_memory import PREFETCH_FACTOR
 from aduni.data.loading.torch_datasets import (
     EvaluationDataset,
@@ -33,50 +33,12 @@ from aduni.data.loading.torch_datasets import (
 )
 from aduni.errors import UserError
 from aduni.shortage import shortage
-from aduni.system.threads import usable_cpus
-
-MAX_DEFAULT_WORKERS = {"cpu": 8, "cuda": 16}
-"""Loader processes that keep up with a model, by the kind of its device."""
 
 Loader = DataLoader[Any]
 """Loader of `Batch`, or of `RawBatch` if the views are made on the device."""
 
 BATCH_TIMEOUT_SECONDS = 600
 """Seconds to wait for a batch: a loader process that has lost one does not report it."""
-
-
-def default_workers(processes: int, device: str) -> int:
-    """Return the number of loader processes: one for each core but the one of the training.
-
-    Args:
-        processes: training processes on this machine, which share the cores.
-        device: kind of the device that they train on, cpu or cuda.
-    """
-    return max(min(usable_cpus() // processes - 1, MAX_DEFAULT_WORKERS[device]), 0)
-
-
-@dataclass(frozen=True)
-class LoaderSettings:
-    """Settings of a run's data loaders and fold.
-
-    Attributes:
-        batch_size: images of a training batch, all processes together.
-        num_workers: loader processes; 0 loads in the training process.
-        augment: augment single images in the loader (cpu), or batches on the model's device (gpu).
-        data_on_gpu: whether a GPU keeps all images; auto: if they take less than half its free
-            memory.
-    """
-
-    batch_size: int
-    num_workers: int
-    seed: int
-    fold: int
-    augment: Literal["cpu", "gpu"] = "cpu"
-    data_on_gpu: DataOnGpu = "auto"
-
-    def __post_init__(self) -> None:
-        if self.data_on_gpu is True and self.augment == "cpu":
-            raise UserError("data_on_gpu=true serves augment=gpu alone; set augment=gpu as well.")
 
 
 class LoaderFactory:

@@ -24,8 +24,9 @@ from aduni.data.cache.feature_cache import (
 )
 from aduni.data.cache.image_cache import ImageCache
 from aduni.data.loading.batch_samplers import SampleIndex
-from aduni.data.loading.dataloaders import LoaderFactory, LoaderSettings
+from aduni.data.loading.dataloaders import LoaderFactory
 from aduni.data.loading.samplers import Ints
+from aduni.data.loading.settings import LoaderSettings
 from aduni.data.shard import Shard, remove_shards, shard_folder
 from aduni.models.encoder import Encoder
 from aduni.models.fold_batch_norms import fold_batch_norms

@@ -13,7 +13,7 @@ from rich.progress import track
 
 from aduni.data.cache.image_cache import MAX_WAITING
 from aduni.data.cache.source_digests import Sources
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.data.shard import Shard, find_shards
 from aduni.data.shortcuts import border, thumbnail
 from aduni.errors import UserError
@@ -31,7 +31,7 @@ PIXEL_NAMES = (*border.NAMES, *thumbnail.NAMES)
 Features = NDArray[np.float32]
 
 
-def shortcut_features(data: ImageDataModule, kind: Kind) -> pd.DataFrame:
+def shortcut_features(data: ImageData, kind: Kind) -> pd.DataFrame:
     """Return the features of a kind, a row for each image and a column for each feature."""
     if kind == "none":
         return pd.DataFrame(index=range(len(data.table.images)))
@@ -42,7 +42,7 @@ def shortcut_features(data: ImageDataModule, kind: Kind) -> pd.DataFrame:
     return frame[list(names)]
 
 
-def file_features(data: ImageDataModule) -> pd.DataFrame:
+def file_features(data: ImageData) -> pd.DataFrame:
     """Return size and format of the files; raise UserError for a data set without image files."""
     files = data.table.files
     if files is None:
@@ -66,7 +66,7 @@ def file_features(data: ImageDataModule) -> pd.DataFrame:
     return frame.assign(**formats).astype(np.float64)
 
 
-def _pixel_features(data: ImageDataModule) -> Features:
+def _pixel_features(data: ImageData) -> Features:
     """Read the features of the pixels, or compute and store them beside the image cache."""
     count, file = len(data.table.images), _file(data, data.sources)
     stored = _read(file, count)
@@ -88,7 +88,7 @@ def _pixel_features(data: ImageDataModule) -> Features:
     return features
 
 
-def measure_shard(data: ImageDataModule, shard: Shard) -> None:
+def measure_shard(data: ImageData, shard: Shard) -> None:
     """Store the features of the pixels of a shard, whose cache was built."""
     rows = range(len(data.table.images))[shard.every]
     file = _file(data, data.sources, shard)
@@ -98,7 +98,7 @@ def measure_shard(data: ImageDataModule, shard: Shard) -> None:
         write_npy(features, file)
 
 
-def _file(data: ImageDataModule, sources: Sources, shard: Shard | None = None) -> Path:
+def _file(data: ImageData, sources: Sources, shard: Shard | None = None) -> Path:
     images = data.table.images[shard.every] if shard else data.table.images
     key = sources.key([data.title, VERSION, *images], data.bits)
     return data.cache_dir / f"{data.title}-shortcuts-{key}{shard.suffix if shard else ''}.npy"
@@ -114,7 +114,7 @@ def _read(file: Path, count: int) -> Features | None:
     return stored if fits and np.isfinite(stored).all() else None
 
 
-def _measured(data: ImageDataModule, rows: Sequence[int]) -> Features:
+def _measured(data: ImageData, rows: Sequence[int]) -> Features:
     work = map_ahead(lambda row: measure(data.open_image(row)), rows, MAX_WAITING)
     values = list(track(work, "Measuring borders and colours", total=len(rows)))
     return np.array(values, dtype=np.float32).reshape(-1, len(PIXEL_NAMES))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.data.image_table import ImageTable, read_texts
+from aduni.data.image_table import PART_DTYPE, ImageTable, read_texts
 from aduni.data.loading.samplers import Ints
 from aduni.data.names import escape
 from aduni.data.splits.protocol import Protocol
@@ -16,7 +16,9 @@ from aduni.errors import UserError
 from aduni.system.csv_escape import unescape_formulas
 
 COLUMNS = ("image", "label", "group", "part")
-PARTS = ("train", "validation", "test", "unused")
+INTERNAL = "internal"
+"""Test part of the training, where a model is tested on another source."""
+PARTS = ("train", "validation", "calibration", "test", "unused")
 SPLIT_REMEDY = "set protocol.split_file to the split.csv of a run, or to null"
 
 GivenSplit = Literal["given", "cleaned", "ignore"]
@@ -26,16 +28,17 @@ replaced by the protocol's folds."""
 PART_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "validation"),
+    "calibration": "calibration",
     **dict.fromkeys(("test", "testing"), "test"),
 }
 
-PRECEDENCE = {"unused": 0, "train": 1, "validation": 2, "test": 3}
+PRECEDENCE = {"unused": 0, "train": 1, "validation": 2, "calibration": 3, "test": 4}
 """Of several parts with images of a group, the highest keeps them: the test part is unchanged."""
 
 
 def read_split_file(path: Path, remedy: str) -> pd.DataFrame:
-    """Read the columns of a split.csv as texts; raises UserError as `read_texts` does."""
-    return unescape_formulas(read_texts(path, COLUMNS, remedy))[list(COLUMNS)]
+    """Read a split.csv and its metadata as texts; raises UserError as `read_texts` does."""
+    return unescape_formulas(read_texts(path, COLUMNS, remedy))
 
 
 def split_frame(table: ImageTable, groups: Ints, parts: NDArray[np.str_]) -> pd.DataFrame:
@@ -66,7 +69,7 @@ def read_split(path: Path, table: ImageTable, groups: Ints, grouped: bool) -> ND
     if unknown:
         part = escape(min(unknown))
         raise UserError(f"{path} names the part '{part}'; parts are {', '.join(PARTS)}.")
-    parts = frame["part"].to_numpy(dtype="<U10")
+    parts = frame["part"].to_numpy(dtype=PART_DTYPE)
     if grouped:
         _check_groups(parts, groups, table, path)
     return parts
@@ -94,8 +97,9 @@ def divide_as_given(
 ) -> NDArray[np.str_]:
     """Return the part of each row by the given split; raise UserError if it leaks and must not.
 
-    Without a given validation part, one is taken from the training part, by groups and classes. If
-    the protocol selects on the test part, a given validation part joins the training part.
+    Without a given validation part, one is taken from the training part, by groups and classes;
+    so is a calibration part if the protocol has one. If the protocol selects on the test part, a
+    given validation part joins the training part.
     """
     assert table.parts is not None
     parts = table.parts.copy()
@@ -107,7 +111,10 @@ def divide_as_given(
         _check_leaks(table, parts, groups)
     if protocol.selected_on == "validation" and not (parts == "validation").any():
         training = np.flatnonzero(parts == "train")
-        parts[protocol.validation_rows(table, groups, training)] = "validation"
+        parts[protocol.rows_of_part("validation", table, groups, training)] = "validation"
+    if protocol.calibration_fraction > 0 and not (parts == "calibration").any():
+        training = np.flatnonzero(parts == "train")
+        parts[protocol.rows_of_part("calibration", table, groups, training)] = "calibration"
     return parts
 
 

@@ -11,13 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, NonNegativeInt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedKFold
 
-from aduni.data.image_table import ImageTable
+from aduni.data.connected import connected_groups
+from aduni.data.image_table import PART_DTYPE, ImageTable
 from aduni.data.loading.samplers import Ints
-from aduni.data.splits.folds import GroupFolds, needed_images, suggest_settings
+from aduni.data.splits.needed_images import needed_images, suggest_settings
 from aduni.errors import UserError
 
 
@@ -41,6 +39,8 @@ class Protocol:
         near_duplicates: also group photographs that were saved anew (see `near_copies`).
         validation_fraction: share of the training folds that selects the checkpoint, one divided
             by a whole number; 0 selects on the test part.
+        calibration_fraction: share of the training images left after that which is kept for
+            prediction sets alone, one divided by a whole number; 0 for none.
         select: `macro_f1`, or `accuracy_and_macro_f1` if both must improve (released code).
         split_seed: seed of the shuffle, separate from the run's so that seeds share their folds.
         split_file: a split.csv of a run, or the files of a published split, to use instead.
@@ -54,6 +54,9 @@ class Protocol:
     validation_fraction: Annotated[
         float, Field(ge=0, le=0.5), AfterValidator(_check_unit_fraction)
     ] = 0.2
+    calibration_fraction: Annotated[
+        float, Field(ge=0, le=0.5), AfterValidator(_check_unit_fraction)
+    ] = 0.0
     select: Literal["macro_f1", "accuracy_and_macro_f1"] = "macro_f1"
     split_seed: NonNegativeInt = 0
     split_file: str | list[str] | None = None
@@ -72,8 +75,10 @@ class Protocol:
 
     @property
     def reported(self) -> tuple[str, ...]:
-        """Parts whose metrics are reported."""
-        return ("validation", "test") if self.validation_fraction > 0 else ("test",)
+        """Parts that are predicted."""
+        validation = ("validation",) if self.validation_fraction > 0 else ()
+        calibration = ("calibration",) if self.calibration_fraction > 0 else ()
+        return (*validation, *calibration, "test")
 
     @property
     def needed(self) -> int:
@@ -96,23 +101,37 @@ class Protocol:
         self._check_counts(table, groups)
         rows = np.arange(len(table.labels))
         training, test = self._divide(table.labels, groups, rows, self.folds, fold)
-        parts = np.full(len(rows), "train", dtype="<U10")
+        parts = np.full(len(rows), "train", dtype=PART_DTYPE)
         parts[test] = "test"
         if self.validation_fraction > 0:
             parts[self._validation(table.labels, groups, training)] = "validation"
+        if self.calibration_fraction > 0:
+            left = np.flatnonzero(parts == "train")
+            parts[self.rows_of_part("calibration", table, groups, left)] = "calibration"
         return parts
 
-    def validation_rows(self, table: ImageTable, groups: Ints, training: Ints) -> Ints:
-        """Select those of the (m,) training rows that become the validation part."""
-        parts = self._validation_parts
-        name, available = min(self.available(table, groups, training), key=itemgetter(1))
+    def rows_of_part(
+        self,
+        part: Literal["validation", "calibration"],
+        table: ImageTable,
+        groups: Ints,
+        rows: Ints,
+    ) -> Ints:
+        """Select those of the (m,) training rows that become another part.
+
+        Raises:
+            UserError: if a class has too few independent images.
+        """
+        key = f"{part}_fraction"
+        parts = round(1 / getattr(self, key))
+        name, available = min(self.available(table, groups, rows), key=itemgetter(1))
         if available < parts:
             raise UserError(
                 f"Class {name} has {available} independent image{'s' * (available != 1)} in the "
-                f"training part, too few for a validation part of 1/{parts} of it: {parts} are "
-                "needed; add images or raise protocol.validation_fraction."
+                f"training part, too few for a {part} part of 1/{parts} of it: {parts} are "
+                f"needed; add images or raise protocol.{key}."
             )
-        return self._validation(table.labels, groups, training)
+        return self._divide(table.labels, groups, rows, parts, 0)[1]
 
     def _validation(self, labels: Ints, groups: Ints, training: Ints) -> Ints:
         return self._divide(labels, groups, training, self._validation_parts, 0)[1]
@@ -120,6 +139,11 @@ class Protocol:
     def _divide(
         self, labels: Ints, groups: Ints, rows: Ints, k: int, fold: int
     ) -> tuple[Ints, Ints]:
+        # Imported here, since scikit-learn takes most of a second, and given splits need none.
+        from sklearn.model_selection import StratifiedKFold
+
+        from aduni.data.splits.folds import GroupFolds
+
         cls = GroupFolds if self.grouped else StratifiedKFold
         splitter = cls(k, shuffle=True, random_state=self.split_seed)
         grouping = groups[rows] if self.grouped else None
@@ -154,9 +178,8 @@ def group_rows(table: ImageTable, copies: Sequence[Hashable]) -> Ints:
         columns.append(pd.factorize(np.array(table.groups))[0] + n)
     links = np.concatenate(columns)
     rows = np.tile(np.arange(n), len(columns))
-    size = int(max(links.max(), n)) + 1
-    edges = coo_array((np.ones(len(rows)), (rows, links + n)), shape=(size + n, size + n))
-    groups: Ints = connected_components(edges, directed=False)[1][:n].astype(np.int64)
+    names = int(links.max(initial=0)) + 1
+    groups = connected_groups(rows, links + n, n + names)[:n]
     return pd.factorize(groups)[0].astype(np.int64)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aduni.data.image_table import SUFFIXES, ImageTable, csv_lines
+from aduni.data.image_table import PART_DTYPE, SUFFIXES, ImageTable, csv_lines
 from aduni.data.loading.samplers import Ints
 from aduni.data.names import escape
 from aduni.data.splits.predefined import PART_NAMES, PRECEDENCE
@@ -38,7 +38,7 @@ class PublishedSplit:
     @property
     def parts(self) -> NDArray[np.str_]:
         """Part of each row (n,), unused if it is not listed; of several the one that is tested."""
-        parts = np.full(self.count, "unused", dtype="<U10")
+        parts = np.full(self.count, "unused", dtype=PART_DTYPE)
         for part in sorted(self.rows, key=lambda part: PRECEDENCE[part]):
             parts[self.rows[part]] = part
         return parts

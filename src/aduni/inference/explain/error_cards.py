@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aduni.data.cache.decode import resize_image
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Ints
-from aduni.data.module import ImageDataModule
 from aduni.data.names import escape
 from aduni.errors import UserError
 from aduni.evaluation.trained_model import TrainedModel
@@ -105,7 +105,7 @@ def confusion_of(predictions: StoredPredictions, names: list[str]) -> Confusion:
 
 def error_groups(
     model: ExplainedModel,
-    data: ImageDataModule,
+    data: ImageData,
     predictions: StoredPredictions,
     count: int,
     folder: Path,
@@ -146,7 +146,7 @@ def summarize(errors: ClassErrors, names: list[str]) -> str:
     return f"{sentence} ({errors.wrong / errors.total:.0%}): {most}{frequent}."
 
 
-def _table_rows(data: ImageDataModule, predictions: StoredPredictions) -> NDArray[np.int64]:
+def _table_rows(data: ImageData, predictions: StoredPredictions) -> NDArray[np.int64]:
     row_of = {image: row for row, image in enumerate(data.table.images)}
     missing = [image for image in predictions.images if image not in row_of]
     if missing:
@@ -158,7 +158,7 @@ def _table_rows(data: ImageDataModule, predictions: StoredPredictions) -> NDArra
 
 
 def _heat_maps(
-    model: ExplainedModel, data: ImageDataModule, rows: NDArray[np.int64]
+    model: ExplainedModel, data: ImageData, rows: NDArray[np.int64]
 ) -> list[NDArray[np.float32] | None]:
     if model.layer is None:
         return [None] * len(rows)

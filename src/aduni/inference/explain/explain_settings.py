@@ -5,9 +5,8 @@ from typing import Annotated, Any
 from omegaconf import DictConfig
 from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt
 
-from aduni.config.schema import read
+from aduni.config.schema import DataPlace, read
 from aduni.errors import UserError, did_you_mean
-from aduni.evaluation.evaluate_settings import DataPlace
 
 PREDICTED = "predicted"
 NO_LAYER = "none"
@@ -40,7 +39,7 @@ class ExplainSettings(BaseModel, extra="forbid"):
             return None
         if self.target not in class_names:
             raise UserError(
-                f"target={self.target} is no class of {self.ckpt}"
+                f"target={self.target} is not a class of {self.ckpt}"
                 f"{did_you_mean(self.target, class_names)}; choose {PREDICTED} or one of "
                 f"{', '.join(class_names)}."
             )

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from aduni.data.module import ImageDataModule
+from aduni.data.image_data import ImageData
 from aduni.evaluation.trained_model import TrainedModel
 from aduni.inference.explain.grad_cam import BATCH_SIZE, Layer, grad_cam
 from aduni.inference.explain.page import IMAGE_SIZE, Pixels, Share
@@ -22,7 +22,7 @@ class ExplainedModel:
     trained: TrainedModel
     device: torch.device
     layer: Layer | None
-    data: ImageDataModule | None
+    data: ImageData | None
 
     def heat_maps(
         self, images: torch.Tensor, target: int | None

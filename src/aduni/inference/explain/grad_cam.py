@@ -113,8 +113,9 @@ def find_layer(encoder: nn.Module, name: str, image_size: int, encoder_name: str
     elif name not in modules or not name:
         children = ", ".join(child for child, _ in backbone.named_children())
         raise UserError(
-            f"layer={name} is no module of encoder.name={encoder_name}{did_you_mean(name, modules)}"
-            f"; choose one of {children}, or one inside them."
+            f"layer={name} is not a module of "
+            f"encoder.name={encoder_name}{did_you_mean(name, modules)}; choose one of {children}, "
+            "or one inside them."
         )
     if name not in sides:
         shape = shapes.get(name)

@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from aduni.report.page.html import page_environment
+from aduni.reporting.page.html import page_environment
 from aduni.system.atomic_files import name_file_in_errors
 
 Pixels = NDArray[np.uint8]

@@ -12,8 +12,9 @@ from rich.progress import track
 from torch.nn import functional
 
 from aduni.data.cache.decode import resize_image
+from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Ints
-from aduni.data.module import EVALUATION_BATCH, ImageDataModule
+from aduni.data.module import EVALUATION_BATCH
 from aduni.data.names import escape
 from aduni.inference.explain.explained_model import ExplainedModel, batches
 from aduni.inference.explain.page import (
@@ -57,9 +58,9 @@ class Neighbour:
 
 
 @torch.inference_mode()
-def training_reference(method: Method, data: ImageDataModule, device: torch.device) -> Reference:
+def training_reference(method: Method, data: ImageData, device: torch.device) -> Reference:
     """Compute the features of the unaugmented training images, with a progress bar."""
-    batches = data.evaluation_batches("train", device)
+    batches = data.module.evaluation_batches(data.rows("train"), device)
     total = -(-len(data.rows("train")) // EVALUATION_BATCH)
     rows, features = [], []
     for batch in track(batches, "Features of the training images", total=total):
@@ -79,7 +80,7 @@ def nearest(
     query: Floats,
     pixels: NDArray[np.uint8],
     reference: Reference,
-    data: ImageDataModule,
+    data: ImageData,
     count: int,
 ) -> list[Neighbour]:
     """Return the nearest training images in order; copies of the query are marked, not counted."""
@@ -129,7 +130,7 @@ def explain_images(
             yield Explanation(file, probabilities[i], heat, near)
 
 
-def rows_by_file(data: ImageDataModule | None) -> dict[Path, int]:
+def rows_by_file(data: ImageData | None) -> dict[Path, int]:
     """Return the row of each image file of the data set, by its absolute path."""
     files = None if data is None else data.source_files
     return {file.resolve(): row for row, file in enumerate(files or [])}
@@ -191,7 +192,7 @@ def neighbour_table(cards: list[QueryCard]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _neighbour_card(data: ImageDataModule, item: Neighbour, predicted: str) -> NeighbourCard:
+def _neighbour_card(data: ImageData, item: Neighbour, predicted: str) -> NeighbourCard:
     table = data.table
     label = table.class_names[table.labels[item.row]]
     return NeighbourCard(

@@ -1,1 +1,1 @@
-"""Export a trained model to one file for other programs: ONNX, torch's pt2, safetensors."""
+"""Export a trained model for other programs: ONNX, pt2, safetensors, or a hub folder."""

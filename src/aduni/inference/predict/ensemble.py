@@ -15,7 +15,7 @@ from aduni.data.names import match_name
 from aduni.errors import UserError, did_you_mean
 from aduni.evaluation.trained_model import TrainedModel, load_trained
 from aduni.inference.images import device
-from aduni.inference.predict.predict_settings import PredictSettings
+from aduni.inference.predict.model_settings import ModelSettings
 from aduni.metrics.calibration import Calibration
 
 Floats = NDArray[np.float64]
@@ -88,7 +88,7 @@ def dihedral(images: Tensor, count: int) -> Iterator[Tensor]:
     return islice(views, count)
 
 
-def load_ensemble(settings: PredictSettings) -> Ensemble:
+def load_ensemble(settings: ModelSettings) -> Ensemble:
     """Load the models of all checkpoints."""
     files = settings.checkpoints
     trained = [load_trained(file, settings.trust) for file in files]
@@ -105,7 +105,7 @@ def load_ensemble(settings: PredictSettings) -> Ensemble:
     return Ensemble(members, settings.tta)
 
 
-def _calibration_of(trained: TrainedModel, settings: PredictSettings) -> Calibrate | None:
+def _calibration_of(trained: TrainedModel, settings: ModelSettings) -> Calibrate | None:
     calibration, shares = trained.calibration, settings.class_frequency
     if calibration is None and (settings.calibrated is True or shares is not None):
         setting = "calibrated=true" if shares is None else "class_frequency"
@@ -132,7 +132,7 @@ def _class_frequencies(
     for name in shares:
         if name not in names:
             raise UserError(
-                f"class_frequency names {name}, which is no class of {trained.path}"
+                f"class_frequency names {name}, which is not a class of {trained.path}"
                 f"{did_you_mean(name, names)}; give the shares of {', '.join(names)}."
             )
     for name, validated in zip(names, calibration.frequency, strict=True):

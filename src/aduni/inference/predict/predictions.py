@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from aduni.inference.images import Source
 
 
 @dataclass(frozen=True)
 class Predictions:
     """Predictions for n images: (n, C) probabilities, and (n, D) features if requested."""
 
-    files: list[Path]
+    files: Sequence[Source]
     probabilities: NDArray[np.float64]
     features: NDArray[np.float32] | None
     unreadable: int
 
 
-def join(parts: Sequence[Predictions], order: Sequence[Path]) -> Predictions:
+def join(parts: Sequence[Predictions], order: Sequence[Source]) -> Predictions:
     """Join predictions of different images, in an order of these and possibly more images."""
     place = {file: row for row, file in enumerate(order)}
     files = [file for part in parts for file in part.files]

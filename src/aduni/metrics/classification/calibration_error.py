@@ -16,10 +16,9 @@ def expected_calibration_error(samples: Samples, bins: int = BINS) -> Floats:
     """
     confidence = samples.probabilities.max(axis=1)
     correct = samples.predicted == samples.labels
-    groups = samples.draws.shape[1]
-    gaps, sizes = np.zeros((groups, bins)), np.bincount(samples.members, minlength=groups)
-    np.add.at(gaps, (samples.members, confidence_bins(confidence, bins)), correct - confidence)
-    return np.asarray(np.abs(samples.sums(gaps)).sum(axis=1) / samples.sums(sizes))
+    gaps = np.zeros((len(confidence), bins))
+    gaps[np.arange(len(gaps)), confidence_bins(confidence, bins)] = correct - confidence
+    return np.asarray(np.abs(samples.means(gaps)).sum(axis=1))
 
 
 def confidence_bins(confidence: Floats, bins: int = BINS) -> Ints:

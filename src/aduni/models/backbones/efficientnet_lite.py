@@ -91,6 +91,12 @@ class EfficientNetLite0(nn.Sequential):
                 state = {_renamed(key, names): value for key, value in state.items()}
         return state
 
+    def timm_state(self) -> dict[str, Tensor]:
+        """Return the weights under the names that timm's tf_efficientnet_lite0 has for them."""
+        timms = [names[1] for names in _names_elsewhere()]
+        names = {own: there for there, own in self._own(tuple(timms))}
+        return {_renamed(key, names): value for key, value in self.state_dict().items()}
+
     def _own(self, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         kinds = (nn.Conv2d, nn.BatchNorm2d)
         own = [name for name, layer in self.named_modules() if isinstance(layer, kinds)]

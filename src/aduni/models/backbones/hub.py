@@ -28,7 +28,7 @@ def fetch(repository: str, *files: str) -> Path:
             continue
         except (errors.HFValidationError, ValueError) as error:
             raise UserError(
-                f"{repository} is no repository of the hub ({_reason(error)}); write "
+                f"{repository} is not a repository of the hub ({_reason(error)}); write "
                 "hf-hub:OWNER/NAME."
             ) from error
     warn(log, f"{' or '.join(files)} of {repository} is being fetched from {constants.ENDPOINT}.")

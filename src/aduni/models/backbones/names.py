@@ -27,7 +27,7 @@ def check_backbone(name: str) -> None:
         if _sources("timm") and model not in _words("timm"):
             known = REGISTERED.findall(_sources("timm"))
             raise UserError(
-                f"encoder.name={name} is no model of timm"
+                f"encoder.name={name} is not a model of timm"
                 f"{did_you_mean(name, [f'{PREFIXES[0]}{each}' for each in known])}; choose one "
                 "of timm.list_models()."
             )
@@ -35,8 +35,8 @@ def check_backbone(name: str) -> None:
         is_timms = name.partition(".")[0] in REGISTERED.findall(_sources("timm"))
         hint = f" (did you mean timm/{name}?)" if is_timms else did_you_mean(name, list_backbones())
         raise UserError(
-            f"encoder.name={name} is no torchvision classification backbone{hint}; choose one of "
-            "torchvision.models.list_models(), timm/NAME, or package.module.factory of your own."
+            f"encoder.name={name} is not a torchvision classification backbone{hint}; choose one "
+            "of torchvision.models.list_models(), timm/NAME, or package.module.factory of your own."
         )
 
 

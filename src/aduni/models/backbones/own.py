@@ -55,7 +55,7 @@ def _find(name: str) -> Any:
     if not callable(factory):
         known = [key for key, value in vars(module).items() if callable(value)]
         raise UserError(
-            f"encoder.name={name} is no function or class of {package}"
+            f"encoder.name={name} is not a function or class of {package}"
             f"{did_you_mean(attribute, known)}; give one that returns a torch.nn.Module."
         )
     return factory

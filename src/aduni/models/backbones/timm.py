@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from aduni.errors import UserError, did_you_mean, warn
+from aduni.errors import UserError, did_you_mean, missing_extra, warn
 from aduni.models.backbones import check_patches
 from aduni.models.backbones.hub import fetch, licence_of
 from aduni.models.weights import load_weights
@@ -29,16 +29,7 @@ def build(
         architecture: timm's name and options, for names that have them in a config.json.
     """
     timm = _import_timm(name)
-    options = _options(name, weights, architecture)
-    model = options.pop("name", "")
-    if not timm.is_model(str(model).partition(".")[0]):
-        raise UserError(
-            f"encoder.name={name} is {model}, which timm {timm.__version__} does not have; use "
-            "another version of timm, or another encoder."
-        )
-    is_fixed = timm.get_pretrained_cfg(model).fixed_input_size
-    if "img_size" in options or (is_fixed and not options.get("dynamic_img_size")):
-        options["img_size"] = image_size
+    model, options = arguments(name, weights, image_size, architecture)
     try:
         backbone: nn.Module = timm.create_model(model, pretrained=False, num_classes=0, **options)
     except (AssertionError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
@@ -54,6 +45,24 @@ def build(
     if weights is not None:
         load_weights(backbone, _weights_file(name, weights))
     return backbone
+
+
+def arguments(
+    name: str, weights: str | None, image_size: int, architecture: dict[str, Any] | None
+) -> tuple[str, dict[str, Any]]:
+    """Return timm's name of a model and the options of its constructor for an image size."""
+    timm = _import_timm(name)
+    options = _options(name, weights, architecture)
+    model = str(options.pop("name", ""))
+    if not timm.is_model(model.partition(".")[0]):
+        raise UserError(
+            f"encoder.name={name} is {model}, which timm {timm.__version__} does not have; use "
+            "another version of timm, or another encoder."
+        )
+    is_fixed = timm.get_pretrained_cfg(model).fixed_input_size
+    if "img_size" in options or (is_fixed and not options.get("dynamic_img_size")):
+        options["img_size"] = image_size
+    return model, options
 
 
 def _options(name: str, weights: str | None, architecture: dict[str, Any] | None) -> dict[str, Any]:
@@ -91,10 +100,7 @@ def _import_timm(name: str) -> Any:
     try:
         import timm
     except ModuleNotFoundError as error:
-        raise UserError(
-            f"encoder.name={name} needs the package {error.name}; run uv pip install -e '.[timm]', "
-            "or make setup, in the project's folder."
-        ) from error
+        raise missing_extra(f"encoder.name={name}", str(error.name), "timm") from error
     return timm
 
 
@@ -104,7 +110,7 @@ def _registered(name: str, weights: str | None) -> str:
     model, _, tag = name.removeprefix("timm/").partition(".")
     if not timm.is_model(model):
         raise UserError(
-            f"encoder.name={name} is no model of timm"
+            f"encoder.name={name} is not a model of timm"
             f"{did_you_mean(name, [f'timm/{known}' for known in timm.list_models()])}; choose one "
             "of timm.list_models()."
         )

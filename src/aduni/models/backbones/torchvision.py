@@ -28,6 +28,9 @@ DIGEST_PREFIX = re.compile(r"-([0-9a-f]{8,})\.pth$")
 
 WEIGHTS_ONLY_VARIABLE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
+HEADS = ("fc", "classifier", "heads", "head")
+"""Names that classifiers have in torchvision's models."""
+
 MIN_IMAGE_SIZE = 16
 """Smallest image side, in pixels, that the small stem is made for."""
 
@@ -135,7 +138,7 @@ def _without_classifier(backbone: nn.Module, name: str) -> nn.Module:
         if hasattr(backbone, auxiliary):
             setattr(backbone, auxiliary, None)
             setattr(backbone, "aux_logits", False)  # noqa: B010  mypy infers a module
-    for head in ("fc", "classifier", "heads", "head"):
+    for head in HEADS:
         if hasattr(backbone, head):
             setattr(backbone, head, replacement)
             return backbone

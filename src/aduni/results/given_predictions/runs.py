@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from aduni.data.names import escape
 from aduni.data.splits.predefined import split_hash
 from aduni.errors import UserError
-from aduni.metrics.evaluate import evaluate
+from aduni.metrics.evaluation import evaluate
 from aduni.results.finished_runs import Run
-from aduni.results.given_predictions.table import PredictionTable, read_table, some
+from aduni.results.given_predictions.table import PREDICTED, PredictionTable, read_table, some
 from aduni.results.predictions_csv import labels_and_probabilities, probability_column
 from aduni.results.run_folder import RunFolder
 
@@ -163,7 +163,7 @@ def _run(
     columns = [probability_column(name) for name in classes]
     split = rows.drop(columns=[*columns, "file", *UNIT, "predicted"], errors="ignore")
     split = split.rename(columns={"id": "image"}).reset_index(drop=True)
-    predicted = rows[rows["part"].isin(["validation", "test"])]
+    predicted = rows[rows["part"].isin(PREDICTED)]
     predicted = predicted.rename(columns={"id": "image"})[["image", "part", "label", *columns]]
     chosen = np.array(classes)[predicted[columns].to_numpy().argmax(axis=1)]
     predicted = predicted.assign(predicted=chosen).reset_index(drop=True)

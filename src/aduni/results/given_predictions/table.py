@@ -1,5 +1,6 @@
 """Read and check one table of predictions that any program wrote."""
 
+import glob
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,23 @@ NAMES = {"image": "id"}
 """Columns that may have another name, as predictions.csv of a run has them."""
 OPTIONAL = ("model", "fold", "seed", "part", "group")
 PARTS = {**PART_NAMES, "unused": "unused"}
+PREDICTED = ("validation", "calibration", "test")
+"""Parts whose rows have probabilities."""
 SUM_TOLERANCE = 0.01
 """By how much the sum of a row's probabilities may differ from 1: rounding of half precision."""
 
 Floats = NDArray[np.float64]
+
+
+def table_files(patterns: str | Sequence[str]) -> list[Path]:
+    """Return the files that the patterns of `predictions=` name; each has to name one."""
+    found: list[str] = []
+    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+        files = sorted(glob.glob(pattern, recursive=True))
+        if not files:
+            raise UserError(f"predictions={pattern} names no file; give CSV tables.")
+        found += files
+    return [Path(file) for file in dict.fromkeys(found)]
 
 
 def read_table(file: Path) -> pd.DataFrame:
@@ -32,7 +46,7 @@ def read_table(file: Path) -> pd.DataFrame:
     except Exception as error:  # pandas and decompressors raise errors of many kinds
         raise_shortage(error)
         reason = " ".join(str(error).split())
-        raise UserError(f"{file} is no readable CSV table ({reason}); save it again.") from error
+        raise UserError(f"{file} is not a readable CSV table ({reason}); save it again.") from error
     return frame
 
 
@@ -100,7 +114,7 @@ def _labels(file: Path, labels: pd.Series, classes: Sequence[str]) -> pd.Series:
     known = labels.isin(classes)
     wrong = labels[~known if known.any() else found.isna()].iloc[0]
     raise UserError(
-        f"{file} has the label '{escape(wrong)}', which is no class of {some(classes)}, and no "
+        f"{file} has the label '{escape(wrong)}', which is not a class of {some(classes)}, and no "
         "place among them from 0; correct it."
     )
 
@@ -113,7 +127,8 @@ def _parts(file: Path, texts: pd.DataFrame) -> pd.Series:
     if found.isna().any():
         wrong = escape(given[found.isna()].iloc[0])
         raise UserError(
-            f"{file} has the part '{wrong}'; write train, validation, test or unused in each row."
+            f"{file} has the part '{wrong}'; write train, validation, calibration, test or unused "
+            "in each row."
         )
     return found
 
@@ -126,7 +141,7 @@ def _numbers(file: Path, texts: pd.DataFrame, name: str) -> pd.Series:
     wrong = given[~numbers.str.fullmatch(r"\d{1,9}")]
     if len(wrong):
         raise UserError(
-            f"{file} has the {name} '{escape(wrong.iloc[0])}', which is no number; "
+            f"{file} has the {name} '{escape(wrong.iloc[0])}', which is not a number; "
             "write whole numbers from 0."
         )
     return numbers.astype(np.int64)
@@ -138,7 +153,7 @@ def _probabilities(
     """Return (n, C) probabilities, and how they were given; those of other parts may be NaN."""
     columns = frame[[probability_column(name) for name in classes]]
     values = columns.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-    used = parts.isin(["validation", "test"]).to_numpy()
+    used = parts.isin(PREDICTED).to_numpy()
     wrong = np.flatnonzero(used & ~np.isfinite(values).all(axis=1))
     if len(wrong):
         raise UserError(

@@ -3,19 +3,26 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from aduni.metrics.names import METRICS
 from aduni.models.backbones import describe_weights
+from aduni.results.model_card.decisions import decisions
+from aduni.results.model_card.front_matter import Library, front_matter
 from aduni.results.model_card.limits import limits_of
 from aduni.results.model_card.markdown import bullets, escaped, table
+from aduni.results.model_card.results import (
+    bootstrap_note,
+    calibration,
+    classes_table,
+    confusion,
+    headline,
+    metrics_table,
+)
 from aduni.results.model_card.run_data import Content
+from aduni.results.model_card.tripod import NOTE, tripod_table
 from aduni.results.run_folder import RunFolder
-from aduni.system.atomic_files import atomic_write
+from aduni.system.atomic_files import replace_text
 from aduni.system.program import command_text
 
-MAX_CONFUSION_CLASSES = 30
-NOT_SETTINGS = ("_target_", "_partial_", "alpha", "classifier_sampler")
+NOT_SETTINGS = ("_target_", "_partial_", "alpha", "class_weights", "classifier_sampler")
 
 INTENDED = """\
 For research: to compare methods of training on imbalanced images, and to repeat this training.
@@ -32,34 +39,38 @@ RUN is the folder that this file is in.
 
 
 def write_card(content: Content, folder: RunFolder) -> None:
-    """Write model_card.md from the other files of a run's folder, which lacks only metrics.json."""
-    text = card(content)
-    with atomic_write(folder.card) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write model_card.md from the other files of a run's folder, atomically."""
+    replace_text(card(content), folder.card)
 
 
-def card(content: Content) -> str:
-    """Return the card in GitHub's Markdown, with escaped names."""
-    return "\n\n".join(_parts(content)) + "\n"
+def card(content: Content, use: str | None = None, library: Library = "pytorch") -> str:
+    """Return the card in GitHub's Markdown, with escaped names, below its front matter.
+
+    Args:
+        use: text on how the model is used; None: by this project's commands.
+        library: that opens the model.
+    """
+    return front_matter(content, library) + "\n\n".join(_parts(content, use)) + "\n"
 
 
-def _parts(content: Content) -> Iterator[str]:
+def _parts(content: Content, use: str | None) -> Iterator[str]:
     metrics = content.metrics
     yield f"# Model card: {escaped(metrics['method'])} on {escaped(metrics['dataset'])}"
+    yield headline(content)
     yield f"## Intended use\n\n{INTENDED}"
     yield f"## Model\n\n{bullets(list(_model(metrics, content.settings)))}"
     yield f"## Data\n\n{_data(content)}\n\n{_counts(content)}"
     yield f"## Protocol\n\n{bullets(list(_protocol(content)))}"
-    has_groups = len(np.unique(content.groups)) < len(content.groups)
-    drawn = "groups of images that belong together" if has_groups else "test images"
-    interval = f"In brackets the 95 % interval of a bootstrap over {drawn} (percentiles)."
-    yield f"## Results on the test part\n\n{interval}\n\n{_metrics(content)}"
-    yield f"### By class\n\n{_classes(content)}"
-    yield f"### Confusion matrix\n\n{_confusion(content)}"
-    yield f"### Calibration\n\n{_calibration(content)}"
+    note = bootstrap_note(content)
+    yield f"## Results on the test part\n\n{note}\n\n{metrics_table(content)}"
+    yield f"### By class\n\n{classes_table(content)}"
+    yield f"### Confusion matrix\n\n{confusion(content)}"
+    yield f"### Calibration\n\n{calibration(content)}"
+    yield from decisions(content)
     yield f"## Limits\n\n{bullets(limits_of(content))}"
     calls = {name: command_text(name) for name in ("predict", "evaluate")}
-    yield f"## Use\n\n{USE.format(checkpoint=_checkpoint(metrics), **calls)}"
+    yield f"## Use\n\n{use or USE.format(checkpoint=_checkpoint(metrics), **calls)}"
+    yield f"## Reporting items\n\n{NOTE}\n\n{tripod_table(content)}"
     yield f"## Origin\n\n{bullets(list(_origin(metrics)))}"
 
 
@@ -69,6 +80,8 @@ def _model(metrics: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:
     yield f"Settings of the method: {_options(options)}"
     if metrics["alpha"] is not None:
         yield f"Alpha: {escaped(metrics['alpha'])} ({_options(metrics['alpha_settings'])})"
+    if names := _class_weights(settings):
+        yield f"Class weights: {names}"
     weights = describe_weights(metrics["encoder"], settings["encoder"]["weights"])
     yield f"Encoder: {escaped(metrics['encoder'])}, from {escaped(weights)}"
     yield f"Images: {metrics['image_size']} x {metrics['image_size']} pixels, RGB"
@@ -81,6 +94,16 @@ def _model(metrics: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:
     for stage in metrics["stages"]:
         name, epochs, epoch = escaped(stage["name"]), stage["epochs"], stage["epoch"] + 1
         yield f"Stage {name}: {epochs} epochs, weights of epoch {epoch}{_cut(stage)}"
+
+
+def _class_weights(settings: dict[str, Any]) -> str:
+    """Return the class weights and their options; empty for none."""
+    node = settings.get("class_weights") or {}
+    if not node.get("weights"):
+        return ""
+    own = {key: value for key, value in node["weights"].items() if not key.startswith("_")}
+    options = own | {key: node[key] for key in ("deferred", "divide_by")}
+    return f"{escaped(settings['names']['class_weights'])} ({_options(options)})"
 
 
 def _cut(stage: dict[str, Any]) -> str:
@@ -133,44 +156,6 @@ def _protocol(content: Content) -> Iterator[str]:
         yield f"**Caveat: {escaped(metrics['caveat'])}**"
 
 
-def _metrics(content: Content) -> str:
-    test, ends = content.metrics["test"], content.intervals.metrics
-    rows = [[METRICS[key].title, _with_ends(test[key], *ends[key])] for key in ends]
-    return table(["metric", "test"], rows)
-
-
-def _classes(content: Content) -> str:
-    test, ends = content.metrics["test"], content.intervals
-    rows = []
-    for number, name in enumerate(content.class_names):
-        trained = content.metrics["training_counts"][name]
-        f1 = _with_ends(test["per_class_f1"][name], *ends.f1[number])
-        recall = _with_ends(test["per_class_recall"][name], *ends.recall[number])
-        rows.append([escaped(name), str(trained), str(test["support"][name]), f1, recall])
-    return table(["class", "trained on", "tested on", "F1", "recall"], rows)
-
-
-def _confusion(content: Content) -> str:
-    names = [escaped(name) for name in content.class_names]
-    if len(names) > MAX_CONFUSION_CLASSES:
-        return f"Of {len(names)} classes: in metrics.json."
-    matrix = content.metrics["test"]["confusion_matrix"]
-    rows = [[name, *map(str, row)] for name, row in zip(names, matrix, strict=True)]
-    return f"Rows: true classes; columns: predicted ones.\n\n{table(['', *names], rows)}"
-
-
-def _calibration(content: Content) -> str:
-    before = content.metrics["test"]["expected_calibration_error"]
-    after, temperature = content.calibrated_error, content.metrics["temperature"]
-    if after is None:
-        return f"Not calibrated, as there is no validation part. Calibration error {before:.3f}."
-    return (
-        f"Temperature {temperature:.3f}, fitted on the validation part and stored in the "
-        f"checkpoint. Expected calibration error of the test part (15 bins): {before:.3f} before, "
-        f"{after:.3f} after. The figures above are of the probabilities before."
-    )
-
-
 def _checkpoint(metrics: dict[str, Any]) -> str:
     last = metrics["stages"][-1]
     return "last" if last["handed_over"] == "last" and last["epochs"] else "best"
@@ -186,9 +171,3 @@ def _origin(metrics: dict[str, Any]) -> Iterator[str]:
     yield f"Code: commit {escaped(metrics['git_commit'] or 'unknown')}"
     versions = metrics["versions"].items()
     yield f"Versions: {', '.join(f'{escaped(name)} {escaped(each)}' for name, each in versions)}"
-
-
-def _with_ends(value: float | None, low: float, high: float) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"

@@ -9,20 +9,21 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 from aduni.errors import warn
-from aduni.report.figures.confusion import draw_confusion, pooled_confusion
-from aduni.report.figures.curves import draw_curves, mean_history
-from aduni.report.figures.figure import class_order
-from aduni.report.figures.style import svg_of
-from aduni.report.page.html import PageFigure, page_environment
-from aduni.report.tables.own_settings import TITLES
-from aduni.report.tables.table import title_of
+from aduni.reporting.figures.confusion import draw_confusion, pooled_confusion
+from aduni.reporting.figures.curves import draw_curves, mean_history
+from aduni.reporting.figures.style import svg_of
+from aduni.reporting.page.html import PageFigure, page_environment
+from aduni.reporting.statistics.classes import class_order
+from aduni.reporting.tables.own_settings import TITLES
+from aduni.reporting.tables.table import title_of
 from aduni.results.finished_runs import Run
 from aduni.results.history_csv import read_history
+from aduni.results.model_card.front_matter import without_front_matter
 from aduni.results.predictions_csv import read_predictions
 from aduni.results.run_files import read_config
 from aduni.results.run_folder import RunFolder
 from aduni.results.validation import read_split
-from aduni.system.atomic_files import write_text
+from aduni.system.atomic_files import replace_text
 
 TEMPLATE = "page.html.j2"
 CAPTIONS = {
@@ -42,8 +43,8 @@ def write_run_page(folder: RunFolder, metrics: dict[str, Any]) -> None:
     try:
         run = _read(folder, metrics)
         for name, svg in _drawings(run):
-            write_text(svg, folder.path / f"{name}.svg")
-        write_text(_page(run), folder.page)
+            replace_text(svg, folder.path / f"{name}.svg")
+        replace_text(_page(run), folder.page)
     except Exception as error:
         warn(log, f"{folder.page} could not be made: {error}")
 
@@ -75,7 +76,7 @@ def _page(run: Run) -> str:
     ]
     files = [
         *(folder.card, folder.metrics, folder.predictions, folder.history, folder.split),
-        *(folder.config, folder.log),
+        *(folder.config, folder.decision, folder.log),
     ]
     # The card's names are escaped, and HTML in it is text.
     card = MarkdownIt("commonmark", {"html": False}).enable("table").render(_card(folder.card))
@@ -91,8 +92,8 @@ def _page(run: Run) -> str:
 
 
 def _card(file: Path) -> str:
-    """Return the card without its first line, a title that the page has already."""
-    return file.read_text(encoding="utf-8").partition("\n")[2]
+    """Return the card without front matter and its title, which the page has already."""
+    return without_front_matter(file.read_text(encoding="utf-8")).partition("\n")[2]
 
 
 def _data_uri(file: Path) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
+from aduni.results.model_card.front_matter import without_front_matter
 from aduni.training.trackers.results import RunResults
 
 MAX_CONFUSION_CLASSES = 60
@@ -22,7 +23,7 @@ def send_media(logger: Logger, results: RunResults) -> None:
 
 @send_media.register
 def _to_tensorboard(logger: TensorBoardLogger, results: RunResults) -> None:
-    from aduni.report.figures.confusion import draw_confusion  # imports matplotlib
+    from aduni.reporting.figures.confusion import draw_confusion  # imports matplotlib
 
     chosen = {name: results.metrics[name] for name in results.chosen}
     logger.log_hyperparams(dict(logger.hparams), chosen, results.step)  # the page of all runs
@@ -37,7 +38,8 @@ def _to_tensorboard(logger: TensorBoardLogger, results: RunResults) -> None:
                 pixels = np.asarray(image.convert("RGB"))
             writer.add_image(file.stem, pixels, results.step, dataformats="HWC")
         elif file.suffix == ".md":
-            writer.add_text(file.stem, file.read_text(encoding="utf-8"), results.step)
+            text = without_front_matter(file.read_text(encoding="utf-8"))
+            writer.add_text(file.stem, text, results.step)
 
 
 @send_media.register

@@ -11,7 +11,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 
 from aduni.config.instantiate import Node, build
-from aduni.errors import UserError, warn
+from aduni.errors import UserError, missing_extra, warn
 from aduni.results.history_csv import read_history
 from aduni.training.trackers.media import send_media
 from aduni.training.trackers.results import RunResults
@@ -92,6 +92,8 @@ def _build(name: str, node: Node) -> Logger:
     try:
         logger: Logger = build(node)
     except ModuleNotFoundError as error:
+        if name == "tensorboard":
+            raise missing_extra(f"logger={name}", name, name) from error
         problem = f"needs a package ({_first_sentence(error)}); add it, or leave the logger out."
         raise UserError(f"logger={name} {problem}") from error
     except UserError as error:

@@ -60,7 +60,7 @@ def trained(
     data, epochs: int = 2, start: Any = None, keep: Any = None, precision: Any = "32-true"
 ) -> Recorder:
     """Return a model's batches in two epochs of four steps."""
-    data.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)
+    data.module.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)
     recorder = Recorder()
     silent = dict.fromkeys(
         ["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"], False
@@ -73,7 +73,7 @@ def trained(
         num_sanity_val_steps=0,
         **silent,
     )
-    trainer.fit(recorder, datamodule=data, ckpt_path=start, weights_only=True)
+    trainer.fit(recorder, datamodule=data.module, ckpt_path=start, weights_only=True)
     if keep:
         trainer.save_checkpoint(keep)
     return recorder
@@ -103,7 +103,7 @@ def test_steps_see_whole_batches(make_gpu):
     ]
     assert len(views) == 2 * 4 * 2 * 40 == len(set(views))
     assert [b.indices.tolist() for b in recorder.validated[: len(recorder.validated) // 2]] == [
-        b.indices.tolist() for b in data.val_dataloader()
+        b.indices.tolist() for b in data.module.val_dataloader()
     ]
 
 
@@ -111,8 +111,8 @@ def test_draws_are_those_of_the_cpu_path(make_gpu, make_data):
     raw, whole = make_gpu(), make_data("digits", protocol="paper", loading={"batch_size": 40})
     loaders = []
     for data in (raw, whole):
-        data.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)
-        loaders.append(data.train_dataloader())
+        data.module.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)
+        loaders.append(data.module.train_dataloader())
 
     for batch, expected in zip(*loaders, strict=True):
         assert isinstance(batch, RawBatch)
@@ -159,8 +159,10 @@ def test_resumed_run_sees_what_it_would_have_seen(make_gpu, tmp_path):
 def test_ranks_share_the_views_of_one_process(make_gpu, monkeypatch):
     def batches() -> list[Batch]:
         data = make_gpu()
-        data.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)
-        return [data.on_after_batch_transfer(raw, 0) for raw in data.train_dataloader()]
+        data.module.begin_stage(Upsample(epoch_length=4), views=2, epochs=2)
+        return [
+            data.module.on_after_batch_transfer(raw, 0) for raw in data.module.train_dataloader()
+        ]
 
     expected = batches()
     monkeypatch.setattr(batch_samplers, "world_size", lambda: 2)
@@ -176,7 +178,7 @@ def test_with_images_on_the_device_only_rows_travel_and_no_worker_is_started(mak
     data = make_gpu(num_workers=2)
     trained(data)
 
-    loaders = [data.train_dataloader(), data.val_dataloader()]
+    loaders = [data.module.train_dataloader(), data.module.val_dataloader()]
     assert [loader.num_workers for loader in loaders] == [0, 0]
     assert all(batch.images is None for loader in loaders for batch in loader)
 
@@ -192,19 +194,19 @@ def test_evaluation_batches_are_the_images_as_they_are(make_gpu, request, augmen
     for part in ("train", "test"):
         rows = data.rows(part)
         images = torch.from_numpy(data.cache.pixels[rows]).permute(0, 3, 1, 2)[None]
-        batches = list(data.evaluation_batches(part, CPU))
+        batches = list(data.module.evaluation_batches(data.rows(part), CPU))
         assert torch.equal(torch.cat([batch.views for batch in batches], dim=1), images)
         assert torch.cat([batch.indices for batch in batches]).tolist() == rows.tolist()
-    (batch, *_) = data.evaluation_batches("test", torch.device("meta"))
+    (batch, *_) = data.module.evaluation_batches(data.rows("test"), torch.device("meta"))
     assert {values.device.type for values in batch[:3]} == {"meta"}
 
 
 def test_loading_draws_none_of_the_models_random_numbers(make_gpu):
     data = make_gpu()
-    data.begin_stage(InstanceBalanced(), views=2, epochs=1)
+    data.module.begin_stage(InstanceBalanced(), views=2, epochs=1)
     torch.manual_seed(0)
     state = torch.get_rng_state()
-    data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    data.module.on_after_batch_transfer(next(iter(data.module.train_dataloader())), 0)
 
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -212,7 +214,7 @@ def test_loading_draws_none_of_the_models_random_numbers(make_gpu):
 def test_recipe_that_no_batch_can_have_is_refused_before_anything_is_read(make_data, refusal):
     def make() -> None:
         recipe = [{"_target_": "albumentations.GaussNoise"}]
-        make_data("digits", augment=recipe, loading={"augment": "gpu"})
+        _ = make_data("digits", augment=recipe, loading={"augment": "gpu"}).module
 
     refusal(make, "dataset.augment", "GaussNoise", "augment=cpu")
 
@@ -224,8 +226,8 @@ def test_images_on_a_gpu_need_augmentation_there_and_a_gpu(make_gpu, refusal):
 
 def test_images_without_augmentation_are_their_own_views(make_data):
     data = make_data("digits", augment=[], loading={"augment": "gpu"})
-    data.begin_stage(InstanceBalanced(), views=2, epochs=1)
-    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    data.module.begin_stage(InstanceBalanced(), views=2, epochs=1)
+    batch = data.module.on_after_batch_transfer(next(iter(data.module.train_dataloader())), 0)
 
     images = torch.from_numpy(np.array(data.cache.pixels[batch.indices.numpy()]))
     for view in batch.views:

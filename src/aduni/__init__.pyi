@@ -1,0 +1,9 @@
+from .api.fit import Fit as Fit
+from .api.fit import fit as fit
+from .api.model import Model as Model
+from .api.model import load_model as load_model
+from .api.report import Report as Report
+from .api.report import report as report
+from .api.run import Run as Run
+from .api.train import train as train
+from .errors import UserError as UserError

@@ -1,0 +1,70 @@
+"""Write the result of a fit: page, chosen checkpoints, card, next steps and choice.json."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aduni.fitting.answer import advice, answer
+from aduni.fitting.next_steps import next_steps, steps_of
+from aduni.fitting.page import render_page
+from aduni.fitting.result import Result
+from aduni.results.find_checkpoint import tested_checkpoint
+from aduni.results.finished_runs import Run
+from aduni.system.atomic_files import hard_link, write_json, write_text
+from aduni.system.atomic_folder import INDEX
+
+MODEL, MODELS, CARD, NEXT_STEPS = "model.ckpt", "models", "MODEL_CARD.md", "NEXT_STEPS.md"
+CHOICE = "choice.json"
+
+
+def write_result(result: Result, folder: Path) -> Path:
+    """Write what a fit has found into its folder, and return the page.
+
+    The result of an earlier call is replaced. Without a recommendation there is no checkpoint; the
+    commands are then for the one of its training.
+    """
+    for name in (MODEL, CARD, NEXT_STEPS, INDEX):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / MODELS, ignore_errors=True)
+    runs = result.chosen.runs
+    if result.is_recommended:
+        checkpoints = _link_models(runs, folder)
+    else:
+        checkpoints = [tested_checkpoint(run.metrics, run.folder) for run in runs]
+    steps = list(steps_of(checkpoints, [run.folder.path for run in runs]))
+    title = f"{result.plan.data['title']}, preset {result.preset}"
+    write_text(
+        next_steps(title, [*answer(result), *filter(None, [advice(result)])], steps),
+        folder / NEXT_STEPS,
+    )
+    write_json(_choice(result), folder / CHOICE)
+    write_text(render_page(result, title, steps, folder), folder / INDEX)
+    return folder / INDEX
+
+
+def _link_models(runs: Sequence[Run], folder: Path) -> list[Path]:
+    """Link the tested checkpoint and the card of each run into the folder; return the former."""
+    links, cards = [folder / MODEL], [folder / CARD]
+    if len(runs) > 1:
+        models = folder / MODELS
+        models.mkdir()
+        names = [f"fold{run.fold}_seed{run.seed}" for run in runs]
+        links, cards = ([models / f"{n}{end}" for n in names] for end in (".ckpt", ".md"))
+    for run, link, card in zip(runs, links, cards, strict=True):
+        hard_link(tested_checkpoint(run.metrics, run.folder), link)
+        hard_link(run.folder.card, card)
+    return links
+
+
+def _choice(result: Result) -> dict[str, Any]:
+    """Return the scores on validation parts and the choice, for other programs."""
+    return {
+        "target": result.settings.target,
+        "chosen": result.chosen.label if result.is_recommended else None,
+        "validation": {
+            each.label: [float(score) for score in each.scores] for each in result.models
+        },
+        "floors": {each.label: [float(score) for score in each.scores] for each in result.floors},
+        "unfinished": result.unfinished,
+    }

@@ -1,0 +1,1 @@
+"""Prediction sets that hold the true class with a stated probability."""

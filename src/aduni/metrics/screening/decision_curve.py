@@ -1,0 +1,34 @@
+"""Decision curves: what acting on the score is worth, against acting on all or on nobody."""
+
+import numpy as np
+
+from aduni.metrics.samples import Floats
+from aduni.metrics.screening.outcome import POSITIVE, Outcome
+from aduni.metrics.screening.ppv import prevalence_of
+
+
+def decision_curve(outcome: Outcome, chances: Floats) -> tuple[Floats, Floats]:
+    """Return (S, T) net benefits of acting where the score is at least t, and of acting on all.
+
+    With prevalence q, sensitivity a and specificity b at the threshold t it is
+    q a - (1 - q) (1 - b) t / (1 - t), in true positives a person: who acts from a chance of t
+    upwards takes 1 / t - 1 false alarms for a case found. Acting on nobody is worth 0. NaN without
+    positive or without negative images. Source: Vickers and Elkin 2006,
+    doi 10.1177/0272989X06295361.
+
+    Args:
+        chances: (T,) t, in (0, 1).
+    """
+    samples, share = outcome.samples, prevalence_of(outcome)[:, None]
+    truth = samples.labels[:, None] == POSITIVE
+    called = samples.probabilities[:, [POSITIVE]] >= chances
+    found, alarmed = (
+        samples.means((called & part).astype(np.float64)) / _above_zero(samples.means(part * 1.0))
+        for part in (truth, ~truth)
+    )
+    exchange = chances / (1 - chances)
+    return share * found - (1 - share) * alarmed * exchange, share - (1 - share) * exchange
+
+
+def _above_zero(values: Floats) -> Floats:
+    return np.where(values > 0, values, np.nan)

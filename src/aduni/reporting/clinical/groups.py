@@ -1,0 +1,73 @@
+"""The same metrics for whole patients or lesions, whose images are predicted together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aduni.metrics.estimate import with_all
+from aduni.metrics.group_level import group_labels, group_probabilities
+from aduni.metrics.names import OF_PREDICTIONS
+from aduni.metrics.samples import Samples
+from aduni.reporting.clinical.cells import metric_cells
+from aduni.reporting.clinical.model_predictions import (
+    ModelPredictions,
+    SeedPredictions,
+)
+from aduni.reporting.clinical.section import ClinicalSection
+from aduni.reporting.page.html import Column, PageCell, PageTable
+from aduni.reporting.questions import Questions
+
+SHOWN = ("accuracy", "macro_f1", "balanced_accuracy", "macro_auroc", "quadratic_kappa")
+
+
+def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[PageTable]:
+    rows_of = models[0].seeds[0].rows
+    groups = rows_of["group"].nunique()
+    if groups == len(rows_of):
+        return []
+    keys = [key for key in SHOWN if models[0].ordinal or not OF_PREDICTIONS[key].ordinal]
+    columns = [Column("Model"), Column("Unit")]
+    columns += [Column(OF_PREDICTIONS[key].title, numeric=True) for key in keys]
+    rows = []
+    for model in models:
+        images = [seed.samples for seed in model.seeds]
+        whole = [_of_groups(seed, model, questions) for seed in model.seeds]
+        rows.append([PageCell(model.label), PageCell("image"), *metric_cells(images, keys)])
+        rows.append([PageCell(model.label), PageCell("group"), *metric_cells(whole, keys)])
+    return [
+        PageTable(
+            "groups",
+            "Whole patients, lesions or sets of copies",
+            columns,
+            rows,
+            note=_note(models[0], questions),
+        )
+    ]
+
+
+def _note(model: ModelPredictions, questions: Questions) -> str:
+    seed = model.seeds[0]
+    labels = group_labels(seed.samples.labels, seed.samples.members, ordinal=model.ordinal)
+    rule = {"mean": "mean", "max": "maximum", "noisy_or": "noisy or"}[questions.group_level]
+    mixed = int((labels < 0).sum())
+    left_out = f" {mixed} groups whose images have several classes are left out." if mixed else ""
+    grade = " The grade of a group is that of its worst image." if model.ordinal else ""
+    return (
+        f"{len(seed.rows):,} images of {len(labels):,} groups; the {rule} of the images' "
+        f"probabilities (group_level={questions.group_level}).{grade}{left_out}"
+    )
+
+
+def _of_groups(seed: SeedPredictions, model: ModelPredictions, questions: Questions) -> Samples:
+    """Return the predictions of the groups of one class, each a group of its own."""
+    given = seed.samples
+    _, probabilities = group_probabilities(
+        given.probabilities, given.members, questions.group_level
+    )
+    labels = group_labels(given.labels, given.members, ordinal=model.ordinal)
+    kept = labels >= 0
+    count = int(kept.sum())
+    return Samples(labels[kept], probabilities[kept], np.arange(count), with_all(count))
+
+
+SECTION = ClinicalSection(_build, position=7)

@@ -1,0 +1,74 @@
+"""Metrics on data of another source, and how far they are from the training's own test part."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from aduni.data.splits.predefined import INTERNAL
+from aduni.metrics.names import OF_PREDICTIONS
+from aduni.metrics.per_class.auroc import class_auroc
+from aduni.metrics.samples import Floats, Ints, Samples, class_f1, class_recall
+from aduni.reporting.clinical.cells import number_cell, resamples_of
+from aduni.reporting.clinical.model_predictions import ModelPredictions
+from aduni.reporting.clinical.section import ClinicalSection
+from aduni.reporting.page.html import Column, PageCell, PageTable
+from aduni.reporting.questions import Questions
+
+OF_CLASSES: dict[str, Callable[[Samples], Floats]] = {
+    "balanced_accuracy": lambda samples: class_recall(samples.counts),
+    "macro_f1": lambda samples: class_f1(samples.counts),
+    "macro_auroc": class_auroc,
+}
+"""Metrics that are means over the classes; of these, over the classes that both parts have."""
+SHOWN = ("accuracy", *OF_CLASSES, "quadratic_kappa", "expected_calibration_error")
+
+
+def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[PageTable]:
+    if not all(model.has_part(INTERNAL) for model in models):
+        return []
+    keys = [key for key in SHOWN if models[0].ordinal or not OF_PREDICTIONS[key].ordinal]
+    columns, rows = [Column("Metric")], [[PageCell(OF_PREDICTIONS[key].title)] for key in keys]
+    held = np.flatnonzero(models[0].test_counts)
+    for model in models:
+        columns += [
+            Column(name, model.label, numeric=True)
+            for name in ("internal test", "here", "difference")
+        ]
+        for row, key in zip(rows, keys, strict=True):
+            row += _cells(model, key, held)
+    title = "Compared with the internal test"
+    return [PageTable("internal-test", title, columns, rows, note=_note(models[0], held))]
+
+
+def _note(model: ModelPredictions, held: Ints) -> str:
+    missing = [name for i, name in enumerate(model.class_names) if i not in held]
+    without = f"the classes that are here too, without {', '.join(missing)}"
+    classes = without if missing else "all classes"
+    return (
+        f"The models were trained on {model.runs[0].metrics['trained_on']}, whose test part is the "
+        "internal test. The two have different images, so that their groups are drawn "
+        "independently of each other. Accuracy, macro F1 and kappa also change with how frequent "
+        "the classes are; balanced accuracy and AUROC do not. Macro F1, balanced accuracy and "
+        f"AUROC are means over {classes}."
+    )
+
+
+def _cells(model: ModelPredictions, key: str, held: Ints) -> Iterator[PageCell]:
+    function, count = _function(key, held), resamples_of(OF_PREDICTIONS[key])
+    internal = replace(model, part=INTERNAL).estimate(function, count).shuffled
+    here = model.estimate(function, count)
+    yield from (number_cell(internal), number_cell(here))
+    yield number_cell(here - internal, signed=True)
+
+
+def _function(key: str, held: Ints) -> Callable[[Samples], Floats]:
+    """Return a metric of S samples, over the classes of some numbers."""
+    if key in OF_CLASSES:
+        return lambda samples: np.nanmean(OF_CLASSES[key](samples)[:, held], axis=1)
+    function = OF_PREDICTIONS[key].function
+    assert function is not None  # it is one of predictions
+    return function
+
+
+SECTION = ClinicalSection(_build, position=0)

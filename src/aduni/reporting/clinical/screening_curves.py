@@ -1,0 +1,78 @@
+"""Figure of a screening question: ROC curve, precision over recall, and decision curve."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from aduni.metrics.screening.decision_curve import decision_curve
+from aduni.metrics.screening.outcome import POSITIVE, Outcome, binary
+from aduni.reporting.clinical.model_predictions import ModelPredictions
+from aduni.reporting.clinical.section import ClinicalFigure
+from aduni.reporting.figures import style
+from aduni.reporting.questions import Questions
+
+CHANCES = np.arange(1, 100) / 100
+HEIGHT = 2.4
+
+
+@style.styled
+def _draw(models: Sequence[ModelPredictions], questions: Questions) -> Figure | None:
+    """Draw the curves of the first seed of each model."""
+    asked = questions.screening
+    if not asked.positive_classes:
+        return None
+    figure = style.new_figure(style.PAGE, HEIGHT)
+    roc, recall, benefit = figure.subplots(1, 3)
+    looks = style.looks_of(model.label for model in models)
+    for number, model in enumerate(models):
+        samples = binary(model.seeds[0].samples, asked.columns_of(model.class_names)).first(1)
+        outcome = Outcome(samples, samples.probabilities[:, POSITIVE] >= 1, asked.levels)
+        _draw_model(outcome, (roc, recall, benefit), looks[model.label], model.label)
+        if not number:
+            _draw_references(outcome, (roc, recall, benefit))
+    benefit.set_ylim(-0.05, 1.1 * outcome.samples.labels.mean() + 0.05)
+    recall.set_ylim(0, 1.03)
+    roc.set(title="ROC", xlabel="1 - specificity", ylabel="Sensitivity")
+    recall.set(title="Precision and recall", xlabel="Recall", ylabel="Precision")
+    benefit.set(title="Decision curve", xlabel="Chance from which one acts", ylabel="Net benefit")
+    for axes in (roc, recall, benefit):
+        style.small_ticks(axes)
+    figure.legend(*roc.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _draw_model(
+    outcome: Outcome, panels: tuple[Axes, Axes, Axes], look: style.Look, label: str
+) -> None:
+    truth, scores = outcome.samples.labels, outcome.samples.probabilities[:, POSITIVE]
+    drawn: dict[str, Any] = {
+        "color": look.colour,
+        "linestyle": look.line,
+        "label": style.wrapped(label, 40),
+    }
+    alarms, found, _ = roc_curve(truth, scores)
+    panels[0].plot(alarms, found, **drawn)
+    precision, recall, _ = precision_recall_curve(truth, scores)
+    panels[1].plot(recall, precision, drawstyle="steps-post", **drawn)
+    panels[2].plot(CHANCES, decision_curve(outcome, CHANCES)[0][0], **drawn)
+
+
+def _draw_references(outcome: Outcome, panels: tuple[Axes, Axes, Axes]) -> None:
+    """Draw what no skill gives: a coin, the prevalence, acting on all and on nobody."""
+    pale: dict[str, Any] = {"color": style.PALE, "linewidth": 0.8, "linestyle": "--", "zorder": 1}
+    panels[0].plot([0, 1], [0, 1], **pale)
+    panels[1].axhline(outcome.samples.labels.mean(), **pale)
+    panels[2].plot(CHANCES, decision_curve(outcome, CHANCES)[1][0], **pale)
+    panels[2].axhline(0, **pale)
+
+
+FIGURE = ClinicalFigure(
+    "screening",
+    "Screening question",
+    "Test part. Dashed: what no skill gives; in the decision curve acting on all, and on nobody.",
+    _draw,
+)

@@ -1,0 +1,131 @@
+"""decision.json: thresholds of a run, by which new images are decided."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError
+
+from aduni.errors import UserError
+from aduni.metrics.conformal.kinds import Score
+from aduni.metrics.conformal.prediction_sets import PredictionSets
+from aduni.metrics.samples import Floats
+from aduni.system.atomic_files import read_json, readable, write_json
+
+Source = Literal["validation", "calibration"]
+SEPARATOR = "; "
+
+
+class ScreeningDecision(BaseModel, extra="forbid", frozen=True):
+    """When an image is called positive.
+
+    Attributes:
+        threshold: least sum of the probabilities of the positive classes; None if nothing is.
+        chosen_for: level that the threshold was chosen for, such as `sensitivity 0.95`.
+        part: part of the data that it was chosen on.
+        prevalence: share of positive people where the model is to work; None for the data's.
+    """
+
+    name: str
+    positive_classes: tuple[str, ...]
+    threshold: float | None
+    chosen_for: str
+    part: Source
+    prevalence: float | None = None
+
+
+class SetDecision(BaseModel, extra="forbid", frozen=True):
+    """Which classes the prediction set of an image holds.
+
+    Attributes:
+        thresholds: of the score, by class; None for a class that every set holds.
+        part: part of the data that they were calibrated on.
+        guaranteed: whether that part had no other use.
+    """
+
+    confidence_level: float
+    score: Score
+    class_conditional: bool
+    thresholds: dict[str, float | None]
+    part: Source
+    guaranteed: bool
+
+
+class Decision(BaseModel, extra="forbid", frozen=True):
+    """How to decide by the probabilities of one model, as they are without a calibration.
+
+    Attributes:
+        split_hash: of the split that the model was trained on.
+        epoch: of the model's weights.
+        weights: digest of the weights.
+        class_names: in the order of the model.
+    """
+
+    split_hash: str
+    epoch: int
+    weights: str
+    class_names: tuple[str, ...] = Field(min_length=2)
+    screening: ScreeningDecision | None
+    sets: SetDecision | None
+
+    def columns(self, probabilities: Floats) -> pd.DataFrame:
+        """Return the decisions for (n, C) probabilities: of the question, and the sets."""
+        found: dict[str, Any] = {}
+        if self.screening:
+            scores, called = self.answers(probabilities)
+            found[f"score_{self.screening.name}"] = scores
+            found[self.screening.name] = np.where(called, "positive", "negative")
+        if self.sets:
+            found["set"] = [
+                SEPARATOR.join(np.array(self.class_names)[held])
+                for held in self.held(probabilities)
+            ]
+        return pd.DataFrame(found)
+
+    @property
+    def positive(self) -> list[int]:
+        """Numbers of the positive classes."""
+        assert self.screening is not None
+        return [self.class_names.index(name) for name in self.screening.positive_classes]
+
+    def answers(self, probabilities: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return (n,) scores of the question, and whether each image is called positive."""
+        assert self.screening is not None
+        scores = probabilities[:, self.positive].sum(axis=1)
+        threshold = self.screening.threshold
+        return scores, scores >= (np.inf if threshold is None else threshold)
+
+    def held(self, probabilities: Floats) -> NDArray[np.bool_]:
+        """Return (n, C) whether the set of each image holds each class."""
+        assert self.sets is not None
+        values = [self.sets.thresholds[name] for name in self.class_names]
+        thresholds = [np.inf if value is None else value for value in values]
+        asked = self.sets
+        return PredictionSets(
+            asked.score, asked.confidence_level, asked.class_conditional, thresholds
+        ).sets(probabilities)
+
+
+def write_decision(decision: Decision, file: Path) -> None:
+    write_json(decision.model_dump(mode="json"), file)
+
+
+def read_decision(file: Path) -> Decision:
+    """Read a decision; raise UserError if there is none, or if it is damaged."""
+    if not file.is_file():
+        raise UserError(
+            f"decision={file} is missing; write it with evaluate.py ckpt=RUN, which puts it into "
+            "the folder of the run."
+        )
+    with readable(file):
+        content = read_json(file)
+    try:
+        return Decision.model_validate(content)
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise UserError(
+            f"{file} is not a decision of a run ({key}: {error.errors()[0]['msg']}); write it "
+            "again with evaluate.py."
+        ) from error

@@ -1,0 +1,62 @@
+"""Questions that need a decision, as conf/questions/decision.yaml states them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from aduni.data.names import ClassName
+from aduni.errors import UserError, did_you_mean
+from aduni.metrics.conformal.kinds import Score
+from aduni.metrics.screening.levels import Levels
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Screening(BaseModel, extra="forbid", frozen=True):
+    """A question whose answer is positive or negative.
+
+    Attributes:
+        positive_classes: classes that count as positive; none for no question.
+        name: of the question, as the page shows it.
+        threshold_for: which of the two levels decides by what threshold images are called positive.
+        prevalence: share of positive people where the model is to work; None for the data's.
+    """
+
+    positive_classes: tuple[ClassName, ...]
+    name: Annotated[str, Field(min_length=1)]
+    threshold_for: Literal["sensitivity", "specificity"]
+    sensitivity: Share
+    specificity: Share
+    prevalence: Annotated[float, Field(ge=0, le=1)] | None
+
+    @property
+    def levels(self) -> Levels:
+        return Levels(self.sensitivity, self.specificity, self.prevalence)
+
+    def columns_of(self, class_names: Sequence[str]) -> list[int]:
+        """Return the numbers of the positive classes; raise UserError unless they are some."""
+        for name in self.positive_classes:
+            if name not in class_names:
+                raise UserError(
+                    f"screening.positive_classes has {name}, which is not a class"
+                    f"{did_you_mean(name, class_names)}; choose from {', '.join(class_names)}."
+                )
+        if len({*self.positive_classes}) == len(class_names):
+            raise UserError(
+                "screening.positive_classes has all classes; leave out those that are negative."
+            )
+        return [class_names.index(name) for name in dict.fromkeys(self.positive_classes)]
+
+
+class Conformal(BaseModel, extra="forbid", frozen=True):
+    """Prediction sets that hold the true class with a stated probability.
+
+    Attributes:
+        confidence_level: chance that a set holds the true class; None for no sets.
+        class_conditional: whether the level is kept within each class, or over all images alone.
+    """
+
+    confidence_level: Share | None
+    score: Score
+    class_conditional: bool

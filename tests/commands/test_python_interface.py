@@ -1,0 +1,167 @@
+"""The functions of `aduni` do what the commands do."""
+
+import contextlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import aduni
+from aduni.evaluation.trained_model import load_trained
+
+SETTINGS = {
+    "encoder": {"name": "shufflenet_v2_x0_5", "adaptation": "full"},
+    "recipe": "scratch",
+    "sampler": {"epoch_length": 2},
+    "epochs": 2,
+    "batch_size": 32,
+    "num_workers": 0,
+    "trainer": "cpu",
+}
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Sixty pictures of two classes in folders."""
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        file = tmp_path / "photos" / ("dark", "light")[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        level = 80 * (number % 2)
+        Image.fromarray(rng.integers(level, level + 99, (20, 24, 3), dtype=np.uint8)).save(file)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def small_run(past_run):
+    return aduni.Run(past_run("method=ce"))
+
+
+def test_a_training_equals_the_commands(train, tmp_path, cache, metrics):
+    finished, expected = train("method=ce", "sampler=none", "recipe=scratch")
+    assert finished.status == 0, finished.err
+    dataset = {"cache_dir": str(cache)}
+    settings = SETTINGS | {"sampler": "none", "sampler.epoch_length": 2}
+    run = aduni.train("ce", output=tmp_path / "api", dataset=dataset, **settings)
+
+    assert metrics(run.path) == metrics(expected)
+    assert run.predictions.equals(aduni.Run(expected).predictions)
+    assert (run.path / "config.yaml").read_text() == (expected / "config.yaml").read_text()
+    assert len(run.history) == 2
+    assert f"{run.metrics['test']['macro_f1']:.3f}" in repr(run)
+    assert "split: " in (run.path / "train.log").read_text()
+
+
+def test_a_folder_and_a_data_frame_of_it_give_the_same(images, tmp_path, few_resamples):
+    files = sorted(images.rglob("*.png"))
+    frame = pd.DataFrame({"image": files, "label": [file.parent.name for file in files]})
+    dataset = {"cache_dir": str(tmp_path / "cache"), "image_size": 16}
+    with contextlib.chdir(tmp_path):
+        one = aduni.train("ce", images, output="one", dataset=dataset, **SETTINGS)
+        two = aduni.train("ce", frame, output="two", dataset=dataset, **SETTINGS)
+    one, two = (aduni.Run(tmp_path / run.path) for run in (one, two))
+    assert one.metrics["test"] == two.metrics["test"]
+    assert set(one.predictions["image"]) == set(two.predictions["image"])
+
+
+def test_a_continued_run_keeps_its_figures(small_run):
+    again = aduni.train("ce", output=small_run.path, resume=small_run.path)
+    assert again.metrics == small_run.metrics
+
+
+def test_the_model_gives_the_commands_predictions(small_run, images, command, tmp_path):
+    table = tmp_path / "predictions.csv"
+    finished = command("predict", f"ckpt={small_run.path}", f"images={images}", f"output={table}")
+    assert finished.status == 0, finished.err
+    expected = pd.read_csv(table, dtype={"predicted": str}).set_index("image")
+
+    model = small_run.load_model()
+    found = model.predict(images)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
+    arrays = [np.asarray(Image.open(file)) for file in expected.index]
+    in_memory = model.predict_proba(np.stack(arrays))
+    assert np.allclose(in_memory, expected.filter(like="p_"), rtol=1e-6)
+    assert list(in_memory.columns) == model.class_names
+
+
+def test_features_and_heat_maps(small_run, images):
+    model = aduni.load_model(small_run, calibrated=False)
+    features = model.embed(images)
+    trained = load_trained(small_run.path / "checkpoints" / "best.ckpt")
+    assert features.shape == (60, trained.method.encoder.features)
+
+    explained = model.explain(images / "dark", layer="stage2", target="3")
+    side = model.image_size
+    assert all(cam.shape == (side, side) and cam.min() >= 0 for cam in explained["heat_map"])
+    probabilities = model.predict_proba(images / "dark")
+    assert np.allclose(explained["probability"], probabilities["3"])
+    assert list(explained["predicted"]) == list(probabilities.idxmax(axis=1))
+
+
+def test_images_may_come_one_by_one(small_run, images):
+    model = small_run.load_model()
+    files = sorted(images.rglob("*.png"))[:3]
+    explained = model.explain(file for file in files)
+    assert list(explained.index) == list(map(str, files))
+    assert explained["predicted"].equals(model.predict(iter(files))["predicted"])
+
+
+def test_an_unreadable_image_is_named_without_an_option_that_there_is_not(
+    small_run, tmp_path, refusal
+):
+    (tmp_path / "cut.png").write_bytes(b"no image")
+    model = small_run.load_model()
+    sentence = refusal(lambda: model.predict(tmp_path / "cut.png"), "cut.png", "leave them out.")
+    assert "skip_unreadable" not in sentence
+
+
+def test_several_models_are_averaged(small_run, past_run, images, refusal):
+    other = past_run("method=ce", "fold=1", folder="other")
+    one, two, both = (
+        aduni.load_model(each, calibrated=False).predict_proba(images)
+        for each in (small_run, other, [small_run, other])
+    )
+    assert np.allclose((one + two) / 2, both)
+    refusal(lambda: aduni.load_model([small_run, other]).embed(images), "one model sees")
+
+
+def test_a_report_of_runs_and_of_data_frames(small_run, tmp_path):
+    report = aduni.report(small_run.path.parent, output=tmp_path / "report")
+    assert report.page.is_file()
+    assert "CE" in report.summary
+    row = report.tables["methods" if "methods" in report.tables else "tables"]
+    assert len(row)
+
+    frame = small_run.predictions.rename(columns={"image": "id"}).drop(columns="predicted")
+    twice = aduni.report({"a": frame, "b": frame}, output=tmp_path / "frames", reference="a")
+    assert twice.page.is_file()
+    macro_f1 = json.loads((small_run.path / "metrics.json").read_text())["test"]["macro_f1"]
+    assert f"{macro_f1:.3f}" in twice.summary
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: aduni.train("cee"), "did you mean ce"),
+        (lambda: aduni.train("ce", "nowhere"), "neither a folder"),
+        (lambda: aduni.train("ce", pd.DataFrame({"path": [], "label": []})), "no column image"),
+        (lambda: aduni.train("ce", shard="1/2"), "shard"),
+        (lambda: aduni.fit("nowhere"), "neither a folder"),
+        (lambda: aduni.fit("digits", preset="fast"), "preset=fast"),
+        (lambda: aduni.report("nowhere"), "names no file"),
+        (lambda: aduni.load_model("nowhere"), "nowhere is missing"),
+        (lambda: aduni.load_model("nowhere", tt=2), "did you mean tta"),
+    ],
+)
+def test_mistakes_are_one_sentence_with_a_remedy(call, words, refusal):
+    refusal(call, words)
+
+
+def test_import_takes_no_heavy_package():
+    script = "import sys, aduni; print(*{'torch', 'hydra', 'pandas', 'numpy'} & {*sys.modules})"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, "\n")
