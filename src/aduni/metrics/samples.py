@@ -123,6 +123,12 @@ def class_recall(counts: Counts) -> Floats:
     return np.divide(counts.hits, recall, out=recall)
 
 
+def class_mean(values: Floats) -> Floats:
+    """Return (S,) means of (S, C) values over the classes that have one; NaN where none has."""
+    defined = (~np.isnan(values)).sum(axis=1)
+    return np.asarray(np.nansum(values, axis=1) / np.where(defined > 0, defined, np.nan))
+
+
 def count_classes(
     labels: Ints,
     predicted: Ints,

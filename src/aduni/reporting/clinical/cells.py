@@ -13,7 +13,7 @@ from aduni.metrics.names import OF_PREDICTIONS
 from aduni.metrics.samples import Samples
 from aduni.metrics.screening.outcome import ScreeningMetric
 from aduni.reporting.clinical.model_predictions import estimate
-from aduni.reporting.page.html import PageCell, PageTable
+from aduni.reporting.page.html import UNDEFINED, PageCell, PageTable
 
 MAX_RESAMPLES = 2_000
 """Resamples of an interval on the page: its ends repeat to about 0.003."""
@@ -27,10 +27,6 @@ HOW_TO_READ = (
     "would give. Calibration errors are larger in resamples, so that a small one may lie below its "
     "interval."
 )
-
-
-UNDEFINED = PageCell("-", muted=True)
-"""Cell of a number that does not exist."""
 
 
 @dataclass(frozen=True)

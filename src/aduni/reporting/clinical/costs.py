@@ -10,10 +10,10 @@ from aduni.errors import UserError, did_you_mean
 from aduni.metrics.estimate import Estimate
 from aduni.metrics.expected_cost import cheapest_decisions, expected_cost
 from aduni.metrics.samples import Floats, Ints
-from aduni.reporting.clinical.cells import MAX_RESAMPLES, UNDEFINED, number_cell
+from aduni.reporting.clinical.cells import MAX_RESAMPLES, number_cell
 from aduni.reporting.clinical.model_predictions import ModelPredictions
 from aduni.reporting.clinical.section import ClinicalSection
-from aduni.reporting.page.html import Column, PageCell, PageTable
+from aduni.reporting.page.html import UNDEFINED, Column, PageCell, PageTable
 from aduni.reporting.questions import Questions
 from aduni.system.atomic_files import readable
 

@@ -8,7 +8,7 @@ import numpy as np
 from aduni.data.splits.predefined import INTERNAL
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.metrics.per_class.auroc import class_auroc
-from aduni.metrics.samples import Floats, Ints, Samples, class_f1, class_recall
+from aduni.metrics.samples import Floats, Ints, Samples, class_f1, class_mean, class_recall
 from aduni.reporting.clinical.cells import number_cell, resamples_of
 from aduni.reporting.clinical.model_predictions import ModelPredictions
 from aduni.reporting.clinical.section import ClinicalSection
@@ -65,7 +65,7 @@ def _cells(model: ModelPredictions, key: str, held: Ints) -> Iterator[PageCell]:
 def _function(key: str, held: Ints) -> Callable[[Samples], Floats]:
     """Return a metric of S samples, over the classes of some numbers."""
     if key in OF_CLASSES:
-        return lambda samples: np.nanmean(OF_CLASSES[key](samples)[:, held], axis=1)
+        return lambda samples: class_mean(OF_CLASSES[key](samples)[:, held])
     function = OF_PREDICTIONS[key].function
     assert function is not None  # it is one of predictions
     return function

@@ -13,7 +13,6 @@ from aduni.metrics.samples import Samples
 from aduni.metrics.screening.outcome import Bools
 from aduni.reporting.clinical.cells import (
     MAX_RESAMPLES,
-    UNDEFINED,
     NumberCell,
     number_cell,
     resamples_of,
@@ -24,7 +23,7 @@ from aduni.reporting.clinical.model_predictions import (
     estimate,
 )
 from aduni.reporting.clinical.section import ClinicalSection
-from aduni.reporting.page.html import Column, PageCell, PageTable
+from aduni.reporting.page.html import UNDEFINED, Column, PageCell, PageTable
 from aduni.reporting.questions import Questions
 
 SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "expected_calibration_error")

@@ -52,6 +52,10 @@ class PageCell:
     bar: tuple[float, float, float] | None = None
 
 
+UNDEFINED = PageCell("-", muted=True)
+"""Cell of a number that does not exist."""
+
+
 @dataclass(frozen=True)
 class PageTable:
     """A table; the first cell of a row names it and stays visible.

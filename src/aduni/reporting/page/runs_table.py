@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aduni.reporting.page.html import Column, PageCell, PageProblem, PageTable
+from aduni.reporting.page.html import UNDEFINED, Column, PageCell, PageProblem, PageTable
 from aduni.reporting.tables.table import title_of
 from aduni.results.finished_runs import Problem, Run
 from aduni.results.plan import Plan, PlannedRun, States, run_folder
@@ -87,7 +87,6 @@ def _finished(run: Run, row: str, page: Path) -> list[PageCell]:
 
 def _unfinished(run: PlannedRun, folder: Path, page: Path) -> list[PageCell]:
     begun = folder.is_dir()
-    empty = PageCell("-", muted=True)
     return [
         PageCell(run.folder, link=_link(folder, page) if begun else ""),
         PageCell("; ".join(label for _, label in run.rows)),
@@ -95,7 +94,7 @@ def _unfinished(run: PlannedRun, folder: Path, page: Path) -> list[PageCell]:
         PageCell(str(run.fold), float(run.fold)),
         PageCell(str(run.seed), float(run.seed)),
         PageCell("not finished", muted=True),
-        *[empty] * 4,
+        *[UNDEFINED] * 4,
         PageCell(f"{command_text('train')} {' '.join(run.overrides)}", command=True),
     ]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aduni.metrics.fold_intervals import ENDS
 from aduni.metrics.samples import RESAMPLES, class_f1
-from aduni.reporting.page.html import Column, PageCell, PageTable
+from aduni.reporting.page.html import UNDEFINED, Column, PageCell, PageTable
 from aduni.reporting.statistics.classes import class_order, losses_by_class
 from aduni.reporting.statistics.paired import Units, common_runs
 from aduni.reporting.statistics.row_bootstrap import mean_of_seeds, pooled_outcomes, seed_weights
@@ -134,7 +134,7 @@ def _of_dataset(dataset: str, frame: pd.DataFrame) -> PageTable:
 
 def _class_cell(line: Mapping[Hashable, Any]) -> PageCell:
     if pd.isna(line["f1"]):
-        return PageCell("-", muted=True)
+        return UNDEFINED
     few = line["images"] < line["most"]
     notes = [f"{line['images']:,} of {line['most']:,} images"] if few else []
     if not pd.isna(line["f1_difference"]):
