@@ -2,7 +2,7 @@
 # requirements.lock.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train reproduce benchmark test test-slow test-gpu test-floors gpu-check lint types docs site lines lock audit release-check clean
+.PHONY: help setup train reproduce benchmark test test-slow test-exhaustive test-gpu test-floors gpu-check lint types docs site lines lock audit release-check clean
 
 # Find or install uv; it selects a suitable Python.
 UV := sh scripts/uv.sh
@@ -48,7 +48,11 @@ test: setup ## run the fast tests; ARGS="..." go to pytest
 
 # Status 5 of pytest means that no test was selected.
 test-slow: setup ## run the slow tests; ARGS="..." go to pytest
-	$(PYTEST) -m slow $(ARGS) || test $$? -eq 5
+	$(PYTEST) -m "slow and not exhaustive" $(ARGS) || test $$? -eq 5
+
+# All backbones, all moments of a kill, and so on: about half an hour, before a release.
+test-exhaustive: setup ## run the tests that CI leaves to every week; ARGS="..." go to pytest
+	$(PYTEST) -m exhaustive $(ARGS)
 
 # They share one GPU, each process with a context of its own.
 test-gpu: setup ## run the tests that need a GPU (goal: under 4 minutes); ARGS="..." go to pytest

@@ -50,11 +50,17 @@ def pytest_configure(config: pytest.Config) -> None:
         hide_gpus()
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip tests that would see a GPU though they are not marked gpu, or none though they are."""
+    """Skip tests that would see a GPU though they are not marked gpu, or none though they are.
+
+    Tests marked exhaustive are marked slow, too.
+    """
     visible = selects_gpu(config.option.markexpr)
     reason = "runs without a GPU: leave gpu out of -m" if visible else "runs with -m gpu alone"
     for item in items:
+        if item.get_closest_marker("exhaustive"):
+            item.add_marker(pytest.mark.slow)
         if (item.get_closest_marker("gpu") is not None) != visible:
             item.add_marker(pytest.mark.skip(reason=reason))
 

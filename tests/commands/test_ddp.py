@@ -103,12 +103,16 @@ def test_two_stages_of_two_folds_run_on_two_processes(sweep, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_method_runs_on_two_processes(sweep):
-    methods = networks()
-
-    runs = sweep(f"method={','.join(methods)}", "epochs=1")
+@pytest.mark.parametrize(
+    "methods",
+    [["ecl", "paco"], pytest.param(networks(), marks=pytest.mark.exhaustive)],
+    ids=["with queues or several views", "all"],
+)
+def test_methods_run_on_two_processes(sweep, aptos, methods):
+    grades = ("dataset=aptos", f"dataset.root={aptos.root}", "dataset.image_size=32")
+    runs = sweep(*grades, f"method={','.join(methods)}", "epochs=1", "batch_size=16")
 
     found = [json.loads((run / "metrics.json").read_text()) for run in runs]
-    assert sorted(metrics["method"] for metrics in found) == methods
+    assert sorted(metrics["method"] for metrics in found) == sorted(methods)
     for run in runs:
         assert pd.read_csv(run / "history.csv")["loss"].notna().all()

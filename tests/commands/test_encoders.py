@@ -40,7 +40,15 @@ ENCODERS = {
     "own": "encoder.name=own_encoder.Counting",
 }
 METHODS = ("ce", "aduni", "decouple")
-ALWAYS = (("timm's ViT", "ce"), ("own", "decouple"))
+FAST = (("timm's ViT", "ce"), ("own", "decouple"))
+SLOW = (("torchvision", "aduni"), ("lite0", "decouple"), ("timm's convolutions", "ce"))
+SLOW += (("a folder", "aduni"),)  # the others are exhaustive
+
+
+def _marks(*pair: str) -> tuple[pytest.MarkDecorator, ...]:
+    if pair in FAST:
+        return ()
+    return (pytest.mark.slow if pair in SLOW else pytest.mark.exhaustive,)
 
 
 @pytest.fixture
@@ -95,11 +103,7 @@ def weights_of(run) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("kind", "method"),
-    [
-        pytest.param(k, m, marks=() if (k, m) in ALWAYS else pytest.mark.slow)
-        for k in ENCODERS
-        for m in METHODS
-    ],
+    [pytest.param(k, m, marks=_marks(k, m)) for k in ENCODERS for m in METHODS],
 )
 def test_each_kind_trains_predicts_and_exports(
     kind, method, train, command, own, image, folder, tmp_path

@@ -78,7 +78,9 @@ def family(run: Path) -> dict[int, int]:
     return found
 
 
-@pytest.mark.parametrize(("devices", "lost"), [(2, 1), (2, 0), (4, 2)])
+@pytest.mark.parametrize(
+    ("devices", "lost"), [(2, 1), (2, 0), pytest.param(4, 2, marks=pytest.mark.exhaustive)]
+)
 def test_a_killed_process_ends_the_command_with_one_sentence(begin, devices, lost):
     command, run = begin(devices)
     in_mid_epoch(command, run)
@@ -146,7 +148,7 @@ def read_history(run: Path) -> pd.DataFrame:
     return pd.read_csv(run / "history.csv").drop(columns="seconds")
 
 
-@pytest.mark.parametrize("devices", [1, 3])
+@pytest.mark.parametrize("devices", [1, pytest.param(3, marks=pytest.mark.exhaustive)])
 def test_what_is_left_is_resumed_by_another_number_of_processes(begin, root, devices):
     killed, run = begin(2, "epochs=6")
     in_mid_epoch(killed, run)

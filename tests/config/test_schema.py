@@ -26,7 +26,7 @@ COMBINATIONS = [
         strict=False,
     )
 ]
-# Each option once; the slow test has every pair of options.
+# Each option once; the exhaustive test has every pair of options.
 SOME = [
     (
         method,
@@ -55,7 +55,7 @@ def test_options_combine(method, dataset, sampler, alpha, task):
     _check(method, dataset, sampler, alpha, task)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("method", options("method"))
 def test_every_combination_builds(method, task):
     for combination in COMBINATIONS:

@@ -60,21 +60,26 @@ def test_channels_last_are_traced_for_any_number_of_images(tmp_path):
     ("name", "side"),
     [
         ("resnet18", 16),  # the small stem, without a stride
-        ("resnet18", 32),
-        ("resnet18", 64),
         ("resnet18", 130),
-        ("shufflenet_v2_x0_5", 16),
-        ("shufflenet_v2_x0_5", 128),
-        ("efficientnet_b0", 64),
-        ("densenet121", 32),
-        ("convnext_tiny", 64),
-        ("vit_b_16", 224),
-        ("swin_t", 64),
-        ("inception_v3", 128),
-        ("googlenet", 64),
         ("squeezenet1_1", 64),
-        ("vgg11", 64),
-        ("regnet_y_400mf", 64),
+        *(
+            pytest.param(name, side, marks=pytest.mark.exhaustive)
+            for name, side in [
+                ("resnet18", 32),
+                ("resnet18", 64),
+                ("shufflenet_v2_x0_5", 16),
+                ("shufflenet_v2_x0_5", 128),
+                ("efficientnet_b0", 64),
+                ("densenet121", 32),
+                ("convnext_tiny", 64),
+                ("vit_b_16", 224),
+                ("swin_t", 64),
+                ("inception_v3", 128),
+                ("googlenet", 64),
+                ("vgg11", 64),
+                ("regnet_y_400mf", 64),
+            ]
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:The default weight initialization:FutureWarning")
