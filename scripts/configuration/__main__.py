@@ -1,4 +1,7 @@
-"""Write docs/configuration.md from the YAML in conf/ and the constructors' annotations."""
+"""Write docs/configuration.md from the YAML in conf/ and the constructors' annotations.
+
+The table in docs/methods/README.md is written, too.
+"""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,6 +11,7 @@ from typing import Any
 
 import yaml
 from annotations import format_value, of_constructor, of_model, summary_of, values_of
+from method_table import INDEX, index
 
 from aduni.cli.help import groups_of
 from aduni.cli.yaml_docs import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
@@ -155,5 +159,6 @@ def table(rows: Sequence[Row]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(PAGE.relative_to(ROOT))
+    for file, text in ((PAGE, page()), (INDEX, index())):
+        file.write_text(text, encoding="utf-8")
+        print(file.relative_to(ROOT))

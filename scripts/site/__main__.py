@@ -26,7 +26,7 @@ ORPHAN = "---\norphan: true\n---\n"
 
 def placed_pages() -> dict[Path, Path]:
     """Return the place on the site of every file that becomes a page."""
-    patterns = ("*.md", "docs/*.md", "results/*.md", "notebooks/*.ipynb")
+    patterns = ("*.md", "docs/**/*.md", "results/*.md", "notebooks/*.ipynb")
     files = sorted(file for pattern in patterns for file in ROOT.glob(pattern))
     pages = {file: file.relative_to(ROOT) for file in files}
     return pages | {file: Path(file.name) for file in sorted(ROOT.glob("site/*.md"))}

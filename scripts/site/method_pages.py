@@ -36,12 +36,11 @@ def method_pages() -> Iterator[tuple[str, str]]:
     yield "index.md", f"{INTRODUCTION}\n{table}\n\n```{{toctree}}\n:hidden:\n\n{names}\n```\n"
 
 
-INTRODUCTION = """# Methods
+INTRODUCTION = """# Methods one by one
 
-Each method is an option of `aduni train`. The formulas are in
-[The methods, formula by formula](/docs/method.md), and the places where a paper and its code differ
-in [differences](/docs/differences.md). Methods that are called floors do without a network: a model
-should be better than each of them.
+Each method is an option of `aduni train`. When to use which, the formulas, and the places where a
+paper and its code differ are in [Methods](/docs/methods/README.md). Methods that are called floors
+do without a network: a model should be better than each of them.
 """
 
 
@@ -58,7 +57,7 @@ def _page(name: str, text: str) -> str:
    :no-members:
 ```
 
-[Formulas of all methods](/docs/method.md)
+[Formulas of all methods](/docs/methods/README.md#all-methods)
 
 ## Keys
 

@@ -57,7 +57,7 @@ def test_lazily_resolved_names_have_an_entry(built, check):
 
 @pytest.mark.slow
 def test_every_page_of_the_documentation_and_every_method_is_on_it(built):
-    pages = [*ROOT.glob("docs/*.md"), *ROOT.glob("notebooks/*.ipynb")]
+    pages = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("notebooks/*.ipynb")]
     expected = {page.relative_to(ROOT).with_suffix(".html") for page in pages}
     expected |= {Path("methods", f"{file.stem}.html") for file in ROOT.glob("conf/method/*.yaml")}
     assert {page for page in expected if not (built[1] / page).is_file()} == set()
@@ -65,7 +65,8 @@ def test_every_page_of_the_documentation_and_every_method_is_on_it(built):
 
 def test_every_page_of_the_documentation_is_in_the_contents():
     contents = (ROOT / "site" / "index.md").read_text()
-    pages = {f"docs/{page.stem}" for page in ROOT.glob("docs/*.md")} - {"docs/README"}
+    files = {page.relative_to(ROOT) for page in ROOT.glob("docs/**/*.md")}
+    pages = {str(file.with_suffix("")) for file in files} - {"docs/README"}
     missing = [page for page in sorted(pages) if f"\n{page}\n" not in contents]
     assert missing == [], "name it in a list of contents of site/index.md"
 

@@ -128,12 +128,17 @@ def _continuation(lines: Sequence[str], start: int) -> Iterator[str]:
         yield line.strip(" #")
 
 
+def headers_of(path: Path) -> dict[str, str]:
+    """Return key -> value of the lines `# @key value` that a file begins with."""
+    return dict(re.findall(r"^# @(\w+) (\S+)$", path.read_text(), re.MULTILINE))
+
+
 def heading_of(path: Path) -> str:
-    """Return the comment lines at the top of a file as one text."""
+    """Return the comment lines at the top of a file as one text, without `# @key value`."""
     lines = []
     for line in path.read_text().splitlines():
         if not line.startswith("#"):
             break
-        if not line.startswith("# @package"):
+        if not line.startswith("# @"):
             lines.append(line.strip("# "))
     return " ".join(lines)
