@@ -133,12 +133,13 @@ class Portfolio:
     def seconds_of_row(self, row: Row, sizes: Sizes, speed: Speed) -> float:
         """Return the expected time of one training of a row."""
         total, trained, selecting = self.images
-        settings = settings_of(self.overrides(row, sizes))
+        epochs = self.epochs(row, sizes)
         if not row.steps:
-            return RUN_SECONDS + settings.epochs * trained / settings.batch_size * BATCH_SECONDS
+            batch_size = settings_of((*self.given, *row.overrides)).batch_size
+            return RUN_SECONDS + epochs * trained / batch_size * BATCH_SECONDS
         size, views = sizes.size_of(row), 1 / row.steps
         epoch = views * trained * speed.training[size] + selecting * speed.forward[size]
-        return RUN_SECONDS + settings.epochs * epoch + (total - trained) * speed.forward[size]
+        return RUN_SECONDS + epochs * epoch + (total - trained) * speed.forward[size]
 
     def choose(self, speed: Speed, seconds: float, words: str) -> Sizes:
         """Return the first sizes that fit; raise UserError with the least time if none do.
