@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "label_over_smoothing": ["LabelOverSmoothing"],
         "ldam": ["LDAM"],
         "mislas": ["MiSLAS"],
+        "mixing": ["Mixing"],
         "paco": ["PaCo"],
         "post_hoc": ["PostHoc"],
         "softmax": ["Softmax"],

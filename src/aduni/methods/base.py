@@ -69,6 +69,8 @@ class Stage:
         rate_factors: learning rate of some modules, as a share of that of the stage.
         moving_statistics: names of modules that are not trained, but whose batch norms normalise
             by this stage's batches and update their running statistics.
+        balanced_partners: whether as many images, drawn from the training part with equal
+            probabilities of the classes, follow those of each batch (see `methods.mixing`).
     """
 
     name: str
@@ -85,6 +87,7 @@ class Stage:
     min_per_class: int = 0
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     moving_statistics: tuple[str, ...] = ()
+    balanced_partners: bool = False
 
 
 class Method(nn.Module):

@@ -153,6 +153,7 @@ class Training:
             first_epoch=first_epoch,
             number=number,
             min_per_class=stage.min_per_class,
+            balanced_partners=stage.balanced_partners,
         )
 
     def _reader(self) -> ReadPart:
