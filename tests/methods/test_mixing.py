@@ -1,6 +1,7 @@
-"""Test the mixing of images: boxes and factors against loops, limits, and the loss of both labels."""
+"""Test the mixing of images: boxes and factors against loops, limits, and both labels' losses."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,14 +9,22 @@ import torch
 from aduni.batch import Batch
 from aduni.losses.softmax import cross_entropy, focal
 from aduni.losses.weights import inverse_weights
+from aduni.methods.base import DataInfo
 from aduni.methods.class_weights import ClassWeights
 from aduni.methods.lade import LADE
 from aduni.methods.mixing import DEFAULTS, Mixing, paste
 from aduni.methods.softmax import Softmax
-from test_cosine import COUNTS, LABELS, make
+from tiny_encoder import TinyEncoder
 
+COUNTS = torch.tensor([400.0, 60.0, 5.0])
+LABELS = torch.tensor([0, 0, 0, 0, 1, 1, 1, 2, 2])
 PARTNERS = torch.tensor([2, 2, 1, 0, 1, 2, 0, 1, 2])
 KINDS = [kind for kind in DEFAULTS if kind != "none"]
+
+
+def make(kind: Any, **options: Any) -> Any:
+    torch.manual_seed(0)
+    return kind(TinyEncoder(), DataInfo(COUNTS, COUNTS.repeat(4, 1) / 465, 4), **options)
 
 
 def draw_batch(side: int = 2) -> Batch:
@@ -74,7 +83,9 @@ def test_a_box_of_an_image_of_8_pixels_by_hand(monkeypatch):
     monkeypatch.setattr(torch, "randint", lambda side, size: torch.tensor(1))
     zeros, ones = torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)
 
-    mixed, kept = paste(zeros, ones, 0.75)  # sides of 4, rows and columns -1 to 2, clipped to 0 to 2
+    mixed, kept = paste(
+        zeros, ones, 0.75
+    )  # sides of 4, rows and columns -1 to 2, clipped to 0 to 2
 
     assert mixed[0, 0, :3, :3].sum() == mixed[0, 0].sum() == 9
     assert kept == 1 - 9 / 64

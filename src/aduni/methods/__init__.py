@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cicl": ["CICL"],
         "class_weights": ["ClassWeights"],
         "corn": ["CORN"],
+        "cosine_means": ["CosineMeans"],
         "decouple": ["Decouple"],
         "ecl": ["ECL"],
         "floor": ["Floor"],

@@ -58,7 +58,8 @@ class Stage:
             no gradients and are kept in eval mode, so that their batch-norm statistics stay fixed.
         sampler: sampler of this stage; None for the sampler of the run.
         on_start: function called before the first step, for example to reset a classifier or to
-            compute one without steps; its result is written to metrics.json.
+            compute one without steps; its result, JSON values, is written to metrics.json. A
+            resumed stage does not call it again.
         next_from: weights that the next stage, or the test, starts from.
         validate: whether `forward` gives meaningful logits in this stage; if not, the last weights
             are used.

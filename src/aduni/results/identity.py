@@ -31,6 +31,7 @@ NEUTRAL: dict[str, Any] = {
     "names.class_weights": "none",
     "method.mixing": NO_MIXING,
     "lr_schedule": "cosine",
+    "ema_decay": None,
     "patience": None,
     "max_time": None,
     "aduni.data.FlippedAffine.order": "shear_last",
