@@ -150,7 +150,8 @@ def _misfit(content: dict[str, Any], module: LightningModule, trainer: Trainer) 
     found, own = content["state_dict"], module.state_dict()
     if shapes(found) != shapes(own) or not _alike(found, dict(own)):
         return "weights of another model"
-    averages = any(isinstance(each, WeightAveraging) for each in trainer.callbacks)
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # no types
+    averages = any(isinstance(each, WeightAveraging) for each in callbacks)
     if averages and not _has_both_weights(content, own):
         return "no average beside the weights of the training"
     optimizer = module.configure_optimizers()
