@@ -162,7 +162,7 @@ def test_a_first_stage_of_another_data_set_is_refused(train, aptos):
     [("aduni", "train"), ("ldam", "train"), ("ce", "train"), ("decouple", "classifier")],
 )
 def test_a_first_stage_of_another_loss_is_refused(train, past_run, method, stage):
-    mixup = ["method.mixup=0.2"] if method == "ce" else []
+    mixup = ["method.mixing.kind=mixup"] if method == "ce" else []
     other = past_run(f"method={method}", *mixup, "epochs=1", folder="other")
     checkpoint = other / "checkpoints" / "best.ckpt"
     finished, run = train("method=decouple", f"method.stage1_ckpt={checkpoint}")

@@ -10,6 +10,7 @@ from torch import nn
 from aduni.batch import Batch
 from aduni.losses.softmax import balanced_softmax, cross_entropy
 from aduni.methods.base import DataInfo
+from aduni.methods.mixing import Mixing
 from aduni.methods.softmax import Softmax
 
 
@@ -87,7 +88,7 @@ def test_mixup_mixes_images_and_losses_alike(monkeypatch):
     expected = 0.25 * nn.functional.cross_entropy(mixed, labels)
     expected += 0.75 * nn.functional.cross_entropy(mixed, labels.flip(0))
 
-    terms = make_method(mixup=0.2).loss(make_batch(), 0)
+    terms = make_method(mixing=Mixing("mixup")).loss(make_batch(), 0)
 
     torch.testing.assert_close(terms["loss"], expected)
 
@@ -103,7 +104,7 @@ def test_mixing_factors_follow_the_beta_distribution(monkeypatch):
             return torch.tensor(1.0)
 
     monkeypatch.setattr(torch.distributions, "Beta", Beta)
-    loss = make_method(mixup=0.4).loss(make_batch(), 0)["loss"]
+    loss = make_method(mixing=Mixing("mixup", a=0.4)).loss(make_batch(), 0)["loss"]
 
     assert seen == [(0.4, 0.4)]
     torch.testing.assert_close(loss, make_method().loss(make_batch(), 0)["loss"])

@@ -34,9 +34,9 @@ OF_THEIR_OWN = (MomentumCopy, KeyQueue, MetaSampler)
 VARIANTS = [
     *((name,) for name in networks()),
     *(("decouple", f"method.classifier={kind}") for kind in ("lws", "tau_norm", "ncm")),
-    ("ce", "method.mixup=0.2"),
+    ("ce", "method.mixing.kind=cmo", "method.mixing.probability=1"),
     ("ldam", "class_weights=none"),
-    ("ce", "class_weights=inverse", "method.mixup=0.2"),
+    ("ce", "class_weights=inverse", "method.mixing.kind=mixup"),
     ("focal", "class_weights=sqrt", "class_weights.deferred=0.5", "class_weights.divide_by=images"),
     ("paco", "alpha=released", "method.queue_size=70"),
 ]

@@ -11,6 +11,7 @@ from aduni.batch import Batch
 from aduni.losses.softmax import balanced_softmax, cross_entropy, focal
 from aduni.methods.base import DataInfo
 from aduni.methods.decouple import Decouple
+from aduni.methods.mixing import Mixing
 
 WEIGHTS = torch.tensor([[3.0, 4.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.25]])  # norms 5, 1, 1/4
 
@@ -62,7 +63,8 @@ def test_a_stage_of_another_loss_has_another_objective():
         partial(focal, gamma=2.0),
         partial(balanced_softmax),
     )
-    stages = [make_method(loss=loss, mixup=mixup).stages for loss in losses for mixup in (0, 0.2)]
+    mixings = (Mixing(), Mixing("mixup"))
+    stages = [make_method(loss=loss, mixing=each).stages for loss in losses for each in mixings]
 
     found = [tuple(sorted(first.loss_id.items())) for first, _ in stages]
     assert len(set(found)) == 8

@@ -9,6 +9,7 @@ from aduni.batch import Batch
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.base import DataInfo
 from aduni.methods.label_over_smoothing import LabelOverSmoothing
+from aduni.methods.mixing import Mixing
 from aduni.methods.softmax import Softmax
 from tiny_encoder import TinyEncoder
 
@@ -45,4 +46,4 @@ def test_any_run_of_the_same_loss_can_be_its_first_stage():
     (ce,) = make_method(Softmax).stages
 
     assert make_method().stages[0].loss_id == ce.loss_id
-    assert make_method(mixup=0.2).stages[0].loss_id != ce.loss_id
+    assert make_method(mixing=Mixing("mixup")).stages[0].loss_id != ce.loss_id

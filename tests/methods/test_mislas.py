@@ -12,6 +12,7 @@ from aduni.losses.label_smoothing import label_aware_smoothing
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.base import DataInfo
 from aduni.methods.mislas import MiSLAS
+from aduni.methods.mixing import Mixing
 from aduni.methods.softmax import Softmax
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.optimizers import sgd
@@ -130,11 +131,11 @@ def test_statistics_stay_in_evaluation():
 
 
 def test_the_first_stage_is_that_of_cross_entropy_with_the_same_mixup():
-    of = {mixup: make_method(mixup=mixup).stages[0] for mixup in (0.0, 0.2)}
-    (ce,) = make_method(Softmax, mixup=0.2).stages
+    of = {kind: make_method(mixing=Mixing(kind)).stages[0] for kind in ("none", "mixup")}
+    (ce,) = make_method(Softmax, mixing=Mixing("mixup")).stages
 
-    assert of[0.2].loss_id == ce.loss_id
-    assert of[0.0].loss_id != ce.loss_id
+    assert of["mixup"].loss_id == ce.loss_id
+    assert of["none"].loss_id != ce.loss_id
     assert not make_method().stages[1].loss_id  # no other run can take it
 
 
@@ -143,4 +144,4 @@ def test_a_frozen_encoder_keeps_its_statistics(refusal):
         is_frozen = True
 
     assert make_method(encoder=Frozen).stages[1].moving_statistics == ()
-    refusal(lambda: make_method(encoder=Frozen, mixup=0.2), "method.mixup=0")
+    refusal(lambda: make_method(encoder=Frozen, mixing=Mixing("mixup")), "method.mixing.kind=none")

@@ -14,6 +14,7 @@ from aduni.losses.softmax import cross_entropy, focal
 from aduni.losses.weights import effective_number_weights, inverse_weights
 from aduni.methods.base import DataInfo
 from aduni.methods.class_weights import ClassWeights, WeightedMean
+from aduni.methods.mixing import Mixing
 from aduni.methods.softmax import Softmax
 from composing import networks, options, settings_of
 from tiny_encoder import TinyEncoder
@@ -118,7 +119,7 @@ def test_with_mixup_each_label_has_its_own_weight(batch, monkeypatch):
     order = torch.tensor([8, 0, 7, 1, 6, 2, 5, 3, 4])
     monkeypatch.setattr(torch, "randperm", lambda n, device: order)
     monkeypatch.setattr(torch.distributions.Beta, "sample", lambda self: torch.tensor(0.25))
-    own = method(mixup=0.2, class_weights=ClassWeights(inverse_weights))
+    own = method(mixing=Mixing("mixup"), class_weights=ClassWeights(inverse_weights))
     images = batch.views[0].float()
     logits = own(0.25 * images + 0.75 * images[order])
     total = divisor = 0.0

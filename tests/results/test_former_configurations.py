@@ -182,3 +182,23 @@ def test_runs_from_before_the_group_have_no_class_weights(method, tmp_path):
 def test_a_damaged_file_is_refused_in_a_sentence(broken, tmp_path, refusal):
     refusal(lambda: read_stored({**settings_of().model_dump(), **broken}, tmp_path, []), tmp_path)
     with_class_weights(broken)
+
+
+@pytest.mark.parametrize(
+    ("mixup", "overrides"),
+    [
+        (0.0, ("method=ce",)),
+        (0.4, ("method=decouple", "method.mixing.kind=mixup", "method.mixing.a=0.4")),
+        (0.2, ("method=mislas",)),
+    ],
+)
+def test_runs_with_a_parameter_of_mixup_are_those_of_the_mixing(mixup, overrides, tmp_path):
+    today = settings_of(*overrides)
+    stored = today.model_dump()
+    del stored["method"]["mixing"]
+    stored["method"]["mixup"] = mixup
+
+    read = read_stored(stored, tmp_path, [])
+
+    assert read == today
+    assert identity(stored, "split", None) == identity(today.model_dump(), "split", None)

@@ -58,7 +58,9 @@ def test_every_method_trains_on_features_and_predicts_from_images(
     finish, method, digits_cache, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("aduni.config.build._check_grades", lambda *_: None)  # digits are none
-    others = ("method.mixup=0",) if method == "mislas" else ()  # a frozen encoder cannot mix
+    others = (
+        ("method.mixing.kind=none",) if method == "mislas" else ()
+    )  # a frozen encoder cannot mix
     folder = finish(method, f"method={method}", *others)
     output = tmp_path / "evaluation"
     _, from_images = evaluate_checkpoint(folder.checkpoint("best"), None, str(digits_cache), output)
@@ -67,9 +69,11 @@ def test_every_method_trains_on_features_and_predicts_from_images(
     assert np.isfinite(history["loss"]).all()
 
 
-def test_mixup_needs_an_encoder_that_sees_images(finish):
-    with pytest.raises(UserError, match=r"set method.mixup=0 or encoder.adaptation=norm_bias"):
-        finish("mixed", "method=ce", "method.mixup=0.2")
+def test_mixing_needs_an_encoder_that_sees_images(finish):
+    with pytest.raises(
+        UserError, match=r"set method.mixing.kind=none or encoder.adaptation=norm_bias"
+    ):
+        finish("mixed", "method=ce", "method.mixing.kind=mixup")
 
 
 def test_training_takes_the_features_of_shards(finish, digits_cache, monkeypatch):

@@ -178,5 +178,25 @@ def test_a_stage_works_on_its_own_gpu_before_its_first_step(tmp_path, monkeypatc
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training._train(1, Stage("classifier", 1, lambda batch, epoch: {}, on_start=begin))
+        training._train(1, Stage("classifier", 0, lambda batch, epoch: {}, on_start=begin))
     assert seen == ["cuda:1", "reader", "begins"]
+
+
+def test_a_resumed_stage_does_not_start_again_and_keeps_what_its_start_found(tmp_path, monkeypatch):
+    trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
+    content = {"epoch": 1, "aduni": {"found": {"scale": 2.5}}}
+    monkeypatch.setattr(stages.Training, "_trainer", lambda *_: trainer)
+    monkeypatch.setattr(stages.Training, "_stage_folder", lambda *_: "")
+    monkeypatch.setattr(stages.Training, "_module", lambda *_: None)
+    monkeypatch.setattr(stages, "restore_latest", lambda *_: 1)
+    monkeypatch.setattr(stages, "load_checkpoint", lambda *_: content)
+    monkeypatch.setattr(stages, "load_weights", lambda *_: None)
+    training = object.__new__(stages.Training)
+    training.folder, training.method = RunFolder(tmp_path), nn.Linear(1, 1)
+    training.settings = SimpleNamespace(seed=0, patience=None, max_seconds=None)
+    training.data = SimpleNamespace(protocol=SimpleNamespace(select="macro_f1"))
+    training.stages, training.found = [], {}
+
+    training._train(0, Stage("train", 2, lambda batch, epoch: {}, on_start=pytest.fail))
+
+    assert training.found == {"scale": 2.5}

@@ -115,6 +115,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     lr_min: NonNegativeFloat
     warmup_epochs: NonNegativeInt
     lr_schedule: RateSchedule = "cosine"
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     patience: PositiveInt | None = None
     max_time: MaxTime | None = None
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]

@@ -26,6 +26,7 @@ from aduni.models.encoder import Encoder
 from aduni.results.former_configurations import (
     package_level_name,
     with_class_weights,
+    with_mixing,
     with_optimizer,
     with_package_level_names,
 )
@@ -76,7 +77,7 @@ def read_stored(content: Any, source: Path, trust: Sequence[str]) -> Settings:
     try:
         if isinstance(content, dict):
             content = {key: value for key, value in content.items() if key != "logger"}
-            content = with_class_weights(content)
+            content = with_mixing(with_class_weights(content))
         _check_entries(content, source, trust)
         content = with_package_level_names(content)
         content = with_optimizer(content) if isinstance(content, dict) else content

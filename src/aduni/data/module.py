@@ -70,6 +70,7 @@ class ImageDataModule(LightningDataModule):
         first_epoch: int = 0,
         number: int = 0,
         min_per_class: int = 0,
+        balanced_partners: bool = False,
     ) -> None:
         """Configure the next `train_dataloader`.
 
@@ -77,6 +78,7 @@ class ImageDataModule(LightningDataModule):
             first_epoch: epoch at which a resumed stage continues.
             number: number of the stage; each stage has random numbers of its own.
             min_per_class: images of each class that every batch must hold.
+            balanced_partners: whether class-balanced images follow those of each batch.
         """
         rows = self.data.rows("train")
         seed = self.data.loading.seed
@@ -91,6 +93,7 @@ class ImageDataModule(LightningDataModule):
             batch_size=self.data.loading.batch_size,
             first_epoch=first_epoch,
             min_per_class=min_per_class,
+            balanced_partners=balanced_partners,
         )
         self._make_stage_loader = partial(
             self._loaders.training_loader,

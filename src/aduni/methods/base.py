@@ -58,7 +58,8 @@ class Stage:
             no gradients and are kept in eval mode, so that their batch-norm statistics stay fixed.
         sampler: sampler of this stage; None for the sampler of the run.
         on_start: function called before the first step, for example to reset a classifier or to
-            compute one without steps; its result is written to metrics.json.
+            compute one without steps; its result, JSON values, is written to metrics.json. A
+            resumed stage does not call it again.
         next_from: weights that the next stage, or the test, starts from.
         validate: whether `forward` gives meaningful logits in this stage; if not, the last weights
             are used.
@@ -69,6 +70,8 @@ class Stage:
         rate_factors: learning rate of some modules, as a share of that of the stage.
         moving_statistics: names of modules that are not trained, but whose batch norms normalise
             by this stage's batches and update their running statistics.
+        balanced_partners: whether as many images, drawn from the training part with equal
+            probabilities of the classes, follow those of each batch (see `methods.mixing`).
     """
 
     name: str
@@ -85,6 +88,7 @@ class Stage:
     min_per_class: int = 0
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     moving_statistics: tuple[str, ...] = ()
+    balanced_partners: bool = False
 
 
 class Method(nn.Module):

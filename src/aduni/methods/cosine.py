@@ -22,6 +22,7 @@ class Cosine(Method):
 
     takes_class_weights = True
     class_counts: Tensor
+    classifier: CosineClassifier
 
     def __init__(
         self,

@@ -2,8 +2,7 @@
 
 from typing import Annotated, Any
 
-import torch
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field
 from torch import Tensor
 
 from aduni.batch import Batch
@@ -11,6 +10,7 @@ from aduni.errors import UserError
 from aduni.losses.softmax import SoftmaxLoss
 from aduni.methods.base import DataInfo, Method, Stage
 from aduni.methods.class_weights import ClassWeights, WeightedMean
+from aduni.methods.mixing import Mixing
 from aduni.models.encoder import Encoder
 from aduni.models.heads import Classifier
 
@@ -21,8 +21,7 @@ class Softmax(Method):
     Args:
         loss: function of `losses.softmax`.
         dropout: dropout rate before the classifier.
-        mixup: a of the Beta(a, a) distribution of the mixing factors (Zhang et al. 2018); 0 for no
-            mixup.
+        mixing: how the images of a batch are mixed; None for not at all.
         class_weights: weights of the classes in the mean over a batch; None for none.
     """
 
@@ -37,19 +36,20 @@ class Softmax(Method):
         *,
         loss: SoftmaxLoss,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
-        mixup: NonNegativeFloat = 0.0,
+        mixing: Mixing | None = None,
         class_weights: ClassWeights | None = None,
     ) -> None:
         super().__init__()
-        if mixup and encoder.is_frozen:
+        self.mixing = mixing or Mixing()
+        if self.mixing.kind != "none" and encoder.is_frozen:
             raise UserError(
-                "method.mixup mixes pixels, which a frozen encoder never sees mixed: its features "
-                "are extracted once; set method.mixup=0 or encoder.adaptation=norm_bias."
+                f"method.mixing.kind={self.mixing.kind} mixes pixels, which a frozen encoder never "
+                "sees mixed: its features are extracted once; set method.mixing.kind=none or "
+                "encoder.adaptation=norm_bias."
             )
         self.encoder = encoder
         self.classifier = Classifier(encoder.features, info.classes, dropout)
         self.softmax_loss = loss
-        self.mixup = mixup
         self.class_weights = class_weights or ClassWeights()
         self.mean = WeightedMean(class_weights, info)
         self.epochs = info.epochs
@@ -57,14 +57,22 @@ class Softmax(Method):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        return (Stage("train", self.epochs, self.loss, loss_id=self.loss_id),)
+        return (
+            Stage(
+                "train",
+                self.epochs,
+                self.loss,
+                loss_id=self.loss_id,
+                balanced_partners=self.mixing.is_balanced,
+            ),
+        )
 
     @property
     def loss_id(self) -> dict[str, Any]:
-        """Name and options of the loss, the parameter of mixup, and the class weights."""
+        """Name and options of the loss, the mixing, and the class weights."""
         function = getattr(self.softmax_loss, "func", self.softmax_loss)
         options = getattr(self.softmax_loss, "keywords", {})
-        own = {"loss": function.__qualname__, **options, "mixup": self.mixup}
+        own = {"loss": function.__qualname__, **options, **self.mixing.loss_id}
         return own | self.class_weights.loss_id
 
     def forward(self, images: Tensor) -> Tensor:
@@ -72,17 +80,14 @@ class Softmax(Method):
         return self._logits(images)
 
     def loss(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Compute the mean loss of the batch, with mixup and class weights if they are on."""
-        images, labels = batch.views.flatten(0, 1), batch.labels
-        if not self.mixup:
-            return {"loss": self._mean_loss(self._logits(images), labels, epoch)}
-        share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
-        others = torch.randperm(len(labels), device=labels.device)
-        logits = self._logits(share * images + (1 - share) * images[others])
-        # Both sets of labels are the same up to their order, so that both means divide alike.
-        own = self._mean_loss(logits, labels, epoch)
-        other = self._mean_loss(logits, labels[others], epoch)
-        return {"loss": share * own + (1 - share) * other}
+        """Compute the mean loss of the batch, with mixing and class weights if they are on."""
+        mixed = self.mixing(batch.views.flatten(0, 1), batch.labels, epoch, self.epochs)
+        logits = self._logits(mixed.images)
+        own = self._mean_loss(logits, mixed.labels, epoch)
+        if mixed.other_labels is None:
+            return {"loss": own}
+        other = self._mean_loss(logits, mixed.other_labels, epoch)
+        return {"loss": mixed.share * own + (1 - mixed.share) * other}
 
     def _logits(self, images: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.encoder(images))

@@ -52,6 +52,7 @@ class TwoStage(Softmax):
             next_from=self.hand_over,
             loss_id=self.loss_id,
             init_from=self.stage1_ckpt,
+            balanced_partners=self.mixing.is_balanced,
         )
         return (first, self.classifier_stage())
 

@@ -58,6 +58,15 @@ NO_CLASS_WEIGHTS: dict[str, Any] = {
 }
 """Node of the group `class_weights` that has no effect; `class_weights=none` without other keys."""
 
+NO_MIXING: dict[str, Any] = {
+    "_target_": "aduni.methods.Mixing",
+    "kind": "none",
+    "a": None,
+    "probability": None,
+    "plain_share": None,
+}
+"""Node of `method.mixing` that has no effect."""
+
 CLASS_BALANCED = ("aduni.losses.class_balanced", "aduni.losses.softmax.class_balanced")
 """Names of a loss that was cross-entropy times weights by effective numbers."""
 
@@ -118,6 +127,17 @@ def with_class_weights(config: Mapping[str, Any]) -> dict[str, Any]:
         option = "none" if node["weights"] is None else "effective"
         groups["names"] = {**names, "class_weights": option}
     return {**config, **groups}
+
+
+def with_mixing(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a configuration with `method.mixup`, the parameter of mixup, in `method.mixing`."""
+    method = config.get("method")
+    if not isinstance(method, Mapping) or "mixup" not in method:
+        return dict(config)
+    others = {key: value for key, value in method.items() if key != "mixup"}
+    is_on = method["mixup"] != 0
+    own = {"kind": "mixup", "a": method["mixup"]} if is_on else {}
+    return {**config, "method": {**others, "mixing": {**NO_MIXING, **own}}}
 
 
 def _effective_numbers(beta: Any, deferred: Any, divide_by: str) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from typing import Any
 
 from aduni.results.former_configurations import (
     NO_CLASS_WEIGHTS,
+    NO_MIXING,
     package_level_name,
     with_class_weights,
+    with_mixing,
     with_optimizer,
 )
 from aduni.results.run_folder import WITHOUT_EFFECT
@@ -27,7 +29,9 @@ NEUTRAL: dict[str, Any] = {
     "class_weights": NO_CLASS_WEIGHTS,
     "method.class_weights": NO_CLASS_WEIGHTS,
     "names.class_weights": "none",
+    "method.mixing": NO_MIXING,
     "lr_schedule": "cosine",
+    "ema_decay": None,
     "patience": None,
     "max_time": None,
     "aduni.data.FlippedAffine.order": "shear_last",
@@ -75,7 +79,7 @@ def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Keys that no metric depends on are left out, and options at their neutral value.
     """
-    return dict(_entries(with_class_weights(with_optimizer(config)), ""))
+    return dict(_entries(with_mixing(with_class_weights(with_optimizer(config))), ""))
 
 
 def filled(config: Mapping[str, Any]) -> dict[str, Any]:

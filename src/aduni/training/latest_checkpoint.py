@@ -2,12 +2,14 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 from pydantic import Field, NonNegativeInt, ValidationError
 from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
@@ -148,6 +150,10 @@ def _misfit(content: dict[str, Any], module: LightningModule, trainer: Trainer) 
     found, own = content["state_dict"], module.state_dict()
     if shapes(found) != shapes(own) or not _alike(found, dict(own)):
         return "weights of another model"
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # no types
+    averages = any(isinstance(each, WeightAveraging) for each in callbacks)
+    if averages and not _has_both_weights(content, own):
+        return "no average beside the weights of the training"
     optimizer = module.configure_optimizers()
     assert isinstance(optimizer, Optimizer)  # StageModule returns one
     (found_state,) = state.optimizer_states
@@ -160,6 +166,15 @@ def _misfit(content: dict[str, Any], module: LightningModule, trainer: Trainer) 
         return "no progress of a training"
     done = progress["epoch_progress"]["current"]["processed"]
     return None if done == content["epoch"] + 1 else f"{done} epochs are not those of its number"
+
+
+def _has_both_weights(content: dict[str, Any], own: Mapping[str, Any]) -> bool:
+    """Return whether a checkpoint has the weights of the training beside their average."""
+    current, steps = content.get("current_model_state"), content.get("averaging_state")
+    if not isinstance(current, dict) or not isinstance(steps, dict):
+        return False
+    same = shapes(current) == shapes(own) and _alike(current, dict(own))
+    return same and isinstance(steps.get("n_averaged"), Tensor)
 
 
 def _alike(found: Any, sample: Any) -> bool:

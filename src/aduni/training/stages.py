@@ -1,5 +1,6 @@
 """Train the stages of a method one after another, each with its own StageModule and trainer."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,12 +11,7 @@ from pytorch_lightning import Trainer
 from rich import get_console
 
 from aduni.batch import Batch
-from aduni.checkpoints.load import (
-    check_readable,
-    load_checkpoint,
-    load_weights,
-    method_state,
-)
+from aduni.checkpoints.load import check_readable, load_checkpoint, load_weights, method_state
 from aduni.checkpoints.save import AtomicCheckpointIO
 from aduni.checkpoints.stage_reuse import load_reused_stage, reuse_stage
 from aduni.config.instantiate import build
@@ -36,6 +32,7 @@ from aduni.training.callbacks.history import History
 from aduni.training.callbacks.progress import Progress
 from aduni.training.callbacks.signals import InstallSignalHandlers
 from aduni.training.callbacks.tracked_epochs import TrackedEpochs
+from aduni.training.callbacks.weight_average import WeightAverage
 from aduni.training.latest_checkpoint import restore_latest
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.run_page.batch_picture import BatchPicture
@@ -118,16 +115,18 @@ class Training:
             torch.cuda.set_device(self.device)  # the strategy does so with the first step only
         if (encoder := encoder_of(self.method)) and self.settings.caches_features:
             self.data.module.use_features(encoder, self.device)
-        if stage.on_start is not None:
-            seed_torch(self.settings.seed, number)  # the same numbers in a resumed run
-            self.found |= stage.on_start(self._reader())
         if stage.epochs == 0:
+            self._start(number, stage)
             epoch = int(self.stages[-1]["epoch"])
             self.tested = self.folder.checkpoint("best", name)
             self._keep(stage, self.tested, epoch)
             return epoch
         module = self._module(number, stage)
         reached = restore_latest(last.parent, module, trainer)
+        if reached is None:
+            self._start(number, stage)
+        else:
+            self.found |= load_checkpoint(last, "resume")["aduni"].get("found", {})
         stop.begin(history_seconds(self.folder.history, stage.name, reached))
         if reached is None or (reached + 1 < stage.epochs and not stop.is_over(last)):
             self._draw(number, stage, first_epoch=0 if reached is None else reached + 1)
@@ -145,6 +144,13 @@ class Training:
         load_weights(self.method, chosen, self.tested)
         return int(chosen["epoch"])
 
+    def _start(self, number: int, stage: Stage) -> None:
+        """Call the stage's function before the first step, and keep what it returns."""
+        if stage.on_start is not None:
+            seed_torch(self.settings.seed, number)  # the same numbers if a stage starts again
+            # As JSON has it: other types could not be read back from a checkpoint.
+            self.found |= json.loads(json.dumps(stage.on_start(self._reader())))
+
     def _draw(self, number: int, stage: Stage, first_epoch: int = 0) -> None:
         self.data.module.begin_stage(
             stage.sampler or build(self.settings.sampler),
@@ -153,6 +159,7 @@ class Training:
             first_epoch=first_epoch,
             number=number,
             min_per_class=stage.min_per_class,
+            balanced_partners=stage.balanced_partners,
         )
 
     def _reader(self) -> ReadPart:
@@ -205,10 +212,9 @@ class Training:
             settings.lr_schedule,
         )
         classes, entropy = len(self.data.table.class_names), (settings.seed, number)
-
-        return StageModule(
-            self.method, stage, optimisation, classes, entropy, self._stored(), self._learnable
-        )
+        stored = {**self._stored(), "found": self.found}  # which the start of the stage adds to
+        parts = self.method, stage, optimisation, classes, entropy, stored, self._learnable
+        return StageModule(*parts)
 
     def _trainer(
         self, number: int, stage: Stage, checkpoints: Checkpoints, stop: EarlyStop
@@ -217,6 +223,7 @@ class Training:
         name = stage.name if len(self.method.stages) > 1 else ""
         part = self.data.protocol.selected_on
         bar = [Progress(checkpoints, part)] if get_console().is_terminal else []
+        decay = self.settings.ema_decay
         trainer: Trainer = build(
             self.settings.trainer,
             max_epochs=stage.epochs,
@@ -225,6 +232,7 @@ class Training:
                 InstallSignalHandlers(),
                 BatchPicture(self.folder.batch_picture, self.data.table.class_names),
                 History(self.folder.history, stage.name),
+                *([] if decay is None else [WeightAverage(decay)]),
                 checkpoints,
                 *bar,  # shows the best epoch, which the checkpoints know
                 stop,

@@ -30,6 +30,11 @@ def training_draws(sampler: Sampler, batch_size: int = 8) -> TrainingBatchSample
     return TrainingBatchSampler(sampler, ROWS, LABELS, epochs=5, seed=4, batch_size=batch_size)
 
 
+def with_partners(sampler: Sampler, seed: int = 4) -> TrainingBatchSampler:
+    options = {"epochs": 5, "seed": seed, "batch_size": 8, "balanced_partners": True}
+    return TrainingBatchSampler(sampler, ROWS, LABELS, **options)
+
+
 def as_rank(monkeypatch: pytest.MonkeyPatch, number: int, ranks: int) -> None:
     """Act as one process of several."""
     monkeypatch.setattr("aduni.data.loading.batch_samplers.rank", lambda: number)
@@ -227,3 +232,50 @@ def test_a_trainer_shows_an_image_differently_in_every_epoch(tmp_path):
     assert often
     for pictures in often:
         assert not any(torch.equal(pictures[0], other) for other in pictures[1:])
+
+
+@pytest.mark.parametrize("sampler", [InstanceBalanced(), ClassAware(), Balanced(epoch_length=2)])
+def test_partners_follow_the_images_of_each_batch_and_change_nothing_of_them(sampler):
+    plain, own = training_draws(sampler), with_partners(sampler)
+    for epoch in (0, 3):
+        plain.set_epoch(epoch)
+        own.set_epoch(epoch)
+        for batch, longer in zip(plain, own, strict=True):
+            assert longer[: len(batch)] == batch
+            assert len(longer) == 2 * len(batch)
+            assert {index.total for index in longer} == {len(batch)}
+            assert {index.row for index in longer} <= set(ROWS.tolist())
+    assert own.largest_batch == 2 * plain.largest_batch
+    drawn = [index for batch in own for index in batch]
+    assert len({(index.row, index.repeat) for index in drawn}) == len(drawn)  # views of their own
+
+
+def test_partners_are_another_draw_in_each_epoch_and_for_each_seed():
+    draws = [with_partners(InstanceBalanced(), seed) for seed in (4, 4, 5)]
+    draws[1].set_epoch(1)
+    found = [[index.row for batch in each for index in batch[8:]] for each in draws]
+
+    assert found[0] == [index.row for batch in draws[0] for index in batch[8:]]
+    assert len({tuple(rows) for rows in found}) == 3
+
+
+def test_the_classes_of_partners_have_equal_probabilities():
+    """Each image of class c is drawn with probability 1 / (C n_c)."""
+    draws = with_partners(InstanceBalanced())
+    counts = np.zeros(30)
+    for epoch in range(400):
+        draws.set_epoch(epoch)
+        for batch in draws:
+            np.add.at(counts, [(index.row - 100) // 3 for index in batch[8:]], 1)
+    expected = counts.sum() / (3 * np.bincount(LABELS)[LABELS])
+
+    assert ((counts - expected) ** 2 / expected).sum() < 58.3  # chi-squared, 29 degrees: p = 0.001
+
+
+def test_ranks_share_the_partners_as_they_share_the_images(monkeypatch):
+    whole = [[*batch] for batch in with_partners(Upsample())]
+    for number in range(2):
+        as_rank(monkeypatch, number, 2)
+        for batch, share in zip(whole, with_partners(Upsample()), strict=True):
+            half = len(batch) // 2
+            assert share == batch[:half][number::2] + batch[half:][number::2]

@@ -14,7 +14,7 @@ FAST = ("aduni", "ldam")
 VARIANTS = [
     *((name,) for name in networks()),
     *(("decouple", f"method.classifier={kind}") for kind in ("lws", "tau_norm", "ncm")),
-    ("ce", "method.mixup=0.2"),
+    ("ce", "method.mixing.kind=mixup"),
 ]
 GRAPHS = ("onnx", "pt2")
 

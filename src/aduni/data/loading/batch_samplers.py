@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Sampler as TorchSampler
 
-from aduni.data.loading.samplers import Ints, Sampler
+from aduni.data.loading.samplers import Balanced, Ints, Sampler
 from aduni.distributed.collectives import rank, world_size
 from aduni.errors import UserError
 
@@ -34,6 +34,8 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
         batch_size: images of a batch, all ranks together.
         first_epoch: epoch at which a resumed stage continues. Loaders with workers ask for its
             first batches before the trainer calls `set_epoch`.
+        balanced_partners: whether as many images follow those of each batch, drawn with equal
+            probabilities of the classes; they do not count in a batch's `total`.
 
     Attributes:
         first_index: an index of the first epoch, for measuring the size of a sample.
@@ -51,14 +53,15 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
         batch_size: int,
         first_epoch: int = 0,
         min_per_class: int = 0,
+        balanced_partners: bool = False,
     ) -> None:
         self._sampler, self._rows, self._labels = sampler, rows, labels
         self._epochs, self._seed, self._batch_size = epochs, seed, batch_size
-        self._epoch = first_epoch
+        self._epoch, self._balanced_partners = first_epoch, balanced_partners
         batches = self._batches()
         self._length = len(batches)
         self.first_index = SampleIndex(int(rows[0]), first_epoch, 0)
-        self.largest_batch = max(len(batch) for batch in batches)
+        self.largest_batch = max(len(batch) for batch in batches) * (1 + balanced_partners)
         self._check_min_per_class(batches, min_per_class)
 
     @property
@@ -83,12 +86,27 @@ class TrainingBatchSampler(TorchSampler[list[SampleIndex]]):
                 f"{world_size()} processes; use a batch_size that gives {world_size()} or more, or "
                 "fewer trainer.devices."
             )
-        ends = np.cumsum([len(batch) for batch in batches])[:-1]
-        repeats = np.split(count_repeats(np.concatenate(batches)), ends)
+        # Partners come last, so that the other images are augmented as they are without them.
+        groups = batches + (self._partners(batches) if self._balanced_partners else [])
+        ends = np.cumsum([len(group) for group in groups])[:-1]
+        repeats = np.split(count_repeats(np.concatenate(groups)), ends)
+        for number in range(len(batches)):
+            parts = slice(number, None, len(batches))
+            pairs = zip(groups[parts], repeats[parts], strict=True)
+            yield [index for group, counts in pairs for index in self._share(group, counts)]
+
+    def _share(self, group: Ints, repeats: Ints) -> list[SampleIndex]:
+        """Return this rank's share of images that are drawn together."""
         share = slice(rank(), None, world_size())
-        for batch, counts in zip(batches, repeats, strict=True):
-            pairs = zip(self._rows[batch[share]].tolist(), counts[share].tolist(), strict=True)
-            yield [SampleIndex(row, self._epoch, repeat, len(batch)) for row, repeat in pairs]
+        pairs = zip(self._rows[group[share]].tolist(), repeats[share].tolist(), strict=True)
+        return [SampleIndex(row, self._epoch, repeat, len(group)) for row, repeat in pairs]
+
+    def _partners(self, batches: list[Ints]) -> list[Ints]:
+        """Draw as many images as each batch has, with equal probabilities of the classes."""
+        rng = np.random.default_rng([self._seed, self._epoch, 1])  # the sampler's has no third
+        ends = np.cumsum([len(batch) for batch in batches])
+        draws = Balanced().draw(self._labels, int(ends[-1]), self._epoch, self._epochs, rng)
+        return np.split(draws, ends[:-1])
 
     def _check_min_per_class(self, batches: list[Ints], minimum: int) -> None:
         classes = int(self._labels.max()) + 1

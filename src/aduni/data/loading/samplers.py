@@ -141,10 +141,16 @@ class ClassWeighted(Sampler):
     def _draw(
         self, labels: Ints, epoch: int, epochs: int, batch_size: int, rng: np.random.Generator
     ) -> list[Ints]:
+        draws = self.draw(labels, len(labels), epoch, epochs, rng)
+        return _full_batches(draws, batch_size)
+
+    def draw(
+        self, labels: Ints, size: int, epoch: int, epochs: int, rng: np.random.Generator
+    ) -> Ints:
+        """Return so many positions in the (n,) labels, with replacement."""
         counts = np.bincount(labels)
         weights = (self.frequencies(counts, epoch, epochs) / counts)[labels]
-        draws = rng.choice(len(labels), size=len(labels), p=weights / weights.sum())
-        return _full_batches(draws, batch_size)
+        return rng.choice(len(labels), size=size, p=weights / weights.sum())
 
 
 class SquareRoot(ClassWeighted):

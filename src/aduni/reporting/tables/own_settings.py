@@ -27,6 +27,7 @@ TITLES = {
     "cicl": "CICL",
     "class_balanced": "class-balanced CE",  # of earlier versions
     "corn": "CORN",
+    "cosine_means": "cosine classifier from class means",
     "cost_sensitive": "cost-sensitive CE",
     "decouple": "Decouple",
     "ecl": "ECL",
