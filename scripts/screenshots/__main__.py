@@ -35,7 +35,7 @@ COMMANDS = {
 PAGES = {
     "fit": ("fit/index.html", "h1", NARROW),
     "run": ("run/index.html", "h1", WIDTH),
-    "card": ("run/index.html", "h2 ~ h2", WIDTH),
+    "card": ("run/index.html", ".card", WIDTH),
     "audit": ("audit/index.html", "#sheet-1", WIDTH),
     "explanation": ("explanation/index.html", "#class-9", WIDTH),
     "report": ("study/index.html", "#methods-title", 800),

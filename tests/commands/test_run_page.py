@@ -29,6 +29,7 @@ def test_a_run_leaves_pictures_and_names_them(train, command):
     page = (run / "index.html").read_text()
     for said in ("aduni on digits, fold 0, seed 0", "Not a medical device", "<table>", "<svg "):
         assert said in page
+    assert "Macro F1 " in page.partition("Files of the run")[0], "it opens with the answer"
     assert str(run.parent) not in page
     assert 'src="http' not in page
     assert "library_name" not in page

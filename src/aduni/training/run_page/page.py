@@ -79,7 +79,8 @@ def _page(run: Run) -> str:
         *(folder.config, folder.decision, folder.log),
     ]
     # The card's names are escaped, and HTML in it is text.
-    card = MarkdownIt("commonmark", {"html": False}).enable("table").render(_card(folder.card))
+    render = MarkdownIt("commonmark", {"html": False}).enable("table").render
+    answer, _, sections = _card(folder.card).partition("\n## ")
     title = f"{metrics['method']} on {metrics['dataset']}, fold {run.fold}, seed {run.seed}"
     template = page_environment(Path(__file__).parent).get_template(TEMPLATE)
     return template.render(
@@ -87,7 +88,8 @@ def _page(run: Run) -> str:
         figures=figures,
         batch=_data_uri(folder.batch_picture),
         files=[(file.name, file.name) for file in files if file.is_file()],
-        card=card,
+        answer=render(answer),
+        card=render(f"## {sections}"),
     )
 
 
