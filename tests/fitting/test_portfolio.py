@@ -200,12 +200,6 @@ def test_one_training_under_two_names_is_refused(composed, tmp_path, monkeypatch
     refusal(lambda: runs(sizes, SplitHashes(tmp_path)), "CE, frozen encoder and again", "remove")
 
 
-def test_a_time_below_that_of_all_starts_is_refused_before_anything_is_measured(composed, refusal):
-    made = portfolio("quick")
-    refusal(lambda: made.check_time(69, "max_time=X"), "7 trainings", "give a longer max_time=")
-    made.check_time(70, "max_time=X")
-
-
 def test_missing_data_and_unknown_targets_are_refused(refusal):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         none = compose("fit")

@@ -15,9 +15,9 @@ from aduni.errors import UserError
 from aduni.fitting.clock import Clock
 from aduni.fitting.duration import format_duration
 from aduni.fitting.fingerprint import describe_data, describe_machine, ordinal_source
-from aduni.fitting.fit_settings import FitSettings, Sizes
+from aduni.fitting.fit_settings import RUN_SECONDS, FitSettings, Sizes
 from aduni.fitting.plan_file import CLOCK, FitPlan, read_fit_plan, request_of, write_fit_plan
-from aduni.fitting.portfolio import RUN_SECONDS, Portfolio, command
+from aduni.fitting.portfolio import Portfolio, command
 from aduni.fitting.result import Result
 from aduni.fitting.speed import Speed, measure_speed
 from aduni.fitting.train import train
@@ -46,7 +46,6 @@ def fit(settings: FitSettings, given: tuple[str, ...], preset: str) -> Path:
     clock = Clock(folder / CLOCK, settings.max_seconds)
     if plan is None:
         words = f"max_time={settings.max_time} for preset={preset}"
-        portfolio.check_time(clock.left, words)
         speed = _measure(portfolio)
         sizes = portfolio.choose(speed, clock.left, words)  # before anything is written
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,12 +9,17 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveIn
 
 from aduni.config.schema import MaxTime, check_keys, read, seconds_of
 from aduni.errors import UserError, did_you_mean
+from aduni.fitting.duration import format_duration
 from aduni.metrics.metric import Metric
 from aduni.metrics.names import OF_PREDICTIONS
 
 NOT_EMPTY = Field(min_length=1)
 FORWARDED = ("dataset", "protocol")
 """Groups whose overrides go to every training."""
+FLOOR_OF_FILES = ("method=shortcut_file",)
+"""Overrides of the floor that only images in files have."""
+RUN_SECONDS = 10.0
+"""Start and end of a run: imports, checks, metrics and pages."""
 
 
 class Scale(BaseModel, extra="forbid", frozen=True):
@@ -120,7 +125,20 @@ def read_fit_settings(config: DictConfig, overrides: Sequence[str]) -> FitSettin
         )
     settings = read(config, FitSettings, ())
     _ = settings.metric
+    _check_time(settings)
     return settings
+
+
+def _check_time(settings: FitSettings) -> None:
+    """Raise UserError if the time is over before all runs of one fold have started."""
+    preset = settings.preset
+    count = len(preset.rows) + sum(o != FLOOR_OF_FILES for o in preset.floors.values())
+    if settings.max_seconds < count * RUN_SECONDS:
+        raise UserError(
+            f"max_time={settings.max_time} is too short: {count} trainings take "
+            f"{format_duration(count * RUN_SECONDS)} for their start alone; give a longer "
+            "max_time= or a smaller preset."
+        )
 
 
 def forwarded(overrides: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from aduni.cli.mistyped.quoting import quote_for_shell, to_argument
 from aduni.data.image_data import ImageData
 from aduni.errors import UserError
 from aduni.fitting.duration import format_duration, format_time
-from aduni.fitting.fit_settings import Preset, Row, Scale, Sizes
+from aduni.fitting.fit_settings import FLOOR_OF_FILES, RUN_SECONDS, Preset, Row, Scale, Sizes
 from aduni.fitting.speed import Speed
 from aduni.reproduce.planning import planned_run, settings_of
 from aduni.reproduce.splits import SplitHashes
@@ -22,8 +22,6 @@ SHARE_OF_TIME = 0.85
 """Share of the time that is planned for: a busy machine is slower than it was measured."""
 FROZEN_SHARE = 0.25
 """Share of that for audit, floors and frozen rows where others are fine-tuned."""
-RUN_SECONDS = 10.0
-"""Start and end of a run: imports, checks, metrics and pages."""
 BATCH_SECONDS = 0.004
 """Time of the training loop for a batch of features, measured on a virtual Xeon core."""
 MIN_EPOCHS, MAX_EPOCHS = 3, 100
@@ -164,16 +162,6 @@ class Portfolio:
             f"max_time={format_time(least)} or more{''.join(others)}."
         )
 
-    def check_time(self, seconds: float, words: str) -> None:
-        """Raise UserError if the time is over before all runs have started, whatever their size."""
-        count = len(self.folds) * len(self.seeds) * (len(self._floors) + len(self.preset.rows))
-        if seconds < count * RUN_SECONDS:
-            least = format_duration(count * RUN_SECONDS)
-            raise UserError(
-                f"{words} is too short: {count} trainings take {least} for their start alone; give "
-                "a longer max_time= or a smaller preset."
-            )
-
     def _candidates(self, speed: Speed, seconds: float) -> list[Sizes]:
         """Return what could be chosen, the best first; the frozen rows get a part of the time."""
         sides = [*self.frozen_sizes, *(scale.image_size for scale in self.scales)]
@@ -211,11 +199,10 @@ class Portfolio:
 
     @property
     def _floors(self) -> dict[str, tuple[str, ...]]:
-        of_files = ("method=shortcut_file",)
         return {
             label: overrides
             for label, overrides in self.preset.floors.items()
-            if self.has_files or overrides != of_files
+            if self.has_files or overrides != FLOOR_OF_FILES
         }
 
 
