@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aduni.batch import Batch
-from aduni.losses.balanced_contrastive import balanced_contrastive
+from aduni.losses.balanced_contrast import balanced_contrastive
 from aduni.losses.contrastive import Contrasts
 from aduni.methods.base import DataInfo
 from aduni.methods.ecl import ECL, proxies_per_class

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aduni.batch import Batch
-from aduni.losses.label_smoothing import label_aware_smoothing
+from aduni.losses.smoothing import label_aware_smoothing
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.base import DataInfo
 from aduni.methods.mislas import MiSLAS

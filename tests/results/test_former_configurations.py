@@ -3,6 +3,7 @@
 import copy
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from hydra.utils import get_object
@@ -47,6 +48,14 @@ def test_every_package_level_name_exists():
         package = import_module(name)
         for own in package.__all__:
             assert get_object(f"{name}.{own}").__name__ == own
+
+
+def test_no_name_of_a_package_is_that_of_its_modules():
+    """Python would put the module in the place of the name once something imports it."""
+    for name in ("aduni", *PACKAGES):
+        package = import_module(name)
+        modules = {module.name for module in iter_modules(package.__path__)}
+        assert modules.isdisjoint(package.__all__), name
 
 
 def test_every_stored_name_is_resolved():

@@ -6,7 +6,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "balanced_contrastive": ["balanced_contrastive", "with_prototypes"],
+        "balanced_contrast": ["balanced_contrastive", "with_prototypes"],
         "contrastive": ["Contrasts", "aduc", "supervised_contrastive"],
         "grades": [
             "corn",
@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "gaussian_smoothing",
         ],
         "label_distribution": ["lade", "lade_regulariser"],
-        "label_smoothing": ["class_smoothing", "label_aware_smoothing", "label_smoothing"],
+        "smoothing": ["class_smoothing", "label_aware_smoothing", "label_smoothing"],
         "modules": [
             "AduCLoss",
             "BalancedContrastiveLoss",

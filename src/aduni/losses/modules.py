@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aduni.losses.balanced_contrastive import balanced_contrastive, with_prototypes
+from aduni.losses.balanced_contrast import balanced_contrastive, with_prototypes
 from aduni.losses.contrastive import Contrasts, aduc, supervised_contrastive
 from aduni.losses.softmax import SoftmaxLoss
 from aduni.losses.weights import ClassWeightFunction

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
-from aduni.losses.balanced_contrastive import balanced_contrastive, with_prototypes
+from aduni.losses.balanced_contrast import balanced_contrastive, with_prototypes
 from aduni.losses.softmax import cross_entropy, logit_adjusted
 from aduni.methods.base import DataInfo, Method, Stage, gather_contrasts
 from aduni.models.encoder import Encoder

@@ -10,7 +10,7 @@ from torch.nn import functional
 from aduni.batch import Batch
 from aduni.distributed.collectives import gather, global_mean, world_size
 from aduni.errors import UserError
-from aduni.losses.balanced_contrastive import balanced_contrastive, with_prototypes
+from aduni.losses.balanced_contrast import balanced_contrastive, with_prototypes
 from aduni.losses.softmax import cross_entropy
 from aduni.methods.base import DataInfo, Method, Stage, gather_contrasts
 from aduni.models.encoder import Encoder

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from aduni.batch import Batch
 from aduni.distributed.collectives import global_mean
-from aduni.losses.label_smoothing import Smoothing, label_smoothing
+from aduni.losses.smoothing import Smoothing, label_smoothing
 from aduni.methods.base import DataInfo, Stage
 from aduni.methods.two_stage import TwoStage
 from aduni.models.encoder import Encoder

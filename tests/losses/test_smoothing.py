@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 from torch.nn import functional
 
-from aduni.losses.label_smoothing import class_smoothing, label_aware_smoothing, label_smoothing
+from aduni.losses.smoothing import class_smoothing, label_aware_smoothing, label_smoothing
 from aduni.losses.softmax import cross_entropy
 
 COUNTS = torch.tensor([500.0, 90.0, 17.0, 6.0, 1.0], dtype=torch.float64)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 from torch.nn import functional
 
-from aduni.losses.balanced_contrastive import balanced_contrastive, with_prototypes
+from aduni.losses.balanced_contrast import balanced_contrastive, with_prototypes
 from aduni.losses.contrastive import Contrasts, supervised_contrastive
 
 CLASSES = 4
