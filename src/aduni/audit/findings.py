@@ -83,7 +83,8 @@ def similar_names(names: Sequence[str]) -> list[list[str]]:
 
 def group_remarks(table: ImageTable) -> list[str]:
     """Describe the lesions or patients of a data set, and possible faults of their names."""
-    counts = pd.Series(table.groups).value_counts()
+    counts = pd.Series(table.groups).value_counts(sort=False)
+    counts = counts.sort_values(ascending=False, kind="stable")  # equal ones as they come
     rows, several = len(table.images), int((counts > 1).sum())
     named = counts[[not is_alone(str(name)) for name in counts.index]]
     ungrouped = len(counts) - len(named)

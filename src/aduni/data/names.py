@@ -20,8 +20,8 @@ MISSING = frozenset(
     )
 )
 
-ALONE_PREFIX = "\0"
-"""First character of the names of rows without a group; no cell of a table has it."""
+ALONE_PREFIX = "\x1f"
+"""First character of the names of rows without a group; stripped cells never begin with it."""
 
 PUBLISHED = ("digits", "isic2018", "aptos")
 """Names that user data sets may not have, since their results are compared with the paper's."""
