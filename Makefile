@@ -64,7 +64,8 @@ gpu-check: setup ## check and measure a GPU within 9 minutes; ARGS="--parts envi
 # The tools of the tests are the locked ones, the packages the oldest that pyproject.toml allows, which
 # newer dependencies of theirs may call deprecated.
 FLOORS := .venv-floors
-TOOLS := hypothesis|ipykernel|mapie|nbclient|psutil|pytest|pytest-xdist|pytorch-metric-learning|selenium
+TOOLS := furo|hypothesis|ipykernel|latex2mathml|mapie|myst-nb|nbclient|psutil|pytest|pytest-xdist
+TOOLS := $(TOOLS)|pytorch-metric-learning|ruff|selenium|sphinx
 
 test-floors: ## run the fast tests with the lowest versions of all packages; ARGS="..." go to pytest
 	$(UV) venv --clear $(FLOORS)

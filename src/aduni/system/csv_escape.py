@@ -47,7 +47,13 @@ def read_saved(path: Path, texts: Collection[str]) -> pd.DataFrame:
         ValueError, OSError, EOFError or zlib.error: if the table is missing or damaged.
     """
     types = dict.fromkeys(texts, "str")
-    frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    frame = pd.read_csv(
+        path,
+        dtype=types,
+        keep_default_na=False,
+        na_values=[""],
+        float_precision="round_trip",  # the default of pandas 2 changes last digits
+    )
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError("a row has more cells than the header")
     empty = {name: frame[name].fillna("") for name in texts if name in frame.columns}
