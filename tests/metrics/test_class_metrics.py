@@ -1,5 +1,7 @@
 """Metrics of each class against scikit-learn, in samples that hold images several times or not."""
 
+import warnings
+
 import numpy as np
 import pytest
 from metric_oracles import CLASSES, IMAGES, SAMPLES, binned_gap, drawn
@@ -29,7 +31,9 @@ def logits(score):
 
 def slope(truth, score) -> float:
     fitted = LogisticRegression(C=np.inf, tol=1e-12, max_iter=10_000)
-    return float(fitted.fit(logits(score)[:, None], truth).coef_[0, 0])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Setting penalty=None")  # scikit-learn 1.8, of C=inf
+        return float(fitted.fit(logits(score)[:, None], truth).coef_[0, 0])
 
 
 def intercept(truth, score) -> float:

@@ -108,7 +108,7 @@ class TestLetters:
         names = list(NAMES.values())
         text, matrix = " ".join(names), np.eye(len(names), dtype=int)
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            warnings.simplefilter("error", UserWarning)  # as matplotlib warns of a glyph
             save(draw_confusion({text: matrix}, names, text), tmp_path, "a")
             save(draw_class_distribution(dict.fromkeys(names, 3), text), tmp_path, "b")
 
