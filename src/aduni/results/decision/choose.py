@@ -36,6 +36,22 @@ def choose_threshold(
     return CHOOSERS[kind](truth, probabilities[:, positive].sum(axis=1), getattr(asked, kind))
 
 
+def missing_for_threshold(
+    predictions: pd.DataFrame, class_names: list[str], asked: Screening
+) -> str | None:
+    """Return what no threshold can be chosen for the lack of, as a sentence's predicate.
+
+    It is None where `choose_threshold` finds a threshold, else such as "has no positive image".
+    """
+    labels = predictions.loc[predictions["part"] == THRESHOLD_PART, "label"]
+    if labels.empty:
+        return "is missing"
+    positive = labels.isin([class_names[number] for number in asked.columns_of(class_names)])
+    if positive.all() or not positive.any():
+        return f"has no {'negative' if positive.all() else 'positive'} image"
+    return None
+
+
 def calibration_part(predictions: pd.DataFrame) -> Source:
     """Return the part that prediction sets are calibrated on: its own, or else validation."""
     return "calibration" if (predictions["part"] == "calibration").any() else "validation"
