@@ -83,3 +83,17 @@ def calibrate(
         confidence_level=asked.confidence_level,
         class_conditional=asked.class_conditional,
     )
+
+
+def calibration_groups(
+    predictions: pd.DataFrame, groups: pd.Series, class_names: list[str]
+) -> dict[str, int]:
+    """Return the number of groups of each class in the part that prediction sets are calibrated on.
+
+    Args:
+        predictions: content of predictions.csv.
+        groups: group of each image, by its name.
+    """
+    rows = predictions[predictions["part"] == calibration_part(predictions)]
+    found = groups.loc[rows["image"]].groupby(rows["label"].to_numpy()).nunique()
+    return {name: int(found.get(name, 0)) for name in class_names}
