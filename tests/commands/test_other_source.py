@@ -113,3 +113,14 @@ def test_what_cannot_be_compared_is_refused(command, trained, clinic):
     early = command("evaluate", *words(trained, clinic), mapping)
     assert "is not finished, so that there is no internal test" in early.err
     assert not (trained / "external").exists()
+
+
+@pytest.mark.parametrize(
+    "question", ["screening.positive_classes=[8,9]", "conformal.confidence_level=0.9"]
+)
+def test_another_source_stores_no_decision(command, trained, clinic, question):
+    finished = command("evaluate", *words(trained, clinic), question)
+    assert finished.status == 1
+    [sentence] = finished.err.splitlines()
+    assert "not on another source; give it to evaluate.py without dataset=" in sentence
+    assert not (trained / "external").exists()
