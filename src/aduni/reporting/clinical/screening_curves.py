@@ -15,6 +15,7 @@ from aduni.reporting.clinical.model_predictions import ModelPredictions
 from aduni.reporting.clinical.section import ClinicalFigure
 from aduni.reporting.figures import style
 from aduni.reporting.questions import Questions
+from aduni.results.decision.questions import Screening
 
 CHANCES = np.arange(1, 100) / 100
 HEIGHT = 2.4
@@ -22,9 +23,9 @@ HEIGHT = 2.4
 
 @style.styled
 def _draw(models: Sequence[ModelPredictions], questions: Questions) -> Figure | None:
-    """Draw the curves of the first seed of each model."""
+    """Draw the curves of the first seed of each model, unless all images have one answer."""
     asked = questions.screening
-    if not asked.positive_classes:
+    if not asked.positive_classes or not _has_both(models[0], asked):
         return None
     figure = style.new_figure(style.PAGE, HEIGHT)
     roc, recall, benefit = figure.subplots(1, 3)
@@ -44,6 +45,12 @@ def _draw(models: Sequence[ModelPredictions], questions: Questions) -> Figure | 
         style.small_ticks(axes)
     figure.legend(*roc.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
+
+
+def _has_both(model: ModelPredictions, asked: Screening) -> bool:
+    """Tell whether the test part has positive and negative images."""
+    counts = model.test_counts
+    return 0 < sum(counts[number] for number in asked.columns_of(model.class_names)) < sum(counts)
 
 
 def _draw_model(
