@@ -43,3 +43,10 @@ def test_metrics_without_a_threshold_are_given(tmp_path, missing):
     assert np.isnan(found.loc["Sensitivity", "value"])
     assert np.isnan(found.loc["Threshold", "value"])
     assert f"no threshold for strong: the validation part of a run {words}." in text
+
+
+def test_a_question_that_is_named_as_its_class_has_a_short_title(tmp_path):
+    asked = questions(screening={"positive_classes": ["severe"], "name": "severe"})
+    found, _ = _page(table("strong", 2.0), tmp_path, asked)
+    assert found["table"].str.startswith("severe, ").any()
+    assert not found["table"].str.contains("severe: severe").any()

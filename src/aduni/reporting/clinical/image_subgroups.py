@@ -54,7 +54,7 @@ def read_subgroup_table(file: Path, images: pd.Index) -> pd.DataFrame:
     Raises:
         UserError: if an image has no row, or several.
     """
-    with readable(file, "give a CSV file"):
+    with readable(file, "set subgroup_table to a CSV file"):
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     key = next((name for name in ("image", "id") if name in table.columns), table.columns[0])
     table = table.set_index(key)

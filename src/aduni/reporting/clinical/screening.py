@@ -31,7 +31,8 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
             columns.append(Column(rule, model.label, numeric=True))
             for row, cell in zip(rows, cells, strict=True):
                 row.append(cell)
-    title = f"{asked.name}: {', '.join(asked.positive_classes)}"
+    classes = ", ".join(asked.positive_classes)
+    title = classes if asked.name == classes else f"{asked.name}: {classes}"
     return [PageTable("screening", title, columns, rows, note=_note(models, asked))]
 
 
