@@ -25,7 +25,18 @@ def decide(command, trained) -> dict:
     words = (*QUESTION, "conformal.confidence_level=0.8")
     finished = command("evaluate", f"ckpt={trained}", *words)
     assert finished.status == 0, finished.err
-    return json.loads((trained / "decision.json").read_text())
+    decided = json.loads((trained / "decision.json").read_text())
+    _check_summary(finished.out, trained, decided)
+    return decided
+
+
+def _check_summary(text: str, trained, decided):
+    """What was decided is printed with its file and the command that uses it."""
+    assert f"Decision: {trained / 'decision.json'}" in text
+    threshold = f"{decided['screening']['threshold']:.4g}"
+    assert f"late: positive from a score of {threshold} (sensitivity 0.9 on the vali" in text
+    assert "sets at 0.8, class-conditional, guaranteed" in text
+    assert f"images=DIR decision={trained / 'decision.json'} output=predictions.csv" in text
 
 
 def _part(trained, part: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -73,6 +84,10 @@ def _check_new_images(command, trained, decided, tmp_path):
     given = f"ckpt={trained}", f"images={IMAGES}", f"output={output}"
     finished = command("predict", *given, f"decision={trained / 'decision.json'}")
     assert finished.status == 0, finished.err
+    last = finished.out.splitlines()[-1]
+    assert last.startswith("Decided by late: positive from a score of ")
+    assert "; sets at 0.8, class-conditional, guaranteed" in last
+    assert "not calibrated, as decision= is for probabilities as they are" in finished.out
     table = pd.read_csv(output, dtype={"set": str}, keep_default_na=False)
     assert np.allclose(table["score_late"], table["p_8"] + table["p_9"])
     positive = table["score_late"] >= decided["screening"]["threshold"]
@@ -100,6 +115,7 @@ def _check_card(trained, decided):
     covered = held[np.arange(len(held)), rows["label"].astype(int)].mean()
     assert f"| all | {len(held)} | {covered:.3f} (" in text
     assert "Guaranteed for new groups like these" in text
+    assert "images=DIR decision=RUN/decision.json output=predictions.csv" in text
 
 
 def test_cards_follow_the_decision_of_their_own_weights(command, trained):

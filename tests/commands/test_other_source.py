@@ -113,3 +113,35 @@ def test_what_cannot_be_compared_is_refused(command, trained, clinic):
     early = command("evaluate", *words(trained, clinic), mapping)
     assert "is not finished, so that there is no internal test" in early.err
     assert not (trained / "external").exists()
+
+
+@pytest.mark.parametrize(
+    "question", ["screening.positive_classes=[8,9]", "conformal.confidence_level=0.9"]
+)
+def test_another_source_stores_no_decision(command, trained, clinic, question):
+    finished = command("evaluate", *words(trained, clinic), question)
+    assert finished.status == 1
+    [sentence] = finished.err.splitlines()
+    assert "not on another source; give it to evaluate.py without dataset=" in sentence
+    assert not (trained / "external").exists()
+
+
+def test_another_source_may_have_one_class(command, trained, clinic):
+    """Of healthy people alone the specificity is known; what takes two classes is a dash."""
+    table = pd.read_csv(clinic / "clinic.csv")
+    table[table["label"] == "digit 3"].assign(label="3").to_csv(clinic / "clinic.csv", index=False)
+    finished = command("evaluate", *words(trained, clinic))
+    assert finished.status == 0, finished.err
+    here = predictions(trained / "external" / "clinic")
+    here = here[here["part"] == "test"]
+    metrics = json.loads((trained / "external" / "clinic" / "metrics.json").read_text())
+    assert metrics["test"]["accuracy"] == (here["predicted"] == "3").mean()
+    assert metrics["test"]["macro_auroc"] is None
+    output = trained.parent / "page"
+    asked = f"runs={trained / 'external'}", f"output={output}", "screening.positive_classes=[8,9]"
+    finished = command("report", *asked)
+    assert finished.status == 0, finished.err
+    found = pd.read_csv(output / "tables" / "details.csv")
+    found = found[found["table"].str.startswith("screening")].set_index("line")
+    assert found.loc["Specificity", "value"].notna().all()
+    assert found.loc["Sensitivity", "value"].isna().all()

@@ -1,6 +1,7 @@
 """Metrics of a screening question against scikit-learn, loops and numbers worked out by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from sklearn.metrics import (
 from aduni.metrics.expected_cost import cheapest_decisions, expected_cost
 from aduni.metrics.names import OF_SCREENING
 from aduni.metrics.samples import Samples
-from aduni.metrics.screening.decision_curve import decision_curve
+from aduni.metrics.screening.decision_curve import at_prevalence, decision_curve
 from aduni.metrics.screening.levels import Levels
 from aduni.metrics.screening.outcome import Outcome
 from aduni.metrics.screening.thresholds import threshold_for_sensitivity, threshold_for_specificity
@@ -142,7 +143,11 @@ def test_nothing_may_be_positive_if_the_highest_score_is_negative():
 def test_net_benefit_is_counted_image_by_image(prevalence):
     outcome, chances = drawn(Levels(prevalence=prevalence)), np.array([0.05, 0.3, 0.62])
     of_score, of_all = decision_curve(outcome, chances)
+    given = outcome.samples.labels.mean()
     for row, (truth, scores, _) in enumerate(written_out(outcome)):
+        if prevalence is not None:
+            odds = scores / (1 - scores) * prevalence / (1 - prevalence) / (given / (1 - given))
+            scores = odds / (1 + odds)
         share = truth.mean() if prevalence is None else prevalence
         weights = np.where(truth, share / truth.mean(), (1 - share) / (~truth).mean()) / len(truth)
         for column, chance in enumerate(chances):
@@ -159,6 +164,35 @@ def test_net_benefit_by_hand():
     of_score, of_all = decision_curve(outcome, np.array([0.2]))
     assert of_score[0, 0] == pytest.approx(0.05)
     assert of_all[0, 0] == pytest.approx((2 - 8 / 4) / 10)
+
+
+def test_a_stated_prevalence_shifts_the_scores_by_its_odds():
+    # From 1/2 to 1/5 the odds are divided by 4: 4/5 has the odds 4, then 1, which is 1/2.
+    assert at_prevalence(np.array([0.0, 0.8, 1.0]), 0.5, 0.2) == pytest.approx([0.0, 0.5, 1.0])
+    assert at_prevalence(np.array([0.3]), 0.5, 0.0) == pytest.approx([0.0])
+    assert at_prevalence(np.array([0.3]), 0.5, 1.0) == pytest.approx([1.0])
+
+
+def test_calibrated_scores_are_best_of_all_at_any_prevalence():
+    """Chances of two values that are right where half are positive: (1/5, 4/5).
+
+    Where 1/5 are positive these are (1/17, 1/2): below 1/2 acting on the higher score is worth
+    0.2 * 0.8 - 0.8 * 0.2 t / (1 - t), and above 1/2 nobody is to be acted on.
+    """
+    truth = np.repeat([True, False], 5)
+    scores = np.array([0.8] * 4 + [0.2] + [0.2] * 4 + [0.8])
+    outcome = Outcome.of(truth, scores, scores > 1, Levels(prevalence=0.2))
+    chances = np.array([0.1, 0.4, 0.51])
+    expected = [0.16 - 0.16 / 9, 0.16 - 0.16 * 2 / 3, 0.0]
+    assert decision_curve(outcome, chances)[0][0] == pytest.approx(expected)
+
+
+def test_the_prevalence_of_the_images_changes_no_net_benefit():
+    outcome, chances = drawn(Levels()), np.arange(1, 100) / 100
+    stated = replace(outcome, levels=Levels(prevalence=float(outcome.samples.labels.mean())))
+    one, two = (decision_curve(each, chances) for each in (outcome, stated))
+    assert one[0][0] == pytest.approx(two[0][0])
+    assert one[1][0] == pytest.approx(two[1][0])
 
 
 def test_the_cheapest_decision_by_hand():

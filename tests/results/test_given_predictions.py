@@ -107,7 +107,10 @@ WRONG = {
     "no id": (lambda f: f.drop(columns="id"), ["net.csv has no column id", "p_benign"]),
     "no classes": (lambda f: f[["id", "label", "p_benign"]], ["has 1 column of probabilities"]),
     "no rows": (lambda f: f[:0], ["has no rows"]),
-    "label": (lambda f: f.assign(label=["x", *f["label"][1:]]), ["the label 'x'", "benign"]),
+    "label": (
+        lambda f: f.assign(label=["x", *f["label"][1:]]),
+        ["the label 'x'", "add a column p_x, or"],
+    ),
     "place": (lambda f: f.assign(label=[3, 0, 0, 1, 1, 2]), ["the label '3'", "from 0"]),
     "part": (
         lambda f: f.assign(part="dev"),

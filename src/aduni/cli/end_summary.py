@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from rich.table import Table
 from aduni.cli.mistyped.quoting import to_argument
 from aduni.data.splits.predefined import INTERNAL
 from aduni.metrics.names import OF_PREDICTIONS
+from aduni.results.decision.decision_json import read_decision
+from aduni.results.decision.in_words import in_words
 from aduni.results.find_checkpoint import tested_checkpoint
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.run_folder import RunFolder
@@ -68,6 +71,7 @@ def print_summary(
     trust: Sequence[str] = (),
     *,
     in_sweep: bool = False,
+    decision: Path | None = None,
 ) -> None:
     """Print tables of a run's metrics, its files, and commands that use them.
 
@@ -76,6 +80,7 @@ def print_summary(
         folder: folder of the run.
         trust: modules that the commands must be told to trust.
         in_sweep: whether the run belongs to a multirun, whose end says what comes next.
+        decision: decision.json, if it was written now.
     """
     if not metrics:
         return
@@ -90,19 +95,36 @@ def print_summary(
     parts += filter(None, [_never_predicted(metrics["test"]), *_early_ends(metrics)])
     parts += [_selection(metrics), f"Results: {folder.path}"]
     parts += [f"  {file.relative_to(folder.path)}" for file in files if file.exists()]
-    if INTERNAL in metrics:
-        runs = to_argument("runs", str(folder.path.parent))
-        parts += ["Next:", f"  {command_text('report')} {runs}"]
-    elif ckpt.exists() and not in_sweep:
-        argument = to_argument("ckpt", str(ckpt))
-        if trust:
-            argument += " " + to_argument("trust", f"[{','.join(trust)}]")
-        parts += [
-            "Next:",
-            f"  {command_text('predict')} {argument} images=DIR output=predictions.csv",
-            f"  {command_text('explain')} {argument} images=DIR",
-        ]
+    if decision:
+        words = in_words(read_decision(decision))
+        parts += [f"Decision: {decision}", *(f"  {each}" for each in words)]
+        ckpt = Path(metrics["checkpoint"])  # of the run, whose evaluation this is
+    parts += _next(folder, None if in_sweep else ckpt, trust, decision, INTERNAL in metrics)
     print_and_log("finished", *parts)
+
+
+def _next(
+    folder: RunFolder,
+    ckpt: Path | None,
+    trust: Sequence[str],
+    decision: Path | None,
+    is_other_source: bool,
+) -> list[str]:
+    """Return lines with the commands that use a run's results; none without a checkpoint."""
+    if is_other_source:
+        runs = to_argument("runs", str(folder.path.parent))
+        return ["Next:", f"  {command_text('report')} {runs}"]
+    if ckpt is None or not ckpt.exists():
+        return []
+    argument = to_argument("ckpt", str(ckpt))
+    if trust:
+        argument += " " + to_argument("trust", f"[{','.join(trust)}]")
+    decided = f" {to_argument('decision', str(decision))}" if decision else ""
+    return [
+        "Next:",
+        f"  {command_text('predict')} {argument} images=DIR{decided} output=predictions.csv",
+        f"  {command_text('explain')} {argument} images=DIR",
+    ]
 
 
 def _metrics_table(metrics: dict[str, Any]) -> Table:

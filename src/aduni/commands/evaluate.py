@@ -23,6 +23,7 @@ def main(config: DictConfig) -> None:
         from aduni.evaluation.evaluate_checkpoint import evaluate_checkpoint
         from aduni.evaluation.other_source import evaluate_other_source
         from aduni.training.run_page.refresh import refresh_card
+    decision = None
     output = Path(settings.output) if settings.output else None
     ckpt = find_checkpoint(settings.ckpt)
     if isinstance(settings, OtherSourceSettings):
@@ -40,5 +41,6 @@ def main(config: DictConfig) -> None:
             *(ckpt, folders.root, folders.cache_dir, output, settings.trust, settings.questions)
         )
         if settings.questions:
+            decision = run_of(ckpt).decision
             refresh_card(run_of(ckpt))
-    print_summary(*result)
+    print_summary(*result, decision=decision)

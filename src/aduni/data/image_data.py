@@ -42,6 +42,8 @@ class ImageData(CachedImages):
 
     obtain: ClassVar[str]
     """How a user gets the data, as part of a sentence."""
+    min_classes = 2
+    """Classes that the images need at least: 1 where a trained model is only tested on them."""
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from aduni.results.decision.choose import (
     calibration_part,
     choose_threshold,
     is_guaranteed,
+    missing_for_threshold,
 )
 from aduni.results.decision.decision_json import Decision, ScreeningDecision, SetDecision
 from aduni.results.decision.questions import Conformal, Screening
@@ -56,11 +57,10 @@ def _threshold(predictions: pd.DataFrame, names: list[str], asked: Screening) ->
     threshold = choose_threshold(predictions, names, asked, asked.threshold_for)
     positive = tuple(names[number] for number in asked.columns_of(names))
     if threshold is None:
-        labels = predictions.loc[predictions["part"] == THRESHOLD_PART, "label"]
-        kind = "positive" if not labels.isin(positive).any() else "negative"
+        missing = missing_for_threshold(predictions, names, asked)
         raise UserError(
-            f"The {THRESHOLD_PART} part has no {kind} image, so that no threshold can be chosen; "
-            "choose other screening.positive_classes, or another fold."
+            f"The {THRESHOLD_PART} part {missing}, so that no threshold can be chosen; choose "
+            "other screening.positive_classes, or another fold."
         )
     return ScreeningDecision(
         name=asked.name,

@@ -20,8 +20,6 @@ class _Settings(BaseModel, extra="ignore", coerce_numbers_to_str=True, frozen=Tr
     class_mapping: Path | None
     trust: list[str]
     output: str | None
-    screening: Screening
-    conformal: Conformal
     verbose: bool
 
 
@@ -29,6 +27,8 @@ class OwnDataSettings(_Settings, frozen=True):
     """Test on the data set that the model was trained on."""
 
     dataset: DataPlace
+    screening: Screening
+    conformal: Conformal
 
     @property
     def questions(self) -> tuple[Screening, Conformal] | None:
@@ -54,9 +54,21 @@ def read_evaluate_settings(
         keys = [key for key in OwnDataSettings.model_fields if key != "class_mapping"]
         check_keys("evaluate.py without dataset=", keys, overrides)
         return read(config, OwnDataSettings, ())
+    _refuse_questions(overrides)
     check_keys("evaluate.py", OtherSourceSettings.model_fields, overrides)
     _without_augmentation(config)
     return read(config, OtherSourceSettings, ("dataset", "protocol"))
+
+
+def _refuse_questions(overrides: Sequence[str]) -> None:
+    """Raise UserError for a question that would be stored: another source chooses no threshold."""
+    for override in overrides:
+        key = override.lstrip("+~").split("=")[0]
+        if key.split(".")[0] in ("screening", "conformal"):
+            raise UserError(
+                f"{key} decides on the validation and calibration parts of the model's own data, "
+                "not on another source; give it to evaluate.py without dataset=, or to report.py."
+            )
 
 
 def _without_augmentation(config: DictConfig) -> None:

@@ -103,7 +103,9 @@ def _data(dataset: Node, protocol: Node, trained: TrainedModel) -> ImageData:
     """Build the other source, with images as the model takes them."""
     own = trained.settings.dataset
     of_the_model = {key: own[key] for key in OF_THE_MODEL if key in own}
-    return build_unloaded_data({**dataset, **of_the_model}, protocol)
+    data = build_unloaded_data({**dataset, **of_the_model}, protocol)
+    data.min_classes = 1  # such as healthy people alone, for the specificity
+    return data
 
 
 def _rows(data: ImageData, run: Run, class_mapping: Path | None) -> tuple[Ints, NDArray[np.str_]]:

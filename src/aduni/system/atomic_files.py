@@ -77,9 +77,11 @@ def _flush(path: Path) -> None:
 
 @contextmanager
 def readable(file: Path, remedy: str = "train the run again") -> Iterator[None]:
-    """Convert the errors that reading a damaged or inaccessible file raises to a UserError."""
+    """Convert the errors of reading a missing, damaged or inaccessible file to a UserError."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise UserError(f"{file} is missing; {remedy}.") from error
     except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error) as error:
         raise_shortage(error)
         raise UserError(f"{file} cannot be read or was changed; {remedy}.") from error

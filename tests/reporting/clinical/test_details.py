@@ -251,6 +251,8 @@ def test_without_questions_there_are_no_details(tables, tmp_path):
     [
         ({"screening": {"positive_classes": ["mold"]}}, ["mold", "mild"]),
         ({"screening": {"positive_classes": CLASSES}}, ["all classes"]),
+        ({"screening": {"positive_classes": ["mild", "mild"]}}, ["has mild more than once"]),
+        ({"cost_matrix": "nowhere.csv"}, ["nowhere.csv is missing; set cost_matrix to a"]),
         ({"subgroups": ["sexx"]}, ["sexx", "sex"]),
         ({"detailed_rows": ["strng"]}, ["strng", "strong"]),
     ],

@@ -83,7 +83,7 @@ class UserImages(ImageData):
                     f"{self.title} has a class named '{escape(name)}', with signs that no table "
                     "can show; give it a plain name."
                 )
-        if len(table.class_names) < 2:
+        if len(table.class_names) < self.min_classes:
             raise UserError(
                 f"{self.title} has one class only, {table.class_names[0]}; add images of a second "
                 "one, or correct the labels."

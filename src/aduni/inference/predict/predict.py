@@ -21,13 +21,14 @@ from aduni.inference.predict.predict_settings import PredictSettings
 from aduni.inference.predict.predictions import Predictions, join
 from aduni.inference.predict.shards import SavedShards
 from aduni.results.decision.decision_json import Decision, read_decision
+from aduni.results.decision.in_words import in_words
 from aduni.results.predictions_csv import probability_column
 from aduni.system.atomic_files import write_csv, write_npy
 from aduni.system.out_of_memory import explain_out_of_memory
 
 
 def predict(settings: PredictSettings) -> str:
-    """Predict, write the table and the features, and return a sentence on what was done.
+    """Predict, write the table and the features, and return lines on what was done.
 
     With a shard only its predictions are kept, for a later call without one to merge.
     """
@@ -52,8 +53,7 @@ def predict(settings: PredictSettings) -> str:
             _write(predictions, ensemble.class_names, settings, decision)
             saved.remove(shards)
     seconds = time.perf_counter() - begin
-    count, models = len(predictions.files), ensemble.members
-    calibrated = sum(model.calibrate is not None for model in models)
+    count = len(predictions.files)
     skipped = f", {predictions.unreadable} left out" if predictions.unreadable else ""
     how = (
         f"; when all {settings.shard.count} shards are there, the same command without shard= "
@@ -63,9 +63,20 @@ def predict(settings: PredictSettings) -> str:
     )
     return (
         f"{count} images{skipped} in {seconds:.1f} s ({count / seconds:.0f} images/s), "
-        f"{calibrated} of {len(models)} checkpoints calibrated: "
-        f"{' and '.join(map(str, outputs))}{how}"
+        f"{_calibration(ensemble, decision)}: {' and '.join(map(str, outputs))}{how}"
+        f"{_decided(None if settings.shard else decision)}"
     )
+
+
+def _calibration(ensemble: Ensemble, decision: Decision | None) -> str:
+    if decision:
+        return "not calibrated, as decision= is for probabilities as they are"
+    calibrated = sum(model.calibrate is not None for model in ensemble.members)
+    return f"{calibrated} of {len(ensemble.members)} checkpoints calibrated"
+
+
+def _decided(decision: Decision | None) -> str:
+    return f"\nDecided by {'; '.join(in_words(decision))}" if decision else ""
 
 
 def _check_model(decision: Decision, settings: PredictSettings, trained: TrainedModel) -> None:

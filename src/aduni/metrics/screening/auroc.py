@@ -10,4 +10,6 @@ def auroc(outcome: Outcome) -> Floats:
     return class_auroc(outcome.samples)[:, POSITIVE]
 
 
-METRIC = ScreeningMetric("auroc", "AUROC", auroc, position=1, max_resamples=2_000)
+METRIC = ScreeningMetric(
+    "auroc", "AUROC", auroc, position=1, max_resamples=2_000, at_threshold=False
+)

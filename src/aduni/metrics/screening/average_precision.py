@@ -11,5 +11,10 @@ def average_precision(outcome: Outcome) -> Floats:
 
 
 METRIC = ScreeningMetric(
-    "average_precision", "Average precision", average_precision, position=2, max_resamples=2_000
+    "average_precision",
+    "Average precision",
+    average_precision,
+    position=2,
+    max_resamples=2_000,
+    at_threshold=False,
 )

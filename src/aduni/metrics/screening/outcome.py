@@ -59,6 +59,7 @@ class ScreeningMetric:
 
     Attributes:
         function: maps the outcome to (S,) values, NaN where it is undefined.
+        at_threshold: whether it depends on the threshold from which an image is called positive.
 
     The other attributes are those of `aduni.metrics.metric.Metric`.
     """
@@ -69,3 +70,4 @@ class ScreeningMetric:
     best: Literal["highest", "lowest"] | None = "highest"
     position: int = 100
     max_resamples: int | None = None
+    at_threshold: bool = True

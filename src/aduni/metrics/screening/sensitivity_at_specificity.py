@@ -16,4 +16,5 @@ METRIC = ScreeningMetric(
     sensitivity_at_specificity,
     position=7,
     max_resamples=2_000,
+    at_threshold=False,
 )

@@ -16,4 +16,5 @@ METRIC = ScreeningMetric(
     specificity_at_sensitivity,
     position=8,
     max_resamples=2_000,
+    at_threshold=False,
 )

@@ -75,7 +75,7 @@ def read_cost_matrix(file: Path, class_names: Sequence[str]) -> Floats:
         UserError: if a class has no row or column, or a cell is not a number.
     """
     remedy = "give a row for each true class, with a column for the cost of each decision"
-    with readable(file, "save it again as CSV"):
+    with readable(file, "set cost_matrix to a CSV file"):
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     table = table.set_index(table.columns[0])
     table.index, table.columns = table.index.str.strip(), table.columns.str.strip()

@@ -1,6 +1,8 @@
 """Divide test images into subgroups, by columns of split.csv or of a table of the user's."""
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from aduni.system.atomic_files import readable
 BANDS = 4
 MAX_VALUES = 10
 """Numbers of more different values than this are told apart by their quartiles."""
+NUMBER = r"(-?\d+(?:\.\d+)?)"
 MISSING = "(missing)"
 OWN = ("image", "label", "group", "part")
 """Columns of split.csv that are no subgroups."""
@@ -30,8 +33,14 @@ def subgroups_of(models: Sequence[ModelPredictions], questions: Questions) -> di
 
 
 def in_order(values: pd.Series) -> list[str]:
-    """Return the subgroups by name, images of none last."""
-    return sorted(values.unique(), key=lambda value: (value == MISSING, value))
+    """Return the subgroups by name, with numbers in it by their size, and images of none last."""
+    return sorted(values.unique(), key=lambda value: (value == MISSING, _pieces(value)))
+
+
+def _pieces(text: str) -> list[tuple[str, float]]:
+    """Return the parts of a text between numbers, each with the number that follows it."""
+    found = [*re.split(NUMBER, text), "0"]
+    return [(found[i], float(found[i + 1])) for i in range(0, len(found), 2)]
 
 
 def of_images(values: pd.Series, seed: SeedPredictions) -> NDArray[np.object_]:
@@ -45,7 +54,7 @@ def read_subgroup_table(file: Path, images: pd.Index) -> pd.DataFrame:
     Raises:
         UserError: if an image has no row, or several.
     """
-    with readable(file, "save it again as CSV"):
+    with readable(file, "set subgroup_table to a CSV file"):
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     key = next((name for name in ("image", "id") if name in table.columns), table.columns[0])
     table = table.set_index(key)
@@ -94,7 +103,19 @@ def _values(rows: pd.DataFrame, column: str) -> pd.Series:
     numbers = pd.to_numeric(texts.where(texts != ""), errors="coerce")
     is_number = numbers.notna() | (texts == "")
     if is_number.all() and numbers.nunique() > MAX_VALUES:
-        bands = pd.qcut(numbers, BANDS, duplicates="drop", precision=6)
-        texts = bands.map(lambda band: f"{band.left:g} to {band.right:g}").astype(object)
-        texts = texts.where(numbers.notna(), "")
+        texts = _bands(numbers)
     return texts.replace("", MISSING).astype(str)
+
+
+def _bands(numbers: pd.Series) -> pd.Series:
+    """Return the quartile band of each number as a text, which is empty where there is none.
+
+    A band holds its lower limit, not its upper one; the last has no upper limit.
+    """
+    known = numbers.dropna().to_numpy(dtype=np.float64)
+    inner = np.unique(np.quantile(known, np.arange(1, BANDS) / BANDS))
+    limits = [float(known.min()), *inner[inner > known.min()]]
+    names = [f"{low:g} to under {high:g}" for low, high in pairwise(limits)]
+    names.append(f"from {limits[-1]:g}")
+    place = np.searchsorted(limits[1:], numbers.fillna(0), side="right")
+    return pd.Series(np.array(names, dtype=object)[place], numbers.index).where(numbers.notna(), "")

@@ -9,12 +9,13 @@ from aduni.metrics.conformal.coverage import mean_of_groups
 from aduni.metrics.estimate import Estimate
 from aduni.metrics.samples import Floats, Samples
 from aduni.metrics.screening.outcome import Bools
+from aduni.reporting.clinical.calibration_basis import calibration_basis, too_few_groups
 from aduni.reporting.clinical.cells import MAX_RESAMPLES, number_cell
 from aduni.reporting.clinical.model_predictions import ModelPredictions, SeedPredictions
 from aduni.reporting.clinical.section import ClinicalSection
 from aduni.reporting.page.html import Column, PageCell, PageTable
 from aduni.reporting.questions import Questions
-from aduni.results.decision.choose import calibrate, calibration_part, is_guaranteed
+from aduni.results.decision.choose import calibrate
 from aduni.results.decision.questions import Conformal
 
 KINDS = {"all images": False, "class-conditional": True}
@@ -45,20 +46,14 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
 
 
 def _note(models: Sequence[ModelPredictions], asked: Conformal) -> str:
-    if all(
-        is_guaranteed(calibration_part(run.predictions)) for model in models for run in model.runs
-    ):
-        basis = "They are calibrated on the calibration part, which had no other use."
-    else:
-        basis = (
-            "No guarantee: they are calibrated on the validation part, which also selected the "
-            "epoch; protocol.calibration_fraction=0.2 keeps a part for it."
-        )
-    return (
+    sentences = [
         f"The set of an image holds its class with a probability of {asked.confidence_level:g} "
-        f"(score {asked.score}), where the images are like these. {basis} A class of too few "
-        "groups to calibrate is in every set that is class-conditional. Each group counts as one."
-    )
+        f"(score {asked.score}), where the images are like those of the calibration.",
+        calibration_basis(models),
+        too_few_groups(models, asked),
+        "Each group counts as one.",
+    ]
+    return " ".join(filter(None, sentences))
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from aduni.reporting.clinical.model_predictions import (
     estimate,
 )
 from aduni.reporting.clinical.section import ClinicalSection
-from aduni.reporting.page.html import Column, PageCell, PageTable
+from aduni.reporting.page.html import UNDEFINED, Column, PageCell, PageTable
 from aduni.reporting.questions import Questions
-from aduni.results.decision.choose import choose_threshold
+from aduni.results.decision.choose import THRESHOLD_PART, choose_threshold, missing_for_threshold
 from aduni.results.decision.questions import Screening
 from aduni.results.finished_runs import Run
 
@@ -31,7 +31,8 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
             columns.append(Column(rule, model.label, numeric=True))
             for row, cell in zip(rows, cells, strict=True):
                 row.append(cell)
-    title = f"{asked.name}: {', '.join(asked.positive_classes)}"
+    classes = ", ".join(asked.positive_classes)
+    title = classes if asked.name == classes else f"{asked.name}: {classes}"
     return [PageTable("screening", title, columns, rows, note=_note(models, asked))]
 
 
@@ -47,27 +48,56 @@ def _note(models: Sequence[ModelPredictions], asked: Screening) -> str:
         f"{positive:,} of {sum(counts):,} test images are positive. An image is called positive if "
         "the probabilities of these classes sum to the threshold or more. A threshold is chosen on "
         "the validation part of each run, for a sensitivity or a specificity there, and applied to "
-        f"its test part. Predictive values are for the prevalence {prevalence}. The last two lines "
+        f"its test part. {_without_threshold(models, asked)}"
+        f"Predictive values are for the prevalence {prevalence}. The last two lines "
         f"are points of the test part's own ROC curve, at a specificity of {asked.specificity:g} "
         f"and at a sensitivity of {asked.sensitivity:g}."
     )
 
 
+def _without_threshold(models: Sequence[ModelPredictions], asked: Screening) -> str:
+    """Say why models have no threshold, and what takes one; empty where all have one."""
+    missing = {model.label: _missing(model, asked) for model in models}
+    sentences = [
+        f"There is no threshold for {label}: the {THRESHOLD_PART} part of a run {reason}. "
+        for label, reason in missing.items()
+        if reason
+    ]
+    if not sentences:
+        return ""
+    return "".join(sentences) + "Metrics that do not depend on a threshold are given nevertheless. "
+
+
+def _missing(model: ModelPredictions, asked: Screening) -> str | None:
+    """Return what a run's validation part lacks for a threshold; None if every run has one."""
+    reasons = (missing_for_threshold(run.predictions, run.class_names, asked) for run in model.runs)
+    return next((reason for reason in reasons if reason), None)
+
+
 def _columns(model: ModelPredictions, asked: Screening) -> Iterator[tuple[str, list[PageCell]]]:
-    """Yield each rule that can choose a threshold, with its cells."""
-    positive = asked.columns_of(model.class_names)
+    """Yield each rule that chooses a threshold, or else "no threshold", with its cells."""
+    if _missing(model, asked):
+        yield "no threshold", [UNDEFINED, *_metric_cells(model, asked, None)]
+        return
     for kind in CHOOSERS:
-        thresholds = [_threshold(run, asked, kind) for run in model.runs]
-        if None in thresholds:
-            continue  # a validation part has no positive or no negative images
-        values = np.array(thresholds, dtype=np.float64)
+        values = np.array([_threshold(run, asked, kind) for run in model.runs], dtype=np.float64)
         spread = f"{values.min():.3f} to {values.max():.3f}" if np.ptp(values) > 0 else ""
-        cells = [PageCell(f"{values.mean():.3f}", float(values.mean()), note=spread)]
-        outcomes = [_outcome(seed, positive, asked, kind) for seed in model.seeds]
-        for metric in OF_SCREENING.values():
-            most = [outcome.first(1 + resamples_of(metric)) for outcome in outcomes]
-            cells.append(number_cell(estimate(most, metric.function)))
-        yield f"{kind} {getattr(asked, kind):g}", cells
+        cell = PageCell(f"{values.mean():.3f}", float(values.mean()), note=spread)
+        yield f"{kind} {getattr(asked, kind):g}", [cell, *_metric_cells(model, asked, kind)]
+
+
+def _metric_cells(
+    model: ModelPredictions, asked: Screening, kind: Level | None
+) -> Iterator[PageCell]:
+    """Yield the cells of all metrics; without a rule a dash for those that take a threshold."""
+    positive = asked.columns_of(model.class_names)
+    outcomes = [_outcome(seed, positive, asked, kind) for seed in model.seeds]
+    for metric in OF_SCREENING.values():
+        if kind is None and metric.at_threshold:
+            yield UNDEFINED
+            continue
+        most = [outcome.first(1 + resamples_of(metric)) for outcome in outcomes]
+        yield number_cell(estimate(most, metric.function))
 
 
 def _threshold(run: Run, asked: Screening, kind: Level) -> float | None:
@@ -75,14 +105,19 @@ def _threshold(run: Run, asked: Screening, kind: Level) -> float | None:
 
 
 def _outcome(
-    seed: SeedPredictions, positive: Sequence[int], asked: Screening, kind: Level
+    seed: SeedPredictions, positive: Sequence[int], asked: Screening, kind: Level | None
 ) -> Outcome:
-    """Return the answers of the runs of a seed, each at the threshold of its validation part."""
+    """Return the answers of the runs of a seed, each at the threshold of its validation part.
+
+    Without a rule nothing is called positive.
+    """
     samples = binary(seed.samples, positive)
-    thresholds = np.concatenate(
-        [np.full(len(run.test_predictions()[1]), _threshold(run, asked, kind)) for run in seed.runs]
-    )
-    return Outcome(samples, samples.probabilities[:, POSITIVE] >= thresholds, asked.levels)
+    thresholds = [
+        np.full(len(run.test_predictions()[1]), _threshold(run, asked, kind) if kind else np.inf)
+        for run in seed.runs
+    ]
+    called = samples.probabilities[:, POSITIVE] >= np.concatenate(thresholds)
+    return Outcome(samples, called, asked.levels)
 
 
 SECTION = ClinicalSection(_build, position=5)

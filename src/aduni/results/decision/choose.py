@@ -36,6 +36,22 @@ def choose_threshold(
     return CHOOSERS[kind](truth, probabilities[:, positive].sum(axis=1), getattr(asked, kind))
 
 
+def missing_for_threshold(
+    predictions: pd.DataFrame, class_names: list[str], asked: Screening
+) -> str | None:
+    """Return what no threshold can be chosen for the lack of, as a sentence's predicate.
+
+    It is None where `choose_threshold` finds a threshold, else such as "has no positive image".
+    """
+    labels = predictions.loc[predictions["part"] == THRESHOLD_PART, "label"]
+    if labels.empty:
+        return "is missing"
+    positive = labels.isin([class_names[number] for number in asked.columns_of(class_names)])
+    if positive.all() or not positive.any():
+        return f"has no {'negative' if positive.all() else 'positive'} image"
+    return None
+
+
 def calibration_part(predictions: pd.DataFrame) -> Source:
     """Return the part that prediction sets are calibrated on: its own, or else validation."""
     return "calibration" if (predictions["part"] == "calibration").any() else "validation"
@@ -67,3 +83,17 @@ def calibrate(
         confidence_level=asked.confidence_level,
         class_conditional=asked.class_conditional,
     )
+
+
+def calibration_groups(
+    predictions: pd.DataFrame, groups: pd.Series, class_names: list[str]
+) -> dict[str, int]:
+    """Return the number of groups of each class in the part that prediction sets are calibrated on.
+
+    Args:
+        predictions: content of predictions.csv.
+        groups: group of each image, by its name.
+    """
+    rows = predictions[predictions["part"] == calibration_part(predictions)]
+    found = groups.loc[rows["image"]].groupby(rows["label"].to_numpy()).nunique()
+    return {name: int(found.get(name, 0)) for name in class_names}

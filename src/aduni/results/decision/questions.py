@@ -35,18 +35,22 @@ class Screening(BaseModel, extra="forbid", frozen=True):
         return Levels(self.sensitivity, self.specificity, self.prevalence)
 
     def columns_of(self, class_names: Sequence[str]) -> list[int]:
-        """Return the numbers of the positive classes; raise UserError unless they are some."""
+        """Return the numbers of the positive classes; raise UserError unless each is one."""
         for name in self.positive_classes:
             if name not in class_names:
                 raise UserError(
                     f"screening.positive_classes has {name}, which is not a class"
                     f"{did_you_mean(name, class_names)}; choose from {', '.join(class_names)}."
                 )
-        if len({*self.positive_classes}) == len(class_names):
+            if self.positive_classes.count(name) > 1:
+                raise UserError(
+                    f"screening.positive_classes has {name} more than once; leave one of them."
+                )
+        if len(self.positive_classes) == len(class_names):
             raise UserError(
                 "screening.positive_classes has all classes; leave out those that are negative."
             )
-        return [class_names.index(name) for name in dict.fromkeys(self.positive_classes)]
+        return [class_names.index(name) for name in self.positive_classes]
 
 
 class Conformal(BaseModel, extra="forbid", frozen=True):

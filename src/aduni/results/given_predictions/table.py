@@ -112,10 +112,11 @@ def _labels(file: Path, labels: pd.Series, classes: Sequence[str]) -> pd.Series:
     if found.notna().all():
         return found
     known = labels.isin(classes)
-    wrong = labels[~known if known.any() else found.isna()].iloc[0]
+    wrong = str(labels[~known if known.any() else found.isna()].iloc[0])
+    column = f"add a column {probability_column(escape(wrong))}, or " if known.any() else ""
     raise UserError(
         f"{file} has the label '{escape(wrong)}', which is not a class of {some(classes)}, and no "
-        "place among them from 0; correct it."
+        f"place among them from 0; {column}correct it."
     )
 
 

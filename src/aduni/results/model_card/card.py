@@ -34,7 +34,7 @@ opinion."""
 USE = """\
 RUN is the folder that this file is in.
 
-    {predict} ckpt=RUN/checkpoints/{checkpoint}.ckpt images=DIR output=predictions.csv
+    {predict} ckpt=RUN/checkpoints/{checkpoint}.ckpt images=DIR{decision} output=predictions.csv
     {evaluate} ckpt=RUN/checkpoints/{checkpoint}.ckpt"""
 
 
@@ -68,10 +68,16 @@ def _parts(content: Content, use: str | None) -> Iterator[str]:
     yield f"### Calibration\n\n{calibration(content)}"
     yield from decisions(content)
     yield f"## Limits\n\n{bullets(limits_of(content))}"
-    calls = {name: command_text(name) for name in ("predict", "evaluate")}
-    yield f"## Use\n\n{use or USE.format(checkpoint=_checkpoint(metrics), **calls)}"
+    yield f"## Use\n\n{use or _use(content)}"
     yield f"## Reporting items\n\n{NOTE}\n\n{tripod_table(content)}"
     yield f"## Origin\n\n{bullets(list(_origin(metrics)))}"
+
+
+def _use(content: Content) -> str:
+    """Return the commands that use the model, by its decision if one is stored."""
+    calls = {name: command_text(name) for name in ("predict", "evaluate")}
+    decision = " decision=RUN/decision.json" if content.decision else ""
+    return USE.format(checkpoint=_checkpoint(content.metrics), decision=decision, **calls)
 
 
 def _model(metrics: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,29 @@
+"""Bands of numbers and their order."""
+
+import pandas as pd
+
+from aduni.reporting.clinical.image_subgroups import in_order, subgroup_values
+
+
+def bands(ages: list[object]) -> pd.Series:
+    return subgroup_values(pd.DataFrame({"age": ages}), "age")
+
+
+def test_a_band_holds_its_lower_limit_and_not_its_upper_one():
+    found = bands([*range(4, 21), ""])  # quartiles 8, 12, 16
+    assert in_order(found) == [
+        *("4 to under 8", "8 to under 12", "12 to under 16", "from 16", "(missing)")
+    ]
+    assert found.iloc[3:5].tolist() == ["4 to under 8", "8 to under 12"]
+    assert found.iloc[[0, 12, 16, 17]].tolist() == [
+        *("4 to under 8", "from 16", "from 16", "(missing)")
+    ]
+
+
+def test_equal_quartiles_make_fewer_bands():
+    assert in_order(bands([0] * 20 + list(range(1, 12)))) == ["0 to under 3.5", "from 3.5"]
+
+
+def test_numbers_in_names_are_ordered_by_size():
+    values = pd.Series(["f, 10 to under 20", "f, 5 to under 10", "m, from 20", "f", "(missing)"])
+    assert in_order(values) == [values[3], values[1], values[0], values[2], values[4]]
