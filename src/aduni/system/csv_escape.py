@@ -15,6 +15,9 @@ import pandas as pd
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 """Leading apostrophes are matched too, so that unescaping restores exactly what was escaped."""
 
+EXACT: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
+"""The default of pandas 2 changes last digits; pandas 3 deprecates the argument."""
+
 
 def escape_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     """Put an apostrophe before each text that begins like a formula."""
@@ -52,7 +55,7 @@ def read_saved(path: Path, texts: Collection[str]) -> pd.DataFrame:
         dtype=types,
         keep_default_na=False,
         na_values=[""],
-        float_precision="round_trip",  # the default of pandas 2 changes last digits
+        **EXACT,
     )
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError("a row has more cells than the header")
