@@ -79,6 +79,15 @@ class Samples:
     def first(self, samples: int) -> "Samples":
         return replace(self, draws=self.draws[:samples])
 
+    def of_images(self, chosen: NDArray[np.bool_]) -> "Samples":
+        """Return the samples with the (n,) chosen images only; the draws of the groups stay."""
+        return replace(
+            self,
+            labels=self.labels[chosen],
+            probabilities=self.probabilities[chosen],
+            members=self.members[chosen],
+        )
+
     @cached_property
     def predicted(self) -> Ints:
         """(n,) most probable classes."""

@@ -6,17 +6,20 @@ import numpy as np
 
 from aduni.metrics.estimate import with_all
 from aduni.metrics.group_level import group_labels, group_probabilities
-from aduni.metrics.names import OF_PREDICTIONS
+from aduni.metrics.names import OF_PREDICTIONS, OF_SCREENING
 from aduni.metrics.samples import Samples
-from aduni.reporting.clinical.cells import metric_cells
+from aduni.metrics.screening.outcome import binary
+from aduni.reporting.clinical.cells import metric_cells, number_cell
 from aduni.reporting.clinical.model_predictions import (
     ModelPredictions,
     SeedPredictions,
 )
+from aduni.reporting.clinical.screening_answers import answered, uncalled
 from aduni.reporting.clinical.section import ClinicalSection
 from aduni.reporting.page.html import Column, PageCell, PageTable
 from aduni.reporting.questions import Questions
 
+TITLE = "Whole patients, lesions or sets of copies"
 SHOWN = ("accuracy", "macro_f1", "balanced_accuracy", "macro_auroc", "quadratic_kappa")
 
 
@@ -34,15 +37,36 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
         whole = [_of_groups(seed, model, questions) for seed in model.seeds]
         rows.append([PageCell(model.label), PageCell("image"), *metric_cells(images, keys)])
         rows.append([PageCell(model.label), PageCell("group"), *metric_cells(whole, keys)])
-    return [
-        PageTable(
-            "groups",
-            "Whole patients, lesions or sets of copies",
-            columns,
-            rows,
-            note=_note(models[0], questions),
-        )
-    ]
+    note = _note(models[0], questions)
+    found = [PageTable("groups", TITLE, columns, rows, note=note)]
+    if questions.screening.positive_classes:
+        found.append(_screening(models, questions))
+    return found
+
+
+def _screening(models: Sequence[ModelPredictions], questions: Questions) -> PageTable:
+    """Return the metrics of the screening question that take no threshold, of images and groups."""
+    asked = questions.screening
+    metrics = [metric for metric in OF_SCREENING.values() if not metric.at_threshold]
+    columns = [Column("Model"), Column("Unit")]
+    columns += [Column(metric.title, numeric=True) for metric in metrics]
+    rows = []
+    for model in models:
+        positive = asked.columns_of(model.class_names)
+        of_unit = {
+            "image": [seed.samples for seed in model.seeds],
+            "group": [_of_groups(seed, model, questions) for seed in model.seeds],
+        }
+        for unit, parts in of_unit.items():
+            answers = [uncalled(binary(part, positive), asked) for part in parts]
+            cells = [number_cell(answered(answers, metric)) for metric in metrics]
+            rows.append([PageCell(model.label), PageCell(unit), *cells])
+    note = (
+        "A threshold is chosen for images, not for groups; these metrics need none, or take it "
+        f"from the test part's own ROC curve, at a specificity of {asked.specificity:g} and at a "
+        f"sensitivity of {asked.sensitivity:g}."
+    )
+    return PageTable("groups-screening", f"{asked.name}: {TITLE.lower()}", columns, rows, note=note)
 
 
 def _note(model: ModelPredictions, questions: Questions) -> str:

@@ -6,14 +6,17 @@ from dataclasses import replace
 import numpy as np
 
 from aduni.data.splits.predefined import INTERNAL
-from aduni.metrics.names import OF_PREDICTIONS
+from aduni.metrics.estimate import Estimate
+from aduni.metrics.names import OF_PREDICTIONS, OF_SCREENING
 from aduni.metrics.per_class.auroc import class_auroc
 from aduni.metrics.samples import Floats, Ints, Samples, class_f1, class_mean, class_recall
 from aduni.reporting.clinical.cells import number_cell, resamples_of
 from aduni.reporting.clinical.model_predictions import ModelPredictions
+from aduni.reporting.clinical.screening_answers import answered, missing_part, outcomes
 from aduni.reporting.clinical.section import ClinicalSection
-from aduni.reporting.page.html import Column, PageCell, PageTable
+from aduni.reporting.page.html import UNDEFINED, Column, PageCell, PageTable
 from aduni.reporting.questions import Questions
+from aduni.results.decision.questions import Screening
 
 OF_CLASSES: dict[str, Callable[[Samples], Floats]] = {
     "balanced_accuracy": lambda samples: class_recall(samples.counts),
@@ -21,6 +24,8 @@ OF_CLASSES: dict[str, Callable[[Samples], Floats]] = {
     "macro_auroc": class_auroc,
 }
 """Metrics that are means over the classes; of these, over the classes that both parts have."""
+OF_QUESTION = ("sensitivity", "specificity", "auroc")
+"""Metrics of the screening question, at the threshold of the model's own validation part."""
 SHOWN = ("accuracy", *OF_CLASSES, "quadratic_kappa", "expected_calibration_error")
 
 
@@ -28,17 +33,41 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
     if not all(model.has_part(INTERNAL) for model in models):
         return []
     keys = [key for key in SHOWN if models[0].ordinal or not OF_PREDICTIONS[key].ordinal]
-    columns, rows = [Column("Metric")], [[PageCell(OF_PREDICTIONS[key].title)] for key in keys]
+    titles = [OF_PREDICTIONS[key].title for key in keys]
+    asked = questions.screening
+    if asked.positive_classes:
+        titles += [f"{asked.name}: {OF_SCREENING[key].title.lower()}" for key in OF_QUESTION]
+    columns, rows = [Column("Metric")], [[PageCell(title)] for title in titles]
     held = np.flatnonzero(models[0].test_counts)
     for model in models:
         columns += [
             Column(name, model.label, numeric=True)
             for name in ("internal test", "here", "difference")
         ]
-        for row, key in zip(rows, keys, strict=True):
-            row += _cells(model, key, held)
+        for row, cells in zip(
+            rows, _all_cells(model, questions.screening, keys, held), strict=True
+        ):
+            row += cells
     title = "Compared with the internal test"
     return [PageTable("internal-test", title, columns, rows, note=_note(models[0], held))]
+
+
+def _all_cells(
+    model: ModelPredictions, asked: Screening, keys: Sequence[str], held: Ints
+) -> Iterator[list[PageCell]]:
+    """Yield the cells of each metric, then those of the screening question."""
+    for key in keys:
+        yield list(_cells(model, key, held))
+    if asked.positive_classes:
+        kind = None if missing_part(model, asked) else asked.threshold_for
+        here = outcomes(model, asked, kind)
+        internal = outcomes(replace(model, part=INTERNAL), asked, kind)
+        for key in OF_QUESTION:
+            metric = OF_SCREENING[key]
+            if kind is None and metric.at_threshold:
+                yield [UNDEFINED] * 3
+            else:
+                yield list(_pair(*(answered(part, metric) for part in (internal, here))))
 
 
 def _note(model: ModelPredictions, held: Ints) -> str:
@@ -56,10 +85,14 @@ def _note(model: ModelPredictions, held: Ints) -> str:
 
 def _cells(model: ModelPredictions, key: str, held: Ints) -> Iterator[PageCell]:
     function, count = _function(key, held), resamples_of(OF_PREDICTIONS[key])
-    internal = replace(model, part=INTERNAL).estimate(function, count).shuffled
-    here = model.estimate(function, count)
+    internal = replace(model, part=INTERNAL).estimate(function, count)
+    yield from _pair(internal, model.estimate(function, count))
+
+
+def _pair(internal: Estimate, here: Estimate) -> Iterator[PageCell]:
+    """Yield both numbers and their difference, whose resamples are independent of each other."""
     yield from (number_cell(internal), number_cell(here))
-    yield number_cell(here - internal, signed=True)
+    yield number_cell(here - internal.shuffled, signed=True)
 
 
 def _function(key: str, held: Ints) -> Callable[[Samples], Floats]:

@@ -5,20 +5,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from aduni.metrics.names import OF_SCREENING
-from aduni.metrics.screening.outcome import POSITIVE, Outcome, binary
 from aduni.metrics.screening.thresholds import CHOOSERS, Level
-from aduni.reporting.clinical.cells import number_cell, resamples_of
-from aduni.reporting.clinical.model_predictions import (
-    ModelPredictions,
-    SeedPredictions,
-    estimate,
+from aduni.reporting.clinical.cells import number_cell
+from aduni.reporting.clinical.model_predictions import ModelPredictions
+from aduni.reporting.clinical.screening_answers import (
+    answered,
+    missing_part,
+    outcomes,
+    threshold_of,
 )
 from aduni.reporting.clinical.section import ClinicalSection
 from aduni.reporting.page.html import UNDEFINED, Column, PageCell, PageTable
 from aduni.reporting.questions import Questions
-from aduni.results.decision.choose import THRESHOLD_PART, choose_threshold, missing_for_threshold
+from aduni.results.decision.choose import THRESHOLD_PART
 from aduni.results.decision.questions import Screening
-from aduni.results.finished_runs import Run
 
 
 def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[PageTable]:
@@ -57,7 +57,7 @@ def _note(models: Sequence[ModelPredictions], asked: Screening) -> str:
 
 def _without_threshold(models: Sequence[ModelPredictions], asked: Screening) -> str:
     """Say why models have no threshold, and what takes one; empty where all have one."""
-    missing = {model.label: _missing(model, asked) for model in models}
+    missing = {model.label: missing_part(model, asked) for model in models}
     sentences = [
         f"There is no threshold for {label}: the {THRESHOLD_PART} part of a run {reason}. "
         for label, reason in missing.items()
@@ -68,19 +68,13 @@ def _without_threshold(models: Sequence[ModelPredictions], asked: Screening) -> 
     return "".join(sentences) + "Metrics that do not depend on a threshold are given nevertheless. "
 
 
-def _missing(model: ModelPredictions, asked: Screening) -> str | None:
-    """Return what a run's validation part lacks for a threshold; None if every run has one."""
-    reasons = (missing_for_threshold(run.predictions, run.class_names, asked) for run in model.runs)
-    return next((reason for reason in reasons if reason), None)
-
-
 def _columns(model: ModelPredictions, asked: Screening) -> Iterator[tuple[str, list[PageCell]]]:
     """Yield each rule that chooses a threshold, or else "no threshold", with its cells."""
-    if _missing(model, asked):
+    if missing_part(model, asked):
         yield "no threshold", [UNDEFINED, *_metric_cells(model, asked, None)]
         return
     for kind in CHOOSERS:
-        values = np.array([_threshold(run, asked, kind) for run in model.runs], dtype=np.float64)
+        values = np.array([threshold_of(run, asked, kind) for run in model.runs], dtype=np.float64)
         spread = f"{values.min():.3f} to {values.max():.3f}" if np.ptp(values) > 0 else ""
         cell = PageCell(f"{values.mean():.3f}", float(values.mean()), note=spread)
         yield f"{kind} {getattr(asked, kind):g}", [cell, *_metric_cells(model, asked, kind)]
@@ -90,34 +84,12 @@ def _metric_cells(
     model: ModelPredictions, asked: Screening, kind: Level | None
 ) -> Iterator[PageCell]:
     """Yield the cells of all metrics; without a rule a dash for those that take a threshold."""
-    positive = asked.columns_of(model.class_names)
-    outcomes = [_outcome(seed, positive, asked, kind) for seed in model.seeds]
+    answers = outcomes(model, asked, kind)
     for metric in OF_SCREENING.values():
         if kind is None and metric.at_threshold:
             yield UNDEFINED
             continue
-        most = [outcome.first(1 + resamples_of(metric)) for outcome in outcomes]
-        yield number_cell(estimate(most, metric.function))
-
-
-def _threshold(run: Run, asked: Screening, kind: Level) -> float | None:
-    return choose_threshold(run.predictions, run.class_names, asked, kind)
-
-
-def _outcome(
-    seed: SeedPredictions, positive: Sequence[int], asked: Screening, kind: Level | None
-) -> Outcome:
-    """Return the answers of the runs of a seed, each at the threshold of its validation part.
-
-    Without a rule nothing is called positive.
-    """
-    samples = binary(seed.samples, positive)
-    thresholds = [
-        np.full(len(run.test_predictions()[1]), _threshold(run, asked, kind) if kind else np.inf)
-        for run in seed.runs
-    ]
-    called = samples.probabilities[:, POSITIVE] >= np.concatenate(thresholds)
-    return Outcome(samples, called, asked.levels)
+        yield number_cell(answered(answers, metric))
 
 
 SECTION = ClinicalSection(_build, position=5)

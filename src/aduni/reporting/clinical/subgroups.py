@@ -1,7 +1,6 @@
 """Metrics of subgroups, such as of sex, age or camera, and how far each is from the rest."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -129,17 +128,7 @@ def _estimate(parts: Sequence[Samples], key: str) -> Estimate:
 def _subsets(model: ModelPredictions, chosen: Sequence[Bools]) -> list[Samples]:
     """Return the samples of each seed with its chosen images only."""
     pairs = zip(model.seeds, chosen, strict=True)
-    return [_subset(seed.samples.first(1 + MAX_RESAMPLES), each) for seed, each in pairs]
-
-
-def _subset(samples: Samples, chosen: Bools) -> Samples:
-    """Return the samples with some images only; the draws of the groups stay the same."""
-    return replace(
-        samples,
-        labels=samples.labels[chosen],
-        probabilities=samples.probabilities[chosen],
-        members=samples.members[chosen],
-    )
+    return [seed.samples.first(1 + MAX_RESAMPLES).of_images(each) for seed, each in pairs]
 
 
 SECTION = ClinicalSection(_build, position=4)
