@@ -77,6 +77,8 @@ def _check_report(command, trained, here, internal):
     difference = values["Macro F1", "CE: here"] - values["Macro F1", "CE: internal test"]
     assert values["Macro F1", "CE: difference"] == pytest.approx(difference)
     assert details["table"].str.startswith("Subgroups by camera").any()
+    page = (trained / "external" / "index.html").read_text()
+    assert "No guarantee: calibrated on images of digits" in page
 
 
 def test_files_that_the_model_learned_from_are_left_out(command, past_run, tmp_path):
