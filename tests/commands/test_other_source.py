@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, roc_auc_score
 
 IMAGES = Path(__file__).parents[2] / "examples" / "digits" / "images"
 
@@ -60,7 +60,8 @@ def test_another_source_is_a_test_part_beside_the_internal_one(command, trained,
 
 def _check_report(command, trained, here, internal):
     """Means over the nine classes that the other source has, in both."""
-    finished = command("report", f"runs={trained / 'external'}", "subgroups=[camera]")
+    words = ("subgroups=[camera]", "screening.positive_classes=[1]", "screening.name=ones")
+    finished = command("report", f"runs={trained / 'external'}", *words)
     assert finished.status == 0, finished.err
     details = pd.read_csv(trained / "external" / "tables" / "details.csv")
     table = details[details["table"].str.startswith("Compared with the internal test")]
@@ -74,6 +75,9 @@ def _check_report(command, trained, here, internal):
     assert values["Balanced accuracy", "CE: here"] == pytest.approx(
         balanced_accuracy_score(here["label"], here["predicted"])
     )
+    for column, part in {"CE: here": here, "CE: internal test": internal}.items():
+        area = roc_auc_score(part["label"] == "1", part["p_1"])
+        assert values["ones: AUROC", column] == pytest.approx(area, abs=1e-6)
     difference = values["Macro F1", "CE: here"] - values["Macro F1", "CE: internal test"]
     assert values["Macro F1", "CE: difference"] == pytest.approx(difference)
     assert details["table"].str.startswith("Subgroups by camera").any()

@@ -107,17 +107,26 @@ def test_differences_are_of_the_same_images(details, tables):
     assert 0 < float(line["low"].iloc[0]) < found < float(line["high"].iloc[0])
 
 
-def test_thresholds_come_from_the_validation_part_of_each_fold(details, tables):
-    """At least 95 % of the positive validation images; then on the test part, by the loop."""
-    found, truth = [], []
+def called_images(tables) -> pd.DataFrame:
+    """Return the test images with truth, score, and the call at their fold's threshold.
+
+    The threshold is the highest with at least 95 % of the positive validation images.
+    """
+    found = []
     for fold in (0, 1):
         of_fold = tables[tables["fold"] == fold]
         labels, probabilities, _ = outcomes(of_fold, "strong", "validation")
         scores = probabilities[:, 1:].sum(axis=1)
         threshold = max(t for t in scores if (scores[labels > 0] >= t).mean() >= 0.95)
-        labels, probabilities, _ = outcomes(of_fold, "strong", "test")
-        found += list(probabilities[:, 1:].sum(axis=1) >= threshold)
-        truth += list(labels > 0)
+        labels, probabilities, rows = outcomes(of_fold, "strong", "test")
+        scores = probabilities[:, 1:].sum(axis=1)
+        found.append(rows.assign(truth=labels > 0, score=scores, called=scores >= threshold))
+    return pd.concat(found)
+
+
+def test_thresholds_come_from_the_validation_part_of_each_fold(details, tables):
+    images = called_images(tables)
+    truth, found = images["truth"], images["called"]
     column = "strong: sensitivity 0.95"
     name = "any: mild, severe"
     sensitivity, specificity = recall_score(truth, found), recall_score(truth, found, pos_label=0)
@@ -145,6 +154,34 @@ def test_subgroups_are_told_apart_by_columns_bands_and_combinations(details, tab
     assert of_age["value"].astype(float).sum() == 2 * len(rows)
     both = details[details["table"].str.startswith("Subgroups by sex+age")]
     assert both["line"].nunique() == 2 * 3 * 4
+
+
+def test_the_screening_question_is_asked_of_subgroups(details, tables):
+    """All with the thresholds of the whole; each is compared with all others."""
+    images = called_images(tables)
+    for name, value_of in {"f": "f", "(missing)": ""}.items():
+        chosen = images["sex"] == value_of
+        inside, rest = images[chosen], images[~chosen]
+        line, table = f"strong, {name}", "any by sex,"
+        assert value(details, table, line, "Positive") == inside["truth"].sum()
+        for column, positive in (("Sensitivity", True), ("Specificity", False)):
+            here, there = (
+                recall_score(part["truth"], part["called"], pos_label=positive)
+                for part in (inside, rest)
+            )
+            assert value(details, table, line, column) == pytest.approx(here)
+            gap = value(details, table, line, f"{column}, to the rest")
+            assert gap == pytest.approx(here - there)
+        area = roc_auc_score(inside["truth"], inside["score"])
+        assert value(details, table, line, "AUROC") == pytest.approx(area)
+
+
+def test_the_screening_question_is_asked_of_patients(details, tables):
+    """A patient is positive by the worst image, and has the mean of the images' scores."""
+    whole = called_images(tables).groupby("group")[["truth", "score"]].agg("mean")
+    area = roc_auc_score(whole["truth"] > 0, whole["score"])
+    found = value(details, "any: whole patients", "strong, group", "AUROC")
+    assert found == pytest.approx(area)
 
 
 def test_subgroups_are_compared_by_the_classes_that_both_have(tables, tmp_path):

@@ -36,7 +36,7 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
     titles = [OF_PREDICTIONS[key].title for key in keys]
     asked = questions.screening
     if asked.positive_classes:
-        titles += [f"{asked.name}: {OF_SCREENING[key].title.lower()}" for key in OF_QUESTION]
+        titles += [f"{asked.name}: {OF_SCREENING[key].title}" for key in OF_QUESTION]
     columns, rows = [Column("Metric")], [[PageCell(title)] for title in titles]
     held = np.flatnonzero(models[0].test_counts)
     for model in models:

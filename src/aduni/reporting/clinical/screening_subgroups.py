@@ -23,7 +23,10 @@ from aduni.reporting.questions import Questions
 from aduni.results.decision.questions import Screening
 
 COMPARED = ("sensitivity", "specificity")
-NUMBERS = ("Sensitivity", "to the rest", "Specificity", "to the rest", "AUROC")
+NUMBERS = (
+    *("Sensitivity", "Sensitivity, to the rest", "Specificity", "Specificity, to the rest"),
+    "AUROC",
+)
 
 
 def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[PageTable]:
