@@ -23,10 +23,6 @@ from aduni.reporting.questions import Questions
 from aduni.results.decision.questions import Screening
 
 COMPARED = ("sensitivity", "specificity")
-NUMBERS = (
-    *("Sensitivity", "Sensitivity, to the rest", "Specificity", "Specificity, to the rest"),
-    "AUROC",
-)
 
 
 def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[PageTable]:
@@ -44,7 +40,13 @@ def _table(
     models: Sequence[ModelPredictions], asked: Screening, name: str, values: pd.Series, number: int
 ) -> PageTable:
     columns = [Column("Model"), Column(name)]
-    columns += [Column(text, numeric=True) for text in ("Images", "Groups", "Positive", *NUMBERS)]
+    columns += [Column(text, numeric=True) for text in ("Images", "Groups", "Positive")]
+    columns += [
+        Column(text, OF_SCREENING[key].title, numeric=True)
+        for key in COMPARED
+        for text in ("here", "to the rest")
+    ]
+    columns.append(Column(OF_SCREENING["auroc"].title, numeric=True))
     rows = []
     for model in models:
         kind = None if missing_part(model, asked) else asked.threshold_for
@@ -78,7 +80,7 @@ def _line(
     positive = max(int(outcome.samples.labels.sum()) for outcome in inside)
     cells.append(PageCell(f"{positive:,}", float(positive)))
     if groups < MIN_GROUPS:
-        return [*cells, *[TOO_FEW] * len(NUMBERS)]
+        return [*cells, *[TOO_FEW] * (2 * len(COMPARED) + 1)]
     for key in COMPARED:
         function = OF_SCREENING[key].function
         cells += _with_gap(inside, outside, function) if has_threshold else [UNDEFINED] * 2
