@@ -300,7 +300,7 @@ def test_disabled_leaves_no_trace(tmp_path):
     assert not list(run.rglob("*wandb*"))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive  # it waits a minute and a half for the server
 def test_an_unreachable_server_costs_the_dashboard_and_not_the_run(tmp_path):
     run = tmp_path / "run"
     closed = "http://127.0.0.1:9"
