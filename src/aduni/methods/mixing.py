@@ -75,7 +75,7 @@ class Mixing:
 
     @property
     def is_balanced(self) -> bool:
-        """Whether the second half of each batch are class-balanced partners of the first."""
+        """Tell whether the second half of each batch are class-balanced partners of the first."""
         return self.kind in ("balanced_mixup", "cmo")
 
     @property

@@ -18,6 +18,7 @@ from aduni.reporting.clinical.screening_answers import answered, uncalled
 from aduni.reporting.clinical.section import ClinicalSection
 from aduni.reporting.page.html import Column, PageCell, PageTable
 from aduni.reporting.questions import Questions
+from aduni.results.decision.questions import Screening
 
 TITLE = "Whole patients, lesions or sets of copies"
 SHOWN = ("accuracy", "macro_f1", "balanced_accuracy", "macro_auroc", "quadratic_kappa")
@@ -31,36 +32,38 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
     keys = [key for key in SHOWN if models[0].ordinal or not OF_PREDICTIONS[key].ordinal]
     columns = [Column("Model"), Column("Unit")]
     columns += [Column(OF_PREDICTIONS[key].title, numeric=True) for key in keys]
-    rows = []
-    for model in models:
-        images = [seed.samples for seed in model.seeds]
-        whole = [_of_groups(seed, model, questions) for seed in model.seeds]
-        rows.append([PageCell(model.label), PageCell("image"), *metric_cells(images, keys)])
-        rows.append([PageCell(model.label), PageCell("group"), *metric_cells(whole, keys)])
+    units = [
+        (model, unit, parts)
+        for model in models
+        for unit, parts in {
+            "image": [seed.samples for seed in model.seeds],
+            "group": [_of_groups(seed, model, questions) for seed in model.seeds],
+        }.items()
+    ]
+    rows = [
+        [PageCell(model.label), PageCell(unit), *metric_cells(parts, keys)]
+        for model, unit, parts in units
+    ]
     note = _note(models[0], questions)
     found = [PageTable("groups", TITLE, columns, rows, note=note)]
     if questions.screening.positive_classes:
-        found.append(_screening(models, questions))
+        found.append(_screening(units, questions.screening))
     return found
 
 
-def _screening(models: Sequence[ModelPredictions], questions: Questions) -> PageTable:
+def _screening(
+    units: Sequence[tuple[ModelPredictions, str, list[Samples]]], asked: Screening
+) -> PageTable:
     """Return the metrics of the screening question that take no threshold, of images and groups."""
-    asked = questions.screening
     metrics = [metric for metric in OF_SCREENING.values() if not metric.at_threshold]
     columns = [Column("Model"), Column("Unit")]
     columns += [Column(metric.title, numeric=True) for metric in metrics]
     rows = []
-    for model in models:
+    for model, unit, parts in units:
         positive = asked.columns_of(model.class_names)
-        of_unit = {
-            "image": [seed.samples for seed in model.seeds],
-            "group": [_of_groups(seed, model, questions) for seed in model.seeds],
-        }
-        for unit, parts in of_unit.items():
-            answers = [uncalled(binary(part, positive), asked) for part in parts]
-            cells = [number_cell(answered(answers, metric)) for metric in metrics]
-            rows.append([PageCell(model.label), PageCell(unit), *cells])
+        answers = [uncalled(binary(part, positive), asked) for part in parts]
+        cells = [number_cell(answered(answers, metric)) for metric in metrics]
+        rows.append([PageCell(model.label), PageCell(unit), *cells])
     note = (
         "A threshold is chosen for images, not for groups; these metrics need none, or take it "
         f"from the test part's own ROC curve, at a specificity of {asked.specificity:g} and at a "

@@ -12,7 +12,7 @@ from aduni.metrics.per_class.auroc import class_auroc
 from aduni.metrics.samples import Floats, Ints, Samples, class_f1, class_mean, class_recall
 from aduni.reporting.clinical.cells import number_cell, resamples_of
 from aduni.reporting.clinical.model_predictions import ModelPredictions
-from aduni.reporting.clinical.screening_answers import answered, missing_part, outcomes
+from aduni.reporting.clinical.screening_answers import answered, outcomes, rule_of
 from aduni.reporting.clinical.section import ClinicalSection
 from aduni.reporting.page.html import UNDEFINED, Column, PageCell, PageTable
 from aduni.reporting.questions import Questions
@@ -44,9 +44,7 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
             Column(name, model.label, numeric=True)
             for name in ("internal test", "here", "difference")
         ]
-        for row, cells in zip(
-            rows, _all_cells(model, questions.screening, keys, held), strict=True
-        ):
+        for row, cells in zip(rows, _all_cells(model, asked, keys, held), strict=True):
             row += cells
     title = "Compared with the internal test"
     return [PageTable("internal-test", title, columns, rows, note=_note(models[0], held))]
@@ -59,7 +57,7 @@ def _all_cells(
     for key in keys:
         yield list(_cells(model, key, held))
     if asked.positive_classes:
-        kind = None if missing_part(model, asked) else asked.threshold_for
+        kind = rule_of(model, asked)
         here = outcomes(model, asked, kind)
         internal = outcomes(replace(model, part=INTERNAL), asked, kind)
         for key in OF_QUESTION:

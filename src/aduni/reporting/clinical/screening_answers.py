@@ -26,6 +26,11 @@ def missing_part(model: ModelPredictions, asked: Screening) -> str | None:
     return next((reason for reason in reasons if reason), None)
 
 
+def rule_of(model: ModelPredictions, asked: Screening) -> Level | None:
+    """Return the rule that decides, or None where a run has no threshold."""
+    return None if missing_part(model, asked) else asked.threshold_for
+
+
 def threshold_of(run: Run, asked: Screening, kind: Level) -> float | None:
     """Return the threshold that a run's validation part gives; None without one."""
     return choose_threshold(run.predictions, run.class_names, asked, kind)
@@ -34,10 +39,12 @@ def threshold_of(run: Run, asked: Screening, kind: Level) -> float | None:
 def outcomes(model: ModelPredictions, asked: Screening, kind: Level | None) -> list[Outcome]:
     """Return the answers of each seed's runs; without a rule nothing is called positive."""
     positive = asked.columns_of(model.class_names)
+    found = [uncalled(binary(seed.samples, positive), asked) for seed in model.seeds]
+    if kind is None:
+        return found
     return [
-        Outcome(samples, _called(samples, model, seed, asked, kind), asked.levels)
-        for seed in model.seeds
-        for samples in [binary(seed.samples, positive)]
+        replace(outcome, called=_called(outcome.samples, model, seed, asked, kind))
+        for outcome, seed in zip(found, model.seeds, strict=True)
     ]
 
 
@@ -63,13 +70,10 @@ def _called(
     model: ModelPredictions,
     seed: SeedPredictions,
     asked: Screening,
-    kind: Level | None,
+    kind: Level,
 ) -> Bools:
     thresholds = [
-        np.full(
-            len(run.part_predictions(model.part)[1]),
-            threshold_of(run, asked, kind) if kind else np.inf,
-        )
+        np.full(len(run.part_predictions(model.part)[1]), threshold_of(run, asked, kind))
         for run in seed.runs
     ]
     called: Bools = samples.probabilities[:, POSITIVE] >= np.concatenate(thresholds)

@@ -12,8 +12,8 @@ from aduni.reporting.clinical.image_subgroups import in_order, of_images, subgro
 from aduni.reporting.clinical.model_predictions import ModelPredictions, estimate
 from aduni.reporting.clinical.screening_answers import (
     answered,
-    missing_part,
     outcomes,
+    rule_of,
     subset,
 )
 from aduni.reporting.clinical.section import ClinicalSection
@@ -49,7 +49,7 @@ def _table(
     columns.append(Column(OF_SCREENING["auroc"].title, numeric=True))
     rows = []
     for model in models:
-        kind = None if missing_part(model, asked) else asked.threshold_for
+        kind = rule_of(model, asked)
         answers = [outcome.first(1 + MAX_RESAMPLES) for outcome in outcomes(model, asked, kind)]
         rows += [
             _line(model, answers, kind is not None, value, values) for value in in_order(values)
@@ -76,11 +76,11 @@ def _line(
     groups, cells = first_cells(model, value, chosen)
     pairs = list(zip(answers, chosen, strict=True))
     inside = [subset(outcome, each) for outcome, each in pairs]
-    outside = [subset(outcome, ~each) for outcome, each in pairs]
     positive = max(int(outcome.samples.labels.sum()) for outcome in inside)
     cells.append(PageCell(f"{positive:,}", float(positive)))
     if groups < MIN_GROUPS:
         return [*cells, *[TOO_FEW] * (2 * len(COMPARED) + 1)]
+    outside = [subset(outcome, ~each) for outcome, each in pairs]
     for key in COMPARED:
         function = OF_SCREENING[key].function
         cells += _with_gap(inside, outside, function) if has_threshold else [UNDEFINED] * 2

@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 
 from aduni.metrics.classification.balanced_accuracy import mean_recall
-from aduni.metrics.estimate import Estimate
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.metrics.samples import Samples
 from aduni.metrics.screening.outcome import Bools
 from aduni.reporting.clinical.cells import (
     MAX_RESAMPLES,
     NumberCell,
+    metric_cells,
     number_cell,
-    resamples_of,
 )
 from aduni.reporting.clinical.image_subgroups import in_order, of_images, subgroups_of
 from aduni.reporting.clinical.model_predictions import (
@@ -83,7 +82,7 @@ def _line(
     if groups < MIN_GROUPS:
         return [*cells, *[TOO_FEW] * (len(keys) + 1)]
     inside = _subsets(model, chosen)
-    cells += [number_cell(_estimate(inside, key)) for key in keys]
+    cells += metric_cells(inside, keys)
     return [*cells, _gap(inside, _subsets(model, [~each for each in chosen]))]
 
 
@@ -117,12 +116,6 @@ def first_cells(
     cells = [PageCell(model.label), PageCell(value)]
     cells += [PageCell(f"{images:,}", float(images)), PageCell(f"{groups:,}", float(groups))]
     return groups, cells
-
-
-def _estimate(parts: Sequence[Samples], key: str) -> Estimate:
-    metric = OF_PREDICTIONS[key]
-    assert metric.function is not None  # it is one of predictions
-    return estimate([part.first(1 + resamples_of(metric)) for part in parts], metric.function)
 
 
 def _subsets(model: ModelPredictions, chosen: Sequence[Bools]) -> list[Samples]:
