@@ -44,6 +44,7 @@ class Report:
     Attributes:
         detailed: rows that the clinical questions are asked of, by data set.
         details: tables that answer them.
+        left_out: sentences on questions that are not answered for a data set.
     """
 
     sources: Sources
@@ -56,6 +57,7 @@ class Report:
     given: PredictionTables | None
     detailed: Mapping[str, Sequence[ModelPredictions]]
     details: Sequence[PageTable]
+    left_out: Sequence[str]
     folder: Path
 
     def page(self) -> Page:
@@ -115,7 +117,7 @@ class Report:
         return self.given.missing if self.given else []
 
     def _warnings(self) -> list[str]:
-        found = [*self._missing, *warnings_about(list(self.tables.values()))]
+        found = [*self._missing, *self.left_out, *warnings_about(list(self.tables.values()))]
         found = [text for text in found if text not in self._below_floor]  # the answer says them
         if self.others:
             found.append(

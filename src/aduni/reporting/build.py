@@ -9,6 +9,7 @@ import pandas as pd
 from aduni.errors import UserError
 from aduni.reporting.assemble import Report
 from aduni.reporting.cached import Sources
+from aduni.reporting.clinical.image_subgroups import answerable
 from aduni.reporting.clinical.model_predictions import ModelPredictions
 from aduni.reporting.clinical.section import clinical_tables, models_of
 from aduni.reporting.page.html import PageTable, render
@@ -90,11 +91,11 @@ def _write(
     pairs = [(table, adjusted_table(table)) for table in with_all_floors]
     filled = [each for pair in pairs for each in pair if plan or each.runs]
     tables = {each.name: each for each in filled or with_all_floors[:1]}
-    detailed, details = _details(next(iter(tables.values())), sources.questions)
+    detailed, details, left_out = _details(next(iter(tables.values())), sources.questions)
     with atomic_folder(sources.output) as folder:
         others = [run.folder.path.name for run in found if run not in runs]
         shown = (sources, plan, states, runs, problems, tables, others, given)
-        made = Report(*shown, detailed, details, folder)
+        made = Report(*shown, detailed, details, left_out, folder)
         write_text(render(made.page()), folder / INDEX)
         if made.missing:
             print(boxes_warning(made.missing, "the figures"), file=sys.stderr)
@@ -105,16 +106,20 @@ def _write(
 
 def _details(
     table: Table, questions: Questions | None
-) -> tuple[dict[str, list[ModelPredictions]], list[PageTable]]:
-    """Return the rows that the clinical questions are asked of, by data set, and the answers."""
+) -> tuple[dict[str, list[ModelPredictions]], list[PageTable], list[str]]:
+    """Return the rows that the clinical questions are asked of, by data set, and the answers.
+
+    Also returns a sentence on each question that is left out.
+    """
     if questions is None or questions.detailed_rows is None:
-        return {}, []
-    detailed, details = {}, []
-    for number, dataset in enumerate(table.datasets, start=1):
-        if models := models_of(table, dataset, questions.detailed_rows):
-            detailed[dataset] = models
-            details += clinical_tables(models, questions, f"details-{number}")
-    return detailed, details
+        return {}, [], []
+    found = {name: models_of(table, name, questions.detailed_rows) for name in table.datasets}
+    detailed = {name: models for name, models in found.items() if models}
+    asked, left_out = answerable(detailed, questions)
+    details: list[PageTable] = []
+    for number, (dataset, models) in enumerate(detailed.items(), start=1):
+        details += clinical_tables(models, asked[dataset], f"details-{number}")
+    return detailed, details, left_out
 
 
 def _tables(

@@ -1,10 +1,14 @@
 """Clinical questions to predictions, as conf/questions states them."""
 
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator, model_validator
 
 from aduni.data.names import ClassName
+from aduni.errors import UserError
 from aduni.metrics.group_level import Rule
 from aduni.results.decision.questions import Conformal, Screening
 
@@ -17,6 +21,8 @@ class Questions(BaseModel, extra="forbid", frozen=True):
             with, and the best other one on the validation parts; None to ask nothing.
         subgroups: columns of split.csv or the table, by whose values the images are told apart.
         subgroup_table: CSV with further columns of the images.
+        subgroup_bands: limits between the bands of a column of numbers, by its name; the bands of
+            other columns are between quartiles.
         cost_matrix: CSV with the cost of each decision, by true class.
         group_level: how the images of a patient or lesion count together.
     """
@@ -26,8 +32,29 @@ class Questions(BaseModel, extra="forbid", frozen=True):
     conformal: Conformal
     subgroups: tuple[ClassName, ...]
     subgroup_table: Path | None
+    subgroup_bands: dict[ClassName, tuple[float, ...]]
     cost_matrix: Path | None
     group_level: Rule
+
+    @field_validator("subgroup_bands")
+    @classmethod
+    def _limits_increase(
+        cls, bands: Mapping[str, tuple[float, ...]]
+    ) -> Mapping[str, tuple[float, ...]]:
+        for column, limits in bands.items():
+            if not limits or any(low >= high for low, high in pairwise(limits)):
+                raise ValueError(f"{column} needs one limit at least, and limits that increase")
+        return bands
+
+    @model_validator(mode="after")
+    def _bands_are_of_subgroups(self) -> Self:
+        columns = {column for name in self.subgroups for column in name.split("+")}
+        for column in self.subgroup_bands:
+            if column not in columns:
+                raise UserError(
+                    f"subgroup_bands has {column}, which is not in subgroups; add it there."
+                )
+        return self
 
     @property
     def files(self) -> list[Path]:

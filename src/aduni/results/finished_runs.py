@@ -79,6 +79,11 @@ class Run:
         return is_ordinal(self.metrics)
 
     @property
+    def trained_on(self) -> str | None:
+        """Return the model's own data set, where the test part is of another source; else None."""
+        return self.metrics.get("trained_on")
+
+    @property
     def is_floor(self) -> bool:
         """Tell whether the method has no network (see `aduni.methods.floor`)."""
         return bool(self.config["method"].get("_target_") == FLOOR)

@@ -18,7 +18,10 @@ from sklearn.metrics import (
 
 from aduni.metrics.conformal.prediction_sets import calibrate_sets
 from aduni.reporting.build import report_predictions
+from aduni.reporting.clinical.image_subgroups import answerable
+from aduni.reporting.clinical.model_predictions import ModelPredictions
 from aduni.reporting.questions import Questions
+from aduni.results.given_predictions.runs import read_prediction_tables
 
 CONF = Path(__file__).parents[3] / "conf" / "questions"
 CLASSES = ["none", "mild", "severe"]
@@ -93,9 +96,10 @@ def test_metrics_are_those_of_all_out_of_fold_predictions(details, tables, model
         "Linear kappa": cohen_kappa_score(labels, guesses, weights="linear"),
     }.items():
         assert value(details, "All metrics", title, model) == pytest.approx(expected)
-    assert value(details, f"By class: {model},", "mild", "Images") == (labels == 1).sum()
+    table = f"By class, decisions: {model},"
+    assert value(details, table, "mild", "Images") == (labels == 1).sum()
     precision = precision_score(labels == 1, guesses == 1)
-    assert value(details, f"By class: {model},", "mild", "Precision") == pytest.approx(precision)
+    assert value(details, table, "mild", "Precision") == pytest.approx(precision)
 
 
 def test_differences_are_of_the_same_images(details, tables):
@@ -233,13 +237,9 @@ KINDS = pytest.mark.parametrize(
 def test_sets_are_calibrated_on_the_calibration_part_alone(details, tables, kind, by_class):
     sets = sets_of_test_images(tables, by_class=by_class)
     means = sets.groupby("group")[["covered", "size"]].mean().mean()
-    line = f"strong, {kind}"
-    assert value(details, "Prediction sets at 0.9,", line, "coverage: All") == pytest.approx(
-        means["covered"]
-    )
-    assert value(details, "Prediction sets at 0.9,", line, "Mean size") == pytest.approx(
-        means["size"]
-    )
+    table, column = "Prediction sets at 0.9,", f"strong: {kind}"
+    assert value(details, table, "Coverage", column) == pytest.approx(means["covered"])
+    assert value(details, table, "Mean size", column) == pytest.approx(means["size"])
 
 
 @KINDS
@@ -273,8 +273,7 @@ def test_what_cannot_be_answered_is_left_out(tables, tmp_path):
     bare = tables[tables["part"] == "test"].drop(columns=["part", "sex", "age", "group"])
     report = report_predictions({Path("all"): bare}, tmp_path, questions=questions())
     found = pd.read_csv(report.parent / "tables" / "details.csv")["table"].str.split(",").str[0]
-    kinds = {name.split(":")[0] for name in found}
-    assert kinds == {"All metrics", "By class", "Confusion"}
+    assert set(found) == {"All metrics", "By class", "Confusion"}
 
 
 def test_without_questions_there_are_no_details(tables, tmp_path):
@@ -291,6 +290,7 @@ def test_without_questions_there_are_no_details(tables, tmp_path):
         ({"screening": {"positive_classes": ["mild", "mild"]}}, ["has mild more than once"]),
         ({"cost_matrix": "nowhere.csv"}, ["nowhere.csv is missing; set cost_matrix to a"]),
         ({"subgroups": ["sexx"]}, ["sexx", "sex"]),
+        ({"subgroups": ["sex"], "subgroup_bands": {"sex": [1]}}, ["subgroup_bands.sex", "number"]),
         ({"detailed_rows": ["strng"]}, ["strng", "strong"]),
     ],
 )
@@ -319,6 +319,20 @@ def test_columns_of_another_table_are_found_by_the_images(tables, tmp_path, refu
         "more.csv",
         "no row",
     )
+
+
+def test_a_column_of_one_data_set_is_left_out_for_the_other(tables):
+    """It is said, and what no data set knows is left for the sections to refuse."""
+    weak = tables[tables["model"] == "weak"]
+    models = {}
+    for name, frame in {"a": weak, "b": weak.drop(columns="sex")}.items():
+        runs = read_prediction_tables({Path("given"): frame}, name).runs
+        units = {(run.fold, run.seed): run for run in runs}
+        models[name] = [ModelPredictions("weak", name, units)]
+    asked, left_out = answerable(models, questions(subgroups=["sex", "age", "sexx"]))
+    assert asked["a"].subgroups == ("sex", "age", "sexx")
+    assert asked["b"].subgroups == ("age", "sexx")
+    assert [text.split(" are left")[0] for text in left_out] == ["Subgroups by sex"]
 
 
 COSTS = "truth,severe,none,mild\nnone,4,0,1\nmild,2,3,0\nsevere,0,20,5\n"

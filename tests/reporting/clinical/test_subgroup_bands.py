@@ -5,8 +5,8 @@ import pandas as pd
 from aduni.reporting.clinical.image_subgroups import in_order, subgroup_values
 
 
-def bands(ages: list[object]) -> pd.Series:
-    return subgroup_values(pd.DataFrame({"age": ages}), "age")
+def bands(ages: list[object], *limits: float) -> pd.Series:
+    return subgroup_values(pd.DataFrame({"age": ages}), "age", {"age": limits} if limits else {})
 
 
 def test_a_band_holds_its_lower_limit_and_not_its_upper_one():
@@ -22,6 +22,22 @@ def test_a_band_holds_its_lower_limit_and_not_its_upper_one():
 
 def test_equal_quartiles_make_fewer_bands():
     assert in_order(bands([0] * 20 + list(range(1, 12)))) == ["0 to under 3.5", "from 3.5"]
+    assert in_order(bands([0] * 90 + list(range(1, 12)))) == ["from 0"]
+
+
+def test_limits_may_be_given():
+    found = bands([39, 40, 59.5, 60, ""], 40, 60)
+    assert found.tolist() == [
+        "under 40",
+        "40 to under 60",
+        "40 to under 60",
+        "from 60",
+        "(missing)",
+    ]
+
+
+def test_a_text_has_no_band(refusal):
+    refusal(lambda: bands([1, "old"], 40), "subgroup_bands.age", "'old'")
 
 
 def test_numbers_in_names_are_ordered_by_size():

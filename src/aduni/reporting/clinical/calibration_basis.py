@@ -8,14 +8,11 @@ from aduni.results.decision.choose import calibration_groups, calibration_part, 
 from aduni.results.decision.questions import Conformal
 from aduni.results.finished_runs import Run
 
-TRAINED_ON = "trained_on"
-"""Key of metrics.json: the model's own data set, where another source is tested."""
-
 
 def calibration_basis(models: Sequence[ModelPredictions]) -> str:
     """Return a sentence that says whether the sets are guaranteed, and why not."""
     runs = [run for model in models for run in model.runs]
-    sources = dict.fromkeys(run.metrics[TRAINED_ON] for run in runs if TRAINED_ON in run.metrics)
+    sources = dict.fromkeys(run.trained_on for run in runs if run.trained_on)
     if sources:
         return (
             f"No guarantee: calibrated on images of {', '.join(sources)}, which may be unlike "

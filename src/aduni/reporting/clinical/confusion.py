@@ -1,6 +1,6 @@
 """Confusion matrices, as images and as shares of the true class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from aduni.metrics.confusion_rates import confusion_rates
 from aduni.reporting.clinical.cells import MAX_RESAMPLES, number_cell
@@ -12,35 +12,30 @@ from aduni.reporting.questions import Questions
 
 MAX_CLASSES = 12
 """Larger matrices have no room; the figure shows them."""
-NOTE = (
-    "Lines are true classes, columns predicted ones: shares of the true class, and images of all "
-    "folds and seeds."
-)
+NOTE = "Lines are true classes, columns predicted ones."
 
 
 def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[PageTable]:
     if len(models[0].class_names) > MAX_CLASSES:
         return []
-    return [_table(model, number) for number, model in enumerate(models, start=1)]
+    numbered = enumerate(models, start=1)
+    return [table for number, model in numbered for table in _tables(model, number)]
 
 
-def _table(model: ModelPredictions, number: int) -> PageTable:
+def _tables(model: ModelPredictions, number: int) -> Iterator[PageTable]:
     names = model.class_names
-    groups = ("share of the true class", "images")
-    columns = [Column("True class")]
-    columns += [Column(name, group, numeric=True) for group in groups for name in names]
+    columns = [Column("True class"), *(Column(name, numeric=True) for name in names)]
     rates = model.estimate(confusion_rates, MAX_RESAMPLES)
     counts = pooled_confusion(model.runs, names)
-    rows = [
-        [
-            PageCell(name),
-            *(number_cell(rates, true, predicted) for predicted in range(len(names))),
-            *(PageCell(f"{count:,}", float(count)) for count in counts[true]),
-        ]
-        for true, name in enumerate(names)
+    shares = [
+        [number_cell(rates, true, each) for each in range(len(names))] for true in range(len(names))
     ]
-    title = f"Confusion: {model.label}"
-    return PageTable(f"confusion-{number}", title, columns, rows, note=NOTE)
+    images = [[PageCell(f"{count:,}", float(count)) for count in line] for line in counts]
+    for kind, cells in {"shares of the true class": shares, "images": images}.items():
+        rows = [[PageCell(name), *line] for name, line in zip(names, cells, strict=True)]
+        name, title = kind.split()[0], f"Confusion, {kind}: {model.label}"
+        note = f"{NOTE} Images of all folds and seeds." if kind == "images" else NOTE
+        yield PageTable(f"confusion-{number}-{name}", title, columns, rows, note=note)
 
 
 SECTION = ClinicalSection(_build, position=2)

@@ -1,7 +1,7 @@
 """Divide test images into subgroups, by columns of split.csv or of a table of the user's."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aduni.errors import UserError, did_you_mean
 from aduni.reporting.clinical.model_predictions import ModelPredictions, SeedPredictions
 from aduni.reporting.questions import Questions
+from aduni.reporting.tables.table import title_of
 from aduni.system.atomic_files import readable
 
 BANDS = 4
@@ -19,17 +20,57 @@ MAX_VALUES = 10
 """Numbers of more different values than this are told apart by their quartiles."""
 NUMBER = r"(-?\d+(?:\.\d+)?)"
 MISSING = "(missing)"
+Bands = Mapping[str, tuple[float, ...]]
 OWN = ("image", "label", "group", "part")
 """Columns of split.csv that are no subgroups."""
 
 
 def subgroups_of(models: Sequence[ModelPredictions], questions: Questions) -> dict[str, pd.Series]:
     """Return the subgroup of each image of the test parts, by what tells them apart."""
-    seeds = [seed for model in models for seed in model.seeds]
-    rows = pd.concat([seed.rows for seed in seeds]).drop_duplicates("image").set_index("image")
+    rows, bands = _rows(models), questions.subgroup_bands
     if questions.subgroup_table:
         rows = rows.join(read_subgroup_table(questions.subgroup_table, rows.index))
-    return {name: subgroup_values(rows, name) for name in questions.subgroups}
+    return {name: subgroup_values(rows, name, bands) for name in questions.subgroups}
+
+
+def answerable(
+    models: Mapping[str, Sequence[ModelPredictions]], questions: Questions
+) -> tuple[dict[str, Questions], list[str]]:
+    """Return the questions by data set, without subgroups that only other data sets know.
+
+    Also returns a sentence on each that is left out. What no data set knows stays: it is refused.
+    """
+    unknown = {name: _unknown(of_dataset, questions) for name, of_dataset in models.items()}
+    nowhere = set.intersection(*map(set, unknown.values())) if unknown else set()
+    asked, left_out = {}, []
+    for dataset, names in unknown.items():
+        kept = [name for name in questions.subgroups if name not in names or name in nowhere]
+        asked[dataset] = questions.model_copy(update={"subgroups": tuple(kept)})
+        left_out += [
+            f"Subgroups by {name} are left out for {title_of(dataset)}, of whose images they are "
+            "not known."
+            for name in names
+            if name not in nowhere
+        ]
+    return asked, left_out
+
+
+def _unknown(models: Sequence[ModelPredictions], questions: Questions) -> list[str]:
+    """Return the subgroups that are asked for and that nothing is known of for these images.
+
+    A table that has no row of any of the images says nothing of them.
+    """
+    rows, known = _rows(models), set[str]()
+    if questions.subgroup_table:
+        table = _read_table(questions.subgroup_table, rows.index)
+        known = set(table.columns) if table.index.isin(rows.index).any() else set()
+    known = (known | set(rows.columns)) - set(OWN)
+    return [name for name in questions.subgroups if not set(name.split("+")) <= known]
+
+
+def _rows(models: Sequence[ModelPredictions]) -> pd.DataFrame:
+    seeds = [seed for model in models for seed in model.seeds]
+    return pd.concat([seed.rows for seed in seeds]).drop_duplicates("image").set_index("image")
 
 
 def in_order(values: pd.Series) -> list[str]:
@@ -54,40 +95,46 @@ def read_subgroup_table(file: Path, images: pd.Index) -> pd.DataFrame:
     Raises:
         UserError: if an image has no row, or several.
     """
-    with readable(file, "set subgroup_table to a CSV file"):
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    key = next((name for name in ("image", "id") if name in table.columns), table.columns[0])
-    table = table.set_index(key)
-    table.index = table.index.map(lambda name: name if name in images else Path(name).stem)
+    table = _read_table(file, images)
     missing, repeated = images.difference(table.index), table.index[table.index.duplicated()]
     if len(missing):
         raise UserError(
-            f"{file} has no row of {missing[0]} in its column {key} ({len(missing)} of "
-            f"{len(images)} images); complete it."
+            f"{file} has no row of {missing[0]} in its column {table.index.name} "
+            f"({len(missing)} of {len(images)} images); complete it."
         )
     if repeated.isin(images).any():
         raise UserError(f"{file} has several rows of {repeated[0]}; leave one of them.")
     return table.drop(columns=[name for name in OWN if name in table.columns])
 
 
-def subgroup_values(rows: pd.DataFrame, name: str) -> pd.Series:
+def _read_table(file: Path, images: pd.Index) -> pd.DataFrame:
+    with readable(file, "set subgroup_table to a CSV file"):
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    key = next((name for name in ("image", "id") if name in table.columns), table.columns[0])
+    table = table.set_index(key)
+    table.index = table.index.map(lambda name: name if name in images else Path(name).stem)
+    return table
+
+
+def subgroup_values(rows: pd.DataFrame, name: str, bands: Bands) -> pd.Series:
     """Return the subgroup of each image.
 
     Args:
         rows: what is known of each image.
         name: of a column; several joined by + stand for all combinations of their values.
+        bands: limits between the bands of a column of numbers, by its name.
 
     Raises:
-        UserError: if there is no such column.
+        UserError: if there is no such column, or a column with limits has a text.
     """
-    parts = [_values(rows, column) for column in name.split("+")]
+    parts = [_values(rows, column, bands.get(column)) for column in name.split("+")]
     joined = parts[0]
     for part in parts[1:]:
         joined = joined + ", " + part
     return joined
 
 
-def _values(rows: pd.DataFrame, column: str) -> pd.Series:
+def _values(rows: pd.DataFrame, column: str, limits: tuple[float, ...] | None = None) -> pd.Series:
     known = [str(each) for each in rows.columns if each not in OWN]
     if column not in known:
         remedy = (
@@ -101,21 +148,35 @@ def _values(rows: pd.DataFrame, column: str) -> pd.Series:
         )
     texts = rows[column].fillna("").astype(str).str.strip()
     numbers = pd.to_numeric(texts.where(texts != ""), errors="coerce")
-    is_number = numbers.notna() | (texts == "")
-    if is_number.all() and numbers.nunique() > MAX_VALUES:
-        texts = _bands(numbers)
+    is_text = numbers.isna() & (texts != "")
+    if limits is not None:
+        if is_text.any():
+            raise UserError(
+                f"subgroup_bands.{column}: the column has {texts[is_text].iloc[0]!r}, which is no "
+                f"number; leave out its bands."
+            )
+        texts = _bands(numbers, None, limits)
+    elif not is_text.any() and numbers.nunique() > MAX_VALUES:
+        lowest = float(numbers.min())
+        inner = np.unique(numbers.quantile(np.arange(1, BANDS) / BANDS))
+        texts = _bands(numbers, lowest, tuple(inner[inner > lowest]))
     return texts.replace("", MISSING).astype(str)
 
 
-def _bands(numbers: pd.Series) -> pd.Series:
-    """Return the quartile band of each number as a text, which is empty where there is none.
+def _bands(numbers: pd.Series, lowest: float | None, limits: tuple[float, ...]) -> pd.Series:
+    """Return the band of each number as a text, which is empty where there is none.
 
     A band holds its lower limit, not its upper one; the last has no upper limit.
+
+    Args:
+        lowest: number that the first band begins with; None for no lower limit.
+        limits: between the bands, increasing.
     """
-    known = numbers.dropna().to_numpy(dtype=np.float64)
-    inner = np.unique(np.quantile(known, np.arange(1, BANDS) / BANDS))
-    limits = [float(known.min()), *inner[inner > known.min()]]
-    names = [f"{low:g} to under {high:g}" for low, high in pairwise(limits)]
-    names.append(f"from {limits[-1]:g}")
-    place = np.searchsorted(limits[1:], numbers.fillna(0), side="right")
+    ends = [lowest, *limits]
+    names = [
+        f"under {high:g}" if low is None else f"{low:g} to under {high:g}"
+        for low, high in pairwise(ends)
+    ]
+    names.append(f"from {ends[-1]:g}")
+    place = np.searchsorted(limits, numbers.fillna(0), side="right")
     return pd.Series(np.array(names, dtype=object)[place], numbers.index).where(numbers.notna(), "")

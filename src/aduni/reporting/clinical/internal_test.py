@@ -73,7 +73,7 @@ def _note(model: ModelPredictions, held: Ints) -> str:
     without = f"the classes that are here too, without {', '.join(missing)}"
     classes = without if missing else "all classes"
     return (
-        f"The models were trained on {model.runs[0].metrics['trained_on']}, whose test part is the "
+        f"The models were trained on {model.runs[0].trained_on}, whose test part is the "
         "internal test. The two have different images, so that their groups are drawn "
         "independently of each other. Accuracy, macro F1 and kappa also change with how frequent "
         "the classes are; balanced accuracy and AUROC do not. Macro F1, balanced accuracy and "

@@ -28,18 +28,15 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
     if not shown or level is None:
         return []
     names = models[0].class_names
-    columns = [Column("Model"), Column("Sets"), Column("Mean size", numeric=True)]
-    columns += [Column("One class", numeric=True), Column("All", "coverage", numeric=True)]
-    columns += [Column(name, "coverage", numeric=True) for name in names]
-    rows = [
-        [
-            PageCell(model.label),
-            PageCell(kind),
-            *_cells(sets_of(model, questions.conformal, kind), len(names)),
-        ]
+    columns = [Column("Metric")]
+    columns += [Column(kind, model.label, numeric=True) for model in shown for kind in KINDS]
+    lines = ["Mean size", "Share with one class", "Coverage", *(f"Coverage of {n}" for n in names)]
+    found = [
+        _cells(sets_of(model, questions.conformal, kind), len(names))
         for model in shown
         for kind in KINDS
     ]
+    rows = [[PageCell(line), *cells] for line, *cells in zip(lines, *found, strict=True)]
     title = f"Prediction sets at {level:g}"
     note = _note(shown, questions.conformal)
     return [PageTable("prediction-sets", title, columns, rows, note=note)]

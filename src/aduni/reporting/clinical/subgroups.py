@@ -44,9 +44,8 @@ def _table(
 ) -> PageTable:
     keys = [key for key in SHOWN if models[0].ordinal or not OF_PREDICTIONS[key].ordinal]
     columns = [Column("Model"), Column(name), Column("Images", numeric=True)]
-    columns += [Column("Groups", numeric=True)]
+    columns += [Column("Groups", numeric=True), Column("Mean recall, to the rest", numeric=True)]
     columns += [Column(OF_PREDICTIONS[key].title, numeric=True) for key in keys]
-    columns += [Column("Mean recall, to the rest", numeric=True)]
     rows = [
         _line(model, value, [of_images(values, seed) == value for seed in model.seeds], keys)
         for model in models
@@ -81,9 +80,8 @@ def _line(
     groups, cells = first_cells(model, value, chosen)
     if groups < MIN_GROUPS:
         return [*cells, *[TOO_FEW] * (len(keys) + 1)]
-    inside = _subsets(model, chosen)
-    cells += metric_cells(inside, keys)
-    return [*cells, _gap(inside, _subsets(model, [~each for each in chosen]))]
+    inside, outside = _subsets(model, chosen), _subsets(model, [~each for each in chosen])
+    return [*cells, _gap(inside, outside), *metric_cells(inside, keys)]
 
 
 def _gap(inside: Sequence[Samples], outside: Sequence[Samples]) -> PageCell:

@@ -38,7 +38,7 @@ def _draw(rows: Rows, dataset: str) -> Figure:
 FIGURE = ReportFigure(
     "class_distribution",
     "Images of each class",
-    "Training, validation and test parts together.",
+    "Training, validation and test parts together; of another source the images that are tested.",
     _draw,
     position=1,
     paper="1",

@@ -15,12 +15,20 @@ Losses = dict[str, NDArray[np.float64]]
 
 
 def class_counts(runs: Sequence[Run]) -> dict[str, int]:
-    """Count the images of each class in all used parts: grades in order, else the largest first."""
-    splits = {run.metrics["split_hash"]: run.split for run in runs}  # most runs share one
-    every = pd.concat([split[split["part"] != "unused"] for split in splits.values()])
+    """Count the images of each class in all used parts: grades in order, else the largest first.
+
+    Of another source than the training's only the test images count: the others are not its own.
+    """
+    splits = {run.metrics["split_hash"]: _own_images(run) for run in runs}  # most runs share one
+    every = pd.concat(splits.values())
     found = every.drop_duplicates("image")["label"].value_counts()
     counts = {name: int(found.get(name, 0)) for name in runs[0].class_names}
     return counts if runs[0].ordinal else dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _own_images(run: Run) -> pd.DataFrame:
+    split = run.split
+    return split[split["part"] == "test" if run.trained_on else split["part"] != "unused"]
 
 
 def class_order(rows: Mapping[str, Sequence[Run]]) -> list[str]:
