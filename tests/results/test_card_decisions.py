@@ -141,3 +141,52 @@ def test_hostile_names_break_no_table_of_decisions(make_content):
     assert bars == [line.count("|") for line in plain.splitlines()]
     assert "<script>" not in text
     assert "\n## Own" not in text
+
+
+COSTS = {
+    "common": {"common": 0.0, "less": 1.0, "rare": 2.0},
+    "less": {"common": 4.0, "less": 0.0, "rare": 1.0},
+    "rare": {"common": 20.0, "less": 5.0, "rare": 0.0},
+}
+
+
+def test_costs_are_those_of_a_loop(make_content, part):
+    labels, probabilities, _ = part
+    decision = _decision().model_copy(update={"costs": COSTS})
+    matrix = [[COSTS[true][name] for name in CLASSES] for true in CLASSES]
+    cheapest = [
+        min(range(3), key=lambda k: sum(p[c] * matrix[c][k] for c in range(3)))
+        for p in probabilities
+    ]
+    rows = _rows(card(make_content(decision=decision)))
+    for name, decided in {
+        "least expected cost": cheapest,
+        "most probable class": probabilities.argmax(axis=1),
+    }.items():
+        expected = np.mean([matrix[true][k] for true, k in zip(labels, decided, strict=True)])
+        assert _number(rows[name][0])[0] == pytest.approx(expected, abs=6e-4), name
+    table = decision.columns(probabilities)
+    assert table["least_cost"].tolist() == [CLASSES[k] for k in cheapest]
+
+
+def test_net_benefits_are_those_of_a_loop(make_content, answers):
+    """True positives a person, less the false alarms, of which 1 / t - 1 are worth one."""
+    truth, scores, _ = answers
+    rows = _rows(card(make_content(decision=_decision())))
+    for chance in (0.05, 0.5):
+        called = scores >= chance
+        found, alarms = np.mean(called & truth), np.mean(called & ~truth)
+        everybody = truth.mean() - (~truth).mean() * chance / (1 - chance)
+        expected = (found - alarms * chance / (1 - chance), everybody)
+        for cell, value in zip(rows[f"{100 * chance:g} %"], expected, strict=True):
+            shown = float(re.match(r"-?\d+\.\d+", cell)[0])
+            assert shown == pytest.approx(value, abs=6e-4)
+
+
+def test_levels_of_the_roc_curve_are_the_stated_ones(make_content, answers):
+    truth, scores, _ = answers
+    text = card(make_content(decision=_decision(screening={"specificity": 0.8})))
+    allowed = [t for t in scores if np.mean(scores[~truth] < t) >= 0.8]
+    expected = max(np.mean(scores[truth] >= t) for t in allowed)
+    found = _rows(text)["Sensitivity at the stated specificity: 0.8"]
+    assert _number(found[0])[0] == pytest.approx(expected, abs=6e-4)

@@ -38,9 +38,9 @@ def main(config: DictConfig) -> None:
     else:
         folders = settings.dataset
         result = evaluate_checkpoint(
-            *(ckpt, folders.root, folders.cache_dir, output, settings.trust, settings.questions)
+            *(ckpt, folders.root, folders.cache_dir, output, settings.trust, settings)
         )
-        if settings.questions:
+        if settings.is_asked:
             decision = run_of(ckpt).decision
             refresh_card(run_of(ckpt))
     print_summary(*result, decision=decision)

@@ -1,6 +1,7 @@
 """Choose the thresholds of a run on its validation and calibration parts, for decision.json."""
 
 import math
+from pathlib import Path
 
 import pandas as pd
 
@@ -15,41 +16,42 @@ from aduni.results.decision.choose import (
     is_guaranteed,
     missing_for_threshold,
 )
+from aduni.results.decision.cost_matrix import read_cost_matrix
 from aduni.results.decision.decision_json import Decision, ScreeningDecision, SetDecision
-from aduni.results.decision.questions import Conformal, Screening
+from aduni.results.decision.questions import Conformal, DecisionQuestions, Screening
 
 
 def decide(
     trained: TrainedModel,
     predictions: pd.DataFrame,
     groups: pd.Series,
-    screening: Screening,
-    conformal: Conformal,
+    questions: DecisionQuestions,
 ) -> Decision:
     """Return how to decide by a model.
 
     Args:
         predictions: content of predictions.csv.
         groups: group of each image, by its name.
-        screening: question, if it has positive classes.
-        conformal: level and kind of the prediction sets, if there is a level.
+        questions: that are asked.
 
     Raises:
-        UserError: if the parts have too few images for what is asked.
+        UserError: if the parts have too few images for what is asked, or the costs lack something.
     """
     if THRESHOLD_PART not in set(predictions["part"]):
         raise UserError(
             f"{trained.path} was trained without a validation part, on which thresholds are "
             "chosen; give a run of protocol=clean."
         )
+    screening, conformal, names = questions.screening, questions.conformal, trained.class_names
     asked, level = bool(screening.positive_classes), conformal.confidence_level
     return Decision(
         split_hash=trained.split_hash,
         epoch=trained.epoch,
         weights=trained.weights_digest,
-        class_names=tuple(trained.class_names),
-        screening=_threshold(predictions, trained.class_names, screening) if asked else None,
-        sets=_sets(predictions, groups, trained.class_names, conformal, level) if level else None,
+        class_names=tuple(names),
+        screening=_threshold(predictions, names, screening) if asked else None,
+        sets=_sets(predictions, groups, names, conformal, level) if level else None,
+        costs=_costs(questions.cost_matrix, names) if questions.cost_matrix else None,
     )
 
 
@@ -68,8 +70,16 @@ def _threshold(predictions: pd.DataFrame, names: list[str], asked: Screening) ->
         threshold=threshold if math.isfinite(threshold) else None,
         chosen_for=f"{asked.threshold_for} {getattr(asked, asked.threshold_for):g}",
         part=THRESHOLD_PART,
+        sensitivity=asked.sensitivity,
+        specificity=asked.specificity,
         prevalence=asked.prevalence,
     )
+
+
+def _costs(file: Path, names: list[str]) -> dict[str, dict[str, float]]:
+    """Return the cost of each decision, by true class."""
+    rows = zip(names, read_cost_matrix(file, names), strict=True)
+    return {true: dict(zip(names, map(float, row), strict=True)) for true, row in rows}
 
 
 def _sets(

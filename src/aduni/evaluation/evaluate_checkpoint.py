@@ -13,7 +13,7 @@ from aduni.evaluation.decide import decide
 from aduni.evaluation.predict import EVALUATION_PRECISION, predict_parts
 from aduni.evaluation.trained_model import data_of, load_trained
 from aduni.results.decision.decision_json import write_decision
-from aduni.results.decision.questions import Conformal, Screening
+from aduni.results.decision.questions import DecisionQuestions
 from aduni.results.run_files import write_metrics, write_predictions
 from aduni.results.run_folder import RunFolder
 from aduni.system.out_of_memory import FREE_GPU_MEMORY, explain_out_of_memory
@@ -54,7 +54,7 @@ def evaluate_checkpoint(
     cache_dir: str,
     output: Path | None,
     trust: Sequence[str] = (),
-    questions: tuple[Screening, Conformal] | None = None,
+    questions: DecisionQuestions | None = None,
 ) -> tuple[Any, RunFolder]:
     """Predict the validation and test parts with a checkpoint, and write metrics and predictions.
 
@@ -77,9 +77,9 @@ def evaluate_checkpoint(
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     with explain_out_of_memory(FREE_GPU_MEMORY):
         predictions = predict_parts(trained.method, data, data.protocol.reported, device)
-    if questions:
+    if questions and questions.is_asked:
         groups = pd.Series(data.groups, index=data.table.images)
-        write_decision(decide(trained, predictions, groups, *questions), trained.run.decision)
+        write_decision(decide(trained, predictions, groups, questions), trained.run.decision)
     names, ordinal = data.table.class_names, data.table.is_ordinal
     metrics = {
         **describe(trained.settings, data, trained.epoch if selected else None),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from aduni.config.instantiate import Node
 from aduni.config.schema import DataPlace, check_keys, read
 from aduni.errors import UserError
-from aduni.results.decision.questions import Conformal, Screening
+from aduni.results.decision.questions import DecisionQuestions
 
 
 class _Settings(BaseModel, extra="ignore", coerce_numbers_to_str=True, frozen=True):
@@ -23,18 +23,10 @@ class _Settings(BaseModel, extra="ignore", coerce_numbers_to_str=True, frozen=Tr
     verbose: bool
 
 
-class OwnDataSettings(_Settings, frozen=True):
-    """Test on the data set that the model was trained on."""
+class OwnDataSettings(_Settings, DecisionQuestions, extra="ignore", frozen=True):
+    """Test on the data set that the model was trained on, and store how to decide."""
 
     dataset: DataPlace
-    screening: Screening
-    conformal: Conformal
-
-    @property
-    def questions(self) -> tuple[Screening, Conformal] | None:
-        """The questions, if one of them is asked."""
-        is_asked = self.screening.positive_classes or self.conformal.confidence_level
-        return (self.screening, self.conformal) if is_asked else None
 
 
 class OtherSourceSettings(_Settings, frozen=True):
@@ -64,7 +56,7 @@ def _refuse_questions(overrides: Sequence[str]) -> None:
     """Raise UserError for a question that would be stored: another source chooses no threshold."""
     for override in overrides:
         key = override.lstrip("+~").split("=")[0]
-        if key.split(".")[0] in ("screening", "conformal"):
+        if key.split(".")[0] in DecisionQuestions.model_fields:
             raise UserError(
                 f"{key} decides on the validation and calibration parts of the model's own data, "
                 "not on another source; give it to evaluate.py without dataset=, or to report.py."

@@ -5,15 +5,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from aduni.data.names import ClassName
 from aduni.errors import UserError
 from aduni.metrics.group_level import Rule
-from aduni.results.decision.questions import Conformal, Screening
+from aduni.results.decision.questions import DecisionQuestions
 
 
-class Questions(BaseModel, extra="forbid", frozen=True):
+class Questions(DecisionQuestions, extra="forbid", frozen=True):
     """Clinical questions to predictions.
 
     Attributes:
@@ -23,17 +23,13 @@ class Questions(BaseModel, extra="forbid", frozen=True):
         subgroup_table: CSV with further columns of the images.
         subgroup_bands: limits between the bands of a column of numbers, by its name; the bands of
             other columns are between quartiles.
-        cost_matrix: CSV with the cost of each decision, by true class.
         group_level: how the images of a patient or lesion count together.
     """
 
     detailed_rows: tuple[str, ...] | None
-    screening: Screening
-    conformal: Conformal
     subgroups: tuple[ClassName, ...]
     subgroup_table: Path | None
     subgroup_bands: dict[ClassName, tuple[float, ...]]
-    cost_matrix: Path | None
     group_level: Rule
 
     @field_validator("subgroup_bands")

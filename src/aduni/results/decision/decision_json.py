@@ -11,11 +11,15 @@ from pydantic import BaseModel, Field, ValidationError
 from aduni.errors import UserError
 from aduni.metrics.conformal.kinds import Score
 from aduni.metrics.conformal.prediction_sets import PredictionSets
+from aduni.metrics.expected_cost import cheapest_decisions
 from aduni.metrics.samples import Floats
+from aduni.metrics.screening.levels import Levels
 from aduni.system.atomic_files import read_json, readable, write_json
 
 Source = Literal["validation", "calibration"]
 SEPARATOR = "; "
+LEAST_COST = "least_cost"
+"""Column of the class with the least expected cost."""
 
 
 class ScreeningDecision(BaseModel, extra="forbid", frozen=True):
@@ -25,6 +29,8 @@ class ScreeningDecision(BaseModel, extra="forbid", frozen=True):
         threshold: least sum of the probabilities of the positive classes; None if nothing is.
         chosen_for: level that the threshold was chosen for, such as `sensitivity 0.95`.
         part: part of the data that it was chosen on.
+        sensitivity: level that is stated for a specificity on the test part.
+        specificity: level that is stated for a sensitivity on the test part.
         prevalence: share of positive people where the model is to work; None for the data's.
     """
 
@@ -33,7 +39,13 @@ class ScreeningDecision(BaseModel, extra="forbid", frozen=True):
     threshold: float | None
     chosen_for: str
     part: Source
+    sensitivity: float = Levels.sensitivity
+    specificity: float = Levels.specificity
     prevalence: float | None = None
+
+    @property
+    def levels(self) -> Levels:
+        return Levels(self.sensitivity, self.specificity, self.prevalence)
 
 
 class SetDecision(BaseModel, extra="forbid", frozen=True):
@@ -58,9 +70,10 @@ class Decision(BaseModel, extra="forbid", frozen=True):
 
     Attributes:
         split_hash: of the split that the model was trained on.
-        epoch: of the model's weights.
+        epoch: of the model's weights, from 0 as in metrics.json.
         weights: digest of the weights.
         class_names: in the order of the model.
+        costs: of deciding for a class, by true class and that class.
     """
 
     split_hash: str
@@ -69,9 +82,10 @@ class Decision(BaseModel, extra="forbid", frozen=True):
     class_names: tuple[str, ...] = Field(min_length=2)
     screening: ScreeningDecision | None
     sets: SetDecision | None
+    costs: dict[str, dict[str, float]] | None = None
 
     def columns(self, probabilities: Floats) -> pd.DataFrame:
-        """Return the decisions for (n, C) probabilities: of the question, and the sets."""
+        """Return the decisions for (n, C) probabilities: of the question, the sets, the costs."""
         found: dict[str, Any] = {}
         if self.screening:
             scores, called = self.answers(probabilities)
@@ -82,7 +96,17 @@ class Decision(BaseModel, extra="forbid", frozen=True):
                 SEPARATOR.join(np.array(self.class_names)[held])
                 for held in self.held(probabilities)
             ]
+        if self.costs:
+            decided = cheapest_decisions(probabilities, self.cost_matrix)
+            found[LEAST_COST] = np.array(self.class_names)[decided]
         return pd.DataFrame(found)
+
+    @property
+    def cost_matrix(self) -> Floats:
+        """(C, C) costs of deciding for the column's class where the row's is true."""
+        assert self.costs is not None
+        rows = [[self.costs[true][name] for name in self.class_names] for true in self.class_names]
+        return np.array(rows, dtype=np.float64)
 
     @property
     def positive(self) -> list[int]:

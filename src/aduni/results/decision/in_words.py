@@ -7,11 +7,13 @@ from aduni.results.decision.decision_json import Decision, ScreeningDecision, Se
 
 
 def in_words(decision: Decision) -> Iterator[str]:
-    """Yield a phrase for the screening question and one for the prediction sets, if there."""
+    """Yield a phrase for the screening question, the prediction sets and the costs, if there."""
     if decision.screening:
         yield _screening(decision.screening)
     if decision.sets:
         yield _sets(decision.sets)
+    if decision.costs:
+        yield "the class with the least expected cost"
 
 
 def _screening(asked: ScreeningDecision) -> str:

@@ -1,6 +1,7 @@
 """Questions that need a decision, as conf/questions/decision.yaml states them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -64,3 +65,21 @@ class Conformal(BaseModel, extra="forbid", frozen=True):
     confidence_level: Share | None
     score: Score
     class_conditional: bool
+
+
+class DecisionQuestions(BaseModel, extra="forbid", frozen=True):
+    """Questions whose answer is a decision about each image.
+
+    Attributes:
+        cost_matrix: CSV with the cost of each decision, by true class; None for no costs.
+    """
+
+    screening: Screening
+    conformal: Conformal
+    cost_matrix: Path | None
+
+    @property
+    def is_asked(self) -> bool:
+        """Tell whether there is any question."""
+        asked = (self.screening.positive_classes, self.conformal.confidence_level, self.cost_matrix)
+        return any(asked)

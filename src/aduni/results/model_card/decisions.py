@@ -1,4 +1,4 @@
-"""Test the stored decisions on the test part: a threshold, and prediction sets."""
+"""Test the stored decisions on the test part: a threshold, prediction sets, costs."""
 
 from collections.abc import Iterator
 
@@ -6,16 +6,18 @@ import numpy as np
 
 from aduni.metrics.conformal.coverage import mean_of_groups
 from aduni.metrics.estimate import Estimate, with_all
+from aduni.metrics.expected_cost import cheapest_decisions, expected_cost
 from aduni.metrics.names import OF_SCREENING
 from aduni.metrics.samples import Floats, Samples
-from aduni.metrics.screening.levels import Levels
+from aduni.metrics.screening.decision_curve import decision_curve
 from aduni.metrics.screening.outcome import Bools, Outcome, binary
 from aduni.results.decision.decision_json import Decision, ScreeningDecision, SetDecision
 from aduni.results.model_card.markdown import bullets, escaped, table, with_ends
 from aduni.results.model_card.results import bootstrap_note
 from aduni.results.model_card.run_data import Content
 
-SHOWN = ("auroc", "sensitivity", "specificity", "ppv", "npv")
+CHANCES = (0.05, 0.1, 0.2, 0.5)
+"""Chances of being positive from which one would act, of the lines of the decision curve."""
 MAX_RESAMPLES = 2_000
 """Resamples of an interval: its ends repeat to about 0.003."""
 
@@ -35,6 +37,8 @@ def decisions(content: Content) -> Iterator[str]:
         yield _screening(decision, decision.screening, samples)
     if decision.sets:
         yield _sets(decision, decision.sets, samples)
+    if decision.costs:
+        yield _costs(decision, samples)
 
 
 def _samples(content: Content) -> Samples:
@@ -47,14 +51,34 @@ def _samples(content: Content) -> Samples:
 def _screening(decision: Decision, asked: ScreeningDecision, samples: Samples) -> str:
     answers = binary(samples, decision.positive)
     called = decision.answers(samples.probabilities)[1]
-    outcome = Outcome(answers, called, Levels(prevalence=asked.prevalence))
+    outcome = Outcome(answers, called, asked.levels)
     rows = []
-    for key in SHOWN:
-        metric = OF_SCREENING[key]
-        found = Estimate(metric.function(outcome))
-        rows.append([metric.title, with_ends(float(found.value), found.interval())])
+    for key, metric in OF_SCREENING.items():
+        stated = {"sensitivity": asked.specificity, "specificity": asked.sensitivity}
+        level = next((f": {v:g}" for k, v in stated.items() if key.startswith(f"{k}_at_")), "")
+        rows.append([f"{metric.title}{level}", _shown(Estimate(metric.function(outcome)))])
     lines = bullets(list(_question(asked, answers)))
-    return f"### Question: {escaped(asked.name)}\n\n{lines}\n\n{table(['metric', 'test'], rows)}"
+    metrics = table(["metric", "test"], rows)
+    return f"### Question: {escaped(asked.name)}\n\n{lines}\n\n{metrics}\n\n{_benefit(outcome)}"
+
+
+def _benefit(outcome: Outcome) -> str:
+    """Return points of the decision curve."""
+    chances = np.array(CHANCES)
+    found, of_all = map(Estimate, decision_curve(outcome, chances))
+    rows = [
+        [f"{100 * chance:g} %", _shown(found, place), _shown(of_all, place)]
+        for place, chance in enumerate(CHANCES)
+    ]
+    header = ["act from a chance of", "by the score", "on everybody"]
+    return (
+        "Net benefit (decision curve), in true positives for each person; acting on nobody is "
+        f"worth 0. The score is taken as a calibrated chance.\n\n{table(header, rows)}"
+    )
+
+
+def _shown(found: Estimate, *place: int) -> str:
+    return with_ends(float(found.value[place]), found.interval(*place))
 
 
 def _question(asked: ScreeningDecision, answers: Samples) -> Iterator[str]:
@@ -83,11 +107,27 @@ def _sets(decision: Decision, asked: SetDecision, samples: Samples) -> str:
     numbers = [_mean(samples, each, chosen) for each in (covered, sets.sum(axis=1) * 1.0)]
     names = ["all", *map(escaped, decision.class_names)]
     rows = [
-        [name, str(chosen[:, i].sum()), *(with_ends(e.value[i], e.interval(i)) for e in numbers)]
+        [name, str(chosen[:, i].sum()), *(_shown(each, i) for each in numbers)]
         for i, name in enumerate(names)
     ]
     header = ["class", "tested on", "coverage", "mean size"]
     return f"### Prediction sets\n\n{bullets(list(_kind(asked)))}\n\n{table(header, rows)}"
+
+
+def _costs(decision: Decision, samples: Samples) -> str:
+    """Return the mean cost of the decisions, and that of one class for all images."""
+    costs, probabilities = decision.cost_matrix, samples.probabilities
+    one = int(costs[samples.labels].mean(axis=0).argmin())
+    decided = {
+        "least expected cost": cheapest_decisions(probabilities, costs),
+        "most probable class": probabilities.argmax(axis=1),
+        f"{escaped(decision.class_names[one])} for all images": np.full(len(samples.labels), one),
+    }
+    rows = [
+        [name, _shown(Estimate(expected_cost(samples, each, costs)))]
+        for name, each in decided.items()
+    ]
+    return f"### Expected cost\n\n{table(['decision', 'mean cost of an image'], rows)}"
 
 
 def _mean(samples: Samples, values: Floats, chosen: Bools) -> Estimate:
