@@ -24,6 +24,7 @@ class Metric:
         ordinal: whether it needs classes in an order.
         max_resamples: bootstrap samples of its interval, for a slow function; None for all.
         in_summary: whether the end of a training prints it; pages and cards show all metrics.
+        meaning: what it is, in a few words, for who does not know it.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Metric:
     ordinal: bool = False
     max_resamples: int | None = None
     in_summary: bool = True
+    meaning: str = ""
 
     def value(self, samples: Samples) -> float | None:
         """Return the metric of the first sample; None where it is undefined."""

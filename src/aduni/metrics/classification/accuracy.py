@@ -11,4 +11,10 @@ def accuracy(counts: Counts) -> Floats:
     return np.asarray(counts.hits.sum(axis=1) / np.where(counts.images > 0, counts.images, 1))
 
 
-METRIC = Metric("accuracy", "Accuracy", lambda samples: accuracy(samples.counts), position=1)
+METRIC = Metric(
+    "accuracy",
+    "Accuracy",
+    lambda samples: accuracy(samples.counts),
+    position=1,
+    meaning="share of images that are right",
+)

@@ -11,4 +11,5 @@ METRIC = Metric(
     position=14,
     max_resamples=500,
     in_summary=False,
+    meaning="area under the risk-coverage curve: errors among the most certain images",
 )

@@ -16,4 +16,10 @@ def mean_recall(samples: Samples, classes: Ints) -> Floats:
     return class_mean(class_recall(samples.counts)[:, classes])
 
 
-METRIC = Metric("balanced_accuracy", "Balanced accuracy", balanced_accuracy, position=3)
+METRIC = Metric(
+    "balanced_accuracy",
+    "Balanced accuracy",
+    balanced_accuracy,
+    position=3,
+    meaning="mean recall of the classes that have images",
+)

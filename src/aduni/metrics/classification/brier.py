@@ -15,4 +15,12 @@ def brier(samples: Samples) -> Floats:
     return np.asarray(class_brier(samples).sum(axis=1))
 
 
-METRIC = Metric("brier", "Brier score", brier, best="lowest", position=12, in_summary=False)
+METRIC = Metric(
+    "brier",
+    "Brier score",
+    brier,
+    best="lowest",
+    position=12,
+    in_summary=False,
+    meaning="mean squared error of all probabilities of an image, 0 to 2",
+)

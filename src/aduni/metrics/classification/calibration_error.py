@@ -27,5 +27,10 @@ def confidence_bins(confidence: Floats, bins: int = BINS) -> Ints:
 
 
 METRIC = Metric(
-    "expected_calibration_error", "ECE", expected_calibration_error, best="lowest", position=6
+    "expected_calibration_error",
+    "ECE",
+    expected_calibration_error,
+    best="lowest",
+    position=6,
+    meaning="expected calibration error: mean gap between confidence and accuracy",
 )

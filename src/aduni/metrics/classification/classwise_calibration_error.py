@@ -23,4 +23,5 @@ METRIC = Metric(
     position=13,
     max_resamples=2_000,
     in_summary=False,
+    meaning="mean gap between probability and frequency, of every class",
 )

@@ -23,5 +23,11 @@ def linear_kappa(samples: Samples) -> Floats:
 
 
 METRIC = Metric(
-    "linear_kappa", "Linear kappa", linear_kappa, position=20, ordinal=True, in_summary=False
+    "linear_kappa",
+    "Linear kappa",
+    linear_kappa,
+    position=20,
+    ordinal=True,
+    in_summary=False,
+    meaning="agreement of grades, distances weigh; 0 is chance",
 )

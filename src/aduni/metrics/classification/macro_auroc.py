@@ -15,4 +15,11 @@ def macro_auroc(samples: Samples) -> Floats:
     return np.asarray(class_auroc(samples).mean(axis=1))
 
 
-METRIC = Metric("macro_auroc", "Macro AUROC", macro_auroc, position=4, max_resamples=500)
+METRIC = Metric(
+    "macro_auroc",
+    "Macro AUROC",
+    macro_auroc,
+    position=4,
+    max_resamples=500,
+    meaning="how well each class is ranked above the rest, mean of the classes; 0.5 is chance",
+)

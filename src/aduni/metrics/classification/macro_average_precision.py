@@ -19,4 +19,5 @@ METRIC = Metric(
     position=11,
     max_resamples=500,
     in_summary=False,
+    meaning="area under the precision-recall curve, mean of the classes",
 )

@@ -10,4 +10,10 @@ def macro_f1(counts: Counts) -> Floats:
     return mean
 
 
-METRIC = Metric("macro_f1", "Macro F1", lambda samples: macro_f1(samples.counts), position=2)
+METRIC = Metric(
+    "macro_f1",
+    "Macro F1",
+    lambda samples: macro_f1(samples.counts),
+    position=2,
+    meaning="mean F1 of the classes; one without images counts 0",
+)

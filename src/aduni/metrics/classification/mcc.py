@@ -23,4 +23,11 @@ def mcc(samples: Samples) -> Floats:
     return np.asarray((right * images - products) / np.where(scale > 0, scale, np.nan))
 
 
-METRIC = Metric("mcc", "MCC", mcc, position=10, in_summary=False)
+METRIC = Metric(
+    "mcc",
+    "MCC",
+    mcc,
+    position=10,
+    in_summary=False,
+    meaning="Matthews correlation of true and predicted classes; 0 is chance",
+)

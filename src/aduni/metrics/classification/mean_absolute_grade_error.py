@@ -19,4 +19,5 @@ METRIC = Metric(
     position=21,
     ordinal=True,
     in_summary=False,
+    meaning="mean distance to the true grade",
 )

@@ -19,4 +19,5 @@ METRIC = Metric(
     position=22,
     ordinal=True,
     in_summary=False,
+    meaning="share of images at most one grade off",
 )

@@ -25,4 +25,11 @@ def quadratic_kappa(samples: Samples) -> Floats:
     return np.asarray(1 - observed / np.where(by_chance > 0, by_chance, np.nan))
 
 
-METRIC = Metric("quadratic_kappa", "Quadratic kappa", quadratic_kappa, position=5, ordinal=True)
+METRIC = Metric(
+    "quadratic_kappa",
+    "Quadratic kappa",
+    quadratic_kappa,
+    position=5,
+    ordinal=True,
+    meaning="agreement of grades, squared distances weigh; 0 is chance",
+)

@@ -23,7 +23,7 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
 def _cells(metric: Metric, models: Sequence[ModelPredictions]) -> Iterator[PageCell]:
     assert metric.function is not None  # it is one of predictions
     found = [model.estimate(metric.function, resamples_of(metric)) for model in models]
-    yield PageCell(metric.title)
+    yield PageCell(metric.title, note=metric.meaning)
     yield from (number_cell(each) for each in found)
     yield from (number_cell(each - found[0], signed=True) for each in found[1:])
 

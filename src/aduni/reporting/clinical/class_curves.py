@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -18,16 +19,22 @@ HEIGHT = 2.8
 
 @style.styled
 def _draw(models: Sequence[ModelPredictions], questions: Questions) -> Figure | None:
-    """Draw the first seed of the last model."""
-    model = models[-1]
-    samples = model.seeds[0].samples
-    present = np.flatnonzero(np.bincount(samples.labels, minlength=len(model.class_names)))
-    if len(model.class_names) > MAX_CLASSES or len(present) < 2:
+    """Draw the first seed of each model, a line of panels each."""
+    names = models[0].class_names
+    if len(names) > MAX_CLASSES or np.count_nonzero(models[0].test_counts) < 2:
         return None
-    figure = style.new_figure(style.PAGE, HEIGHT)
-    roc, recall = figure.subplots(1, 2)
-    looks = style.looks_of(model.class_names)
-    for number in present:
+    figure = style.new_figure(style.PAGE, HEIGHT * len(models))
+    lines = figure.subplots(len(models), 2, squeeze=False)
+    for model, panels in zip(models, lines, strict=True):
+        _draw_model(model, *panels)
+    handles = lines[0][0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=6)
+    return figure
+
+
+def _draw_model(model: ModelPredictions, roc: Axes, recall: Axes) -> None:
+    samples, looks = model.seeds[0].samples, style.looks_of(model.class_names)
+    for number in np.flatnonzero(model.test_counts):
         name = model.class_names[number]
         truth, scores = samples.labels == number, samples.probabilities[:, number]
         drawn: dict[str, Any] = {"color": looks[name].colour, "linestyle": looks[name].line}
@@ -36,18 +43,16 @@ def _draw(models: Sequence[ModelPredictions], questions: Questions) -> Figure | 
         precision, of_class, _ = precision_recall_curve(truth, scores)
         recall.plot(of_class, precision, drawstyle="steps-post", **drawn)
     roc.plot([0, 1], [0, 1], color=style.PALE, linewidth=0.8, linestyle="--", zorder=1)
-    roc.set(title="ROC", xlabel="1 - specificity", ylabel="Sensitivity")
-    recall.set(title="Precision and recall", xlabel="Recall", ylabel="Precision")
+    label = style.wrapped(model.label, 40)
+    roc.set(title=f"{label}: ROC", xlabel="1 - specificity", ylabel="Sensitivity")
+    recall.set(title=f"{label}: precision", xlabel="Recall", ylabel="Precision")
     for axes in (roc, recall):
         style.small_ticks(axes)
-    figure.suptitle(f"{style.wrapped(model.label, 60)}: each class against the rest, test part")
-    figure.legend(*roc.get_legend_handles_labels(), loc="outside lower center", ncols=6)
-    return figure
 
 
 FIGURE = ClinicalFigure(
     "class_curves",
     "Each class against the rest",
-    "Of the last model that is shown in detail.",
+    "ROC curve, and precision over recall, of the test part.",
     _draw,
 )
