@@ -12,7 +12,7 @@ distributed
 data methods
 results checkpoints samplers
 config reporting cli
-evaluation audit
+evaluation auditing
 training inference
 reproduce
 fitting

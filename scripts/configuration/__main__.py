@@ -25,10 +25,10 @@ PAGE = ROOT / "docs" / "configuration.md"
 COMMANDS = {
     "train": "aduni.config.schema.Settings",
     "fit": "aduni.fitting.fit_settings.FitSettings",
-    "prepare": "aduni.audit.audit_settings.PrepareSettings",
-    "audit": "aduni.audit.audit_settings.AuditSettings",
+    "prepare": "aduni.auditing.audit_settings.PrepareSettings",
+    "audit": "aduni.auditing.audit_settings.AuditSettings",
     "shortcuts": "aduni.config.schema.Settings",
-    "label_errors": "aduni.audit.label_errors.label_error_settings.LabelErrorSettings",
+    "label_errors": "aduni.auditing.label_errors.label_error_settings.LabelErrorSettings",
     "evaluate": "aduni.evaluation.evaluate_settings.OwnDataSettings",
     "predict": "aduni.inference.predict.predict_settings.PredictSettings",
     "explain": "aduni.inference.explain.explain_settings.ExplainSettings",

@@ -1,3 +1,6 @@
+from .api.audit import audit as audit
+from .api.explain import explain as explain
+from .api.export import export as export
 from .api.fit import Fit as Fit
 from .api.fit import fit as fit
 from .api.model import Model as Model

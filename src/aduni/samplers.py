@@ -50,6 +50,8 @@ class BatchSampler(TorchSampler[list[int]]):
     def __init__(
         self, sampler: Sampler, labels: Any, batch_size: int, *, epochs: int = 1, seed: int = 0
     ) -> None:
+        if not isinstance(sampler, Sampler):
+            raise UserError(f"sampler is {sampler!r}; give a sampler, as Upsample() is.")
         numbers = np.asarray(labels, dtype=np.int64)
         counts = np.bincount(numbers)
         if missing := np.flatnonzero(counts == 0).tolist():

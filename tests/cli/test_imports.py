@@ -68,7 +68,7 @@ def test_reports_and_plans_import_no_torch():
 
 def test_reports_and_audits_load_slow_packages_with_their_first_use():
     """With scipy and matplotlib their import took three seconds in place of one."""
-    script = "import sys, aduni.reporting.build, aduni.audit.report;"
+    script = "import sys, aduni.reporting.build, aduni.auditing.report;"
     script += "print({'matplotlib', 'scipy', 'sklearn', 'torch'} & {*sys.modules})"
     path = {**os.environ, "PYTHONPATH": str(SRC)}
     done = subprocess.run([sys.executable, "-c", script], env=path, capture_output=True, text=True)
@@ -77,8 +77,8 @@ def test_reports_and_audits_load_slow_packages_with_their_first_use():
 
 def test_an_audit_and_its_settings_never_import_torch():
     script = (
-        "import sys; from aduni.audit.audit_settings import AuditSettings;"
-        "from aduni.audit.report import audit; from aduni.data import Digits, Folder, ISIC2018;"
+        "import sys; from aduni.auditing.audit_settings import AuditSettings;"
+        "from aduni.auditing.report import audit; from aduni.data import Digits, Folder, ISIC2018;"
         "print({'torch', 'pytorch_lightning', 'albumentations'} & {*sys.modules})"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -104,7 +104,7 @@ def _interrupt(*_, **__):
 
 @pytest.mark.parametrize(
     ("name", "place"),
-    [("train", "aduni.training.start.run"), ("prepare", "aduni.audit.report.prepare")],
+    [("train", "aduni.training.start.run"), ("prepare", "aduni.auditing.report.prepare")],
 )
 def test_what_cannot_be_resumed_is_to_be_started_again(command, monkeypatch, tmp_path, name, place):
     monkeypatch.setattr(place, _interrupt)

@@ -2,13 +2,17 @@
 
 import contextlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
+from safetensors import safe_open
 
 import aduni
 from aduni.evaluation.trained_model import load_trained
@@ -110,6 +114,80 @@ def test_images_may_come_one_by_one(small_run, images):
     assert explained["predicted"].equals(model.predict(iter(files))["predicted"])
 
 
+def test_an_image_may_come_twice(small_run, images):
+    """As in a bootstrap sample; each gets its own row."""
+    model = small_run.load_model()
+    one, two = sorted(images.rglob("*.png"))[:2]
+    several = [one, two, one]
+    found = model.predict_proba(several)
+    assert list(found.index) == list(map(str, several))
+    assert found.iloc[0].equals(found.iloc[2].rename(found.index[0]))
+    assert not found.iloc[0].equals(found.iloc[1])
+    assert model.embed(several).shape[0] == model.explain(several).shape[0] == 3
+    assert model.predict(pd.DataFrame({"image": several})).equals(model.predict(several))
+
+
+def test_nothing_is_printed_where_it_is_redirected_to_none(small_run, tmp_path, images):
+    with contextlib.redirect_stdout(None):
+        again = aduni.train("ce", output=small_run.path, resume=small_run.path)
+        report = aduni.report(again, output=tmp_path / "report")
+    assert report.page.is_file()
+
+
+def test_the_process_is_left_as_it_was(images, tmp_path, few_resamples):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    environment = dict(os.environ)
+    dataset = {"cache_dir": str(tmp_path / "cache"), "image_size": 16}
+    aduni.train("ce", images, output=tmp_path / "one", dataset=dataset, **SETTINGS)
+    assert torch.rand(1) == expected
+    assert before == (torch.are_deterministic_algorithms_enabled(), torch.get_num_threads())
+    assert environment == dict(os.environ)
+
+
+def test_an_export_has_the_format_of_its_suffix(small_run, tmp_path):
+    file = aduni.export(small_run, tmp_path / "model.safetensors")
+    with safe_open(file, "np") as content:
+        assert "aduni" in content.metadata()
+
+
+def test_the_pages_of_an_audit_and_of_an_explanation(small_run, images, tmp_path, cache):
+    found = aduni.audit(images, output=tmp_path / "audit", dataset={"cache_dir": str(cache)})
+    assert all(isinstance(sentence, str) for sentence in found)
+    assert (tmp_path / "audit" / "index.html").is_file()
+    page = aduni.explain(
+        small_run, images / "dark", output=tmp_path / "page", neighbours=0, errors=0
+    )
+    assert page.is_file()
+
+
+def test_results_stay_where_they_are_if_the_folder_changes(small_run, tmp_path):
+    with contextlib.chdir(small_run.path.parent):
+        run = aduni.Run(small_run.path.name)
+    with contextlib.chdir(tmp_path):
+        assert run.metrics == small_run.metrics
+
+
+SPAWNED = """
+import multiprocessing
+import aduni
+multiprocessing.set_start_method("spawn", force=True)
+aduni.train("ce", epochs=1, num_workers=2, output="run")
+"""
+
+
+def test_a_script_without_its_guard_is_told_so(tmp_path):
+    """Where processes are spawned, a loader process imports the script, which trains again."""
+    (tmp_path / "script.py").write_text(SPAWNED)
+    found = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert found.returncode != 0
+    assert "__main__" in found.stderr
+
+
 def test_an_unreadable_image_is_named_without_an_option_that_there_is_not(
     small_run, tmp_path, refusal
 ):
@@ -136,6 +214,14 @@ def test_a_report_of_runs_and_of_data_frames(small_run, tmp_path):
     row = report.tables["methods" if "methods" in report.tables else "tables"]
     assert len(row)
 
+    twin = tmp_path / "twin"
+    shutil.copytree(small_run.path, twin)
+    both = aduni.report([small_run, aduni.Run(twin)], output=tmp_path / "both")
+    assert both.page.is_file()
+    assert "twin" in both.page.read_text()
+    named = aduni.report({"a": small_run, "b": aduni.Run(twin)}, output=tmp_path / "named")
+    assert set(named.tables["tables"]["row"]) >= {"a", "b"}
+
     frame = small_run.predictions.rename(columns={"image": "id"}).drop(columns="predicted")
     twice = aduni.report({"a": frame, "b": frame}, output=tmp_path / "frames", reference="a")
     assert twice.page.is_file()
@@ -150,6 +236,15 @@ def test_a_report_of_runs_and_of_data_frames(small_run, tmp_path):
         (lambda: aduni.train("ce", "nowhere"), "neither a folder"),
         (lambda: aduni.train("ce", pd.DataFrame({"path": [], "label": []})), "no column image"),
         (lambda: aduni.train("ce", shard="1/2"), "shard"),
+        (lambda: aduni.train("ce", ["photos"]), "data is of the type list"),
+        (lambda: aduni.train("ce", pd.DataFrame({"image": ["a"], "class": [1]})), "column label"),
+        (lambda: aduni.train("ce", pd.DataFrame({"image": [None], "label": ["a"]})), "in row 0"),
+        (lambda: aduni.report(None), "None is no path"),
+        (lambda: aduni.report({"a": 3}), "data frame or a run"),
+        (lambda: aduni.load_model(5), "5 is no path"),
+        (lambda: aduni.export("nowhere", "model.onnx"), "nowhere is missing"),
+        (lambda: aduni.audit("nowhere"), "neither a folder"),
+        (lambda: aduni.explain("nowhere", "images"), "nowhere is missing"),
         (lambda: aduni.fit("nowhere"), "neither a folder"),
         (lambda: aduni.fit("digits", preset="fast"), "preset=fast"),
         (lambda: aduni.report("nowhere"), "names no file"),

@@ -19,8 +19,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 import aduni.cli.app
-from aduni.audit.audit_settings import read_audit_settings, read_prepare_settings
-from aduni.audit.label_errors.label_error_settings import read_label_error_settings
+from aduni.auditing.audit_settings import read_audit_settings, read_prepare_settings
+from aduni.auditing.label_errors.label_error_settings import read_label_error_settings
 from aduni.cli.arguments import hydra_arguments
 from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.overrides import find_mistake

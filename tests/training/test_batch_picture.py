@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aduni.audit.contact_sheet import CAPTION_HEIGHT, GAP, SIDE
+from aduni.auditing.contact_sheet import CAPTION_HEIGHT, GAP, SIDE
 from aduni.batch import Batch
 from aduni.training.run_page import batch_picture
 from aduni.training.run_page.batch_picture import MAX_IMAGES, BatchPicture, write_batch

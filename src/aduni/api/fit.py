@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from aduni.api.composition import composed, to_overrides
 from aduni.api.images_table import Data, data_overrides
 from aduni.api.model import Model, load_model
+from aduni.api.paths import keep_absolute
 from aduni.errors import UserError
 from aduni.fitting.fit import fit as fit_data
 from aduni.fitting.fit_settings import forwarded, read_fit_settings
@@ -28,9 +29,12 @@ class Fit:
 
     path: Path
 
+    def __post_init__(self) -> None:
+        keep_absolute(self)
+
     @property
     def page(self) -> Path:
-        """The page: what was found in the data, tried and chosen, and how good it is."""
+        """The page that says what was found, tried and chosen, and how good it is."""
         return self.path / INDEX
 
     @property
@@ -80,7 +84,7 @@ def fit(
     """
     named = {"preset": preset, "max_time": max_time, "output": output}
     given = {key: value for key, value in named.items() if value is not None}
-    overrides = [*data_overrides(data), *to_overrides({**given, **settings})]
+    overrides = [*data_overrides(data, settings), *to_overrides({**given, **settings})]
     with composed("fit", overrides) as config:
         checked = read_fit_settings(config, overrides)
         page = fit_data(checked, forwarded(overrides), HydraConfig.get().runtime.choices["preset"])

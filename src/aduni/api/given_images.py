@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -12,8 +13,8 @@ from aduni.errors import UserError
 from aduni.inference.images import GivenImage, Source, image_files
 
 One = str | os.PathLike[str] | NDArray[Any] | Image.Image
-Images = One | Iterable[One]
-"""A path, folder, array or Pillow image, or several."""
+Images = One | Iterable[One] | pd.DataFrame
+"""A path, folder, array or Pillow image, or several; or a table with a column image of paths."""
 
 
 def list_images(images: Images) -> list[Source]:
@@ -35,11 +36,35 @@ def list_images(images: Images) -> list[Source]:
 
 def _several(images: Images) -> Iterable[One]:
     """Return the images as a sequence: an array of four dimensions is one."""
+    if isinstance(images, pd.DataFrame):
+        return table_paths(images)
     if isinstance(images, np.ndarray) and images.dtype != object:
         return images if images.ndim == 4 else [images]
     if isinstance(images, str | os.PathLike | Image.Image):
         return [images]
+    if not isinstance(images, Iterable):
+        raise UserError(
+            f"images is of the type {type(images).__name__}; give a path, an array, a Pillow image "
+            "or a list of these."
+        )
     return images
+
+
+def table_paths(frame: pd.DataFrame) -> list[str]:
+    """Return the paths in the column image; raise UserError if there is none, or one is no path."""
+    if "image" not in frame.columns:
+        columns = ", ".join(map(str, frame.columns))
+        raise UserError(
+            f"The data frame has no column image; rename that of the paths (its columns are "
+            f"{columns})."
+        )
+    for place, path in enumerate(frame["image"]):
+        if not isinstance(path, str | os.PathLike):
+            raise UserError(
+                f"The data frame has {path!r} in row {place} of its column image, which is no "
+                "path; correct it, or leave the row out."
+            )
+    return [os.fspath(path) for path in frame["image"]]
 
 
 def _as_image(image: Any, number: int) -> Image.Image:

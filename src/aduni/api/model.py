@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from aduni.api.given_images import Images, list_images
+from aduni.api.paths import list_paths
 from aduni.config.schema import read
 from aduni.errors import UserError, did_you_mean
 from aduni.evaluation.trained_model import TrainedModel
@@ -30,7 +31,8 @@ class Model:
     """One or several trained models that classify images together, from `load_model`.
 
     Images are a path, a folder, an array (H, W), (H, W, 3) or (N, H, W, 3) of uint8, a Pillow
-    image, or a sequence of these. Data frames have a row for each, by its path or its number.
+    image, a data frame with a column `image` of paths, or a sequence of the former. Results have a
+    row for each image, by its path or its number.
 
     Args:
         ensemble: the models on their device.
@@ -183,8 +185,7 @@ def load_model(ckpt: Checkpoint | Sequence[Checkpoint], **settings: Any) -> Mode
                 f"{name} is not a setting of a model{did_you_mean(name, known)}; choose from "
                 f"{', '.join(known)}."
             )
-    given = [ckpt] if isinstance(ckpt, str | os.PathLike) else ckpt
     values = {name: defaults[name] for name in known}
-    values |= {**settings, "ckpt": [str(Path(each)) for each in given]}
+    values |= {**settings, "ckpt": [str(Path(each)) for each in list_paths(ckpt)]}
     checked = read(OmegaConf.create(values), ModelSettings, ())
     return Model(load_ensemble(checked), checked.batch_size)

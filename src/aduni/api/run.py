@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from aduni.api.model import Model, load_model
+from aduni.api.paths import keep_absolute
 from aduni.results.history_csv import read_history
 from aduni.results.predictions_csv import read_predictions
 from aduni.results.run_files import read_metrics
@@ -24,25 +25,28 @@ class Run(os.PathLike[str]):
 
     path: Path
 
+    def __post_init__(self) -> None:
+        keep_absolute(self)
+
     @property
     def metrics(self) -> dict[str, Any]:
-        """The content of metrics.json: of the test and validation parts, and of the training."""
+        """The content of metrics.json, of the test and validation parts and of the training."""
         return read_metrics(RunFolder(self.path))
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """A row for each validation and test image: class, prediction and probabilities."""
+        """A row for each validation and test image, with class, prediction and probabilities."""
         names = list(self.metrics["test"]["support"])
         return read_predictions(RunFolder(self.path).stored_predictions, names)
 
     @property
     def history(self) -> pd.DataFrame:
-        """A row for each epoch: losses, validation scores, learning rate."""
+        """A row for each epoch, with losses, validation scores and learning rate."""
         return read_history(RunFolder(self.path).history)
 
     @property
     def page(self) -> Path:
-        """The page of the run: curves, confusion matrix and model card."""
+        """The page of the run, with curves, confusion matrix and model card."""
         return RunFolder(self.path).page
 
     def load_model(self, **settings: Any) -> Model:

@@ -1,6 +1,7 @@
 """Train a model from Python."""
 
 import logging
+import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from aduni.api.composition import composed, to_overrides
 from aduni.api.images_table import Data, data_overrides
+from aduni.api.process_state import process_as_before
 from aduni.api.run import Run
 from aduni.cli.arguments import quoted
 from aduni.errors import UserError
@@ -43,18 +45,31 @@ def train(
     Raises:
         UserError: for every mistake that can be corrected by the caller.
     """
+    _refuse_loader_process()
     if settings.get("shard"):
         raise UserError("shard= makes no run; leave it out, or use the command train.")
     named = {} if method is None else {"method": method}
-    overrides = [*data_overrides(data), *to_overrides({**named, **settings})]
+    overrides = [*data_overrides(data, settings), *to_overrides({**named, **settings})]
     folder = [] if output is None else [f"hydra.run.dir={quoted(os.fspath(output))}"]
     keep_freed_memory()
-    with composed("train", [*overrides, *folder]) as config:
+    with process_as_before(), composed("train", [*overrides, *folder]) as config:
         run = RunFolder(Path(HydraConfig.get().run.dir))
         run.path.mkdir(parents=True, exist_ok=True)
         with _logged(run.log):
             start(config, overrides, run)
     return Run(run.path)
+
+
+def _refuse_loader_process() -> None:
+    """Raise UserError where a process that is being started runs the caller's script again.
+
+    Where processes are spawned (macOS, Windows), each loader process imports the script first.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UserError(
+            'A loader process runs this script again; write `if __name__ == "__main__":` above '
+            "what calls aduni.train, or set num_workers=0."
+        )
 
 
 @contextmanager

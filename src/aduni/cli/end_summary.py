@@ -29,13 +29,18 @@ MAX_CLASSES, LOWEST_CLASSES = 60, 20
 
 def is_unicode() -> bool:
     """Tell whether the screen can show more characters than ASCII."""
-    return (sys.stdout.encoding or "").lower().startswith("utf")
+    return _encoding("").lower().startswith("utf")
 
 
 def print_text(text: str) -> None:
     """Print a text; characters that the screen cannot show become question marks."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = _encoding("utf-8")
     print(text.encode(encoding, "replace").decode(encoding), end="", flush=True)
+
+
+def _encoding(unknown: str) -> str:
+    """Return the screen's encoding; there may be no screen, as in redirect_stdout(None)."""
+    return getattr(sys.stdout, "encoding", None) or unknown
 
 
 def print_and_log(heading: str, *parts: RenderableType) -> None:

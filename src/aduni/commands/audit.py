@@ -14,7 +14,7 @@ from aduni.system.program import CONF
 def main(config: DictConfig) -> None:
     """Audit one data set."""
     with slow_imports():
-        from aduni.audit.audit_settings import read_audit_settings
-        from aduni.audit.report import audit
+        from aduni.auditing.audit_settings import read_audit_settings
+        from aduni.auditing.report import audit
     settings = read_audit_settings(config, HydraConfig.get().overrides.task)
     audit(settings.build_data(), output=settings.output, split=settings.split_files)

@@ -14,8 +14,8 @@ from aduni.system.program import CONF
 def main(config: DictConfig) -> None:
     """Prepare one data set."""
     with slow_imports():
-        from aduni.audit.audit_settings import read_prepare_settings
-        from aduni.audit.report import prepare
+        from aduni.auditing.audit_settings import read_prepare_settings
+        from aduni.auditing.report import prepare
     settings = read_prepare_settings(config, HydraConfig.get().overrides.task)
     prepare(
         settings.build_data(),

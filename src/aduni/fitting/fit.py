@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aduni.audit.report import audit
+from aduni.auditing.report import audit
 from aduni.config.build import build_data
 from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import imbalance_ratio

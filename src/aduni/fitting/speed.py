@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from aduni.audit.contact_sheet import pick_evenly
+from aduni.auditing.contact_sheet import pick_evenly
 from aduni.config.build import build_data, processes_and_device
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings

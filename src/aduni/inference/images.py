@@ -153,16 +153,12 @@ def read_batches(
     work = map_ahead(partial(_read, formats), files, 2 * batch_size)
     images = iter(track(work, "Predicting", total=len(files), disable=silent))
     while batch := list(islice(images, batch_size)):
-        readable: dict[Source, Pixels] = {}
-        unreadable: dict[Source, str] = {}
-        for file, pixels in batch:
-            if isinstance(pixels, UserError):
-                unreadable[file] = str(pixels)
-            else:
-                readable[file] = pixels
-        stacks = [torch.from_numpy(np.stack(p)) for p in zip(*readable.values(), strict=True)]
+        unreadable = {file: str(read) for file, read in batch if isinstance(read, UserError)}
+        readable = [(file, read) for file, read in batch if not isinstance(read, UserError)]
+        pixels = [each for _, each in readable]  # a list: a caller may give a file twice
+        stacks = [torch.from_numpy(np.stack(p)) for p in zip(*pixels, strict=True)]
         by_format = dict(zip(formats, stacks, strict=False))  # no stacks if no file is readable
-        yield ImageBatch(list(readable), by_format, unreadable)
+        yield ImageBatch([file for file, _ in readable], by_format, unreadable)
 
 
 def _read(formats: Sequence[InputFormat], file: Source) -> tuple[Source, Pixels | UserError]:

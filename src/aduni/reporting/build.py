@@ -35,9 +35,10 @@ def build_report(sources: Sources, stamp: str) -> Path:
     If the output cannot be written, the previous report stays whole.
     """
     plan = read_found_plan(sources.root)
-    found, problems = read_runs(sources.root)
+    found, problems = read_runs(*sources.folders)
     if not (found or problems or plan):
-        raise UserError(f"runs={sources.root} holds no finished run; give a folder that does.")
+        folders = ", ".join(map(str, sources.folders))
+        raise UserError(f"runs={folders} holds no finished run; give a folder that does.")
     return _write(sources, plan, found, problems, stamp)
 
 

@@ -31,6 +31,7 @@ class Sources:
 
     Attributes:
         root: folder with run folders at any depth, and a plan.json if there is a plan.
+        only: folders below the root whose runs are read; none for all.
         output: folder for index.html, tables/ and figures/.
         definitions: tables by the name of their files; with a plan the first is drawn.
         columns: metrics beside accuracy and macro F1.
@@ -47,6 +48,12 @@ class Sources:
     floors: Definition = NO_FLOORS
     reference: str | None = None
     questions: Questions | None = None
+    only: Sequence[Path] = ()
+
+    @property
+    def folders(self) -> Sequence[Path]:
+        """Folders that hold the runs at any depth."""
+        return self.only or [self.root]
 
 
 def cached_report(sources: Sources) -> Path:
@@ -65,7 +72,7 @@ def _digest(sources: Sources, plan: Plan | None) -> str:
     """Hash everything that the report shows, and the code that makes it."""
     states = sorted(states_of(sources.root, plan).items())
     digest = hashlib.sha256(repr((plan, states, sources)).encode())
-    for metrics in sorted(sources.root.rglob("metrics.json")):
+    for metrics in _below(sources, "metrics.json"):
         if not is_utf8(str(metrics)):
             raise UserError(
                 f"{escape(str(metrics.parent))} has a name that is not UTF-8, which no page can "
@@ -76,7 +83,7 @@ def _digest(sources: Sources, plan: Plan | None) -> str:
             if file.is_file():
                 digest.update(str(file).encode() + b"\0")
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
-    for split in sorted(sources.root.rglob("splits/*.csv")):
+    for split in _below(sources, "splits/*.csv"):
         digest.update(split.read_bytes())
     for file in sources.questions.files if sources.questions else ():
         digest.update(file.read_bytes() if file.is_file() else b"")
@@ -85,3 +92,7 @@ def _digest(sources: Sources, plan: Plan | None) -> str:
         if file.suffix in (".py", ".j2"):
             digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _below(sources: Sources, pattern: str) -> list[Path]:
+    return sorted({file for folder in sources.folders for file in folder.rglob(pattern)})

@@ -1,12 +1,13 @@
 """Check the settings of conf/reproduce.yaml and conf/report.yaml."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt, ValidationError
 
 from aduni.errors import UserError, complaint, did_you_mean
 from aduni.metrics.names import check_columns
@@ -162,10 +163,16 @@ def _wandb_options(config: DictConfig) -> dict[str, Any] | None:
     return {key: OmegaConf.select(config, f"logger.wandb.{key}") for key in WANDB_OPTIONS}
 
 
+def _as_tuple(value: Any) -> Any:
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)
+
+
 class _Report(_Tables, Questions, frozen=True):
     """Values of all keys of conf/report.yaml."""
 
-    runs: Path | None
+    runs: Annotated[tuple[Path, ...], BeforeValidator(_as_tuple)]
     predictions: str | tuple[str, ...] | None
     ordinal: bool
     output: Path | None
@@ -195,7 +202,7 @@ def read_report(
         check_columns(settings.columns)
         output = settings.output or Path("report")
         return _sources(settings, Path("predictions"), output), frames, settings.ordinal
-    if (settings.runs is None) == (settings.predictions is None):
+    if bool(settings.runs) == (settings.predictions is not None):
         raise UserError(
             "give either a folder that holds run folders, runs=DIR, or tables of predictions, "
             "predictions='*.csv'."
@@ -204,8 +211,15 @@ def read_report(
         raise UserError("ordinal=true is for predictions=; each run says it itself: leave it out.")
     check_columns(settings.columns)
     tables = settings.tables
-    root = settings.runs or tables[0].parent
+    root = _common_folder(settings.runs) if settings.runs else tables[0].parent
     return _sources(settings, root, settings.output or root), tables, settings.ordinal
+
+
+def _common_folder(folders: Sequence[Path]) -> Path:
+    """Return a folder as it is, and for several the one that holds them all."""
+    return (
+        folders[0] if len(folders) == 1 else Path(os.path.commonpath(map(Path.absolute, folders)))
+    )
 
 
 def _sources(settings: _Report, root: Path, output: Path) -> Sources:
@@ -217,6 +231,7 @@ def _sources(settings: _Report, root: Path, output: Path) -> Sources:
         settings.floors,
         settings.reference,
         settings.questions,
+        settings.runs if len(settings.runs) > 1 else (),
     )
 
 

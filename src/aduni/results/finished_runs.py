@@ -140,10 +140,11 @@ def find_runs(root: Path) -> Iterator[RunFolder]:
     return (folder for folder in found if "evaluation" not in folder.path.parts)
 
 
-def read_runs(root: Path) -> tuple[list[Run], list[Problem]]:
-    """Read all finished runs below a folder: the sound ones, and the others with a reason."""
+def read_runs(*roots: Path) -> tuple[list[Run], list[Problem]]:
+    """Read all finished runs below folders: the sound ones, and the others with a reason."""
     runs, problems = [], []
-    for folder in find_runs(root):
+    found = [folder for root in roots for folder in find_runs(root)]
+    for folder in {each.path.resolve(): each for each in found}.values():  # one may lie in another
         try:
             runs.append(read_run(folder))
         except UserError as error:

@@ -8,7 +8,7 @@ from pytorch_lightning import Trainer
 from rich.table import Table
 from rich.text import Text
 
-from aduni.audit.warnings import warnings_of
+from aduni.auditing.warnings import warnings_of
 from aduni.cli.end_summary import is_unicode, print_and_log
 from aduni.config.instantiate import build
 from aduni.config.schema import Settings

@@ -11,7 +11,7 @@ from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from aduni.audit.contact_sheet import COLUMNS, SIDE, arrange
+from aduni.auditing.contact_sheet import COLUMNS, SIDE, arrange
 from aduni.batch import Batch
 from aduni.errors import warn
 from aduni.system.atomic_files import atomic_write

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aduni.audit.contact_sheet import (
+from aduni.auditing.contact_sheet import (
     contact_sheet,
     pick_evenly,
     write_conflicts_sheet,
     write_contact_sheets,
 )
-from aduni.audit.findings import (
+from aduni.auditing.findings import (
     duplicates,
     group_remarks,
     leakage,
@@ -23,7 +23,7 @@ from aduni.audit.findings import (
     small_classes,
     small_images,
 )
-from aduni.audit.warnings import (
+from aduni.auditing.warnings import (
     conflicting_labels,
     darkness,
     flatness,

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.audit.label_errors.find_label_errors import answer_of, find_label_errors
-from aduni.audit.label_errors.label_error_settings import LabelErrorSettings
-from aduni.audit.label_errors.out_of_fold import OutOfFold, read_out_of_fold
-from aduni.audit.label_errors.pictures import DataPictures, FolderPictures
-from aduni.audit.label_errors.suspects import suspects
+from aduni.auditing.label_errors.find_label_errors import answer_of, find_label_errors
+from aduni.auditing.label_errors.label_error_settings import LabelErrorSettings
+from aduni.auditing.label_errors.out_of_fold import OutOfFold, read_out_of_fold
+from aduni.auditing.label_errors.pictures import DataPictures, FolderPictures
+from aduni.auditing.label_errors.suspects import suspects
 from aduni.config.schema import DataPlace
 from aduni.metrics.label_errors import match_frequencies
 from aduni.results.finished_runs import read_run

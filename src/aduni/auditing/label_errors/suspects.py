@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aduni.audit.label_errors.out_of_fold import OutOfFold
+from aduni.auditing.label_errors.out_of_fold import OutOfFold
 from aduni.metrics.label_errors import rank_label_errors
 
 CONFLICT, LIKELY = "conflicting copy", "likely error"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.audit.shortcuts import MAX_P, rules
+from aduni.auditing.shortcuts import MAX_P, rules
 
 NAMES = ["healthy", "mild", "severe"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from aduni.audit.findings import duplicates
+from aduni.auditing.findings import duplicates
 from aduni.data.cache.image_cache import open_rgb
 from aduni.data.image_data import ImageData
 from aduni.data.image_files import ImageFiles

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from aduni.audit.label_errors.label_error_settings import LabelErrorSettings
-from aduni.audit.label_errors.label_errors_page import Page, card_groups, render
-from aduni.audit.label_errors.out_of_fold import OutOfFold, read_out_of_fold
-from aduni.audit.label_errors.pictures import DataPictures, FolderPictures, Pictures
-from aduni.audit.label_errors.suspects import COLUMNS, CONFLICT, suspects
+from aduni.auditing.label_errors.label_error_settings import LabelErrorSettings
+from aduni.auditing.label_errors.label_errors_page import Page, card_groups, render
+from aduni.auditing.label_errors.out_of_fold import OutOfFold, read_out_of_fold
+from aduni.auditing.label_errors.pictures import DataPictures, FolderPictures, Pictures
+from aduni.auditing.label_errors.suspects import COLUMNS, CONFLICT, suspects
 from aduni.config.stored_data import build_stored_data
 from aduni.data.names import escape
 from aduni.errors import UserError

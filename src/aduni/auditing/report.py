@@ -8,11 +8,16 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from aduni.audit import findings
-from aduni.audit.contact_sheet import Sheet, file_name, write_conflicts_sheet, write_contact_sheets
-from aduni.audit.page import write_audit_page
-from aduni.audit.published_split import report_published_split
-from aduni.audit.warnings import darkness, flatness, nested_copy, unused_range
+from aduni.auditing import findings
+from aduni.auditing.contact_sheet import (
+    Sheet,
+    file_name,
+    write_conflicts_sheet,
+    write_contact_sheets,
+)
+from aduni.auditing.page import write_audit_page
+from aduni.auditing.published_split import report_published_split
+from aduni.auditing.warnings import darkness, flatness, nested_copy, unused_range
 from aduni.data.cache.image_cache import MAX_WAITING
 from aduni.data.download.archives import download
 from aduni.data.image_data import ImageData
@@ -94,7 +99,7 @@ def audit(
 
 def _sentences(data: ImageData, folder: Path, conflicts: Sheet | None) -> Iterator[str]:
     """Yield what was found in the images; lists of them are written to the folder."""
-    from aduni.audit.shortcuts import find_shortcuts  # imports scikit-learn, most of a second
+    from aduni.auditing.shortcuts import find_shortcuts  # imports scikit-learn, most of a second
 
     yield from _of_images(data)
     yield from _of_copies(data, folder)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from PIL import ImageOps
 
-from aduni.audit.label_errors.pictures import Pictures
-from aduni.audit.label_errors.suspects import CONFLICT, LIKELY
+from aduni.auditing.label_errors.pictures import Pictures
+from aduni.auditing.label_errors.suspects import CONFLICT, LIKELY
 from aduni.data.names import escape
 from aduni.errors import UserError
 from aduni.reporting.page.html import page_environment

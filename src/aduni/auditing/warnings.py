@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from aduni.audit.findings import duplicates
+from aduni.auditing.findings import duplicates
 from aduni.data.cache.decode import BITS
 from aduni.data.image_data import ImageData
 from aduni.data.names import escape

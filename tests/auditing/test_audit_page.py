@@ -3,8 +3,8 @@
 import re
 from urllib.parse import unquote
 
-from aduni.audit.contact_sheet import Sheet
-from aduni.audit.page import write_audit_page
+from aduni.auditing.contact_sheet import Sheet
+from aduni.auditing.page import write_audit_page
 
 NASTY = "<script>alert('x')</script>"
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from aduni.audit.findings import duplicates
+from aduni.auditing.findings import duplicates
 from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Ints
 from aduni.system.atomic_files import atomic_write

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from aduni.audit.contact_sheet import Sheet
+from aduni.auditing.contact_sheet import Sheet
 from aduni.reporting.page.html import page_environment
 from aduni.system.atomic_files import write_text
 from aduni.system.atomic_folder import INDEX
