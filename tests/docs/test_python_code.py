@@ -37,7 +37,8 @@ def photos(tmp_path):
 def test_python(photos, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ADUNI_CACHE", str(tmp_path / "cache"))
-    exec(compile(code_of("python.md"), "docs/python.md", "exec"), {})
+    exec(compile(code_of("python.md"), "docs/python.md", "exec"), {"__name__": "__main__"})
+    assert (tmp_path / "model.onnx").is_file()
     assert (tmp_path / "report" / "index.html").is_file()
     assert re.search(r"<Run aduni on photos, fold 0: macro F1 0\.\d+", capsys.readouterr().out)
 
