@@ -13,7 +13,7 @@ PAGES = [file for file in TEMPLATES if file.name == "page.html.j2"]
 
 def test_pages_are_found():
     owners = {file.parent.relative_to(ROOT / "src" / "aduni").as_posix() for file in PAGES}
-    assert owners >= {"reporting/page", "training/run_page", "audit", "inference/explain"}
+    assert owners >= {"reporting/page", "training/run_page", "auditing", "inference/explain"}
 
 
 @pytest.mark.parametrize("file", PAGES, ids=lambda file: file.parent.name)
