@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from aduni.cli.help import groups_of, help_text, options_of
+from aduni.system.program import CONF, as_called
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 COMMANDS = sorted(file.stem for file in SRC.glob("*.py"))
@@ -172,6 +173,29 @@ def test_the_keys_of_the_encoder_in_effect_are_listed(root):
     text = help_text(conf, "train", ["recipe=frozen"])
     assert "Keys of encoder=efficientnet_lite0:" in text
     assert "Keys of recipe=frozen:" in text
+
+
+INSTALLED = sorted(file.stem for file in (SRC / "aduni" / "commands").glob("[!_]*.py"))
+MIXED = "python src/train.py x; which evaluate.py writes; my_train.py, loss.py"
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_the_installed_command_names_no_script_in_its_help(name, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [f"aduni {name}", "--help"])
+    text = help_text(CONF, name)
+
+    assert ".py" not in text
+    assert text.startswith(f"aduni {name}")
+    assert f"Usage: aduni {name} " in text
+    assert text.partition("\nExamples:\n")[2].count(f"aduni {name} ") >= 2
+
+
+def test_commands_are_named_as_they_are_called(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["src/train.py"])
+    assert as_called(MIXED) == MIXED
+    monkeypatch.setattr(sys, "argv", ["aduni train"])
+    words = "aduni train x; which aduni evaluate writes; my_train.py, loss.py"
+    assert as_called(MIXED) == words
 
 
 @pytest.mark.parametrize("name", COMMANDS)
