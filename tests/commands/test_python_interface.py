@@ -148,6 +148,10 @@ def test_a_report_of_runs_and_of_data_frames(small_run, tmp_path):
     [
         (lambda: aduni.train("cee"), "did you mean ce"),
         (lambda: aduni.train("ce", "nowhere"), "neither a folder"),
+        (lambda: aduni.train("ce", "aptso"), "did you mean aptos?"),
+        (lambda: aduni.train("ce", "digits", dataset="aptos"), "dataset=aptos both name the"),
+        (lambda: aduni.fit("digits", dataset="aptos"), "dataset=aptos both name the images"),
+        (lambda: aduni.train("ce", **{"dataset.root": "x"}), "no effect on dataset=digits"),
         (lambda: aduni.train("ce", pd.DataFrame({"path": [], "label": []})), "no column image"),
         (lambda: aduni.train("ce", shard="1/2"), "shard"),
         (lambda: aduni.fit("nowhere"), "neither a folder"),

@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 
 from aduni.api.composition import composed, to_overrides
-from aduni.api.images_table import Data, data_overrides
+from aduni.api.images_table import Data, with_data
 from aduni.api.model import Model, load_model
 from aduni.errors import UserError
 from aduni.fitting.fit import fit as fit_data
@@ -80,7 +80,7 @@ def fit(
     """
     named = {"preset": preset, "max_time": max_time, "output": output}
     given = {key: value for key, value in named.items() if value is not None}
-    overrides = [*data_overrides(data), *to_overrides({**given, **settings})]
+    overrides = with_data(data, to_overrides({**given, **settings}))
     with composed("fit", overrides) as config:
         checked = read_fit_settings(config, overrides)
         page = fit_data(checked, forwarded(overrides), HydraConfig.get().runtime.choices["preset"])

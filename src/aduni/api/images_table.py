@@ -2,16 +2,28 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from aduni.cli.arguments import dataset_overrides, quoted
+from aduni.cli.arguments import check_named_once, dataset_overrides, quoted
 from aduni.errors import UserError
 from aduni.system.atomic_files import write_csv
 
 Data = str | os.PathLike[str] | pd.DataFrame
 """Folder with a folder of images for each class, table with a row for each image, or name."""
+
+
+def with_data(data: Data | None, overrides: Sequence[str]) -> list[str]:
+    """Return the overrides that choose a data set, and behind them the others.
+
+    Raises:
+        UserError: if the others choose one, too.
+    """
+    chosen = data_overrides(data)
+    check_named_once("data=", chosen, overrides)
+    return [*chosen, *overrides]
 
 
 def data_overrides(data: Data | None) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 
 from aduni.api.composition import composed, to_overrides
-from aduni.api.images_table import Data, data_overrides
+from aduni.api.images_table import Data, with_data
 from aduni.api.run import Run
 from aduni.cli.arguments import quoted
 from aduni.errors import UserError
@@ -46,7 +46,7 @@ def train(
     if settings.get("shard"):
         raise UserError("shard= makes no run; leave it out, or use the command train.")
     named = {} if method is None else {"method": method}
-    overrides = [*data_overrides(data), *to_overrides({**named, **settings})]
+    overrides = with_data(data, to_overrides({**named, **settings}))
     folder = [] if output is None else [f"hydra.run.dir={quoted(os.fspath(output))}"]
     keep_freed_memory()
     with composed("train", [*overrides, *folder]) as config:

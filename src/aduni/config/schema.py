@@ -52,6 +52,15 @@ def seconds_of(time: str) -> float:
     return ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds
 
 
+def _no_data(data: str | None) -> None:
+    """Raise ValueError for images in a file of settings, where nothing translates `data`."""
+    if data is not None:
+        raise ValueError(
+            "is a word of the command line; in a file set dataset=folder and dataset.root, or "
+            "dataset=csv and dataset.csv"
+        )
+
+
 MaxTime = Annotated[str, BeforeValidator(str), AfterValidator(check_time)]
 """Time as DD:HH:MM:SS."""
 
@@ -107,6 +116,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     encoder: Node
     trainer: Node
     optimizer: Node
+    data: Annotated[str | None, AfterValidator(_no_data)] = Field(default=None, exclude=True)
     fold: NonNegativeInt
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     epochs: PositiveInt

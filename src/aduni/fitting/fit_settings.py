@@ -117,7 +117,7 @@ class FitSettings(BaseModel, extra="ignore", frozen=True):
 
 def read_fit_settings(config: DictConfig, overrides: Sequence[str]) -> FitSettings:
     """Return the checked settings of fit.py; overrides without effect raise UserError."""
-    check_keys("fit.py", (*FORWARDED, *FitSettings.model_fields), overrides)
+    check_keys("fit.py", ("data", *FORWARDED, *FitSettings.model_fields), overrides)
     if "dataset" not in config:
         raise UserError(
             "data is missing; give data=DIR, a folder with a folder of images for each class, "

@@ -42,7 +42,8 @@ def _hint_other_key(key: str, near: str) -> str:
             for o in catalogue.groups[group]
             if key in read_leaf(CONF / group / f"{o}.yaml").values
         ]
-        return f" ({group}={having[0]} has it)" if having else ""
+        short = "; data=FILE stands for both" * (key == "dataset.csv" and "data" in catalogue)
+        return f" ({group}={having[0]} has it{short})" if having else ""
     args = [arg.lstrip("+").partition("=") for arg in sys.argv[1:]]
     value = next((value for typed, _, value in args if typed == key), "")
     other_group = catalogue.group_with(value)
