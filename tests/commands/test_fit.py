@@ -93,7 +93,12 @@ def test_a_folder_of_images_leads_to_a_model_that_classifies(images, start, tmp_
     words = [f"data={images}", "max_time=00:00:20:00", f"output='{out}'"]
     printed, _ = _end(start(*words))
 
-    assert printed.splitlines()[-1] == str(out / "index.html")
+    *_, found, page, steps, purpose, command = printed.splitlines()
+    assert re.match(r"Use .+\. On \d+ test images, .* it has macro F1 \d\.\d+ \(", found)
+    assert page == f"Page: {out / 'index.html'}"
+    assert steps == f"Next steps: {out / 'NEXT_STEPS.md'}"
+    assert purpose == "Classify new images:"
+    assert f"    {command.strip()}\n" in (out / "NEXT_STEPS.md").read_text()
     assert "order of the classes not declared: taken to have no order" in printed
     plan = yaml.safe_load((out / "plan.yaml").read_text())
     assert plan["data"]["classes"] == SIZES
