@@ -221,7 +221,8 @@ def test_a_leak_of_a_given_split_stops_it(images, command, tmp_path, monkeypatch
     [
         ((), "data is missing"),
         (("data=nowhere",), "neither a folder, a file nor a data set"),
-        (("data=digits", "target=f1"), "target=f1 is not a metric"),
+        (("data=digits", "target=f1"), "decide by (did you mean macro_f1?); choose from accuracy,"),
+        (("data=digits", "image_siz=32"), "did you mean dataset.image_size?"),
         (("data=digits", "target=quadratic_kappa"), "needs classes in an order"),
         (("data=digits", "dataset=aptos"), "both name the images"),
         (("data=digits", "max_time=30"), "write DD:HH:MM:SS"),

@@ -13,6 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from aduni.cli.help import groups_of, help_text, options_of
+from aduni.cli.yaml_docs import comments_of
+from aduni.fitting.fit_settings import TARGETS
 from aduni.system.program import CONF, as_called
 
 SRC = Path(__file__).resolve().parents[2] / "src"
@@ -196,6 +198,14 @@ def test_commands_are_named_as_they_are_called(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["aduni train"])
     words = "aduni train x; which aduni evaluate writes; my_train.py, loss.py"
     assert as_called(MIXED) == words
+
+
+def test_the_help_names_every_target_of_a_fit(root):
+    listed = comments_of(root / "conf" / "fit.yaml")["target"].removeprefix("Metric that decides: ")
+    anywhere, _, ordered = listed.partition(", or for ordered classes ")
+    for names, ordinal in ((anywhere, False), (ordered, True)):
+        targets = [key for key, metric in TARGETS.items() if metric.ordinal == ordinal]
+        assert names.split(", ") == targets
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 import aduni
+from aduni.errors import UserError
 from aduni.evaluation.trained_model import load_trained
 
 SETTINGS = {
@@ -163,6 +165,12 @@ def test_a_report_of_runs_and_of_data_frames(small_run, tmp_path):
 )
 def test_mistakes_are_one_sentence_with_a_remedy(call, words, refusal):
     refusal(call, words)
+
+
+@pytest.mark.parametrize("settings", [{"image_size": 32}, {"dataset": "csv", "image_siz": 32}])
+def test_a_key_without_its_group_is_named_in_full(settings):
+    with pytest.raises(UserError, match=re.escape("(did you mean dataset.image_size?)")):
+        aduni.train("ce", **settings)
 
 
 def test_import_takes_no_heavy_package():

@@ -38,6 +38,7 @@ PREFERRED = {
     "image_size": "dataset.image_size",
     "momentum": "optimizer.momentum",
     "weight_decay": "optimizer.weight_decay",
+    "weights": "encoder.weights",
 }
 """Names that several groups have as a key, and the key that is meant."""
 
