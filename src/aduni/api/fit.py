@@ -71,7 +71,7 @@ def fit(
     Args:
         data: as `aduni.train` takes it.
         preset: quick, good or best; None for the default of conf/fit.yaml.
-        max_time: time for everything, DD:HH:MM:SS; None for the default there.
+        max_time: time for everything, as "2h" or DD:HH:MM:SS; None for the default there.
         output: folder of the result; None for outputs/fit/TITLE-PRESET.
         settings: any other key of the command, such as `target="accuracy"`.
 

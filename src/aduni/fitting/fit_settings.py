@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from omegaconf import DictConfig
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from aduni.config.schema import MaxTime, check_keys, read, seconds_of
+from aduni.config.schema import check_keys, read
+from aduni.config.times import MaxTime, seconds_of
 from aduni.errors import UserError, did_you_mean
 from aduni.fitting.duration import format_duration
 from aduni.metrics.metric import Metric
