@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
@@ -67,11 +68,11 @@ def _keys_of_groups(groups: DictConfig) -> dict[str, str]:
     nodes = {str(name): node for name, node in entries if isinstance(node, DictConfig)}
     found: dict[str, list[str]] = {}
     for name in nodes.keys() - ("hydra", "names"):
-        plain = OmegaConf.to_container(nodes[name], resolve=False)
-        for key, value in plain.items() if isinstance(plain, dict) else ():
+        plain: Any = OmegaConf.to_container(nodes[name], resolve=False)
+        for key, value in zip(map(str, plain), plain.values(), strict=True):
             is_copy = re.fullmatch(r"\$\{[\w.]+\}", str(value)) is not None
-            if not is_copy and not str(key).startswith("_"):
-                found.setdefault(str(key), []).append(f"{name}.{key}")
+            if not is_copy and not key.startswith("_"):
+                found.setdefault(key, []).append(f"{name}.{key}")
     return {
         key: min(named, key=lambda full: (full != PREFERRED.get(key), full))
         for key, named in found.items()
