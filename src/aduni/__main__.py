@@ -11,6 +11,8 @@ from aduni.cli.start import start
 from aduni.errors import did_you_mean
 from aduni.system.program import NAME
 
+HELP = ("-h", "--help", "help")
+
 
 def main() -> None:
     """Run the command that the first argument names, or list the commands."""
@@ -18,15 +20,22 @@ def main() -> None:
     names = [module.name for module in pkgutil.iter_modules(aduni.commands.__path__)]
     if args[:1] == ["--version"]:
         print(f"AdUni {version()}")
-    elif not args or args[0] in ("-h", "--help", "help"):
+    elif not args or (args[0] in HELP and len(args) == 1):
         print(_overview(names))
-    elif args[0] not in names:
-        hint = did_you_mean(args[0], [*names, "--version", "--help"])
-        sys.exit(f"error: {args[0]} is not a command{hint}; choose one of {', '.join(names)}.")
+    elif args[0] in HELP:
+        _call(args[1], ["--help"], names)
     else:
-        # Commands see the arguments that their scripts get.
-        sys.argv[:] = [f"{NAME} {args[0]}", *args[1:]]
-        start(args[0])
+        _call(args[0], args[1:], names)
+
+
+def _call(command: str, args: list[str], names: list[str]) -> None:
+    """Run a command, or exit with a sentence if there is none of this name."""
+    if command not in names:
+        hint = did_you_mean(command, [*names, "--version", "--help"])
+        sys.exit(f"error: {command} is not a command{hint}; choose one of {', '.join(names)}.")
+    # Commands see the arguments that their scripts get.
+    sys.argv[:] = [f"{NAME} {command}", *args]
+    start(command)
 
 
 def _overview(names: list[str]) -> str:

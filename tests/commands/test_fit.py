@@ -93,7 +93,12 @@ def test_a_folder_of_images_leads_to_a_model_that_classifies(images, start, tmp_
     words = [f"data={images}", "max_time=00:00:20:00", f"output='{out}'"]
     printed, _ = _end(start(*words))
 
-    assert printed.splitlines()[-1] == str(out / "index.html")
+    *_, found, page, steps, purpose, command = printed.splitlines()
+    assert re.match(r"Use .+\. On \d+ test images, .* it has macro F1 \d\.\d+ \(", found)
+    assert page == f"Page: {out / 'index.html'}"
+    assert steps == f"Next steps: {out / 'NEXT_STEPS.md'}"
+    assert purpose == "Classify new images:"
+    assert f"    {command.strip()}\n" in (out / "NEXT_STEPS.md").read_text()
     assert "order of the classes not declared: taken to have no order" in printed
     plan = yaml.safe_load((out / "plan.yaml").read_text())
     assert plan["data"]["classes"] == SIZES
@@ -216,10 +221,12 @@ def test_a_leak_of_a_given_split_stops_it(images, command, tmp_path, monkeypatch
     [
         ((), "data is missing"),
         (("data=nowhere",), "neither a folder, a file nor a data set"),
-        (("data=digits", "target=f1"), "target=f1 is not a metric"),
+        (("data=digits", "target=f1"), "decide by (did you mean macro_f1?); choose from accuracy,"),
+        (("data=digits", "image_siz=32"), "did you mean dataset.image_size?"),
         (("data=digits", "target=quadratic_kappa"), "needs classes in an order"),
         (("data=digits", "dataset=aptos"), "both name the images"),
-        (("data=digits", "max_time=30"), "write DD:HH:MM:SS"),
+        (("data=digits", "max_time=30"), "write a unit, as 30m, 2h or 1h30m, or write DD:HH:MM:SS"),
+        (("data=digits", "max_time=1m9s"), "max_time=00:00:01:09 is too short"),
         (("data=digits", "max_time=00:00:01:09"), "7 trainings take 70 s for their start alone"),
         (("data=digits", "epochs=3"), "epochs is not a key of fit.py"),
     ],

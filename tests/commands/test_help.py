@@ -1,5 +1,6 @@
 """--help of every command, flags that are mistyped, and bash's completion."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -12,7 +13,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from aduni.__main__ import main
 from aduni.cli.help import groups_of, help_text, options_of
+from aduni.cli.yaml_docs import comments_of
+from aduni.fitting.fit_settings import TARGETS
+from aduni.inference.export.export_settings import FOLDER
+from aduni.inference.export.formats import FORMATS
+from aduni.system.program import CONF, as_called
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 COMMANDS = sorted(file.stem for file in SRC.glob("*.py"))
@@ -172,6 +179,64 @@ def test_the_keys_of_the_encoder_in_effect_are_listed(root):
     text = help_text(conf, "train", ["recipe=frozen"])
     assert "Keys of encoder=efficientnet_lite0:" in text
     assert "Keys of recipe=frozen:" in text
+
+
+INSTALLED = sorted(file.stem for file in (SRC / "aduni" / "commands").glob("[!_]*.py"))
+MIXED = "python src/train.py x; which evaluate.py writes; my_train.py, loss.py"
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_the_installed_command_names_no_script_in_its_help(name, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [f"aduni {name}", "--help"])
+    text = help_text(CONF, name)
+
+    assert ".py" not in text
+    assert text.startswith(f"aduni {name}")
+    assert f"Usage: aduni {name} " in text
+    assert text.partition("\nExamples:\n")[2].count(f"aduni {name} ") >= 2
+
+
+def _called(monkeypatch, capsys, *words: str) -> str:
+    monkeypatch.setattr(sys, "argv", ["aduni", *words])
+    with pytest.raises(SystemExit) if words else contextlib.nullcontext() as stop:
+        main()
+    assert not words or not stop.value.code
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("word", ["help", "--help", "-h"])
+def test_help_and_a_command_is_the_help_of_the_command(monkeypatch, capsys, word):
+    assert _called(monkeypatch, capsys, word, "fit") == _called(
+        monkeypatch, capsys, "fit", "--help"
+    )
+
+
+def test_help_and_another_word_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["aduni", "help", "fti"])
+    with pytest.raises(SystemExit, match=re.escape("fti is not a command (did you mean fit?)")):
+        main()
+
+
+def test_the_overview_names_every_export_format(monkeypatch, capsys):
+    overview = _called(monkeypatch, capsys)
+    (line,) = (line for line in overview.splitlines() if line.split()[:1] == ["export"])
+    assert [name for name in (*FORMATS, FOLDER) if name not in line.lower().replace(" ", "")] == []
+
+
+def test_commands_are_named_as_they_are_called(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["src/train.py"])
+    assert as_called(MIXED) == MIXED
+    monkeypatch.setattr(sys, "argv", ["aduni train"])
+    words = "aduni train x; which aduni evaluate writes; my_train.py, loss.py"
+    assert as_called(MIXED) == words
+
+
+def test_the_help_names_every_target_of_a_fit(root):
+    listed = comments_of(root / "conf" / "fit.yaml")["target"].removeprefix("Metric that decides: ")
+    anywhere, _, ordered = listed.partition(", or for ordered classes ")
+    for names, ordinal in ((anywhere, False), (ordered, True)):
+        targets = [key for key, metric in TARGETS.items() if metric.ordinal == ordinal]
+        assert names.split(", ") == targets
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -125,7 +125,7 @@ def test_all_unreadable_images_are_listed(audit, tmp_path):
 
 def test_a_small_class_is_named_with_what_training_would_say(audit, tmp_path):
     class_folders(tmp_path / "own", (15, 9, 3))
-    finished, _ = audit("dataset=folder", f"dataset.root={tmp_path / 'own'}")
+    finished, _ = audit(f"data={tmp_path / 'own'}")
 
     assert finished.status == 0, finished.err
     words = _words(finished.out)
@@ -136,7 +136,7 @@ def test_a_small_class_is_named_with_what_training_would_say(audit, tmp_path):
 def test_class_folders_train_and_are_evaluated_where_they_moved(train, command, tmp_path, metrics):
     root = tmp_path / "own"
     class_folders(root)
-    finished, run = train("dataset=folder", f"dataset.root={root}", *SMALL)
+    finished, run = train(f"data={root}", *SMALL)
 
     assert finished.status == 0, finished.err
     assert metrics(run)["dataset"] == "own"

@@ -69,7 +69,7 @@ def test_settings_of_training_are_refused(command, tmp_path, stray):
     assert finished.status == 1
     key = stray.strip("+").split("=")[0]
     assert finished.err.startswith(f"error: {key} is not a key of prepare.py; leave it out")
-    assert "its keys are dataset, protocol, download, shard, verbose" in finished.err
+    assert "its keys are data, dataset, protocol, download, shard, verbose" in finished.err
     assert not list(tmp_path.iterdir())
 
 
@@ -132,8 +132,8 @@ def test_files_of_other_kinds_are_counted_by_suffix(command, tmp_path):
     (tmp_path / "own" / "notes.txt").write_text("")
     (tmp_path / "own" / "loose.png").write_bytes(files[0].read_bytes())
     (files[0].parent / "Thumbs.db").write_bytes(b"")
-    words = (f"dataset.root={tmp_path / 'own'}", f"dataset.cache_dir={tmp_path / 'cache'}")
-    finished = command("prepare", "dataset=folder", *words)
+    words = (f"data={tmp_path / 'own'}", f"dataset.cache_dir={tmp_path / 'cache'}")
+    finished = command("prepare", *words)
 
     assert finished.status == 0, finished.err
     said = _words(finished.out)

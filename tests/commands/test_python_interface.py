@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from PIL import Image
 from safetensors import safe_open
 
 import aduni
+from aduni.errors import UserError
 from aduni.evaluation.trained_model import load_trained
 
 SETTINGS = {
@@ -234,6 +236,10 @@ def test_a_report_of_runs_and_of_data_frames(small_run, tmp_path):
     [
         (lambda: aduni.train("cee"), "did you mean ce"),
         (lambda: aduni.train("ce", "nowhere"), "neither a folder"),
+        (lambda: aduni.train("ce", "aptso"), "did you mean aptos?"),
+        (lambda: aduni.train("ce", "digits", dataset="aptos"), "dataset=aptos both name the"),
+        (lambda: aduni.fit("digits", dataset="aptos"), "dataset=aptos both name the images"),
+        (lambda: aduni.train("ce", **{"dataset.root": "x"}), "no effect on dataset=digits"),
         (lambda: aduni.train("ce", pd.DataFrame({"path": [], "label": []})), "no column image"),
         (lambda: aduni.train("ce", shard="1/2"), "shard"),
         (lambda: aduni.train("ce", ["photos"]), "data is of the type list"),
@@ -254,6 +260,12 @@ def test_a_report_of_runs_and_of_data_frames(small_run, tmp_path):
 )
 def test_mistakes_are_one_sentence_with_a_remedy(call, words, refusal):
     refusal(call, words)
+
+
+@pytest.mark.parametrize("settings", [{"image_size": 32}, {"dataset": "csv", "image_siz": 32}])
+def test_a_key_without_its_group_is_named_in_full(settings):
+    with pytest.raises(UserError, match=re.escape("(did you mean dataset.image_size?)")):
+        aduni.train("ce", **settings)
 
 
 def test_import_takes_no_heavy_package():

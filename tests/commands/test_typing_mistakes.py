@@ -139,7 +139,7 @@ SENTENCES = {
     "train method=3": "method=3 names no option; choose one of aduni, ",
     "train alpha=0.5": "alpha=0.5 names no option; choose one of constant, ",
     "train experiment=null": "or leave experiment= out.",
-    "train dataset=/data/isic": "write dataset=folder dataset.root=/data/isic, or choose one of",
+    "train dataset=/data/isic": "write data=/data/isic, or choose one of",
     "train '~epochs'": "~epochs takes away what the command needs, or does not have; leave it out.",
     "train '~method'": "~method takes away what the command needs, or does not have; leave it out.",
     "export '~trainer=3'": "or does not have; leave it out.",
@@ -154,7 +154,7 @@ SENTENCES = {
     "train lr=1e−3": "write lr=1e-3.",  # noqa: RUF001
     "train method＝ce": "write method=ce.",  # noqa: RUF001
     "train method=ce，aduni": "write method=ce,aduni and add -m",  # noqa: RUF001
-    "train '~/x'": f"write dataset.root={os.path.expanduser('~/x')}.",
+    "train '~/x'": f"write data={os.path.expanduser('~/x')}.",
     # Paths, files, other programs' words.
     "train 'dataset.root=C:\\data\\isic'": "a path of Windows; write the path that it has on this "
     "system, in WSL dataset.root=/mnt/c/data/isic.",
@@ -163,7 +163,24 @@ SENTENCES = {
     "train dataset.root=C:datapictures": "write the path that it has on this system.",
     "train config.yaml": "write the settings themselves as KEY=VALUE",
     "evaluate x.ckpt": "write ckpt=x.ckpt.",
+    "evaluate dataset=/data/isic": "write dataset=folder dataset.root=/data/isic, or choose one of",
+    **{
+        f"{name} ../photos": "write data=../photos."
+        for name in ("fit", "train", "prepare", "audit", "shortcuts")
+    },
+    "fit a/labels.csv": "write data=a/labels.csv.",
     "report out/runs": "write runs=out/runs.",
+    "report a/p.csv": "write predictions=a/p.csv.",
+    "label_errors out/runs": "write runs=out/runs.",
+    "label_errors a/p.csv": "write predictions=a/p.csv.",
+    "predict ../photos": "write images=../photos.",
+    "predict ../a.csv": "write images=../a.csv.",
+    "explain ../photos": "write images=../photos.",
+    "evaluate out/run": "write ckpt=out/run.",
+    "reproduce ../photos": "write dataset=folder dataset.root=../photos.",
+    "reproduce ../a.csv": "write dataset=csv dataset.csv=../a.csv.",
+    "reproduce path=../x": "by a key of train.py; write dataset=folder dataset.root=../x.",
+    "reproduce data=../x": "data=../x is no list of keys; write dataset=folder dataset.root=../x.",
     "prepare download": "write download=true.",
     "train train.py": "train.py cannot be read as KEY=VALUE; leave it out.",
     "train help": "write --help.",
@@ -251,7 +268,20 @@ def test_a_typing_mistake_has_its_sentence(faults, text):
     assert not re.search(r";\s*[.;]|\.\s+[A-Z]", first)
 
 
-@pytest.mark.parametrize("words", [["dataset=isic2018"], ["method=ce", "dataset=digits"]])
+def test_a_path_that_exists_is_proposed_for_the_key_that_takes_it(faults, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "data2024").mkdir()
+
+    assert faults("export run")[0].endswith("; write ckpt=run")
+    assert faults("predict run")[0].endswith("; write ckpt=run")
+    assert faults("report run")[0].endswith("; write runs=run")
+    assert faults("train data2024")[0].endswith("; write data=data2024")
+
+
+@pytest.mark.parametrize(
+    "words", [["dataset=isic2018"], ["method=ce", "dataset=digits"], ["data=x"]]
+)
 def test_an_experiment_on_one_data_set_takes_no_other(words):
     for args in (["experiment=paper_aptos", *words], [*words, "experiment=paper_aptos"]):
         sentence = find_contradiction(CommandLine(CONF, "train", args))
@@ -274,7 +304,7 @@ def test_a_path_that_can_be_read_is_taken_as_it_is(faults, path):
     assert OverridesParser.create().parse_override(f"dataset.root={path}").value() == path
 
 
-@pytest.mark.parametrize("key", ["train dataset.root", "evaluate ckpt", "report runs"])
+@pytest.mark.parametrize("key", ["train dataset.root", "evaluate ckpt", "report output"])
 @pytest.mark.parametrize("path", PATHS)
 def test_the_word_for_any_path_can_be_copied_into_a_shell(key, path):
     command, key = key.split()

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 import aduni.cli.app
 from aduni.auditing.audit_settings import read_audit_settings, read_prepare_settings
 from aduni.auditing.label_errors.label_error_settings import read_label_error_settings
-from aduni.cli.arguments import hydra_arguments
+from aduni.cli.arguments import DATA_COMMANDS, hydra_arguments
 from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.overrides import find_mistake
 from aduni.config.schema import read_settings
@@ -114,7 +114,7 @@ def overrides_of(command: str, words: list[str], examples: set[str]) -> list[lis
     words = [word for word in words if word != "..." and word not in examples]
     if command in SHORT_FORMS:
         words = hydra_arguments(words)
-    if command == "fit":
+    if command in DATA_COMMANDS:
         words = [word for each in words for word in _images(each)]
     given = get_args_parser().parse_args(words)
     own = [word for word in given.overrides if not word.startswith("hydra.searchpath=")]
@@ -136,10 +136,10 @@ def _images(word: str) -> list[str]:
     key, _, value = word.partition("=")
     if key != "data":
         return [word]
-    if value == "DIR":
-        return ["dataset=folder", "dataset.root=DIR"]
-    is_table = value == "FILE" or value.endswith(".csv")
-    return ["dataset=csv", f"dataset.csv={value}"] if is_table else [f"dataset={value}"]
+    if value == "FILE" or value.endswith(".csv"):
+        return ["dataset=csv", f"dataset.csv={value}"]
+    is_name = _option("dataset", value).is_file()
+    return [f"dataset={value}"] if is_name else ["dataset=folder", f"dataset.root={value}"]
 
 
 def check(command: str, overrides: list[str]) -> None:

@@ -5,11 +5,13 @@ import pytest
 from candidates import candidate, run_of
 
 from aduni.fitting.answer import advice, answer, reasons
+from aduni.fitting.closing import closing_text
 from aduni.fitting.fit_settings import Preset, Row, Scale, Sizes
 from aduni.fitting.next_steps import steps_of
 from aduni.fitting.plan_file import CLOCK, FitPlan, read_fit_plan
 from aduni.fitting.result import Result
 from aduni.fitting.speed import Speed
+from aduni.fitting.write_result import Written
 
 LABELS = [0] * 60 + [1] * 30 + [2] * 30
 CHANCE = np.random.default_rng(0).integers(3, size=120).tolist()
@@ -70,6 +72,25 @@ def test_a_model_that_a_floor_may_equal_is_not():
     assert "preset=good" in last
     tuned = result(models, floors, fine_tuned=Scale(image_size=64, steps=9))
     assert "preset=good" not in [*answer(tuned)][-1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "first"), [((), "Use model. On 120 test images"), ((1, 2), "No ")]
+)
+def test_the_end_says_what_was_found_where_it_is_and_how_to_use_it(tmp_path, wrong, first):
+    floor = run_of(LABELS, CHANCE if not wrong else near(1))
+    made = result(
+        [candidate("model", [run_of(LABELS, near(*wrong))])], [candidate("floor", [floor])]
+    )
+    steps = [*steps_of([tmp_path / "model.ckpt"], [tmp_path / "run"])]
+    written = Written(tmp_path / "index.html", tmp_path / "NEXT_STEPS.md", steps)
+    found, page, file, purpose, command = closing_text(made, written).splitlines()
+
+    assert found.startswith(first)
+    assert "test images, which" in found if not wrong else "95 % interval" in found
+    assert (page, file) == (f"Page: {written.page}", f"Next steps: {written.next_steps}")
+    assert purpose == (advice(made) or "Classify new images:")
+    assert command == f"  {steps[0].command}"
 
 
 def test_models_of_folds_are_said_to_be_untested_together():

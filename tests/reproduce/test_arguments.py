@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from aduni.cli.arguments import fit_arguments, hydra_arguments
+from aduni.cli.arguments import data_arguments, fit_arguments, hydra_arguments
 
 FORMS = {
     "status": "action=status",
@@ -67,3 +67,17 @@ def test_a_table_a_data_set_and_lists_of_gpus_are_translated(tmp_path, refusal):
     assert fit_arguments(["data=aptos"]) == ["dataset=aptos"]
     refusal(lambda: fit_arguments(["data=nowhere"]), "data=nowhere", "aptos")
     refusal(lambda: fit_arguments(["data=aptos", "dataset=digits"]), "both name the images")
+
+
+def test_data_keeps_its_place_between_flags_and_keys(tmp_path):
+    folder = f"dataset.root={tmp_path}"
+    words = ["-m", f"data={tmp_path}", "fold=0,1", "gpus=0,1"]
+    assert data_arguments(words) == ["-m", "dataset=folder", folder, "fold=0,1", "gpus=0,1"]
+    assert data_arguments(["data=null", "fold=1"]) == ["fold=1"]
+    assert data_arguments([f"data={tmp_path}", "dataset.image_size=32"]) == [
+        *("dataset=folder", folder, "dataset.image_size=32")
+    ]
+    own = f"dataset.root={tmp_path}"  # a table's images may lie elsewhere
+    table = tmp_path / "a.csv"
+    table.touch()
+    assert data_arguments([f"data={table}", own])[1:] == [f"dataset.csv={table}", own]

@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from aduni.api.composition import composed, to_overrides
-from aduni.api.images_table import Data, data_overrides
+from aduni.api.composition import composed
+from aduni.api.images_table import Data, with_data
 from aduni.auditing.audit_settings import read_audit_settings
 from aduni.auditing.report import audit as audit_data
 
@@ -28,7 +28,7 @@ def audit(
         UserError: for every mistake that can be corrected by the caller.
     """
     named = {} if output is None else {"output": output}
-    overrides = [*data_overrides(data, settings), *to_overrides({**named, **settings})]
+    overrides = with_data(data, {**named, **settings})
     with composed("audit", overrides) as config:
         checked = read_audit_settings(config, overrides)
         found = audit_data(checked.build_data(), output=checked.output, split=checked.split_files)

@@ -7,8 +7,8 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from aduni.api.composition import composed, to_overrides
-from aduni.api.images_table import Data, data_overrides
+from aduni.api.composition import composed
+from aduni.api.images_table import Data, with_data
 from aduni.api.model import Model, load_model
 from aduni.api.paths import keep_absolute
 from aduni.errors import UserError
@@ -75,7 +75,7 @@ def fit(
     Args:
         data: as `aduni.train` takes it.
         preset: quick, good or best; None for the default of conf/fit.yaml.
-        max_time: time for everything, DD:HH:MM:SS; None for the default there.
+        max_time: time for everything, as "2h" or DD:HH:MM:SS; None for the default there.
         output: folder of the result; None for outputs/fit/TITLE-PRESET.
         settings: any other key of the command, such as `target="accuracy"`.
 
@@ -84,7 +84,7 @@ def fit(
     """
     named = {"preset": preset, "max_time": max_time, "output": output}
     given = {key: value for key, value in named.items() if value is not None}
-    overrides = [*data_overrides(data, settings), *to_overrides({**given, **settings})]
+    overrides = with_data(data, {**given, **settings})
     with composed("fit", overrides) as config:
         checked = read_fit_settings(config, overrides)
         page = fit_data(checked, forwarded(overrides), HydraConfig.get().runtime.choices["preset"])

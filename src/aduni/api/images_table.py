@@ -8,13 +8,25 @@ from typing import Any
 
 import pandas as pd
 
+from aduni.api.composition import to_overrides
 from aduni.api.given_images import table_paths
-from aduni.cli.arguments import dataset_overrides, quoted
+from aduni.cli.arguments import check_named_once, dataset_overrides, quoted
 from aduni.errors import UserError, did_you_mean
 from aduni.system.atomic_files import write_csv
 
 Data = str | os.PathLike[str] | pd.DataFrame
 """Folder with a folder of images for each class, table with a row for each image, or name."""
+
+
+def with_data(data: Data | None, settings: Mapping[str, Any]) -> list[str]:
+    """Return the overrides that choose a data set, and behind them those of the settings.
+
+    Raises:
+        UserError: if the settings choose one, too, or as `data_overrides` does.
+    """
+    chosen, overrides = data_overrides(data, settings), to_overrides(settings)
+    check_named_once("data=", chosen, overrides)
+    return [*chosen, *overrides]
 
 
 def data_overrides(data: Data | None, settings: Mapping[str, Any]) -> list[str]:

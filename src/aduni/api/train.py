@@ -10,8 +10,8 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from aduni.api.composition import composed, to_overrides
-from aduni.api.images_table import Data, data_overrides
+from aduni.api.composition import composed
+from aduni.api.images_table import Data, with_data
 from aduni.api.process_state import process_as_before
 from aduni.api.run import Run
 from aduni.cli.arguments import quoted
@@ -49,7 +49,7 @@ def train(
     if settings.get("shard"):
         raise UserError("shard= makes no run; leave it out, or use the command train.")
     named = {} if method is None else {"method": method}
-    overrides = [*data_overrides(data, settings), *to_overrides({**named, **settings})]
+    overrides = with_data(data, {**named, **settings})
     folder = [] if output is None else [f"hydra.run.dir={quoted(os.fspath(output))}"]
     keep_freed_memory()
     with process_as_before(), composed("train", [*overrides, *folder]) as config:

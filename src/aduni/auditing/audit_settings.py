@@ -17,6 +17,7 @@ from aduni.data.shard import OptionalShard
 class _Settings(BaseModel, extra="ignore"):
     """Settings of both commands; training settings in the data set's YAML are ignored."""
 
+    data: None = None  # the command line has translated it
     dataset: Node
     protocol: Node
 

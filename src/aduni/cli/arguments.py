@@ -1,16 +1,19 @@
-"""Short forms on the command lines of report.py, reproduce.py and fit.py."""
+"""Short forms on the command lines: `data=` of several commands, words and lists of others."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from aduni.errors import UserError
+from aduni.errors import UserError, did_you_mean
 from aduni.system.program import CONF
 
 LIST_KEYS = ("tables", "datasets", "columns", "gpus")
 ALIASES = {"status": "action=status"}
 KEY_ALIASES = {"launcher": "hydra/launcher", "dataset": "datasets"}
 """Hydra reserves `dataset` for the group of that name."""
+
+DATA_COMMANDS = ("train", "fit", "prepare", "audit", "shortcuts")
+"""Commands that take `data=`; that of reproduce.py is a list of keys."""
 
 NOT_TEXT = ("null", "true", "false", "nan", "inf")
 """Words that Hydra reads as other values than texts."""
@@ -28,22 +31,46 @@ def hydra_arguments(args: Sequence[str]) -> list[str]:
 
 
 def fit_arguments(args: Sequence[str]) -> list[str]:
-    """Translate `data=` for Hydra: a folder, a table, or the name of a data set; and plain lists.
+    """Translate `data=` and plain lists for Hydra; raise as `data_arguments` does."""
+    return [_hydra_argument(a) if a.startswith("gpus=") else a for a in data_arguments(args)]
+
+
+def data_arguments(args: Sequence[str]) -> list[str]:
+    """Translate `data=` for Hydra: a folder, a table, or the name of a data set.
 
     Raises:
         UserError: if `data=` names none of these, or if images are named twice.
     """
+    words = [arg for arg in args if _is_data(arg)]
+    if len(words) > 1:
+        raise UserError(f"{words[0]} and {words[1]} both name the images; give one of them.")
     found: list[str] = []
-    images = [arg for arg in args if arg.startswith(("data=", "dataset="))]
-    if len(images) > 1:
-        raise UserError(f"{images[0]} and {images[1]} both name the images; give one of them.")
     for arg in args:
-        key, _, value = arg.partition("=")
-        if key == "data" and value not in ("", "null"):
-            found += dataset_overrides(value.strip("\"'"))
-        else:
-            found.append(_hydra_argument(arg) if key == "gpus" else arg)
+        if not _is_data(arg):
+            found.append(arg)
+        elif (value := arg.partition("=")[2].strip("\"'")) not in ("", "null"):
+            chosen = dataset_overrides(value)
+            check_named_once(arg, chosen, [other for other in args if other != arg])
+            found += chosen
     return found
+
+
+def _is_data(arg: str) -> bool:
+    return arg.lstrip("+").startswith("data=")
+
+
+def check_named_once(word: str, chosen: Iterable[str], others: Iterable[str]) -> None:
+    """Raise UserError if other overrides set what `data=` has chosen.
+
+    Args:
+        word: `data=` as it was given.
+        chosen: overrides that it stands for.
+        others: further overrides.
+    """
+    keys = {override.partition("=")[0] for override in chosen}
+    for other in others:
+        if other.lstrip("+").partition("=")[0] in keys & {"dataset", "dataset.root", "dataset.csv"}:
+            raise UserError(f"{word} and {other} both name the images; give one of them.")
 
 
 def dataset_overrides(data: str) -> list[str]:
@@ -56,8 +83,9 @@ def dataset_overrides(data: str) -> list[str]:
     if data in names:
         return [f"dataset={data}"]
     raise UserError(
-        f"data={data} is neither a folder, a file nor a data set; give a folder with a folder of "
-        f"images for each class, a table with a row for each image, or one of {', '.join(names)}."
+        f"data={data} is neither a folder, a file nor a data set{did_you_mean(data, names)}; give "
+        "a folder with a folder of images for each class, a table with a row for each image, or "
+        f"one of {', '.join(names)}."
     )
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from aduni.cli.effective import effective_options, effective_values
 from aduni.cli.yaml_docs import Leaf, comments_of, flattened, heading_of, read_leaf
-from aduni.system.program import command_text
+from aduni.system.program import as_called, command_text
 
 MAX_WIDTH = 100  # columns
 MAX_NAME_WIDTH = 28  # columns
@@ -56,7 +56,7 @@ def help_text(conf: Path, name: str, args: Sequence[str] = ()) -> str:
     ]
     parts += _section("Flags", flags)
     examples = content.get("hydra", {}).get("help", {}).get("footer", "")
-    return "\n\n".join(filter(None, [*parts, examples.rstrip()])) + "\n"
+    return "\n\n".join(filter(None, [*parts, as_called(examples.rstrip())])) + "\n"
 
 
 def groups_of(path: Path) -> dict[str, str | None]:
@@ -152,7 +152,7 @@ def _entry(name: str, comment: str, column: int) -> str:
 
 def _wrap(text: str, indent: str) -> str:
     return textwrap.fill(
-        text,
+        as_called(text),
         min(shutil.get_terminal_size().columns, MAX_WIDTH),
         initial_indent=indent,
         subsequent_indent=indent,

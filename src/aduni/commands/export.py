@@ -1,4 +1,4 @@
-"""Export a model to ONNX, torch.export or safetensors."""
+"""Export a model to ONNX, torch.export (pt2), safetensors or a folder for Hugging Face."""
 
 import hydra
 from omegaconf import DictConfig

@@ -24,4 +24,4 @@ def main(config: DictConfig) -> None:
     settings = read_fit_settings(config, overrides)
     with slow_imports():
         from aduni.fitting.fit import fit
-    print(fit(settings, forwarded(overrides), hydra_config.runtime.choices["preset"]))
+    fit(settings, forwarded(overrides), hydra_config.runtime.choices["preset"])

@@ -5,10 +5,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from aduni.cli.app import is_multirun, run_folder, task
+from aduni.cli.arguments import data_arguments
 from aduni.cli.imports import slow_imports
 from aduni.config.extras import check_extras
 from aduni.config.schema import Settings, read
 from aduni.system.program import CONF
+
+arguments = data_arguments
+"""Translates the command line for Hydra."""
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")

@@ -4,7 +4,6 @@ Each YAML node names its constructor (`_target_`), whose annotations give the ty
 the values. They are checked here, before anything is built.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -25,6 +23,7 @@ from pydantic import (
 )
 
 from aduni.config.instantiate import Node, check_node
+from aduni.config.times import MaxTime, seconds_of
 from aduni.data.shard import OptionalShard
 from aduni.errors import UserError, complaint
 from aduni.results.former_configurations import NO_CLASS_WEIGHTS
@@ -39,21 +38,13 @@ GROUPS = (
 )
 
 
-def check_time(text: str) -> str:
-    """Return a time DD:HH:MM:SS, or raise ValueError."""
-    if not re.fullmatch(r"\d+:[0-2]?\d:[0-5]?\d:[0-5]?\d", text):
-        raise ValueError("is not a time; write DD:HH:MM:SS, as 00:00:30:00 for half an hour")
-    return text
-
-
-def seconds_of(time: str) -> float:
-    """Return the seconds of a time DD:HH:MM:SS."""
-    days, hours, minutes, seconds = map(int, time.split(":"))
-    return ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds
-
-
-MaxTime = Annotated[str, BeforeValidator(str), AfterValidator(check_time)]
-"""Time as DD:HH:MM:SS."""
+def _no_data(data: str | None) -> None:
+    """Raise ValueError for images in a file of settings, where nothing translates `data`."""
+    if data is not None:
+        raise ValueError(
+            "is a word of the command line; in a file set dataset=folder and dataset.root, or "
+            "dataset=csv and dataset.csv"
+        )
 
 
 def check_keys(command: str, keys: Iterable[str], overrides: Iterable[str]) -> None:
@@ -107,6 +98,7 @@ class Settings(BaseModel, extra="forbid", allow_inf_nan=False):
     encoder: Node
     trainer: Node
     optimizer: Node
+    data: Annotated[str | None, AfterValidator(_no_data)] = Field(default=None, exclude=True)
     fold: NonNegativeInt
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     epochs: PositiveInt

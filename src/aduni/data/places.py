@@ -102,6 +102,11 @@ def check_dataset(kind: str, root: str, csv: str | None, *, is_fetched: bool) ->
         csv: value of `dataset.csv`; None for other kinds.
         is_fetched: whether a missing release will be fetched.
     """
+    if kind == "Digits" and root:
+        raise UserError(
+            f"dataset.root={escape(root)} has no effect on dataset=digits, which comes with "
+            f"scikit-learn; write data={escape(root)} in its place for images of your own."
+        )
     if kind == "CSVTable":
         check_table(find_table(csv, root), TABLE_REMEDY)
     elif kind == "Folder":

@@ -2,6 +2,8 @@
 
 import math
 
+from aduni.config.times import exact_time
+
 
 def format_duration(seconds: float) -> str:
     """Return a time in words: seconds, minutes or hours."""
@@ -13,9 +15,3 @@ def format_duration(seconds: float) -> str:
 def format_time(seconds: float) -> str:
     """Return a time as DD:HH:MM:SS, rounded up to whole minutes."""
     return exact_time(60 * math.ceil(seconds / 60))
-
-
-def exact_time(seconds: int) -> str:
-    """Return a time as DD:HH:MM:SS."""
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes // 1440:02}:{minutes // 60 % 24:02}:{minutes % 60:02}:{rest:02}"

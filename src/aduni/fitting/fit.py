@@ -7,12 +7,14 @@ from pathlib import Path
 from rich.console import Console
 
 from aduni.auditing.report import audit
+from aduni.cli.end_summary import print_text
 from aduni.config.build import build_data
 from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import imbalance_ratio
 from aduni.data.splits.predefined import leaking
 from aduni.errors import UserError
 from aduni.fitting.clock import Clock
+from aduni.fitting.closing import closing_text
 from aduni.fitting.duration import format_duration
 from aduni.fitting.fingerprint import describe_data, describe_machine, ordinal_source
 from aduni.fitting.fit_settings import RUN_SECONDS, FitSettings, Sizes
@@ -28,7 +30,7 @@ from aduni.results.plan import PlannedRun
 
 
 def fit(settings: FitSettings, given: tuple[str, ...], preset: str) -> Path:
-    """Go from images to a decided model, and return the page of the result.
+    """Go from images to a decided model, print the answer, and return the page of the result.
 
     Args:
         settings: checked.
@@ -62,7 +64,10 @@ def fit(settings: FitSettings, given: tuple[str, ...], preset: str) -> Path:
         write_fit_plan(plan, folder / "plan.yaml")
         _print_plan(plan, runs, settings, clock)
         train(folder, runs, clock, settings)
-        return write_result(Result.of(folder, settings, preset, plan, runs, clock.used), folder)
+        result = Result.of(folder, settings, preset, plan, runs, clock.used)
+        written = write_result(result, folder)
+        print_text(f"\n{closing_text(result, written)}")
+        return written.page
 
 
 def _print_data(data: ImageData) -> None:

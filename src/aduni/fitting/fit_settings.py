@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from omegaconf import DictConfig
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from aduni.config.schema import MaxTime, check_keys, read, seconds_of
+from aduni.config.schema import check_keys, read
+from aduni.config.times import MaxTime, seconds_of
 from aduni.errors import UserError, did_you_mean
 from aduni.fitting.duration import format_duration
 from aduni.metrics.metric import Metric
@@ -18,6 +19,9 @@ FORWARDED = ("dataset", "protocol")
 """Groups whose overrides go to every training."""
 FLOOR_OF_FILES = ("method=shortcut_file",)
 """Overrides of the floor that only images in files have."""
+# A calibration error is low, too, where only class frequencies are known.
+TARGETS = {key: metric for key, metric in OF_PREDICTIONS.items() if metric.best == "highest"}
+"""Metrics to decide by; a test compares the help text of `target` in conf/fit.yaml with them."""
 RUN_SECONDS = 10.0
 """Start and end of a run: imports, checks, metrics and pages."""
 
@@ -105,19 +109,18 @@ class FitSettings(BaseModel, extra="ignore", frozen=True):
     @property
     def metric(self) -> Metric:
         """The metric that decides; raise UserError if there is none of this name."""
-        # A calibration error is low, too, where only class frequencies are known.
-        targets = {key: m for key, m in OF_PREDICTIONS.items() if m.best == "highest"}
-        if self.target not in targets:
+        if self.target not in TARGETS:
+            short = next((key for key in TARGETS if key.endswith(f"_{self.target}")), self.target)
             raise UserError(
                 f"target={self.target} is not a metric to decide by"
-                f"{did_you_mean(self.target, targets)}; choose from {', '.join(targets)}."
+                f"{did_you_mean(short, TARGETS)}; choose from {', '.join(TARGETS)}."
             )
-        return targets[self.target]
+        return TARGETS[self.target]
 
 
 def read_fit_settings(config: DictConfig, overrides: Sequence[str]) -> FitSettings:
     """Return the checked settings of fit.py; overrides without effect raise UserError."""
-    check_keys("fit.py", (*FORWARDED, *FitSettings.model_fields), overrides)
+    check_keys("fit.py", ("data", *FORWARDED, *FitSettings.model_fields), overrides)
     if "dataset" not in config:
         raise UserError(
             "data is missing; give data=DIR, a folder with a folder of images for each class, "

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aduni.cli.arguments import quoted
+from aduni.config.times import exact_time
 from aduni.fitting.clock import Clock
-from aduni.fitting.duration import exact_time
 from aduni.fitting.fit_settings import FitSettings
 from aduni.reproduce.jobs import train_all
 from aduni.results.plan import Plan, PlannedRun, run_folder, state_of

@@ -3,10 +3,10 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aduni.fitting.answer import advice, answer
-from aduni.fitting.next_steps import next_steps, steps_of
+from aduni.fitting.next_steps import Step, next_steps, steps_of
 from aduni.fitting.page import render_page
 from aduni.fitting.result import Result
 from aduni.results.find_checkpoint import tested_checkpoint
@@ -18,8 +18,16 @@ MODEL, MODELS, CARD, NEXT_STEPS = "model.ckpt", "models", "MODEL_CARD.md", "NEXT
 CHOICE = "choice.json"
 
 
-def write_result(result: Result, folder: Path) -> Path:
-    """Write what a fit has found into its folder, and return the page.
+class Written(NamedTuple):
+    """The page of a result, its list of next steps, and the commands in it."""
+
+    page: Path
+    next_steps: Path
+    steps: list[Step]
+
+
+def write_result(result: Result, folder: Path) -> Written:
+    """Write what a fit has found into its folder.
 
     The result of an earlier call is replaced. Without a recommendation there is no checkpoint; the
     commands are then for the one of its training.
@@ -40,7 +48,7 @@ def write_result(result: Result, folder: Path) -> Path:
     )
     write_json(_choice(result), folder / CHOICE)
     write_text(render_page(result, title, steps, folder), folder / INDEX)
-    return folder / INDEX
+    return Written(folder / INDEX, folder / NEXT_STEPS, steps)
 
 
 def _link_models(runs: Sequence[Run], folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from aduni.metrics.fold_intervals import MIN_FOLDS, verdict
+from aduni.metrics.fold_intervals import MIN_FOLDS, Verdict, verdict
 from aduni.reporting.statistics.classes import class_counts
 from aduni.reporting.statistics.paired import Comparison
 from aduni.reporting.tables.own_settings import OURS, validation_mean
@@ -12,13 +12,13 @@ from aduni.reporting.tables.table import Cell, Table, title_of
 METRIC = "macro_f1"
 NAME = "macro F1"
 MAX_SENTENCES = 3
-WORDS = {
+WORDS: dict[Verdict, str] = {
     "ahead": "{row} is ahead",
-    "behind": "{row} is behind",
     "equivalent": "equivalent: the interval lies within the margin",
     "not resolved": "not resolved",
     "too few folds": f"no verdict with fewer than {MIN_FOLDS} folds",
 }
+"""Verdict -> what is said of the better row; it is never behind."""
 
 
 def title(table: Table, fallback: str) -> str:
@@ -67,19 +67,29 @@ def _rank(table: Table, each: Comparison) -> tuple[bool, float]:
 
 
 def _sentence(table: Table, best: Comparison) -> str:
-    row, base = (_mean(table, label, best) for label in (best.row, best.baseline))
-    ends = best.over_folds if best.folds >= MIN_FOLDS else None
-    interval = f" ({_ends(ends)})" if ends else ""
-    found = verdict(best.over_folds, best.folds)
-    word = WORDS[found].format(row=_quoted(best.row))
-    if found in ("ahead", "behind") and verdict(best.corrected, best.folds) != found:
-        corrected = _ends(best.corrected) if best.corrected else "not known"
-        word += f", but not by the interval corrected for overlapping training ({corrected})"
-    return (
-        f"{title_of(best.dataset)}: {_quoted(best.row)} {row}, {_quoted(best.baseline)} {base} "
-        f"{NAME}: {best.difference:+.2f}{interval} "
-        f"over {best.folds} fold{'s' * (best.folds != 1)}: {word}."
+    """Say two results, the better first, and the difference, the first minus the second."""
+    difference = best.difference or 0.0
+    is_behind = difference < 0
+    first, second = (best.baseline, best.row) if is_behind else (best.row, best.baseline)
+    over_folds, corrected = (
+        _reversed(each) if is_behind else each for each in (best.over_folds, best.corrected)
     )
+    interval = f" ({_ends(over_folds)})" if over_folds and best.folds >= MIN_FOLDS else ""
+    found = verdict(over_folds, best.folds)
+    word = WORDS[found].format(row=_quoted(first))
+    if found == "ahead" and verdict(corrected, best.folds) != found:
+        ends = _ends(corrected) if corrected else "not known"
+        word += f", but not by the interval corrected for overlapping training ({ends})"
+    return (
+        f"{title_of(best.dataset)}: {_quoted(first)} {_mean(table, first, best)} {NAME}, "
+        f"{_quoted(second)} {_mean(table, second, best)}; difference {abs(difference):.2f}"
+        f"{interval} over {best.folds} fold{'s' * (best.folds != 1)}: {word}."
+    )
+
+
+def _reversed(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return the interval of the difference with its sides exchanged."""
+    return (-interval[1], -interval[0]) if interval else None
 
 
 def _alone(table: Table, label: str, dataset: str) -> str:
@@ -99,7 +109,7 @@ def _quoted(label: str) -> str:
 
 
 def _ends(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:+.2f} to {interval[1]:+.2f}"
+    return f"{interval[0]:z.2f} to {interval[1]:z.2f}"
 
 
 def _mean(table: Table, label: str, each: Comparison) -> str:

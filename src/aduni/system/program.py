@@ -1,6 +1,7 @@
 """How this program was started, where its configuration is, and how to call its commands."""
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,19 @@ def is_console() -> bool:
 def command_text(command: str) -> str:
     """Return what the user types to call a command, without its arguments."""
     return f"{NAME} {command}" if is_console() else f"python src/{command}.py"
+
+
+def as_called(text: str) -> str:
+    """Return a text that names commands as scripts, with each as the user types it.
+
+    The files of conf/ write `python src/train.py` and, within a sentence, `train.py`.
+    """
+    return re.sub(r"(?:python src/|\b)(\w+)\.py\b", _as_called, text) if is_console() else text
+
+
+def _as_called(script: re.Match[str]) -> str:
+    is_command = (PACKAGE / "commands" / f"{script[1]}.py").is_file()
+    return command_text(script[1]) if is_command else script[0]
 
 
 def command_words(command: str) -> list[str]:

@@ -1,5 +1,7 @@
 """Rows of any runs: one for each setting, named by what differs."""
 
+import re
+
 import pytest
 
 from aduni.reporting.answer import sentences, title
@@ -72,8 +74,34 @@ def test_the_answer_compares_adunis_folds_with_the_baselines(add):
     table = own_table(runs, (), None)
     assert title(table, "mine") == "CE and AdUni on toy (93 images, 3 classes)"
     (sentence,) = sentences(table, compare(table))
-    assert sentence.startswith("toy: AdUni 1.00, CE 0.")
+    assert sentence.startswith("toy: AdUni 1.00 macro F1, CE 0.")
     assert sentence.endswith("over 3 folds: AdUni is ahead.")
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_better_row_comes_first_whichever_is_the_reference(add, swapped):
+    hits = {"ce": (7, 8, 7), "aduni": (10, 10, 9)}
+    if swapped:
+        hits = dict(zip(hits, reversed(hits.values()), strict=True))
+    runs = [add(f"{m}{f}", h, fold=f, method=m) for m in hits for f, h in enumerate(hits[m])]
+    table = own_table(runs, (), "CE")
+    comparisons = compare(table)
+    (sentence,) = sentences(table, comparisons)
+    (found,) = (each for each in comparisons if each.metric == "macro_f1" and each.row == "AdUni")
+    assert (found.difference < 0) == swapped
+    first, second = ("CE", "AdUni") if swapped else ("AdUni", "CE")
+    low, high = sorted(abs(end) for end in found.over_folds)
+    assert re.match(rf"toy: {first} 0\.9\d macro F1, {second} 0\.[56]\d; difference ", sentence)
+    assert f"difference {abs(found.difference):.2f} ({low:.2f} to {high:.2f}) over 3" in sentence
+    assert f": {first} is ahead" in sentence
+
+
+def test_an_interval_on_both_sides_of_zero_has_its_sign(add):
+    hits = {"ce": (5, 9, 8), "aduni": (9, 6, 8)}
+    runs = [add(f"{m}{f}", h, fold=f, method=m) for m in hits for f, h in enumerate(hits[m])]
+    table = own_table(runs, (), "CE")
+    (sentence,) = sentences(table, compare(table))
+    assert re.search(r"; difference 0\.\d\d \(-1\.\d\d to 1\.\d\d\) over 3 folds: not ", sentence)
 
 
 def test_two_folds_are_no_verdict(add):

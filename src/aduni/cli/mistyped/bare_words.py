@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aduni.cli.arguments import ALIASES
 from aduni.cli.mistyped.command_line import CommandLine
-from aduni.cli.mistyped.keys_of_train import find_key_of_train
+from aduni.cli.mistyped.keys_of_train import find_key_of_train, words_for_images
 from aduni.cli.mistyped.quoting import strip_to_argument, to_argument
 
 HELP = ("help", "usage", "?", "/?", "-?", "h", "man", "commands", "list", "-help")
@@ -88,7 +88,7 @@ def _option(line: CommandLine, arg: str) -> str | None:
 def _joined(line: CommandLine, arg: str) -> str | None:
     """Handle `method: ce`, `method:ce`, `methodce` and `dataset.root /x` as one argument."""
     key = line.catalogue.longest_prefix(arg)
-    if key is None:
+    if key is None or Path(arg).exists():
         return None
     rest = arg[len(key) :]
     value = re.sub(r"^[\s:=>-]+", "", rest)
@@ -103,9 +103,19 @@ def _path(line: CommandLine, arg: str) -> str | None:
         return "; write the settings themselves as KEY=VALUE, since no file of them is read"
     if suffix == ".py" or not arg.strip() or not ("/" in arg or suffix or Path(arg).exists()):
         return None
-    keys = ("ckpt",) if suffix in (".ckpt", ".safetensors") else ("runs", "images", "dataset.root")
-    key = next((key for key in keys if key in line.catalogue), None)
-    return f"; write {to_argument(key, os.path.expanduser(arg))}" if key else None
+    path = os.path.expanduser(arg)
+    if line.command == "reproduce":
+        return f"; write {words_for_images(path)}"
+    key = next((key for key in _keys_for(line, Path(path)) if key in line.catalogue), None)
+    return f"; write {to_argument(key, path)}" if key else None
+
+
+def _keys_for(line: CommandLine, path: Path) -> Sequence[str]:
+    """Return the keys that a path may be the value of, the likeliest first."""
+    if path.suffix in (".ckpt", ".safetensors") or (path / "checkpoints").is_dir():
+        return ("ckpt", "runs")
+    of_table = ("predictions",) if path.suffix == ".csv" else ()
+    return ("data", *of_table, "runs", "images", "ckpt")
 
 
 def _similar(line: CommandLine, arg: str) -> str | None:

@@ -23,7 +23,7 @@ SYNONYMS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("gpus", "num_gpus", "n_gpus", "ngpus"), ("trainer.devices",)),
     **dict.fromkeys(("size", "img_size", "input_size", "resolution"), ("dataset.image_size",)),
     **dict.fromkeys(
-        ("data", "path", "dir", "data_dir", "data_path"), ("dataset.root", "images", "runs")
+        ("data", "path", "dir", "data_dir", "data_path"), ("data", "dataset.root", "images", "runs")
     ),
     **dict.fromkeys(("input", "inputs"), ("images", "runs")),
     **dict.fromkeys(("pretrained", "imagenet"), ("encoder.weights",)),
@@ -38,6 +38,7 @@ PREFERRED = {
     "image_size": "dataset.image_size",
     "momentum": "optimizer.momentum",
     "weight_decay": "optimizer.weight_decay",
+    "weights": "encoder.weights",
 }
 """Names that several groups have as a key, and the key that is meant."""
 
@@ -74,7 +75,9 @@ class Catalogue:
             if plain in (_plain(known), _plain(known.rpartition(".")[2])):
                 return known
         synonyms = SYNONYMS.get(name.lower().replace("-", "_"), ())
-        return next((known for known in synonyms if known in self), None)
+        # The list `data` of reproduce.py names no images.
+        plain_keys = (k for k in synonyms if k in self and not isinstance(self.keys.get(k), list))
+        return next(plain_keys, None)
 
     def closest(self, name: str) -> str | None:
         """Return what `resolve` finds, or else the key or group with the most similar spelling."""

@@ -1,14 +1,16 @@
 """Arguments that contradict each other, although each is right by itself."""
 
+from aduni.cli.arguments import DATA_COMMANDS
 from aduni.cli.help import options_of
 from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.yaml_docs import read_leaf
 
 
 def find_contradiction(line: CommandLine) -> str | None:
-    """Return what is wrong with an experiment on one data set that is given another one."""
+    """Return what is wrong with an experiment on one data set that is given other images."""
     given = dict(arg.split("=", 1) for arg in line.args if "=" in arg)
-    experiment, dataset = given.get("experiment"), given.get("dataset")
+    key = "data" if "data" in given and line.command in DATA_COMMANDS else "dataset"
+    experiment, dataset = given.get("experiment"), given.get(key)
     of_experiment = _dataset_of(line, experiment) if experiment else None
     if not dataset or of_experiment in (None, dataset):
         return None
@@ -16,7 +18,7 @@ def find_contradiction(line: CommandLine) -> str | None:
     fitting = [name for name in experiments if _dataset_of(line, name) == dataset]
     other = f"experiment={fitting[0]}" if fitting else "another experiment"
     return (
-        f"experiment={experiment} is on dataset={of_experiment}; leave dataset={dataset} out, or "
+        f"experiment={experiment} is on dataset={of_experiment}; leave {key}={dataset} out, or "
         f"write {other}"
     )
 

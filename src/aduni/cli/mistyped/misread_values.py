@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from aduni.cli.arguments import DATA_COMMANDS
 from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.quoting import quote_for_shell, to_argument, to_quoted_argument
 from aduni.data.shard import read_shard
@@ -112,8 +113,10 @@ def _check_option(line: CommandLine, key: str, value: str, parsed: Any) -> str:
         return "" if parsed == name else f"is not a name of an option; write {key}={name}"
     choose = f"choose one of {', '.join(options)}"
     if key == "dataset" and re.search(r"[/\\]", text):
-        path = to_argument("dataset.root", text)
-        return f"is no kind of data set but a path; write dataset=folder {path}, or {choose}"
+        takes_data = line.command in DATA_COMMANDS
+        path = to_argument("data" if takes_data else "dataset.root", text)
+        short = "" if takes_data else "dataset=folder "
+        return f"is no kind of data set but a path; write {short}{path}, or {choose}"
     return "" if is_text else f"names no option; {choose}, or leave {key}= out"
 
 
