@@ -15,6 +15,7 @@ from method_table import INDEX, index
 
 from aduni.cli.help import groups_of
 from aduni.cli.yaml_docs import GROUPS, Leaf, comments_of, flattened, heading_of, read_leaf
+from aduni.system.program import as_installed
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
@@ -83,7 +84,7 @@ def page() -> str:
     parts = [HEAD, "## Commands\n", *(_command(name) for name in COMMANDS)]
     for group in GROUPS:
         parts += [f"## {group}\n", *_group(group)]
-    return "\n".join(parts)
+    return as_installed("\n".join(parts))
 
 
 def _command(name: str) -> str:

@@ -8,9 +8,6 @@ from pathlib import Path
 from source_pages import ROOT, address
 
 LINK = re.compile(r"(```.*?^```|^ {4}.*?$)|\[([^\]\[]*)\]\(([^()\s]+)\)", re.DOTALL | re.MULTILINE)
-COMMAND = re.compile(r"\bpython src/(\w+)\.py\b")
-"""A command in a checkout; readers of the site have installed the package."""
-COMMANDS = {file.stem for file in (ROOT / "src" / "aduni" / "commands").glob("*.py")}
 FOLDERS = {"notebooks": "tutorials.md", "results": "results/README.md", "docs": "docs/README.md"}
 
 
@@ -38,12 +35,7 @@ def rewrite(text: str, page: Path, target: Path, pages: dict[Path, Path]) -> str
             return f"[{words}](/{file.relative_to(ROOT)})"
         return _to_source(words, file, target)
 
-    return as_installed(LINK.sub(replace, text))
-
-
-def as_installed(text: str) -> str:
-    """Return a text with the commands of the installed package in place of the files of src/."""
-    return COMMAND.sub(lambda m: f"aduni {m[1]}" if m[1] in COMMANDS else m[0], text)
+    return LINK.sub(replace, text)
 
 
 def title_of(file: Path) -> str:

@@ -18,6 +18,8 @@ MODULES = {
     "aduni.batch": ("",),
 }
 """Modules whose functions and classes are public too, by the page that has them."""
+FIRST = ("aduni", "aduni.losses", "aduni.samplers", "aduni.metrics", "aduni.methods")
+"""Pages of what users call: they come first, and describe what others have too."""
 
 
 def lazy_names() -> dict[str, list[str]]:
@@ -33,7 +35,7 @@ def lazy_names() -> dict[str, list[str]]:
 
 def reference_pages() -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each page."""
-    pages = sorted({*lazy_names(), *MODULES})
+    pages = [*FIRST, *sorted({*lazy_names(), *MODULES} - {*FIRST})]
     described: dict[int, str] = {}
     for page in pages:
         yield f"{page}.rst", "\n".join(_page(page, described))
@@ -57,8 +59,9 @@ def _page(page: str, described: dict[int, str]) -> Iterator[str]:
     package = importlib.import_module(page)
     yield from _heading(page, "=")
     yield from [(inspect.getdoc(package) or "").split("\n\n")[0], "", f".. py:module:: {page}", ""]
-    for name in sorted(getattr(package, "__all__", [])):
-        yield from _entry(page, name, getattr(package, name), described)
+    names = {name: getattr(package, name) for name in getattr(package, "__all__", [])}
+    for name, value in sorted(names.items(), key=lambda item: (inspect.isclass(item[1]), item[0])):
+        yield from _entry(page, name, value, described)
     for part in MODULES.get(page, ()):
         module = importlib.import_module(f"{page}.{part}".rstrip("."))
         if part:

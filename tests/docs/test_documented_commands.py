@@ -72,7 +72,13 @@ SHORT_FORMS = ("report", "reproduce")
 MISTAKES = (*aduni.cli.app.MISTAKES, SystemExit)
 MAKE = {"train": "train", "reproduce": "reproduce", "benchmark": "benchmark"}
 
-PYTHON = r"src/(\w+)\.py\b([^\n`]*)"
+CALL = re.compile(
+    r"(?:\S+=\S+ )*"
+    r"(?:(?:\S*python3?|torchrun) .*?src/(?P<script>\w+)\.py"
+    r"|(?:torchrun .*?-m )?aduni (?P<verb>\w+))"
+    r"\b(?P<words>[^\n`]*)"
+)
+"""A call of a command, in a checkout or installed."""
 
 
 def code_of(text: str) -> Iterator[str]:
@@ -89,10 +95,11 @@ def commands_of(text: str) -> Iterator[tuple[str, list[str]]]:
     """(command, words) of every call of src/NAME.py, also through make, in a page."""
     for line in code_of(text):
         line = re.split(r"\s+#|\s[|>]\s", line)[0]
-        call = re.match(r"(?:\S+=\S+ )*(?:\S*python3?|torchrun) .*?" + PYTHON, line)
+        call = CALL.match(line)
         made = re.match(r"make (\w[\w-]*)(.*)", line)
-        if call:
-            yield call[1], shlex.split(call[2])
+        command = call and (call["script"] or call["verb"])
+        if call and command in CHECKS and (words := shlex.split(call["words"])):
+            yield command, words
         elif made and made[1] in MAKE:
             given = dict(word.split("=", 1) for word in shlex.split(made[2]) if "=" in word)
             profile = [f"profile={given['PROFILE']}"] if "PROFILE" in given else []
@@ -156,11 +163,13 @@ def test_commands_compose_and_pass_their_checks(page):
     text = page.read_text()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for command, words in commands_of(text):
+            if {"...", "--help"} & {*words}:  # a part of a command, or no run of it
+                continue
             for overrides in overrides_of(command, words, examples_of(text)):
                 try:
                     check(command, overrides)
                 except Exception as error:
-                    error.add_note(f"in {page.name}: src/{command}.py {' '.join(words)}")
+                    error.add_note(f"in {page.name}: aduni {command} {' '.join(words)}")
                     raise
 
 
@@ -184,6 +193,12 @@ def test_targets_of_make_exist(root, page):
     ("line", "expected"),
     [
         ("    python src/train.py a=1  # why", [("train", ["a=1"])]),
+        ("    aduni train a=1  # why", [("train", ["a=1"])]),
+        ("    torchrun --nproc-per-node=2 -m aduni train a=1", [("train", ["a=1"])]),
+        (
+            "see `aduni reproduce status`, and `aduni predict` or `aduni help fit`.",
+            [("reproduce", ["status"])],
+        ),
         ("    python src/train.py a=1 \\\n        b=2", [("train", ["a=1", "b=2"])]),
         ("```\npython src/report.py runs=DIR | cat\n```", [("report", ["runs=DIR"])]),
         ("see `python src/reproduce.py status`.", [("reproduce", ["status"])]),

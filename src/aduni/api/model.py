@@ -16,7 +16,7 @@ from aduni.api.paths import list_paths
 from aduni.config.schema import read
 from aduni.errors import UserError, did_you_mean
 from aduni.evaluation.trained_model import TrainedModel
-from aduni.inference.explain.grad_cam import AUTO, find_layer, grad_cam
+from aduni.inference.explain.grad_cam import find_layer, grad_cam
 from aduni.inference.images import GivenImage, Source, device, read_batches
 from aduni.inference.predict.ensemble import Ensemble, load_ensemble
 from aduni.inference.predict.model_settings import ModelSettings
@@ -88,7 +88,7 @@ class Model:
         return pd.DataFrame(found.features, _index(sources))
 
     def explain(
-        self, images: Images, *, target: str | None = None, layer: str = AUTO
+        self, images: Images, *, target: str | None = None, layer: str = "auto"
     ) -> pd.DataFrame:
         """Return the prediction for each image and a Grad-CAM heat map of its evidence.
 

@@ -115,7 +115,7 @@ def _markdown(
                 f"- {escape(file.name)}, SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}"
                 for file in files
             ),
-            f"- counted on {date.today().isoformat()} by `src/audit.py`",
+            f"- counted on {date.today().isoformat()} by `aduni audit`",
             "",
             " ".join(listed),
             "An image leaks if its lesion or patient, an identical copy or a near copy (the same "

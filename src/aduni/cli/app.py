@@ -26,7 +26,7 @@ from aduni.models.small_images import if_small
 from aduni.results.run_folder import AUTO, RunFolder, check_continued, run_dir
 from aduni.shortage import shortage
 from aduni.system.freed_memory import keep_freed_memory
-from aduni.system.program import typed_words
+from aduni.system.program import as_called, typed_words
 from aduni.system.signals import interruptible, received_signal
 
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
@@ -148,7 +148,7 @@ def _report_stop(folder: RunFolder | None, number: int) -> None:
 
 
 def _print_error(sentence: str) -> None:
-    print(f"error: {sentence}", file=sys.stderr)
+    print(f"error: {as_called(sentence)}", file=sys.stderr)
 
 
 def run_folder() -> RunFolder:

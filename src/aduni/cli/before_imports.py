@@ -10,7 +10,7 @@ from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.first_mistake import first_mistake
 from aduni.cli.mistyped.flags import DASHES, read_flags
 from aduni.errors import is_utf8
-from aduni.system.program import CONF
+from aduni.system.program import CONF, as_called
 
 
 def answer_first(command: str, args: Sequence[str]) -> None:
@@ -43,5 +43,5 @@ def answer_first(command: str, args: Sequence[str]) -> None:
 
 
 def _refuse(mistake: str, status: int) -> NoReturn:
-    print(f"error: {mistake}.", file=sys.stderr)
+    print(f"error: {as_called(mistake)}.", file=sys.stderr)
     sys.exit(status)

@@ -11,6 +11,7 @@ from types import FrameType
 
 from aduni.cli.banner import print_banner
 from aduni.shortage import shortage
+from aduni.system.program import as_called
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def quick_imports() -> Iterator[None]:
         sentence = shortage(error)
         if sentence is None:
             raise
-        print(f"error: {sentence}", file=sys.stderr)
+        print(f"error: {as_called(sentence)}", file=sys.stderr)
         sys.exit(1)
     finally:
         signal.signal(signal.SIGINT, before)

@@ -30,16 +30,21 @@ def command_text(command: str) -> str:
 
 
 def as_called(text: str) -> str:
-    """Return a text that names commands as scripts, with each as the user types it.
+    """Return a text that names commands as scripts, with each as the user types it."""
+    return as_installed(text) if is_console() else text
 
-    The files of conf/ write `python src/train.py` and, within a sentence, `train.py`.
+
+def as_installed(text: str) -> str:
+    """Return a text that names commands as scripts, with each as an installed package has it.
+
+    The files of conf/ and messages write `python src/train.py` or `train.py`.
     """
-    return re.sub(r"(?:python src/|\b)(\w+)\.py\b", _as_called, text) if is_console() else text
+    return re.sub(r"(?:python src/|(?<![\w/]))(\w+)\.py\b", _as_installed, text)
 
 
-def _as_called(script: re.Match[str]) -> str:
+def _as_installed(script: re.Match[str]) -> str:
     is_command = (PACKAGE / "commands" / f"{script[1]}.py").is_file()
-    return command_text(script[1]) if is_command else script[0]
+    return f"{NAME} {script[1]}" if is_command else script[0]
 
 
 def command_words(command: str) -> list[str]:

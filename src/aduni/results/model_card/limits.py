@@ -76,7 +76,7 @@ def _use(content: Content) -> list[str]:
         "cameras, hospitals and populations were not tried, nor were groups of patients compared.",
         f"It has learned from {train.max()} images of the most frequent class, {largest}, and from "
         f"{train.min()} of the rarest, {smallest}. Its probabilities suit classes as frequent as "
-        "in these data; `class_frequency=` of predict.py corrects them for others.",
+        "in these data; `class_frequency=` of `aduni predict` corrects them for others.",
         "Every image gets one of these classes, also one that shows none of them.",
     ]
 
