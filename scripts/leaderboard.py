@@ -1,0 +1,114 @@
+"""Keep the figures of a reproduction's runs, and write them as tables into docs/leaderboard.md.
+
+    python scripts/leaderboard.py outputs/reproduce/heads results/heads   # keep, then write
+    python scripts/leaderboard.py                                         # write what is kept
+
+Of each finished run `runs.csv` keeps its row, data set, fold, seed, learning rate and metrics;
+predictions are not kept. A table of the page stands behind the mark `<!-- heads: aptos -->`: a line
+for each row with its means over folds, the 95 % t interval of macro F1, and the difference to the
+first row. Bold: not detectably behind the best (the interval of the difference over folds holds 0).
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from aduni.cli.app import run_command
+from aduni.errors import UserError
+from aduni.metrics.fold_intervals import MIN_FOLDS, interval_over_folds
+from aduni.reporting.tables.table import title_of
+from aduni.results.plan import read_plan, run_folder
+from aduni.results.run_files import read_config, read_metrics
+from aduni.system.atomic_files import write_csv
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "leaderboard.md"
+MARK = re.compile(r"(<!-- (\w+): (\w+) -->\n).*?(?=\n\n)", re.DOTALL)
+KEPT = ("accuracy", "macro_f1", "balanced_accuracy", "macro_auroc", "quadratic_kappa")
+SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_auroc": "AUROC"}
+UNIT = ["dataset", "row", "fold"]
+
+
+def main() -> None:
+    """Keep the runs that the command line names, if it does, and write the page."""
+    if len(sys.argv) == 3:
+        source, target = map(Path, sys.argv[1:])
+        target.mkdir(parents=True, exist_ok=True)
+        write_csv(kept_runs(source), target / "runs.csv")
+    PAGE.write_text(with_tables(PAGE.read_text()))
+
+
+def kept_runs(source: Path) -> pd.DataFrame:
+    """Return a line for each finished run of a reproduction and each of its rows."""
+    plan = read_plan(source)
+    if plan is None:
+        raise UserError(f"{source} has no plan.json; give the folder of a reproduction.")
+    lines = []
+    for run in plan.runs:
+        folder = run_folder(source, run)
+        if folder.metrics.is_file():
+            metrics = read_metrics(folder)
+            figures = {key: metrics["test"][key] for key in KEPT}
+            lr = read_config(folder).get("lr") if metrics["epochs"] else None
+            for _, row in run.rows:
+                lines.append(
+                    {
+                        **{"dataset": run.dataset, "row": row, "fold": run.fold, "seed": run.seed},
+                        **{"lr": lr, "train_seconds": metrics["train_seconds"]},
+                        "validation_macro_f1": (metrics["validation"] or {}).get("macro_f1"),
+                        **figures,
+                    }
+                )
+    return pd.DataFrame(lines).sort_values([*UNIT, "seed"], ignore_index=True)
+
+
+def with_tables(page: str) -> str:
+    """Return a page with all its tables made anew."""
+
+    def made(mark: re.Match[str]) -> str:
+        frame = pd.read_csv(ROOT / "results" / mark[2] / "runs.csv")
+        return mark[1] + "\n".join(table_of(frame[frame["dataset"] == mark[3]]))
+
+    return MARK.sub(made, page)
+
+
+def table_of(runs: pd.DataFrame) -> Iterator[str]:
+    """Yield the lines of the table of one data set, its best row first."""
+    figures = [*KEPT, "validation_macro_f1"]
+    folds = runs.groupby(UNIT)[figures].mean().droplevel("dataset")
+    means = folds.groupby("row").mean().sort_values("macro_f1", ascending=False)
+    first = "CE"
+    titles = [title_of(runs["dataset"].iloc[0]), "macro F1", f"to {first}", *SHOWN.values()]
+    yield f"| {' | '.join(titles)} |"
+    yield "|---|---|---|" + "---|" * len(SHOWN)
+    best = folds.loc[means.index[0], "macro_f1"]
+    for row, mean in means.iterrows():
+        own = folds.loc[row, "macro_f1"]
+        behind = _interval(best - own)
+        is_best = len(own) >= MIN_FOLDS and (behind is None or behind[0] <= 0)
+        middle = f"{mean['macro_f1']:.3f}"
+        gap = own - folds.loc[first, "macro_f1"]
+        cells = [
+            f"{f'**{middle}**' if is_best else middle} ({_ends(own)})",
+            "" if row == first else f"{gap.mean():+.3f} ({_ends(gap, '+.3f')})",
+            *(f"{mean[key]:.3f}" for key in SHOWN),
+        ]
+        yield f"| {row} | {' | '.join(cells)} |"
+
+
+def _interval(values: pd.Series) -> tuple[float, float] | None:
+    """Return the t interval of a mean over folds; None where all are 0."""
+    values = values.dropna()
+    return interval_over_folds(values.tolist()) if values.abs().max() > 0 else None
+
+
+def _ends(values: pd.Series, form: str = ".3f") -> str:
+    ends = interval_over_folds(values.dropna().tolist())
+    return "one fold" if ends is None else f"{ends[0]:{form}} to {ends[1]:{form}}"
+
+
+if __name__ == "__main__":
+    run_command(main)
