@@ -60,3 +60,26 @@ def test_an_unfinished_fold_is_not_left_out(tmp_path, refusal):
 def test_a_missing_file_and_a_folder_without_checkpoints_are_refused(tmp_path, refusal):
     refusal(lambda: find_checkpoint(str(tmp_path / "no")), "no is missing", "give a checkpoint")
     refusal(lambda: find_checkpoints(str(tmp_path)), tmp_path, "is a folder without")
+
+
+def test_the_folder_of_a_fit_is_its_model(tmp_path):
+    (tmp_path / "model.ckpt").touch()
+    (tmp_path / "NEXT_STEPS.md").touch()
+    assert find_checkpoint(str(tmp_path)) == tmp_path / "model.ckpt"
+    assert find_checkpoints(str(tmp_path)) == [tmp_path / "model.ckpt"]
+
+
+def test_the_folder_of_a_fit_of_several_folds_is_all_its_models(tmp_path, refusal):
+    (tmp_path / "NEXT_STEPS.md").touch()
+    (tmp_path / "models").mkdir()
+    files = [tmp_path / "models" / f"fold{fold}_seed0.ckpt" for fold in range(2)]
+    for file in files:
+        file.touch()
+    assert find_checkpoints(str(tmp_path)) == files
+    refusal(lambda: find_checkpoint(str(tmp_path)), "holds several models", "NEXT_STEPS.md")
+
+
+@pytest.mark.parametrize("name", ["", "model.ckpt"])
+def test_a_fit_without_a_recommendation_has_no_model(tmp_path, refusal, name):
+    (tmp_path / "NEXT_STEPS.md").touch()
+    refusal(lambda: find_checkpoint(str(tmp_path / name)), "recommends no model", "NEXT_STEPS.md")

@@ -11,10 +11,9 @@ from aduni.api.composition import composed
 from aduni.api.images_table import Data, with_data
 from aduni.api.model import Model, load_model
 from aduni.api.paths import keep_absolute
-from aduni.errors import UserError
 from aduni.fitting.fit import fit as fit_data
 from aduni.fitting.fit_settings import forwarded, read_fit_settings
-from aduni.fitting.write_result import CHOICE, MODEL, MODELS
+from aduni.fitting.write_result import CHOICE
 from aduni.system.atomic_files import read_json
 from aduni.system.atomic_folder import INDEX
 
@@ -48,13 +47,7 @@ class Fit:
         Raises:
             UserError: if no model is recommended.
         """
-        files = sorted((self.path / MODELS).glob("*.ckpt")) or [self.path / MODEL]
-        if not files[0].is_file():
-            raise UserError(
-                f"{self.path} recommends no model; read {self.page}, or load a run below "
-                f"{self.path / 'runs'}."
-            )
-        return load_model([*files], **settings)
+        return load_model(self.path, **settings)
 
     def __repr__(self) -> str:
         return f"<Fit: {self.decision['chosen'] or 'no model is recommended'}, {self.page}>"

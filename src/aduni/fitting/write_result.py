@@ -9,13 +9,12 @@ from aduni.fitting.answer import advice, answer
 from aduni.fitting.next_steps import Step, next_steps, steps_of
 from aduni.fitting.page import render_page
 from aduni.fitting.result import Result
-from aduni.results.find_checkpoint import tested_checkpoint
+from aduni.results.find_checkpoint import FIT_MODEL, FIT_MODELS, FIT_STEPS, tested_checkpoint
 from aduni.results.finished_runs import Run
 from aduni.system.atomic_files import hard_link, write_json, write_text
 from aduni.system.atomic_folder import INDEX
 
-MODEL, MODELS, CARD, NEXT_STEPS = "model.ckpt", "models", "MODEL_CARD.md", "NEXT_STEPS.md"
-CHOICE = "choice.json"
+CARD, CHOICE = "MODEL_CARD.md", "choice.json"
 
 
 class Written(NamedTuple):
@@ -32,9 +31,9 @@ def write_result(result: Result, folder: Path) -> Written:
     The result of an earlier call is replaced. Without a recommendation there is no checkpoint; the
     commands are then for the one of its training.
     """
-    for name in (MODEL, CARD, NEXT_STEPS, INDEX):
+    for name in (FIT_MODEL, CARD, FIT_STEPS, INDEX):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / MODELS, ignore_errors=True)
+    shutil.rmtree(folder / FIT_MODELS, ignore_errors=True)
     runs = result.chosen.runs
     if result.is_recommended:
         checkpoints = _link_models(runs, folder)
@@ -44,18 +43,18 @@ def write_result(result: Result, folder: Path) -> Written:
     title = f"{result.plan.data['title']}, preset {result.preset}"
     write_text(
         next_steps(title, [*answer(result), *filter(None, [advice(result)])], steps),
-        folder / NEXT_STEPS,
+        folder / FIT_STEPS,
     )
     write_json(_choice(result), folder / CHOICE)
     write_text(render_page(result, title, steps, folder), folder / INDEX)
-    return Written(folder / INDEX, folder / NEXT_STEPS, steps)
+    return Written(folder / INDEX, folder / FIT_STEPS, steps)
 
 
 def _link_models(runs: Sequence[Run], folder: Path) -> list[Path]:
     """Link the tested checkpoint and the card of each run into the folder; return the former."""
-    links, cards = [folder / MODEL], [folder / CARD]
+    links, cards = [folder / FIT_MODEL], [folder / CARD]
     if len(runs) > 1:
-        models = folder / MODELS
+        models = folder / FIT_MODELS
         models.mkdir()
         names = [f"fold{run.fold}_seed{run.seed}" for run in runs]
         links, cards = ([models / f"{n}{end}" for n in names] for end in (".ckpt", ".md"))

@@ -10,6 +10,10 @@ OF_A_FOLD = ("fold", "seed", "resume", "trainer", "num_workers", "verbose")
 """Keys in which the runs of an ensemble may differ."""
 
 
+FIT_MODEL, FIT_MODELS, FIT_STEPS = "model.ckpt", "models", "NEXT_STEPS.md"
+"""Files of a fit's folder: its model, the folder of several models, and the list of commands."""
+
+
 def tested_checkpoint(metrics: dict[str, Any], folder: RunFolder) -> Path:
     """Return the checkpoint that was tested and calibrated, given the content of metrics.json."""
     stages = metrics.get("stages", ())  # evaluate.py has none
@@ -29,6 +33,10 @@ def run_of(checkpoint: Path) -> RunFolder:
 def find_checkpoint(given: str) -> Path:
     """Return the checkpoint of a file or a run folder; raise UserError if there is none."""
     path = Path(given)
+    if (path / FIT_MODEL).is_file():
+        return path / FIT_MODEL
+    if path.name == FIT_MODEL and not path.exists():
+        _refuse_without_model(path.parent)
     if not path.exists() and not _is_in_floor(path):
         raise UserError(f"{path} is missing; give a checkpoint or the folder of a run with ckpt=.")
     if not path.is_dir():
@@ -38,6 +46,7 @@ def find_checkpoint(given: str) -> Path:
         return tested_checkpoint(_content(run.metrics), run)
     best = run.checkpoint("best")
     if not best.is_file():
+        _refuse_without_model(path)
         below = next(iter(sorted(path.glob("**/checkpoints/best.ckpt"))), None)
         example = f", such as {below.parents[1]}," if below else ""
         raise UserError(
@@ -55,6 +64,8 @@ def find_checkpoints(given: str) -> list[Path]:
             differ in more than fold and seed.
     """
     path = Path(given)
+    if models := sorted((path / FIT_MODELS).glob("*.ckpt")):
+        return models
     runs = [RunFolder(file.parent) for file in sorted(path.glob("*/config.yaml"))]
     if (path / "config.yaml").is_file() or not runs:
         return [find_checkpoint(given)]
@@ -70,6 +81,15 @@ def find_checkpoints(given: str) -> list[Path]:
                 f"ckpt=[...] with the runs to average."
             )
     return [find_checkpoint(str(run.path)) for run in runs]
+
+
+def _refuse_without_model(folder: Path) -> None:
+    """Raise UserError for the folder of a fit that recommends no model."""
+    steps = folder / FIT_STEPS
+    if steps.is_file() and not (folder / FIT_MODEL).is_file():
+        several = (folder / FIT_MODELS).is_dir()
+        fault = "holds several models" if several else "recommends no model"
+        raise UserError(f"{folder} {fault}; take a command from {steps}.")
 
 
 def _is_in_floor(path: Path) -> bool:
