@@ -84,7 +84,8 @@ def _entry(module: str, name: str, value: object, described: dict[int, str]) -> 
     address = f"{module}.{name}"
     first = described.setdefault(id(value), address)
     if first != address:
-        yield from [f".. py:{kind}:: {address}", "", f"   The same as :py:obj:`{first}`.", ""]
+        yield from [f".. py:{kind}:: {name}", f"   :module: {module}", ""]
+        yield from [f"   The same as :py:obj:`{first}`.", ""]
         return
     yield f".. auto{kind}:: {address}"
     if kind == "class":
