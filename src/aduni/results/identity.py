@@ -54,6 +54,7 @@ WITHOUT_IDENTITY = frozenset(
         # `identity` uses what these two lead to.
         *("protocol.split_file", "method.stage1_ckpt"),
         *("names.recipe", "names.optimizer"),  # their values are settings of their own
+        "data",  # short for keys of the data set
     ]
 )
 """Keys that may differ between runs of one identity: no metric depends on them."""
