@@ -81,3 +81,17 @@ def test_grades_of_classes_without_an_order_have_no_value(key):
     labels, probabilities = np.array([0, 1]), np.eye(2)
     assert evaluate(labels, probabilities, ["a", "b"])[key] is None
     assert evaluate(labels, probabilities, ["a", "b"], ordinal=True)[key] is not None
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "names", "words"),
+    [
+        ([0, 1], [[0.5, 0.5]], ["a", "b"], "do not agree"),
+        ([0, 1], [[0.5, 0.5], [0.1, 0.9]], ["a"], "do not agree"),
+        ([0, 2], [[0.5, 0.5], [0.1, 0.9]], ["a", "b"], "class numbers from 0 to 1"),
+        (["a", "b"], [[0.5, 0.5], [0.1, 0.9]], ["a", "b"], "class numbers"),
+        ([0, 1], [[2.0, -1.0], [0.1, 0.9]], ["a", "b"], "softmax"),
+    ],
+)
+def test_what_is_no_outcome_is_refused(labels, probabilities, names, words, refusal):
+    refusal(lambda: evaluate(np.array(labels), np.array(probabilities), names), words)

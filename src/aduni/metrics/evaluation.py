@@ -8,8 +8,8 @@ from aduni.errors import UserError
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.metrics.samples import Floats, Ints, Samples, class_f1, class_recall
 
-TOLERANCE = 0.05
-"""Of the sum of probabilities, which may be rounded to few digits; logits are far off."""
+ROUNDING = 1e-6
+"""By which a softmax may be above 1."""
 
 
 def evaluate(
@@ -28,8 +28,8 @@ def evaluate(
         class without images) and support by class name; confusion_matrix (rows: true classes).
 
     Raises:
-        UserError: if shapes do not agree, labels are no class numbers, or lines of probabilities do
-            not sum to 1.
+        UserError: if shapes do not agree, labels are no class numbers, or probabilities lie outside
+            of 0 to 1.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
     _check(labels, probabilities, class_names)
@@ -61,8 +61,5 @@ def _check(labels: Ints, probabilities: Floats, class_names: list[str]) -> None:
         len(labels) and not 0 <= labels.min() <= labels.max() < classes
     ):
         raise UserError(f"labels are not class numbers from 0 to {classes - 1}; give these.")
-    if (probabilities < 0).any() or (abs(probabilities.sum(axis=1) - 1) > TOLERANCE).any():
-        raise UserError(
-            "probabilities have lines that are negative or do not sum to 1; give the softmax of "
-            "logits."
-        )
+    if (probabilities < 0).any() or (probabilities > 1 + ROUNDING).any():
+        raise UserError("probabilities are not all in 0 to 1; give the softmax of logits.")
