@@ -1,0 +1,60 @@
+"""The tables of docs/leaderboard.md are those of the kept runs, its rates those of the tuning."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t
+
+from aduni.system.atomic_files import read_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADS = ROOT / "results" / "heads"
+PAGE = ROOT / "docs" / "leaderboard.md"
+
+
+@pytest.fixture(scope="module")
+def script():
+    return runpy.run_path(str(ROOT / "scripts" / "leaderboard.py"))
+
+
+def test_rates_are_the_best_on_validation_parts():
+    tuning = pd.read_csv(HEADS / "tuning.csv")
+    means = tuning.groupby(["row", "lr"])["validation_macro_f1"].mean()
+    best = dict(means.groupby("row").idxmax())
+    best["CE, post-hoc adjustment"] = best["CE"]  # the same training
+    table = read_yaml(ROOT / "conf" / "table" / "heads.yaml")
+    chosen = {row["name"]: float(row["overrides"][-1].removeprefix("lr=")) for row in table["rows"]}
+    assert chosen == best
+    assert set(tuning.groupby(["row", "dataset"])["lr"].nunique()) == {3}
+
+
+def test_tables_are_made_from_the_kept_runs(script):
+    text = PAGE.read_text()
+    assert "<!-- heads: aptos -->" in text
+    assert script["with_tables"](text) == text
+
+
+def test_a_line_has_mean_interval_and_difference(script):
+    rng = np.random.default_rng(0)
+    lines = [
+        {"dataset": "aptos", "row": row, "fold": fold, "seed": 0}
+        | {key: level + rng.normal(0, 0.01) for key in [*script["KEPT"], "validation_macro_f1"]}
+        for row, level in {"CE": 0.5, "better": 0.6, "near": 0.599}.items()
+        for fold in range(5)
+    ]
+    runs = pd.DataFrame(lines)
+    header, _, *rows = script["table_of"](runs)
+    assert header.startswith("| APTOS2019 | macro F1 | to CE |")
+    cells = {row.split(" | ")[0].strip("| "): row.split(" | ") for row in rows}
+    assert list(cells)[-1] == "CE"
+    better = runs[runs["row"] == "better"]["macro_f1"].to_numpy()
+    width = t.ppf(0.975, 4) * better.std(ddof=1) / np.sqrt(5)
+    low, high = better.mean() - width, better.mean() + width
+    assert f"**{better.mean():.3f}** ({low:.3f} to {high:.3f})" == cells["better"][1]
+    assert cells["near"][1].startswith("**")  # not detectably behind
+    assert not cells["CE"][1].startswith("**")
+    gap = better - runs[runs["row"] == "CE"]["macro_f1"].to_numpy()
+    assert cells["better"][2].startswith(f"{gap.mean():+.3f} (")
