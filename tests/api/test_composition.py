@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from aduni.api.composition import composed, to_overrides
 from aduni.config.schema import read_settings
 from aduni.errors import UserError
+from aduni.reporting.questions import Questions
+from aduni.reproduce.settings import read_report
 
 
 @pytest.mark.parametrize(
@@ -61,3 +64,25 @@ def test_hydra_is_left_as_it_was():
 def test_mistakes_are_answered_as_on_the_command_line(settings, words):
     with pytest.raises(UserError, match=words), composed("train", to_overrides(settings)):
         pass
+
+
+@pytest.mark.parametrize(
+    "words", ["subgroup_bands={age:[40,60]}", "screening.positive_classes=[a] screening.name=x"]
+)
+def test_questions_of_a_report_compose_from_a_command_line(words):
+    overrides = ["predictions=[a.csv]", "subgroups=[age]", *words.split()]
+    with composed("report", overrides) as config:
+        values = {key: config[key] for key in Questions.model_fields}
+    questions = Questions.model_validate(OmegaConf.to_container(OmegaConf.create(values)))
+    assert (questions.subgroup_bands or {}).get("age", (40, 60)) == (40, 60)
+
+
+@pytest.mark.parametrize(
+    "words", ["screening.name=set screening.positive_classes=[a]", "screening.prevalence=0.1"]
+)
+def test_a_question_that_cannot_be_asked_is_refused(words, refusal):
+    def ask():
+        with composed("report", ["predictions=[a.csv]", *words.split()]) as config:
+            read_report(config, {})
+
+    refusal(ask, "screening")

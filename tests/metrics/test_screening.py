@@ -108,6 +108,13 @@ def test_one_kind_of_images_leaves_most_metrics_undefined(truth):
     assert defined == {*kept, "ppv", "npv"}
 
 
+@pytest.mark.parametrize("truth", [[True, True], [False, False]])
+def test_at_a_stated_prevalence_predictive_values_need_both_kinds_of_images(truth):
+    levels = Levels(prevalence=0.05)
+    outcome = Outcome.of(np.array(truth), np.array([0.2, 0.8]), np.array([False, True]), levels)
+    assert all(math.isnan(OF_SCREENING[key].function(outcome)[0]) for key in ("ppv", "npv"))
+
+
 def test_nobody_called_positive_has_no_predictive_value():
     outcome = Outcome.of(np.array([True, False]), np.array([0.2, 0.1]), np.zeros(2, bool), LEVELS)
     assert np.isnan(OF_SCREENING["ppv"].function(outcome))

@@ -168,7 +168,10 @@ def _class_table(metrics: dict[str, Any]) -> Table:
         table.add_column(column, justify="right")
     for name in classes:
         counts = str(metrics["training_counts"][name]), str(test["support"][name])
-        table.add_row(name, *counts, _number(f1[name]), _number(test["per_class_recall"][name]))
+        found = (f1[name], test["per_class_recall"][name])
+        table.add_row(
+            name, *counts, *(_number(x if test["support"][name] else None) for x in found)
+        )
     return table
 
 

@@ -21,23 +21,23 @@ class Questions(DecisionQuestions, extra="forbid", frozen=True):
             with, and the best other one on the validation parts; None to ask nothing.
         subgroups: columns of split.csv or the table, by whose values the images are told apart.
         subgroup_table: CSV with further columns of the images.
-        subgroup_bands: limits between the bands of a column of numbers, by its name; the bands of
-            other columns are between quartiles.
+        subgroup_bands: limits between the bands of a column of numbers, by its name; None for
+            none. The bands of other columns are between quartiles.
         group_level: how the images of a patient or lesion count together.
     """
 
     detailed_rows: tuple[str, ...] | None
     subgroups: tuple[ClassName, ...]
     subgroup_table: Path | None
-    subgroup_bands: dict[ClassName, tuple[float, ...]]
+    subgroup_bands: dict[ClassName, tuple[float, ...]] | None
     group_level: Rule
 
     @field_validator("subgroup_bands")
     @classmethod
     def _limits_increase(
-        cls, bands: Mapping[str, tuple[float, ...]]
-    ) -> Mapping[str, tuple[float, ...]]:
-        for column, limits in bands.items():
+        cls, bands: Mapping[str, tuple[float, ...]] | None
+    ) -> Mapping[str, tuple[float, ...]] | None:
+        for column, limits in (bands or {}).items():
             if not limits or any(low >= high for low, high in pairwise(limits)):
                 raise ValueError(f"{column} needs one limit at least, and limits that increase")
         return bands
@@ -45,7 +45,7 @@ class Questions(DecisionQuestions, extra="forbid", frozen=True):
     @model_validator(mode="after")
     def _bands_are_of_subgroups(self) -> Self:
         columns = {column for name in self.subgroups for column in name.split("+")}
-        for column in self.subgroup_bands:
+        for column in self.subgroup_bands or ():
             if column not in columns:
                 raise UserError(
                     f"subgroup_bands has {column}, which is not in subgroups; add it there."

@@ -38,10 +38,10 @@ def questions(**changes) -> Questions:
 def table(model: str, skill: float, seed: int = 0) -> pd.DataFrame:
     """Two folds of patients with one or two images, in parts for training, choosing and testing."""
     rng = np.random.default_rng(7)  # the same images and labels for all models
-    patients = np.repeat(np.arange(300), rng.integers(1, 3, size=300))
-    label = rng.choice(3, size=300, p=[0.6, 0.25, 0.15])[patients]
-    part = rng.choice(["validation", "calibration", "test"], size=300)[patients]
-    sex, age = rng.choice(["f", "m", ""], size=300)[patients], rng.integers(20, 90, 300)[patients]
+    patients = np.repeat(np.arange(600), rng.integers(1, 3, size=600))
+    label = rng.choice(3, size=600, p=[0.6, 0.25, 0.15])[patients]
+    part = rng.choice(["validation", "calibration", "test"], size=600)[patients]
+    sex, age = rng.choice(["f", "m", ""], size=600)[patients], rng.integers(20, 90, 600)[patients]
     noise = np.random.default_rng(seed + int(10 * skill))
     logits = noise.normal(size=(len(patients), 3)) + skill * np.eye(3)[label]
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -167,7 +167,8 @@ def test_the_screening_question_is_asked_of_subgroups(details, tables):
         chosen = images["sex"] == value_of
         inside, rest = images[chosen], images[~chosen]
         line, table = f"strong, {name}", "any by sex,"
-        assert value(details, table, line, "Positive") == inside["truth"].sum()
+        positive = inside.loc[inside["truth"], "group"].nunique()
+        assert value(details, table, line, "Positive groups") == positive
         for column, positive in (("Sensitivity", True), ("Specificity", False)):
             here, there = (
                 recall_score(part["truth"], part["called"], pos_label=positive)
@@ -178,6 +179,45 @@ def test_the_screening_question_is_asked_of_subgroups(details, tables):
             assert gap == pytest.approx(here - there)
         area = roc_auc_score(inside["truth"], inside["score"])
         assert value(details, table, line, "AUROC") == pytest.approx(area)
+
+
+def test_few_patients_of_an_answer_say_nothing_of_it(tables, tmp_path):
+    """Sensitivity needs positive patients, in a subgroup and in the rest beside it."""
+    rows = tables[tables["model"] == "strong"].reset_index(drop=True)
+    few = rows["group"].isin(rows.loc[rows["label"] != "none", "group"].unique()[:12])
+    kinds = rows[["id"]].assign(
+        kind=np.where(few | ((rows["label"] == "none") & (rows["group"] % 2 == 0)), "few", "many")
+    )
+    kinds.to_csv(tmp_path / "kinds.csv", index=False)
+    asked = questions(
+        screening={"positive_classes": ["mild", "severe"], "name": "any"},
+        subgroups=["kind"],
+        subgroup_table=str(tmp_path / "kinds.csv"),
+    )
+    report = report_predictions({Path("all"): rows}, tmp_path / "out", questions=asked)
+    found = pd.read_csv(report.parent / "tables" / "details.csv")
+    of_few, of_many = (
+        {
+            column: value(found, "any by kind", f"strong, {name}", column)
+            for column in ("Sensitivity: here", "Sensitivity: to the rest", "Specificity: here")
+        }
+        for name in ("few", "many")
+    )
+    assert np.isnan(of_few["Sensitivity: here"])
+    assert np.isnan(of_many["Sensitivity: to the rest"])
+    assert not np.isnan(of_few["Specificity: here"])
+    assert not np.isnan(of_many["Sensitivity: here"])
+
+
+def test_net_benefits_stand_in_a_table(details, tables):
+    """With the stated prevalence of a tenth: scores and shares are moved to it."""
+    images = called_images(tables)
+    truth, given = images["truth"].to_numpy(), images["truth"].mean()
+    odds = images["score"] / (1 - images["score"]) * (0.1 / 0.9) / (given / (1 - given))
+    called = (odds / (1 + odds)).to_numpy() >= 0.2
+    expected = 0.1 * called[truth].mean() - 0.9 * called[~truth].mean() * 0.25
+    found = value(details, "any: net benefit", "20 %", "strong")
+    assert found == pytest.approx(expected)
 
 
 def test_the_screening_question_is_asked_of_patients(details, tables):

@@ -36,6 +36,20 @@ def test_limits_may_be_given():
     ]
 
 
+def test_bands_are_in_order_also_in_combinations():
+    found = bands([39, 40, 60, ""], 40, 60)
+    assert in_order(found) == ["under 40", "40 to under 60", "from 60", "(missing)"]
+    both = found.map(lambda band: f"f, {band}")
+    assert in_order(both) == [f"f, {band}" for band in in_order(found)]
+
+
+def test_the_usual_words_for_an_unknown_number_are_none():
+    assert bands([39, "NA", "unknown"], 40).tolist() == ["under 40", "(missing)", "(missing)"]
+    many = bands([*range(20), "n/a"])
+    assert many.iloc[-1] == "(missing)"
+    assert many.nunique() == 5
+
+
 def test_a_text_has_no_band(refusal):
     refusal(lambda: bands([1, "old"], 40), "subgroup_bands.age", "'old'")
 

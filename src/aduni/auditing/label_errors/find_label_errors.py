@@ -70,7 +70,10 @@ def _read(settings: LabelErrorSettings) -> tuple[OutOfFold, list[Problem], Path]
     """Read the predictions, and return them with the runs left out and the folder to write to."""
     if settings.runs is not None:
         root, source = Path(settings.runs), f"runs={settings.runs}"
-        runs, problems = read_runs(root)
+        found, problems = read_runs(root)
+        runs = [
+            run for run in found if run.trained_on is None
+        ]  # tests of another source are no folds
         if not runs and problems:
             raise UserError(f"{source} holds no sound run; the first: {problems[0].reason}")
         predictions = read_out_of_fold(runs, settings.row, source)

@@ -23,6 +23,12 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):  # true would count as 1
+        raise ValueError("is not a number of views; choose 1, 2, 4 or 8")
+    return value
+
+
 Names = Annotated[
     list[Annotated[str, Field(min_length=1)]], Field(min_length=1), BeforeValidator(_as_list)
 ]
@@ -35,7 +41,7 @@ class ModelSettings(
 
     ckpt: Names
     batch_size: PositiveInt
-    tta: Literal[1, 2, 4, 8]
+    tta: Annotated[Literal[1, 2, 4, 8], BeforeValidator(_no_boolean)]
     calibrated: Literal["auto", True, False]
     class_frequency: dict[ClassName, Annotated[float, Field(ge=0)]] | None
     trust: list[str]

@@ -6,6 +6,9 @@ from aduni.metrics.samples import Floats
 from aduni.metrics.screening.outcome import POSITIVE, Outcome
 from aduni.metrics.screening.ppv import prevalence_of
 
+SHOWN_CHANCES = (0.05, 0.1, 0.2, 0.5)
+"""Chances of being positive from which one would act, of tables of a decision curve."""
+
 
 def decision_curve(outcome: Outcome, chances: Floats) -> tuple[Floats, Floats]:
     """Return (S, T) net benefits of acting where the score is at least t, and of acting on all.

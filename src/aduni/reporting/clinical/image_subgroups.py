@@ -1,5 +1,6 @@
 """Divide test images into subgroups, by columns of split.csv or of a table of the user's."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -20,6 +21,8 @@ MAX_VALUES = 10
 """Numbers of more different values than this are told apart by their quartiles."""
 NUMBER = r"(-?\d+(?:\.\d+)?)"
 MISSING = "(missing)"
+UNKNOWN = ("", "na", "n/a", "nan", "none", "null", "unknown", "?")
+"""Texts, in small letters, that stand for no number in a column of numbers."""
 Bands = Mapping[str, tuple[float, ...]]
 OWN = ("image", "label", "group", "part")
 """Columns of split.csv that are no subgroups."""
@@ -27,7 +30,7 @@ OWN = ("image", "label", "group", "part")
 
 def subgroups_of(models: Sequence[ModelPredictions], questions: Questions) -> dict[str, pd.Series]:
     """Return the subgroup of each image of the test parts, by what tells them apart."""
-    rows, bands = _rows(models), questions.subgroup_bands
+    rows, bands = _rows(models), questions.subgroup_bands or {}
     if questions.subgroup_table:
         rows = rows.join(read_subgroup_table(questions.subgroup_table, rows.index))
     return {name: subgroup_values(rows, name, bands) for name in questions.subgroups}
@@ -79,9 +82,19 @@ def in_order(values: pd.Series) -> list[str]:
 
 
 def _pieces(text: str) -> list[tuple[str, float]]:
-    """Return the parts of a text between numbers, each with the number that follows it."""
-    found = [*re.split(NUMBER, text), "0"]
-    return [(found[i], float(found[i + 1])) for i in range(0, len(found), 2)]
+    """Return the parts of a text between numbers, each with the number that follows it.
+
+    Bands are told apart by where they begin, alone and in combinations.
+    """
+    found: list[tuple[str, float]] = []
+    for part in text.split(", "):
+        if band := re.fullmatch(rf"under {NUMBER}|{NUMBER} to under {NUMBER}|from {NUMBER}", part):
+            begin = band[2] or band[4]
+            found.append(("", float(begin) if begin else -math.inf))
+            continue
+        pieces = [*re.split(NUMBER, part), "0"]
+        found += [(pieces[i], float(pieces[i + 1])) for i in range(0, len(pieces), 2)]
+    return found
 
 
 def of_images(values: pd.Series, seed: SeedPredictions) -> NDArray[np.object_]:
@@ -148,12 +161,12 @@ def _values(rows: pd.DataFrame, column: str, limits: tuple[float, ...] | None = 
         )
     texts = rows[column].fillna("").astype(str).str.strip()
     numbers = pd.to_numeric(texts.where(texts != ""), errors="coerce")
-    is_text = numbers.isna() & (texts != "")
+    is_text = numbers.isna() & ~texts.str.lower().isin(UNKNOWN)
     if limits is not None:
         if is_text.any():
             raise UserError(
                 f"subgroup_bands.{column}: the column has {texts[is_text].iloc[0]!r}, which is no "
-                f"number; leave out its bands."
+                "number; leave the cell empty where it is unknown, or leave out the bands."
             )
         texts = _bands(numbers, None, limits)
     elif not is_text.any() and numbers.nunique() > MAX_VALUES:

@@ -31,6 +31,7 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
     columns = [Column("Metric")]
     columns += [Column(kind, model.label, numeric=True) for model in shown for kind in KINDS]
     lines = ["Mean size", "Share with one class", "Coverage", *(f"Coverage of {n}" for n in names)]
+    lines += [f"Mean size for {name}" for name in names]
     found = [
         _cells(sets_of(model, questions.conformal, kind), len(names))
         for model in shown
@@ -92,12 +93,14 @@ def _sets(seed: SeedPredictions, asked: Conformal) -> Bools:
 def _cells(sets: Sequence[SeedSets], classes: int) -> list[PageCell]:
     whole = [np.ones(len(each.size), dtype=bool) for each in sets]
     covered = [each.covered for each in sets]
-    cells = [mean_cell(sets, [each.size for each in sets], whole)]
+    sizes = [each.size for each in sets]
+    cells = [mean_cell(sets, sizes, whole)]
     cells.append(mean_cell(sets, [(each.size == 1).astype(np.float64) for each in sets], whole))
     cells.append(mean_cell(sets, covered, whole))
-    for number in range(classes):
-        of_class = [each.samples.labels == number for each in sets]
-        cells.append(mean_cell(sets, covered, of_class))
+    for values in (covered, sizes):
+        for number in range(classes):
+            of_class = [each.samples.labels == number for each in sets]
+            cells.append(mean_cell(sets, values, of_class))
     return cells
 
 

@@ -58,15 +58,20 @@ def _table(
 def _lowest(rows: Sequence[Sequence[PageCell]], place: int) -> str:
     """Return a sentence with the subgroup of each model whose number at a place is lowest."""
     shown = [row for row in rows if isinstance(row[place], NumberCell)]
-    lowest = {
-        row[0].text: f"{row[1].text} for {row[0].text} ({row[place].text})"
-        for row in sorted(shown, key=lambda row: -float(row[place].sort_value or 0))
-    }
-    return f"Lowest {TITLE.lower()}: {', '.join(lowest.values())}. " if lowest else ""
+    found: dict[str, list[Sequence[PageCell]]] = {}
+    for row in sorted(shown, key=lambda row: float(row[place].sort_value or 0)):
+        found.setdefault(row[0].text, []).append(row)
+    lowest = [
+        f"{rows[0][1].text} for {model} ({rows[0][place].text})"
+        for model, rows in found.items()
+        if len(rows) > 1 and rows[0][place].text != rows[1][place].text
+    ]
+    return f"Lowest {TITLE.lower()}: {', '.join(lowest)}. " if lowest else ""
 
 
 NOTE = (
-    f"Subgroups with fewer than {MIN_GROUPS} groups are too small to say anything. Balanced "
+    f"Subgroups with fewer than {MIN_GROUPS} groups are too small to say anything, and a rest of "
+    "fewer to compare with; where a class has few, the interval is too narrow. Balanced "
     "accuracy, the mean recall of the classes that a subgroup has, does not depend on how frequent "
     "they are there, as accuracy and macro F1 do. To the rest, the mean recall of the classes that "
     "both have is compared. Of several subgroups the one that differs most "
@@ -81,7 +86,9 @@ def _line(
     if groups < MIN_GROUPS:
         return [*cells, *[TOO_FEW] * (len(keys) + 1)]
     inside, outside = _subsets(model, chosen), _subsets(model, [~each for each in chosen])
-    return [*cells, _gap(inside, outside), *metric_cells(inside, keys)]
+    rest = min(len(np.unique(part.members)) for part in outside)
+    gap = _gap(inside, outside) if rest >= MIN_GROUPS else TOO_FEW
+    return [*cells, gap, *metric_cells(inside, keys)]
 
 
 def _gap(inside: Sequence[Samples], outside: Sequence[Samples]) -> PageCell:

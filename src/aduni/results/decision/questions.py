@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from aduni.data.names import ClassName
 from aduni.errors import UserError, did_you_mean
 from aduni.metrics.conformal.kinds import Score
 from aduni.metrics.screening.levels import Levels
 
+TAKEN = ("image", "id", "label", "predicted", "set", "least_cost", "part", "fold", "seed", "group")
+"""Columns of predictions beside those of the question."""
+UNNAMED = "screening"
+"""Name of a question in conf/questions/decision.yaml."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -30,6 +34,23 @@ class Screening(BaseModel, extra="forbid", frozen=True):
     sensitivity: Share
     specificity: Share
     prevalence: Annotated[float, Field(ge=0, le=1)] | None
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_other_column(cls, name: str) -> str:
+        """Refuse the name of another column of predictions, which would replace it."""
+        if name in TAKEN or name.startswith(("p_", "score_")):
+            raise ValueError(f"is a column of predictions; choose another name than {name}")
+        return name
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if not self.positive_classes and (self.name != UNNAMED or self.prevalence is not None):
+            raise UserError(
+                "screening has a name or a prevalence and no question; set "
+                "screening.positive_classes, or leave these out."
+            )
+        return self
 
     @property
     def levels(self) -> Levels:

@@ -9,15 +9,13 @@ from aduni.metrics.estimate import Estimate, with_all
 from aduni.metrics.expected_cost import cheapest_decisions, expected_cost
 from aduni.metrics.names import OF_SCREENING
 from aduni.metrics.samples import Floats, Samples
-from aduni.metrics.screening.decision_curve import decision_curve
+from aduni.metrics.screening.decision_curve import SHOWN_CHANCES, decision_curve
 from aduni.metrics.screening.outcome import Bools, Outcome, binary
 from aduni.results.decision.decision_json import Decision, ScreeningDecision, SetDecision
 from aduni.results.model_card.markdown import bullets, escaped, table, with_ends
 from aduni.results.model_card.results import bootstrap_note
 from aduni.results.model_card.run_data import Content
 
-CHANCES = (0.05, 0.1, 0.2, 0.5)
-"""Chances of being positive from which one would act, of the lines of the decision curve."""
 MAX_RESAMPLES = 2_000
 """Resamples of an interval: its ends repeat to about 0.003."""
 
@@ -64,11 +62,11 @@ def _screening(decision: Decision, asked: ScreeningDecision, samples: Samples) -
 
 def _benefit(outcome: Outcome) -> str:
     """Return points of the decision curve."""
-    chances = np.array(CHANCES)
+    chances = np.array(SHOWN_CHANCES)
     found, of_all = map(Estimate, decision_curve(outcome, chances))
     rows = [
         [f"{100 * chance:g} %", _shown(found, place), _shown(of_all, place)]
-        for place, chance in enumerate(CHANCES)
+        for place, chance in enumerate(SHOWN_CHANCES)
     ]
     header = ["act from a chance of", "by the score", "on everybody"]
     return (
