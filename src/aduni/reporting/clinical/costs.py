@@ -61,4 +61,4 @@ def _constant(model: ModelPredictions, costs: Floats) -> list[PageCell]:
     return [PageCell("no model"), PageCell(f"{name} for all images"), number_cell(cost), UNDEFINED]
 
 
-SECTION = ClinicalSection(_build, position=6)
+SECTION = ClinicalSection(_build, position=8)

@@ -62,4 +62,4 @@ def _decided(run: Run) -> Ints:
     return grades_by_cuts(expected_grades(run.test_predictions()[2]), cuts)
 
 
-SECTION = ClinicalSection(_build, position=6)
+SECTION = ClinicalSection(_build, position=8)

@@ -97,4 +97,4 @@ def _of_groups(seed: SeedPredictions, model: ModelPredictions, questions: Questi
     return Samples(labels[kept], probabilities[kept], np.arange(count), with_all(count))
 
 
-SECTION = ClinicalSection(_build, position=7)
+SECTION = ClinicalSection(_build, position=9)

@@ -41,4 +41,4 @@ def _build(models: Sequence[ModelPredictions], questions: Questions) -> list[Pag
     return [PageTable("net-benefit", f"{asked.name}: net benefit", columns, rows, note=NOTE)]
 
 
-SECTION = ClinicalSection(_build, position=5)
+SECTION = ClinicalSection(_build, position=6)

@@ -113,4 +113,4 @@ def mean_cell(
     return number_cell(Estimate(np.mean(means, axis=0)))
 
 
-SECTION = ClinicalSection(_build, position=8)
+SECTION = ClinicalSection(_build, position=10)

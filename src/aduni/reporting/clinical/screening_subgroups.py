@@ -110,4 +110,4 @@ def _groups(outcomes: Sequence[Outcome]) -> tuple[int, int]:
     return min(found[0]), min(found[1])
 
 
-SECTION = ClinicalSection(_build, position=5)
+SECTION = ClinicalSection(_build, position=7)

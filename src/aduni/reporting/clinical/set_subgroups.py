@@ -69,4 +69,4 @@ def _line(
     return cells
 
 
-SECTION = ClinicalSection(_build, position=9)
+SECTION = ClinicalSection(_build, position=11)
