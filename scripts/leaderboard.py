@@ -4,9 +4,10 @@
     python scripts/leaderboard.py                                         # write what is kept
 
 Of each finished run `runs.csv` keeps its row, data set, fold, seed, learning rate and metrics;
-predictions are not kept. A table of the page stands behind the mark `<!-- heads: aptos -->`: a line
-for each row with its means over folds, the 95 % t interval of macro F1, and the difference to the
-first row. Bold: not detectably behind the best (the interval of the difference over folds holds 0).
+predictions are not kept. A table of the page stands behind the mark `<!-- runs heads: aptos -->`: a
+line for each row with its means over folds, the 95 % t interval of macro F1, and the difference to
+the first row. Bold: not detectably behind the best (the interval of the difference over folds holds
+0). Behind `<!-- tuning heads: aptos -->` stands what the rates were chosen by.
 """
 
 import re
@@ -26,7 +27,7 @@ from aduni.system.atomic_files import write_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "leaderboard.md"
-MARK = re.compile(r"(<!-- (\w+): (\w+) -->\n).*?(?=\n\n)", re.DOTALL)
+MARK = re.compile(r"(<!-- (runs|tuning) (\w+): (\w+) -->\n).*?(?=\n\n)", re.DOTALL)
 KEPT = ("accuracy", "macro_f1", "balanced_accuracy", "macro_auroc", "quadratic_kappa")
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_auroc": "AUROC"}
 UNIT = ["dataset", "row", "fold"]
@@ -69,8 +70,9 @@ def with_tables(page: str) -> str:
     """Return a page with all its tables made anew."""
 
     def made(mark: re.Match[str]) -> str:
-        frame = pd.read_csv(ROOT / "results" / mark[2] / "runs.csv")
-        return mark[1] + "\n".join(table_of(frame[frame["dataset"] == mark[3]]))
+        frame = pd.read_csv(ROOT / "results" / mark[3] / f"{mark[2]}.csv")
+        lines = {"runs": table_of, "tuning": tuning_of}[mark[2]]
+        return mark[1] + "\n".join(lines(frame[frame["dataset"] == mark[4]]))
 
     return MARK.sub(made, page)
 
@@ -97,6 +99,15 @@ def table_of(runs: pd.DataFrame) -> Iterator[str]:
             *(f"{mean[key]:.3f}" for key in SHOWN),
         ]
         yield f"| {row} | {' | '.join(cells)} |"
+
+
+def tuning_of(tuning: pd.DataFrame) -> Iterator[str]:
+    """Yield the lines of a table: macro F1 of the validation part for each row and rate."""
+    scores = tuning.pivot(index="row", columns="lr", values="validation_macro_f1")
+    yield f"| {title_of(tuning['dataset'].iloc[0])} | {' | '.join(map(str, scores.columns))} |"
+    yield "|---|" + "---:|" * len(scores.columns)
+    for row in tuning["row"].unique():
+        yield f"| {row} | {' | '.join(f'{score:.3f}' for score in scores.loc[row])} |"
 
 
 def _interval(values: pd.Series) -> tuple[float, float] | None:

@@ -2,8 +2,8 @@
 
 Commands train and explain small models in FOLDER (outputs/screenshots), where what is finished is
 kept. The images are scikit-learn's digits, which may be given on; the page of the fit is of APTOS
-2019 and shows none of its images; the report is the kept study's. It takes a quarter of an hour, and
-needs Chromium and its driver.
+2019 and shows none of its images; the report is the kept study's. It takes a quarter of an hour,
+and needs Chromium and its driver.
 """
 
 import base64
