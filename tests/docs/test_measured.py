@@ -214,6 +214,17 @@ def test_the_kept_runs_name_no_folder_of_a_machine():
         assert not Path(dataset["cache_dir"]).is_absolute(), config
 
 
+@pytest.mark.parametrize("kept", [STUDY, ROOT / "results" / "floors"], ids=lambda path: path.name)
+def test_links_of_a_kept_page_lead_to_kept_files(kept):
+    """A page that was written elsewhere names folders of that machine."""
+    links = re.findall(r'href="([^"#:]+)"', (kept / "index.html").read_text())
+    assert links
+    for link in links:
+        target = (kept / link).resolve()
+        assert target.is_relative_to(kept), link
+        assert target.exists(), link
+
+
 def test_the_floors_in_the_docs_are_those_of_the_kept_page():
     cells = pd.read_csv(ROOT / "results" / "floors" / "tables" / "tables.csv")
     made = {

@@ -49,8 +49,8 @@ def _table(
     ]
     columns.append(Column(OF_SCREENING["auroc"].title, numeric=True))
     rows = []
-    for model in models:
-        kind = rule_of(model, asked)
+    kinds = [rule_of(model, asked) for model in models]
+    for model, kind in zip(models, kinds, strict=True):
         answers = [outcome.first(1 + MAX_RESAMPLES) for outcome in outcomes(model, asked, kind)]
         rows += [
             _line(model, answers, kind is not None, value, values) for value in in_order(values)
@@ -59,9 +59,8 @@ def _table(
         "All subgroups have the threshold that the validation part of a run gives for a "
         f"{asked.threshold_for} of {getattr(asked, asked.threshold_for):g}. "
     )
-    has_threshold = all(rule_of(model, asked) is not None for model in models)
     note = (
-        f"{threshold if has_threshold else ''}To the rest, a subgroup is compared with all other "
+        f"{'' if None in kinds else threshold}To the rest, a subgroup is compared with all other "
         f"images. Too few: fewer than {MIN_GROUPS} groups with a positive image (sensitivity), a "
         "negative one (specificity), or either (AUROC)."
     )
