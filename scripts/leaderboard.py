@@ -4,10 +4,12 @@
     python scripts/leaderboard.py                                         # write what is kept
 
 Of each finished run `runs.csv` keeps its row, data set, fold, seed, learning rate and metrics;
-predictions are not kept. A table of the page stands behind the mark `<!-- runs heads: aptos -->`: a
-line for each row with its means over folds, the 95 % t interval of macro F1, and the difference to
-the first row. Bold: not detectably behind the best (the interval of the difference over folds holds
-0). Behind `<!-- tuning heads: aptos -->` stands what the rates were chosen by.
+predictions are not kept. Runs that it holds and the reproduction lacks stay, so that folds can run
+one after another; delete the file to begin anew. A table of the page stands behind the mark
+`<!-- runs heads: aptos -->`: a line for each row with its means over folds, the 95 % t interval of
+macro F1, and the difference to the first row. Bold: not detectably behind the best (the interval of
+the difference over folds holds 0). Behind `<!-- tuning heads: aptos -->` stands what the rates were
+chosen by.
 """
 
 import re
@@ -31,6 +33,8 @@ MARK = re.compile(r"(<!-- (runs|tuning) (\w+): (\w+) -->\n).*?(?=\n\n)", re.DOTA
 KEPT = ("accuracy", "macro_f1", "balanced_accuracy", "macro_auroc", "quadratic_kappa")
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_auroc": "AUROC"}
 UNIT = ["dataset", "row", "fold"]
+SPACE = "\N{NO-BREAK SPACE}"
+"""Keeps an interval on one line."""
 
 
 def main() -> None:
@@ -38,7 +42,9 @@ def main() -> None:
     if len(sys.argv) == 3:
         source, target = map(Path, sys.argv[1:])
         target.mkdir(parents=True, exist_ok=True)
-        write_csv(kept_runs(source), target / "runs.csv")
+        file = target / "runs.csv"
+        before = pd.read_csv(file) if file.is_file() else None
+        write_csv(joined(before, kept_runs(source)), file)
     PAGE.write_text(with_tables(PAGE.read_text()))
 
 
@@ -63,7 +69,14 @@ def kept_runs(source: Path) -> pd.DataFrame:
                         **figures,
                     }
                 )
-    return pd.DataFrame(lines).sort_values([*UNIT, "seed"], ignore_index=True)
+    return pd.DataFrame(lines)
+
+
+def joined(before: pd.DataFrame | None, now: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines of both, sorted; of a run that both have, the line of now."""
+    keys = [*UNIT, "seed"]
+    lines = pd.concat([before, now]).drop_duplicates(keys, keep="last")
+    return lines.sort_values(keys, ignore_index=True)
 
 
 def with_tables(page: str) -> str:
@@ -118,7 +131,7 @@ def _interval(values: pd.Series) -> tuple[float, float] | None:
 
 def _ends(values: pd.Series, form: str = ".3f") -> str:
     ends = interval_over_folds(values.dropna().tolist())
-    return "one fold" if ends is None else f"{ends[0]:{form}} to {ends[1]:{form}}"
+    return "one fold" if ends is None else f"{ends[0]:{form}}{SPACE}to{SPACE}{ends[1]:{form}}"
 
 
 if __name__ == "__main__":

@@ -37,6 +37,16 @@ def test_tables_are_made_from_what_is_kept(script):
     assert script["with_tables"](text) == text
 
 
+def test_runs_that_were_kept_stay_and_newer_ones_replace_them(script):
+    def line(fold, score):
+        return {"dataset": "aptos", "row": "CE", "fold": fold, "seed": 0, "macro_f1": score}
+
+    before = pd.DataFrame([line(0, 0.1), line(1, 0.2)])
+    lines = script["joined"](before, pd.DataFrame([line(2, 0.3), line(1, 0.4)]))
+    assert lines["macro_f1"].tolist() == [0.1, 0.4, 0.3]
+    assert script["joined"](None, before)["macro_f1"].tolist() == [0.1, 0.2]
+
+
 def test_a_line_has_mean_interval_and_difference(script):
     rng = np.random.default_rng(0)
     lines = [
@@ -53,7 +63,10 @@ def test_a_line_has_mean_interval_and_difference(script):
     better = runs[runs["row"] == "better"]["macro_f1"].to_numpy()
     width = t.ppf(0.975, 4) * better.std(ddof=1) / np.sqrt(5)
     low, high = better.mean() - width, better.mean() + width
-    assert f"**{better.mean():.3f}** ({low:.3f} to {high:.3f})" == cells["better"][1]
+    assert (
+        f"**{better.mean():.3f}** ({low:.3f}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{high:.3f})"
+        == cells["better"][1]
+    )
     assert cells["near"][1].startswith("**")  # not detectably behind
     assert not cells["CE"][1].startswith("**")
     gap = better - runs[runs["row"] == "CE"]["macro_f1"].to_numpy()
