@@ -98,6 +98,21 @@ def test_a_class_without_test_images_has_no_loss(run):
     assert [len(line.get_xdata()) for line in axes.lines if line.get_marker() != "None"] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        (["LDAM", "CE", "AdUni"], ["CE", "AdUni"]),
+        (["LDAM", "CE", "Focal"], ["LDAM", "CE"]),
+        (["LDAM"], ["LDAM"]),
+    ],
+)
+def test_losses_by_class_are_those_of_the_paper_s_rows_or_the_first_two(run, rows, shown):
+    one = [run("a")]
+    (figure,) = [kind for kind in all_figures() if kind.name == "loss_by_class"]
+    drawn = figure.draw(dict.fromkeys(rows, one), "toy")
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == shown
+
+
 def test_f1_is_the_mean_over_folds_that_have_the_class(run):
     rows = {
         "CE": [run("a"), run("b", labels=[0, 1], predicted=[0, 0], fold=1)],
@@ -371,7 +386,7 @@ def test_what_is_missing_is_skipped(run, tmp_path):
     made = run("a", labels=[0, 0, 2], predicted=[0, 0, 0])
     made.folder.history.unlink()
     names = [d.name for d in draw({"LDAM": [read_run(made.folder)]}, "toy", tmp_path / "out")]
-    skipped = {"differences", "loss_by_class", "embedding", "curves"}
+    skipped = {"differences", "embedding", "curves"}
     assert names == [f"toy_{kind.name}" for kind in all_figures() if kind.name not in skipped]
     assert draw({"LDAM": []}, "toy", tmp_path / "none") == []
     assert not (tmp_path / "none").exists()

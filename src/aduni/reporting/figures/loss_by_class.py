@@ -11,7 +11,7 @@ from aduni.reporting.figures.figure import ReportFigure, Rows
 from aduni.reporting.statistics.classes import Losses, class_order, losses_by_class
 
 COMPARED = ("CE", "AdUni")
-"""Rows of the paper's figure 2."""
+"""Rows of the paper's figure 2; of a report that lacks one of them, the first two rows."""
 INNER, OUTER = (25, 75), (5, 95)
 
 
@@ -62,10 +62,11 @@ def _draw_row(axes: Axes, losses: Losses, look: style.Look, shift: float, label:
     )
 
 
-def _draw(rows: Rows, dataset: str) -> Figure | None:
+def _draw(rows: Rows, dataset: str) -> Figure:
     order = class_order(rows)
-    losses = {label: losses_by_class(rows[label], order) for label in COMPARED if label in rows}
-    return draw_loss_by_class(losses, dataset) if losses else None
+    compared = COMPARED if rows.keys() >= set(COMPARED) else list(rows)[: len(COMPARED)]
+    losses = {label: losses_by_class(rows[label], order) for label in compared}
+    return draw_loss_by_class(losses, dataset)
 
 
 FIGURE = ReportFigure(
