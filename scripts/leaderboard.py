@@ -29,7 +29,7 @@ from aduni.system.atomic_files import write_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "leaderboard.md"
-MARK = re.compile(r"(<!-- (runs|tuning) (\w+): (\w+) -->\n).*?(?=\n\n)", re.DOTALL)
+MARK = re.compile(r"(<!-- (runs|tuning) (\w+): (\w+) -->\n)(?:.+\n)*")
 KEPT = ("accuracy", "macro_f1", "balanced_accuracy", "macro_auroc", "quadratic_kappa")
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_auroc": "AUROC"}
 UNIT = ["dataset", "row", "fold"]
@@ -85,7 +85,7 @@ def with_tables(page: str) -> str:
     def made(mark: re.Match[str]) -> str:
         frame = pd.read_csv(ROOT / "results" / mark[3] / f"{mark[2]}.csv")
         lines = {"runs": table_of, "tuning": tuning_of}[mark[2]]
-        return mark[1] + "\n".join(lines(frame[frame["dataset"] == mark[4]]))
+        return mark[1] + "".join(f"{line}\n" for line in lines(frame[frame["dataset"] == mark[4]]))
 
     return MARK.sub(made, page)
 

@@ -140,7 +140,7 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
     of_sample, interval = {}, {}
     share: float | None = 0.0
     if folds:
-        share = _test_share(a)
+        share = test_share(a)
         classes = len(next(iter(a.values())).class_names)
         sample, resamples = bootstrap(pooled_outcomes(a, b), classes)
         ends = np.quantile(resamples, ENDS, axis=0)
@@ -191,7 +191,7 @@ def _test_part(run: Run) -> list[list[str]]:
     return [test["image"].tolist(), test["label"].tolist()]
 
 
-def _test_share(runs: Units) -> float | None:
+def test_share(runs: Units) -> float | None:
     """Return n_test/n_train, the mean over runs.
 
     Where no training part is known it is what other folds test; None if they test the same.

@@ -1,0 +1,235 @@
+"""Write the tables and the figure of docs/findings.md from the kept runs of the study.
+
+    python scripts/study.py                 # from results/study
+    python scripts/study.py outputs/reproduce/study
+
+Behind `<!-- scores: aptos -->` stands a line for each row, floors included: its folds and seeds,
+and means over folds of the test part's metrics. Behind `<!-- primary -->` stand the differences of
+macro F1 that the question is about, and behind `<!-- secondary: aptos -->` those of all other rows
+to AdUni. How they are computed was fixed before the runs: docs/findings.md, "Statistics".
+"""
+
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+
+from aduni.cli.app import run_command
+from aduni.errors import UserError
+from aduni.metrics.fold_intervals import MIN_FOLDS, Verdict, interval_over_folds, verdict
+from aduni.metrics.names import METRICS
+from aduni.reporting.figures.differences import draw_differences
+from aduni.reporting.figures.style import save
+from aduni.reporting.statistics.paired import common_runs, corrected_t_test, test_share
+from aduni.reporting.statistics.tuned_logit_adjustment import with_tuned_adjustment
+from aduni.reporting.tables.fold_means import fold_means
+from aduni.reporting.tables.table import title_of
+from aduni.results.finished_runs import Run, read_run
+from aduni.results.plan import read_plan, run_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "findings.md"
+MARK = re.compile(r"(<!-- (scores|primary|secondary)(?:: (\w+))? -->\n)(?:.+\n)*")
+DATASETS = ("aptos", "isic2018")
+METHOD, CE, POST_HOC = "AdUni", "CE", "CE, post-hoc adjustment"
+BASELINES = (CE, POST_HOC, "Balanced Softmax")
+PLANNED_TESTS = len(DATASETS) * len(BASELINES)
+LEVEL = 0.05
+SHOWN = ("macro_f1", "accuracy", "balanced_accuracy", "macro_auroc")
+
+Units = Mapping[tuple[int, int], Run]
+"""Runs of a row by fold and seed."""
+
+
+def main() -> None:
+    """Write the tables of the page, and the figure beside it."""
+    source = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "study"
+    rows = rows_of(source)
+    PAGE.write_text(with_tables(PAGE.read_text(), rows))
+    for dataset in DATASETS:
+        draw(rows[dataset], dataset, PAGE.parent / "pictures")
+
+
+def rows_of(source: Path) -> dict[str, dict[str, Units]]:
+    """Return the finished runs of a reproduction by data set and row.
+
+    Post-hoc adjustment is not trained: it is CE's runs, each with the tau that its validation part
+    gives.
+    """
+    plan = read_plan(source)
+    if plan is None:
+        raise UserError(f"{source} has no plan.json; give the folder of a reproduction.")
+    found: dict[str, dict[str, dict[tuple[int, int], Run]]] = defaultdict(lambda: defaultdict(dict))
+    for planned in plan.runs:
+        folder = run_folder(source, planned)
+        if folder.metrics.is_file():
+            run = read_run(folder)
+            for _, row in planned.rows:
+                found[planned.dataset][row][run.fold, run.seed] = run
+    for rows in found.values():
+        moved = {unit: with_tuned_adjustment(run) for unit, run in rows.get(CE, {}).items()}
+        rows[POST_HOC] = {unit: run for unit, run in moved.items() if run}
+    return {dataset: dict(found.get(dataset, {})) for dataset in DATASETS}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Macro F1 of one row minus that of another, fold by fold, each the mean over seeds."""
+
+    dataset: str
+    row: str
+    baseline: str
+    folds: tuple[float, ...]
+    share: float
+    """Test images to training images, for the corrected interval."""
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % t interval of the mean over folds; None with fewer than three."""
+        return interval_over_folds(self.folds) if len(self.folds) >= MIN_FOLDS else None
+
+    @cached_property
+    def corrected(self) -> tuple[float, float] | None:
+        """The same, widened for training parts that overlap (Nadeau and Bengio 2003)."""
+        return interval_over_folds(self.folds, self.share) if self.interval else None
+
+    @cached_property
+    def p(self) -> float | None:
+        """Two-sided p of the paired t-test over folds."""
+        return corrected_t_test(self.folds, 0.0)[0] if self.interval else None
+
+
+def difference(rows: Mapping[str, Units], dataset: str, row: str, baseline: str) -> Difference:
+    """Compare two rows of a data set over the folds and seeds that both have."""
+    a, b, _ = common_runs(dict(rows.get(row, {})), dict(rows.get(baseline, {})))
+    values = defaultdict(list)
+    for unit, run in a.items():
+        values[unit[0]].append(run.test["macro_f1"] - b[unit].test["macro_f1"])
+    folds = tuple(fmean(values[fold]) for fold in sorted(values))
+    return Difference(dataset, row, baseline, folds, (test_share(a) or 0.0) if a else 0.0)
+
+
+def holm(ps: Sequence[float], tests: int) -> list[float]:
+    """Return Holm's adjusted p values; tests that have not been run yet count as not significant.
+
+    The i-th smallest of m is max_{j <= i} (m - j + 1) p_(j), at most 1.
+    """
+    order = sorted(range(len(ps)), key=lambda i: ps[i])
+    adjusted, highest = [0.0] * len(ps), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (tests - rank) * ps[i]))
+        adjusted[i] = highest
+    return adjusted
+
+
+def passes_gate(rows: Mapping[str, Units]) -> bool:
+    """Tell whether CE's validation macro F1 lies above the highest floor's."""
+    means = {row: _validation_mean(units) for row, units in rows.items() if units}
+    floors = [means[row] for row, units in rows.items() if units and _is_floor(units)]
+    return bool(floors) and means.get(CE, 0.0) > max(floors)
+
+
+def with_tables(page: str, rows: Mapping[str, Mapping[str, Units]]) -> str:
+    """Return a page with all its tables made anew."""
+
+    def made(mark: re.Match[str]) -> str:
+        if mark[2] == "scores":
+            lines = scores_of(rows[mark[3]], mark[3])
+        elif mark[2] == "primary":
+            lines = primary_of(rows)
+        else:
+            lines = secondary_of(rows[mark[3]], mark[3])
+        return mark[1] + "".join(f"{line}\n" for line in lines)
+
+    return MARK.sub(made, page)
+
+
+def scores_of(rows: Mapping[str, Units], dataset: str) -> Iterator[str]:
+    """Yield the lines of the scores of one data set, the highest macro F1 first."""
+    titles = [METRICS[key].title for key in SHOWN]
+    yield f"| {title_of(dataset)} | folds, seeds | {' | '.join(titles)} |"
+    yield "|---|---|" + "---:|" * len(SHOWN)
+    means = {
+        row: [fmean(fold_means(units.values(), METRICS[key]).values()) for key in SHOWN]
+        for row, units in rows.items()
+        if units
+    }
+    for row, values in sorted(means.items(), key=lambda item: -item[1][0]):
+        folds, seeds = (len({unit[part] for unit in rows[row]}) for part in (0, 1))
+        cells = " | ".join(f"{value:.3f}" for value in values)
+        yield f"| {row} | {folds}, {seeds} | {cells} |"
+
+
+def primary_of(rows: Mapping[str, Mapping[str, Units]]) -> Iterator[str]:
+    """Yield the lines of the six differences that the question is about."""
+    yield f"| | {METHOD} minus | folds | difference | t interval | corrected | p | Holm | verdict |"
+    yield "|---|---|---:|---:|---|---|---:|---:|---|"
+    found = [
+        difference(rows[dataset], dataset, METHOD, baseline)
+        for dataset in DATASETS
+        if passes_gate(rows[dataset])
+        for baseline in BASELINES
+    ]
+    tested = {each: each.p for each in found if each.p is not None}
+    adjusted = dict(zip(tested, holm(list(tested.values()), PLANNED_TESTS), strict=True))
+    for each in found:
+        yield _line(each, adjusted.get(each))
+
+
+def secondary_of(rows: Mapping[str, Units], dataset: str) -> Iterator[str]:
+    """Yield the lines of AdUni's differences to all rows that are not primary, without a test."""
+    yield f"| {title_of(dataset)} | folds | {METHOD} minus it | t interval | verdict |"
+    yield "|---|---:|---:|---|---|"
+    for row, units in rows.items():
+        if row not in (METHOD, *BASELINES) and not _is_floor(units):
+            each = difference(rows, dataset, METHOD, row)
+            shown = verdict(each.interval, len(each.folds))
+            yield (
+                f"| {row} | {len(each.folds)} | {fmean(each.folds):+.3f} | "
+                f"{_ends(each.interval)} | {shown} |"
+            )
+
+
+def _line(each: Difference, adjusted: float | None) -> str:
+    names = f"{title_of(each.dataset)} | {each.baseline}"
+    if not each.folds:
+        return f"| {names} | 0 | | | | | | not run |"
+    ps = ["" if p is None else f"{p:.3f}" for p in (each.p, adjusted)]
+    cells = (_ends(each.interval), _ends(each.corrected), *ps, decided(each, adjusted))
+    return f"| {names} | {len(each.folds)} | {fmean(each.folds):+.3f} | {' | '.join(cells)} |"
+
+
+def decided(each: Difference, adjusted: float | None) -> Verdict:
+    """Return the verdict of a primary difference: ahead and behind go by Holm's p."""
+    shown = verdict(each.interval, len(each.folds))
+    is_clear = adjusted is not None and adjusted < LEVEL
+    return "not resolved" if shown in ("ahead", "behind") and not is_clear else shown
+
+
+def draw(rows: Mapping[str, Units], dataset: str, folder: Path) -> None:
+    """Draw the primary differences of a data set, folds as dots; nothing without a run."""
+    found = {f"AdUni - {base}": difference(rows, dataset, METHOD, base).folds for base in BASELINES}
+    found = {label: folds for label, folds in found.items() if folds}
+    if found and passes_gate(rows):
+        figure = draw_differences(found, "the baselines", title_of(dataset), None)
+        save(figure, folder, f"primary_{dataset}")
+
+
+def _is_floor(units: Units) -> bool:
+    return next(iter(units.values())).is_floor
+
+
+def _validation_mean(units: Units) -> float:
+    return fmean(run.metrics["validation"]["macro_f1"] for run in units.values())
+
+
+def _ends(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"{interval[0]:+.3f} to {interval[1]:+.3f}"
+
+
+if __name__ == "__main__":
+    run_command(main)
