@@ -1,11 +1,11 @@
-"""Keep the figures of a reproduction's runs, and write them as tables into docs/leaderboard.md.
+"""Keep the figures of a reproduction's runs, and write them as tables into the documentation.
 
     python scripts/leaderboard.py outputs/reproduce/heads results/heads   # keep, then write
     python scripts/leaderboard.py                                         # write what is kept
 
 Of each finished run `runs.csv` keeps its row, data set, fold, seed, learning rate and metrics;
 predictions are not kept. Runs that it holds and the reproduction lacks stay, so that folds can run
-one after another; delete the file to begin anew. A table of the page stands behind the mark
+one after another; delete the file to begin anew. A table of a page stands behind the mark
 `<!-- runs heads: aptos -->`: a line for each row with its means over folds, the 95 % t interval of
 macro F1, and the difference to the first row. Bold: not detectably behind the best (the interval of
 the difference over folds holds 0). Behind `<!-- tuning heads: aptos -->` stands what the rates were
@@ -28,7 +28,7 @@ from aduni.results.run_files import read_config, read_metrics
 from aduni.system.atomic_files import write_csv
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "leaderboard.md"
+PAGES = [ROOT / "docs" / name for name in ("leaderboard.md", "findings.md")]
 MARK = re.compile(r"(<!-- (runs|tuning) (\w+): (\w+) -->\n)(?:.+\n)*")
 KEPT = ("accuracy", "macro_f1", "balanced_accuracy", "macro_auroc", "quadratic_kappa")
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_auroc": "AUROC"}
@@ -45,7 +45,8 @@ def main() -> None:
         file = target / "runs.csv"
         before = pd.read_csv(file) if file.is_file() else None
         write_csv(joined(before, kept_runs(source)), file)
-    PAGE.write_text(with_tables(PAGE.read_text()))
+    for page in PAGES:
+        page.write_text(with_tables(page.read_text()))
 
 
 def kept_runs(source: Path) -> pd.DataFrame:

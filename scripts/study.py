@@ -216,7 +216,8 @@ def draw(rows: Mapping[str, Units], dataset: str, folder: Path) -> None:
     found = {label: folds for label, folds in found.items() if folds}
     if found and passes_gate(rows):
         figure = draw_differences(found, "the baselines", title_of(dataset), None)
-        save(figure, folder, f"primary_{dataset}")
+        _, pdf = save(figure, folder, f"primary_{dataset}")
+        pdf.unlink()
 
 
 def _is_floor(units: Units) -> bool:

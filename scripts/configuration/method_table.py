@@ -82,10 +82,7 @@ def hyper_parameters(path: Path) -> Iterator[str]:
         own = key not in inherited.values or inherited.values[key] != value
         if not own or name in NOT_SHOWN or name.endswith("_target_") or isinstance(value, list):
             continue
-        small = re.fullmatch(r"\$\{if_small:(.+),(.+)\}", str(value))
-        if small:
-            yield f"{name}={small[2]}"
-        elif not str(value).startswith("${"):
+        if not str(value).startswith("${"):
             yield f"{name}={format_value(value).removeprefix('sampler=')}"
     yield from (choice for choice in leaf.sets if choice not in inherited.sets)
 

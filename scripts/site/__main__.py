@@ -42,7 +42,7 @@ def collect(folder: Path) -> None:
         write(folder / "api" / name, text)
     for name, text in method_pages():
         write(folder / "methods" / name, text)
-    for picture in [*ROOT.glob("docs/pictures/*"), *ROOT.glob("results/study/figures/*.svg")]:
+    for picture in ROOT.glob("docs/pictures/*"):
         write(folder / picture.relative_to(ROOT), picture.read_bytes())
 
 

@@ -43,7 +43,7 @@ MISTAKES = {
     "dataset.cache_dir=/a${b}": ["${b} names no key; write the value itself"],
     "trainer.accelerator=tpu": ["finds no TPU that PyTorch can use here; write trainer=cpu."],
     "method=adnui": ["method=adnui does not exist", "did you mean aduni?", "one of aduni, "],
-    "experiment=paper_adunii": ["experiment=paper_adunii does not exist", "mean paper_aduni?"],
+    "experiment=paper_aptoss": ["experiment=paper_aptoss does not exist", "mean paper_aptos?"],
     "hparams_search=fold": ["hparams_search=fold does not exist", "did you mean folds?"],
     "dataset.image_size=abc": ["dataset.image_size=abc is not valid"],
     "dataset=aptoss": ["dataset=aptoss does not exist", "did you mean aptos?"],
@@ -107,20 +107,32 @@ def test_a_mistake_on_the_command_line_is_one_sentence(train, mistake):
     assert not (run / "checkpoints").exists()
 
 
-def test_an_experiment_of_another_method_is_named_and_not_its_keys(train, tmp_path):
-    finished, _ = train("experiment=paper_aptos", "method=ce", f"dataset.root={tmp_path}")
+@pytest.fixture
+def experiment(tmp_path):
+    """Arguments that choose an experiment of one's own, which sets an option of its method."""
+    file = tmp_path / "conf" / "experiment" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "# @package _global_\ndefaults:\n  - override /method: aduni\n\n"
+        "method:\n  logit_adjustment: sampled\n"
+    )
+    return f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "experiment=mine"
+
+
+def test_an_experiment_of_another_method_is_named_and_not_its_keys(train, experiment):
+    finished, _ = train(*experiment, "method=ce")
 
     assert finished.status == 1
     assert finished.err == (
-        "error: experiment=paper_aptos sets method.logit_adjustment, which is not an option of "
-        "aduni.methods.Softmax; remove method=ce or experiment=paper_aptos.\n"
+        "error: experiment=mine sets method.logit_adjustment, which is not an option of "
+        "aduni.methods.Softmax; remove method=ce or experiment=mine.\n"
     )
 
 
 @pytest.mark.parametrize("key", ["queue_size", "queue.size"])
 @pytest.mark.parametrize("others", [(), ("method=ldam", "~method.logit_adjustment")])
-def test_a_key_that_was_typed_is_blamed_beside_an_experiment(train, key, others):
-    finished, _ = train("experiment=paper_aduni", *others, f"+method.{key}=8")
+def test_a_key_that_was_typed_is_blamed_beside_an_experiment(train, experiment, key, others):
+    finished, _ = train(*experiment, *others, f"+method.{key}=8")
 
     assert finished.err.startswith(f"error: method.{key.partition('.')[0]} is not an option of ")
     assert finished.err.endswith("; remove it.\n")

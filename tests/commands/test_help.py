@@ -144,7 +144,7 @@ SHOWN = [
     ("train", "dataset=folder", "method=cicl"),
     ("train", "method=paco", "recipe=finetune"),
     ("train", "experiment=paper_aptos"),
-    ("train", "experiment=paper_aduni", "dataset=aptos", "alpha=linear"),
+    ("train", "experiment=paper_isic2018", "alpha=linear"),
     ("train", "debug=batch", "method=decouple"),
     ("train", "recipe=frozen", "encoder=resnet18", "epochs=3"),
     ("prepare", "dataset=aptos"),

@@ -28,7 +28,7 @@ def losses(cache_dir: Path) -> list[float]:
     step on how many threads did the sums.
     """
     settings = settings_of(
-        "experiment=paper_aduni",
+        "method=aduni",
         "encoder.name=mobilenet_v3_small",
         "sampler=upsample",
         "batch_size=20",

@@ -22,7 +22,6 @@ from aduni.data.names import own_image_size, own_title
 from aduni.distributed.rank_zero import is_first_process
 from aduni.errors import UserError
 from aduni.models.normalisation import of_weights, timm_architecture
-from aduni.models.small_images import if_small
 from aduni.results.run_folder import AUTO, RunFolder, check_continued, run_dir
 from aduni.shortage import shortage
 from aduni.system.freed_memory import keep_freed_memory
@@ -36,7 +35,6 @@ log = logging.getLogger(__name__)
 OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)
 OmegaConf.register_new_resolver("own_title", own_title, replace=True)
 OmegaConf.register_new_resolver("own_image_size", own_image_size, replace=True)
-OmegaConf.register_new_resolver("if_small", if_small, replace=True)
 OmegaConf.register_new_resolver("of_weights", of_weights, replace=True)
 OmegaConf.register_new_resolver("timm_architecture", timm_architecture, replace=True)
 

@@ -170,10 +170,9 @@ def _overrides(
     settings: Reproduction, dataset: str, of_table: tuple[str, ...], row: Row
 ) -> tuple[str, ...]:
     profile = settings.profile
-    of_method = profile.method_overrides.get(row.values["method"], ())
     general = (*profile.overrides, *profile.dataset_overrides.get(dataset, ()), *of_table)
     # The row's overrides come after the profile's, which they may replace.
-    return (f"dataset={dataset}", *general, *of_method, *row.overrides, *settings.data)
+    return (f"dataset={dataset}", *general, *row.overrides, *settings.data)
 
 
 @cache

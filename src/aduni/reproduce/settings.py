@@ -40,7 +40,6 @@ class Profile(BaseModel, extra="forbid", frozen=True):
         only_rows: data set -> table -> labels of its rows, for data sets that have no other rows.
         features: rows of table 1 whose run of the first fold and seed keeps training features.
         dataset_overrides: data set -> further overrides.
-        method_overrides: method -> further overrides, which a row may replace.
     """
 
     datasets: Annotated[tuple[str, ...], NOT_EMPTY]
@@ -57,7 +56,6 @@ class Profile(BaseModel, extra="forbid", frozen=True):
     features: tuple[str, ...]
     overrides: tuple[str, ...]
     dataset_overrides: dict[str, tuple[str, ...]]
-    method_overrides: dict[str, tuple[str, ...]]
 
 
 class _Tables(BaseModel, extra="forbid", frozen=True):
@@ -138,8 +136,6 @@ def read_reproduction(config: DictConfig) -> Reproduction:
         )
     for key in ("dataset_overrides", "only_rows"):
         _check_known(getattr(profile, key), profile.datasets, f"profile.{key}", "data sets")
-    methods = [row.values["method"] for table in tables.values() for row in table.rows]
-    _check_known(profile.method_overrides, methods, "profile.method_overrides", "methods")
     for key in ("alpha", "sampler"):
         names = [row.values[key] for row in settings.sampling.rows]
         _check_known(getattr(profile, f"{key}s"), names, f"profile.{key}s", f"{key}s")

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -20,8 +19,6 @@ from aduni.data.cache.image_cache import ImageCache, build_cache
 from aduni.data.loading.batch_samplers import SampleIndex
 from aduni.data.loading.samplers import Upsample
 from aduni.data.loading.torch_datasets import EvaluationDataset, TrainingDataset
-from aduni.results.former_configurations import with_package_level_names
-from aduni.system.atomic_files import read_yaml
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 LABELS = np.array([0, 1, 2, 0])
@@ -271,14 +268,6 @@ def test_recipe_of_the_photographs_is_the_papers(make_data, name):
     assert (affine.fill, affine.border_mode, affine.fit_output) == (0, 0, False)
     assert jitter.brightness == jitter.contrast == jitter.saturation == (0.8, 1.2)
     assert jitter.hue == (-0.1, 0.1)
-
-
-def test_runs_that_were_stored_before_the_order_could_be_chosen_shear_last():
-    stored = sorted((CONF.parent / "results" / "study" / "runs").glob("*/config.yaml"))[0]
-    config = with_package_level_names(read_yaml(stored)["dataset"]["augment"][0])
-
-    assert "order" not in config
-    assert instantiate(config, _convert_="all").order == "shear_last"
 
 
 def test_digits_are_turned_and_shifted_a_little_and_never_flipped(make_data):

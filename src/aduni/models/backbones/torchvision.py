@@ -20,7 +20,6 @@ from torchvision import models
 from aduni.errors import UserError, warn
 from aduni.models.backbones import check_patches
 from aduni.models.backbones.names import check_backbone
-from aduni.models.small_images import SMALL_IMAGE_SIZE
 from aduni.shortage import raise_shortage
 
 DIGEST_PREFIX = re.compile(r"-([0-9a-f]{8,})\.pth$")
@@ -30,6 +29,9 @@ WEIGHTS_ONLY_VARIABLE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
 HEADS = ("fc", "classifier", "heads", "head")
 """Names that classifiers have in torchvision's models."""
+
+SMALL_IMAGE_SIZE = 64
+"""Image side, in pixels, below which images are small, and get the small stem."""
 
 MIN_IMAGE_SIZE = 16
 """Smallest image side, in pixels, that the small stem is made for."""
