@@ -184,6 +184,16 @@ def test_medmnist_trains(train, tmp_path, metrics):
     assert list(metrics(run)["training_counts"].values()) == [6] * 7
 
 
+def test_the_yardstick_runs_on_a_small_archive(train, tmp_path, metrics):
+    archive(tmp_path / "own")
+    small = ("dataset.size=28", "dataset.image_size=32", "encoder.weights=null", "debug=batch")
+    root = f"dataset.root={tmp_path / 'own'}"
+    finished, run = train("experiment=yardstick_dermamnist", *small, root, "batch_size=16")
+
+    assert finished.status == 0, finished.err
+    assert metrics(run)["protocol"] == "clean"
+
+
 MISTAKES = {
     ("dataset=csv",): "dataset.csv is missing; set it",
     ("dataset=csv", "dataset.csv=none.csv"): "none.csv is missing; set dataset.csv",

@@ -43,6 +43,26 @@ def test_the_papers_training_is_one_word(name):
     assert values(config, expected) == expected
 
 
+def test_the_yardstick_is_the_published_training():
+    published = {
+        "dataset.name": "dermamnist",
+        "dataset.size": 224,
+        "dataset.image_size": 224,
+        "dataset.split": "given",
+        "encoder.name": "resnet18",
+        "encoder.weights": "DEFAULT",
+        "optimizer._target_": "aduni.training.adamw",  # Adam, as nothing decays
+        "optimizer.weight_decay": 0,
+        "epochs": 100,
+        "batch_size": 64,
+        "lr": 1e-4,
+        "lr_min": 1e-4,
+        "names.method": "ce",
+        "names.sampler": "none",
+    }
+    assert values(composed("experiment=yardstick_dermamnist"), published) == published
+
+
 @pytest.mark.parametrize("size", [32, 64, 384])
 def test_the_methods_defaults_are_their_released_codes_at_every_size(size):
     words = ("dataset=aptos", f"dataset.image_size={size}")
