@@ -9,7 +9,7 @@ one after another; delete the file to begin anew. A table of a page stands behin
 `<!-- runs heads: aptos -->`: a line for each row with its means over folds, the 95 % t interval of
 macro F1, and the difference to the first row. Bold: not detectably behind the best (the interval of
 the difference over folds holds 0). Behind `<!-- tuning heads: aptos -->` stands what the rates were
-chosen by.
+chosen by, and behind `<!-- summary heads -->` a few rows of all data sets.
 """
 
 import re
@@ -25,14 +25,16 @@ from aduni.metrics.fold_intervals import MIN_FOLDS, interval_over_folds
 from aduni.reporting.tables.table import title_of
 from aduni.results.plan import read_plan, run_folder
 from aduni.results.run_files import read_config, read_metrics
-from aduni.system.atomic_files import write_csv
+from aduni.system.atomic_files import read_yaml, write_csv
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "docs" / name for name in ("leaderboard.md", "findings.md")]
-MARK = re.compile(r"(<!-- (runs|tuning) (\w+): (\w+) -->\n)(?:.+\n)*")
+PAGES = [ROOT / name for name in ("README.md", "docs/leaderboard.md", "docs/findings.md")]
+MARK = re.compile(r"(<!-- (runs|tuning|summary) (\w+)(?:: (\w+))? -->\n)(?:.+\n)*")
 KEPT = ("accuracy", "macro_f1", "balanced_accuracy", "macro_auroc", "quadratic_kappa")
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_auroc": "AUROC"}
 UNIT = ["dataset", "row", "fold"]
+FLOORS = {row["name"] for row in read_yaml(ROOT / "conf" / "table" / "floors.yaml")["rows"]}
+SUMMARY = ("AdUni", "Balanced Softmax", "CE")
 SPACE = "\N{NO-BREAK SPACE}"
 """Keeps an interval on one line."""
 
@@ -84,9 +86,12 @@ def with_tables(page: str) -> str:
     """Return a page with all its tables made anew."""
 
     def made(mark: re.Match[str]) -> str:
-        frame = pd.read_csv(ROOT / "results" / mark[3] / f"{mark[2]}.csv")
-        lines = {"runs": table_of, "tuning": tuning_of}[mark[2]]
-        return mark[1] + "".join(f"{line}\n" for line in lines(frame[frame["dataset"] == mark[4]]))
+        name = {"tuning": "tuning.csv"}.get(mark[2], "runs.csv")
+        frame = pd.read_csv(ROOT / "results" / mark[3] / name)
+        if mark[4]:
+            frame = frame[frame["dataset"] == mark[4]]
+        lines = {"runs": table_of, "tuning": tuning_of, "summary": summary_of}[mark[2]]
+        return mark[1] + "".join(f"{line}\n" for line in lines(frame))
 
     return MARK.sub(made, page)
 
@@ -113,6 +118,36 @@ def table_of(runs: pd.DataFrame) -> Iterator[str]:
             *(f"{mean[key]:.3f}" for key in SHOWN),
         ]
         yield f"| {row} | {' | '.join(cells)} |"
+
+
+def summary_of(runs: pd.DataFrame) -> Iterator[str]:
+    """Yield macro F1 of a few rows, of the highest one and the highest floor, on all data sets."""
+    datasets = list(runs["dataset"].unique())
+    is_floor = runs["row"].isin(FLOORS)
+    trained, floors = (_means(runs[kind]) for kind in (~is_floor, is_floor))
+    yield f"| macro F1 | {' | '.join(map(title_of, datasets))} |"
+    yield "|---|" + "---|" * len(datasets)
+    cells = " | ".join(_best(trained[dataset]) for dataset in datasets)
+    yield f"| highest of {trained.index.get_level_values('row').nunique()} methods | {cells} |"
+    for row in SUMMARY:
+        yield f"| {row} | {' | '.join(_cell(trained[dataset][row]) for dataset in datasets)} |"
+    cells = " | ".join(_best(floors[dataset]) for dataset in datasets)
+    yield f"| highest floor, without a network | {cells} |"
+
+
+def _means(runs: pd.DataFrame) -> "pd.Series[float]":
+    """Return macro F1 of each data set, row and fold."""
+    return runs.groupby(UNIT)["macro_f1"].mean()
+
+
+def _best(folds: "pd.Series[float]") -> str:
+    """Return the name of the row with the highest mean, and its cell."""
+    row = folds.groupby("row").mean().idxmax()
+    return f"{row} {_cell(folds[row])}"
+
+
+def _cell(folds: "pd.Series[float]") -> str:
+    return f"{folds.mean():.3f} ({_ends(folds)})"
 
 
 def tuning_of(tuning: pd.DataFrame) -> Iterator[str]:
