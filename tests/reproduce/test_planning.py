@@ -59,6 +59,12 @@ def test_floors_come_with_every_table_as_runs_of_their_own(plan):
         assert len(runs) > len(floors)
 
 
+def test_floors_have_one_seed(plan, monkeypatch):
+    monkeypatch.setattr(splits, "_files", lambda root: [])
+    _, runs = plan("profile=floors", "profile.floors=[border]", "profile.seeds=[3,4]")
+    assert {run.seed for run in runs} == {3}
+
+
 def test_a_profile_of_floors_alone_has_five_folds_of_both_data_sets(plan, monkeypatch):
     monkeypatch.setattr(splits, "_files", lambda root: [])
     names = "profile.floors=[class frequencies,border,thumbnail,file]"

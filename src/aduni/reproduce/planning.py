@@ -107,6 +107,8 @@ def _row_plans(settings: Reproduction, dataset: str) -> Iterator[_RowPlan]:
     for table, definition in tables.items():
         is_switches = table == SWITCHES
         seeds = profile.switch_seeds if is_switches else profile.seeds
+        if table == FLOORS:
+            seeds = seeds[:1]  # only how trees are drawn depends on it
         overrides = profile.switch_overrides if is_switches else ()
         for row in definition.rows:
             first = methods[row.after] if row.after else None
