@@ -6,10 +6,13 @@
 The second command makes tables, figures and page of what the first has kept: the plan, each split
 once for all runs that have it, and of each finished run its configuration, history, metrics,
 features and compressed predictions, and of its log the command, since the rest names folders of the
-machine; of an absolute path to its data set the name stays.
+machine; of an absolute path to its data set the name stays. With `--decimals 4` probabilities are
+rounded, which leaves a third of the bytes and every decision, and metrics.json has the metrics that
+the rounded ones give.
 A second call takes over what is new or changed, and removes what is no longer planned.
 """
 
+import json
 import re
 import shutil
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -26,6 +29,7 @@ from aduni.errors import UserError
 from aduni.results.finished_runs import read_run
 from aduni.results.plan import Plan, damage_of, read_plan
 from aduni.results.run_folder import RunFolder
+from aduni.results.short_predictions import with_short_predictions
 from aduni.system.atomic_files import atomic_write, read_json, read_yaml
 from aduni.system.temporary import final_name
 
@@ -48,20 +52,29 @@ def main() -> None:
         metavar="DATASET",
         help="data sets whose training features, by far the largest file of a run, are not kept",
     )
+    parser.add_argument("--decimals", type=int, help="of the kept probabilities (default: all)")
     arguments = parser.parse_args()
-    files = keep_runs(arguments.source, arguments.target, arguments.drop_features)
+    files = keep_runs(
+        arguments.source, arguments.target, arguments.drop_features, arguments.decimals
+    )
     count = sum(file.name == "metrics.json" for file in files)
     size = sum(file.stat().st_size for file in files) / 1e6
     print(f"{arguments.target}: {count} {'run' if count == 1 else 'runs'}, {size:.1f} MB")
 
 
-def keep_runs(source: Path, target: Path, drop_features: Collection[str] = ()) -> list[Path]:
+def keep_runs(
+    source: Path,
+    target: Path,
+    drop_features: Collection[str] = (),
+    decimals: int | None = None,
+) -> list[Path]:
     """Make the kept form of a reproduction, or bring it up to date.
 
     Args:
         source: folder of reproduce.py.
         target: folder that is made, or brought up to date.
         drop_features: names of data sets whose runs' training features are left out.
+        decimals: of the kept probabilities; None for all.
 
     Returns:
         Its files; not those of a report that lies beside them.
@@ -85,7 +98,7 @@ def keep_runs(source: Path, target: Path, drop_features: Collection[str] = ()) -
         put(content, target / "splits" / name)
     for run, read in metrics.items():
         dropped = {run.features.name} if read["dataset"] in drop_features else set()
-        keep_run(run, target / "runs" / run.path.name, dropped)
+        keep_run(run, target / "runs" / run.path.name, dropped, decimals)
     put((source / "plan.json").read_bytes(), target / "plan.json")
     remove_the_rest(target, {run.folder for run in plan.runs})
     return [target / "plan.json", *target.glob("splits/*"), *target.glob("runs/*/*")]
@@ -155,13 +168,13 @@ def is_kept(path: Path) -> bool:
     return bool(SPLIT.fullmatch(name)) if path.parent.name == "splits" else name in NAMES
 
 
-def keep_run(run: RunFolder, target: Path, dropped: Collection[str]) -> None:
+def keep_run(run: RunFolder, target: Path, dropped: Collection[str], decimals: int | None) -> None:
     """Write what is new or changed of a finished run, and remove what it no longer has."""
     target.mkdir(parents=True, exist_ok=True)
     kept = RunFolder(target)
     contents = {
         kept.path / name: content
-        for name, content in contents_of(run).items()
+        for name, content in contents_of(run, decimals).items()
         if name not in dropped
     }
     for file in target.iterdir():
@@ -171,13 +184,17 @@ def keep_run(run: RunFolder, target: Path, dropped: Collection[str]) -> None:
         put(content, file)
 
 
-def contents_of(run: RunFolder) -> dict[str, bytes]:
+def contents_of(run: RunFolder, decimals: int | None) -> dict[str, bytes]:
     """Return what is kept of a run, by the files' names."""
     contents = {}
+    short = None if decimals is None else with_short_predictions(run, decimals)
     for kept in KEPT:
         file: Path = getattr(run, kept)
         if file == run.packed_predictions:
-            contents[file.name] = packed(run.stored_predictions)
+            plain = unpacked(run.stored_predictions) if short is None else short[0].encode()
+            contents[file.name] = packed(plain)
+        elif file == run.metrics and short is not None:
+            contents[file.name] = json.dumps(short[1], indent=2).encode()
         elif file == run.log and file.is_file():
             contents[file.name] = command_of(file)
         elif file == run.config:
@@ -206,11 +223,15 @@ def without_folders(config: Path) -> bytes:
     ).encode()
 
 
-def packed(predictions: Path) -> bytes:
-    """Compressed; the same bytes for the same content, as neither a name nor a time is in them."""
+def unpacked(predictions: Path) -> bytes:
+    """Return the content of predictions.csv, or of predictions.csv.gz."""
     plain = predictions.suffix != ".gz"
     with predictions.open("rb") if plain else gzip_open(predictions) as opened:
-        content = opened.read()
+        return opened.read()
+
+
+def packed(content: bytes) -> bytes:
+    """Compressed; the same bytes for the same content, as neither a name nor a time is in them."""
     buffer = BytesIO()
     with GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
         file.write(content)

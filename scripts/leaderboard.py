@@ -152,11 +152,14 @@ def _cell(folds: "pd.Series[float]") -> str:
 
 def tuning_of(tuning: pd.DataFrame) -> Iterator[str]:
     """Yield the lines of a table: macro F1 of the validation part for each row and rate."""
+    if tuning.empty:
+        return
     scores = tuning.pivot(index="row", columns="lr", values="validation_macro_f1")
     yield f"| {title_of(tuning['dataset'].iloc[0])} | {' | '.join(map(str, scores.columns))} |"
     yield "|---|" + "---:|" * len(scores.columns)
     for row in tuning["row"].unique():
-        yield f"| {row} | {' | '.join(f'{score:.3f}' for score in scores.loc[row])} |"
+        cells = ["" if pd.isna(score) else f"{score:.3f}" for score in scores.loc[row]]
+        yield f"| {row} | {' | '.join(cells)} |"
 
 
 def _interval(values: pd.Series) -> tuple[float, float] | None:

@@ -350,3 +350,14 @@ def test_an_error_is_one_sentence_and_status_1(source, tmp_path, monkeypatch, ca
     status, _, sentences = refused(source, tmp_path / "file" / "kept")
     assert (status, len(sentences)) == (1, 1)
     assert refused(source)[0] == 2
+
+
+def test_with_decimals_the_kept_runs_are_smaller_and_read_as_before(keep, source, tmp_path):
+    whole, short = tmp_path / "whole", tmp_path / "short"
+    keep(source, whole)
+    keep(source, short, (), 4)
+    first, second = read_runs(whole)[0], read_runs(short)[0]
+    assert len(first) == len(second) > 0
+    for a, b in zip(first, second, strict=True):
+        assert a.test["macro_f1"] == b.test["macro_f1"]
+        assert b.predictions["p_common"].map(lambda p: round(p, 4) == p).all()

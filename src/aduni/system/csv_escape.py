@@ -8,7 +8,7 @@ import csv
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import pandas as pd
 
@@ -29,7 +29,7 @@ def unescape_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     return _map_texts(frame, lambda text: text.removeprefix("'") if FORMULA.match(text) else text)
 
 
-def save_csv(frame: pd.DataFrame, path: Path) -> None:
+def save_csv(frame: pd.DataFrame, path: Path | TextIO) -> None:
     """Write a table, escaped, so that `read_saved` restores it."""
     frame = escape_formulas(frame)
     texts = frame.select_dtypes(["object", "string"])
