@@ -21,6 +21,7 @@ from aduni.system.atomic_files import read_json, write_csv, write_json, write_ya
 from composing import CONF
 
 STUDY = CONF.parent / "results" / "study"
+FLOORS = "profile.floors=[class frequencies,border,thumbnail,file]"
 
 
 def _by_row(runs):
@@ -67,8 +68,7 @@ def test_floors_have_one_seed(plan, monkeypatch):
 
 def test_a_profile_of_floors_alone_has_five_folds_of_both_data_sets(plan, monkeypatch):
     monkeypatch.setattr(splits, "_files", lambda root: [])
-    names = "profile.floors=[class frequencies,border,thumbnail,file]"
-    _, runs = plan("profile=floors", names)
+    _, runs = plan("profile=floors", FLOORS)
     assert len(runs) == 4 * 5 * 2
     assert {run.rows[0][0] for run in runs} == {"floors"}
 
@@ -130,7 +130,7 @@ def study(plan, kept, monkeypatch, out):
     def planned() -> list[PlannedRun]:
         if not (out / "runs").exists():
             (out / "runs").symlink_to(STUDY / "runs")
-        return plan("profile=study")[1]
+        return plan("profile=study", FLOORS)[1]
 
     return planned
 
