@@ -41,6 +41,8 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 def main() -> None:
     """Keep the runs that the command line names, if it does, and write the page."""
+    if len(sys.argv) not in (1, 3):
+        raise UserError("Give the folder of a reproduction and the one to keep it in, or neither.")
     if len(sys.argv) == 3:
         source, target = map(Path, sys.argv[1:])
         target.mkdir(parents=True, exist_ok=True)
@@ -62,7 +64,7 @@ def kept_runs(source: Path) -> pd.DataFrame:
         if folder.metrics.is_file():
             metrics = read_metrics(folder)
             figures = {key: metrics["test"][key] for key in KEPT}
-            lr = read_config(folder).get("lr") if metrics["epochs"] else None
+            lr = None if metrics["selected_epoch"] is None else read_config(folder).get("lr")
             for _, row in run.rows:
                 lines.append(
                     {
@@ -128,11 +130,11 @@ def summary_of(runs: pd.DataFrame) -> Iterator[str]:
     yield f"| macro F1 | {' | '.join(map(title_of, datasets))} |"
     yield "|---|" + "---|" * len(datasets)
     cells = " | ".join(_best(trained[dataset]) for dataset in datasets)
-    yield f"| highest of {trained.index.get_level_values('row').nunique()} methods | {cells} |"
+    yield f"| highest row | {cells} |"
     for row in SUMMARY:
         yield f"| {row} | {' | '.join(_cell(trained[dataset][row]) for dataset in datasets)} |"
     cells = " | ".join(_best(floors[dataset]) for dataset in datasets)
-    yield f"| highest floor, without a network | {cells} |"
+    yield f"| highest floor (no network) | {cells} |"
 
 
 def _means(runs: pd.DataFrame) -> "pd.Series[float]":
@@ -141,9 +143,10 @@ def _means(runs: pd.DataFrame) -> "pd.Series[float]":
 
 
 def _best(folds: "pd.Series[float]") -> str:
-    """Return the name of the row with the highest mean, and its cell."""
-    row = folds.groupby("row").mean().idxmax()
-    return f"{row} {_cell(folds[row])}"
+    """Return the name of the row with the highest mean, its cell, and the number of rows."""
+    means = folds.groupby("row").mean()
+    row = means.idxmax()
+    return f"{row} {_cell(folds[row])}, of {len(means)}"
 
 
 def _cell(folds: "pd.Series[float]") -> str:
@@ -169,8 +172,9 @@ def _interval(values: pd.Series) -> tuple[float, float] | None:
 
 
 def _ends(values: pd.Series, form: str = ".3f") -> str:
-    ends = interval_over_folds(values.dropna().tolist())
-    return "one fold" if ends is None else f"{ends[0]:{form}}{SPACE}to{SPACE}{ends[1]:{form}}"
+    folds = values.dropna().tolist()
+    ends = interval_over_folds(folds) if len(folds) >= MIN_FOLDS else None
+    return "too few folds" if ends is None else f"{ends[0]:{form}}{SPACE}to{SPACE}{ends[1]:{form}}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ to AdUni. How they are computed was fixed before the runs: docs/findings.md, "St
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from statistics import fmean
 
 from aduni.cli.app import run_command
 from aduni.errors import UserError
-from aduni.metrics.fold_intervals import MIN_FOLDS, Verdict, interval_over_folds, verdict
+from aduni.metrics.fold_intervals import Verdict, interval_over_folds, verdict
 from aduni.metrics.names import METRICS
 from aduni.reporting.figures.differences import draw_differences
 from aduni.reporting.figures.style import save
@@ -38,6 +38,8 @@ DATASETS = ("aptos", "isic2018")
 METHOD, CE, POST_HOC = "AdUni", "CE", "CE, post-hoc adjustment"
 BASELINES = (CE, POST_HOC, "Balanced Softmax")
 PLANNED_TESTS = len(DATASETS) * len(BASELINES)
+FOLDS, SEEDS = 5, 2
+"""Planned of a primary row; a secondary one has one seed."""
 LEVEL = 0.05
 SHOWN = ("macro_f1", "accuracy", "balanced_accuracy", "macro_auroc")
 
@@ -84,23 +86,25 @@ class Difference:
     row: str
     baseline: str
     folds: tuple[float, ...]
+    runs: int
+    """Runs that each of the two rows has."""
     share: float
     """Test images to training images, for the corrected interval."""
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % t interval of the mean over folds; None with fewer than three."""
-        return interval_over_folds(self.folds) if len(self.folds) >= MIN_FOLDS else None
+        """The 95 % t interval of the mean over folds."""
+        return interval_over_folds(self.folds)
 
     @cached_property
     def corrected(self) -> tuple[float, float] | None:
         """The same, widened for training parts that overlap (Nadeau and Bengio 2003)."""
-        return interval_over_folds(self.folds, self.share) if self.interval else None
+        return interval_over_folds(self.folds, self.share)
 
     @cached_property
     def p(self) -> float | None:
         """Two-sided p of the paired t-test over folds."""
-        return corrected_t_test(self.folds, 0.0)[0] if self.interval else None
+        return corrected_t_test(self.folds, 0.0)[0]
 
 
 def difference(rows: Mapping[str, Units], dataset: str, row: str, baseline: str) -> Difference:
@@ -110,7 +114,8 @@ def difference(rows: Mapping[str, Units], dataset: str, row: str, baseline: str)
     for unit, run in a.items():
         values[unit[0]].append(run.test["macro_f1"] - b[unit].test["macro_f1"])
     folds = tuple(fmean(values[fold]) for fold in sorted(values))
-    return Difference(dataset, row, baseline, folds, (test_share(a) or 0.0) if a else 0.0)
+    share = (test_share(a) or 0.0) if a else 0.0
+    return Difference(dataset, row, baseline, folds, len(a), share)
 
 
 def holm(ps: Sequence[float], tests: int) -> list[float]:
@@ -127,10 +132,16 @@ def holm(ps: Sequence[float], tests: int) -> list[float]:
 
 
 def passes_gate(rows: Mapping[str, Units]) -> bool:
-    """Tell whether CE's validation macro F1 lies above the highest floor's."""
-    means = {row: _validation_mean(units) for row, units in rows.items() if units}
-    floors = [means[row] for row, units in rows.items() if units and _is_floor(units)]
-    return bool(floors) and means.get(CE, 0.0) > max(floors)
+    """Tell whether CE's validation macro F1 lies above the highest floor's, in the same folds."""
+    own = rows.get(CE, {})
+    folds = {fold for fold, _ in own}
+    floors = [
+        [run for (fold, _), run in units.items() if fold in folds]
+        for units in rows.values()
+        if units and _is_floor(units)
+    ]
+    means = [_validation_mean(runs) for runs in floors if runs]
+    return bool(means) and _validation_mean(own.values()) > max(means)
 
 
 def with_tables(page: str, rows: Mapping[str, Mapping[str, Units]]) -> str:
@@ -166,41 +177,44 @@ def scores_of(rows: Mapping[str, Units], dataset: str) -> Iterator[str]:
 
 def primary_of(rows: Mapping[str, Mapping[str, Units]]) -> Iterator[str]:
     """Yield the lines of the six differences that the question is about."""
-    yield f"| | {METHOD} minus | folds | difference | t interval | corrected | p | Holm | verdict |"
-    yield "|---|---|---:|---:|---|---|---:|---:|---|"
+    yield f"| | {METHOD} minus | difference | t interval | corrected | p | Holm | verdict |"
+    yield "|---|---|---:|---|---|---:|---:|---|"
     found = [
         difference(rows[dataset], dataset, METHOD, baseline)
         for dataset in DATASETS
         if passes_gate(rows[dataset])
         for baseline in BASELINES
     ]
-    tested = {each: each.p for each in found if each.p is not None}
+    finished = [each for each in found if each.runs == FOLDS * SEEDS]
+    tested = {each: each.p for each in finished if each.p is not None}
     adjusted = dict(zip(tested, holm(list(tested.values()), PLANNED_TESTS), strict=True))
     for each in found:
-        yield _line(each, adjusted.get(each))
+        yield _line(each, adjusted.get(each)) if each in finished else _unfinished(each)
 
 
 def secondary_of(rows: Mapping[str, Units], dataset: str) -> Iterator[str]:
-    """Yield the lines of AdUni's differences to all rows that are not primary, without a test."""
-    yield f"| {title_of(dataset)} | folds | {METHOD} minus it | t interval | verdict |"
-    yield "|---|---:|---:|---|---|"
+    """Yield the lines of AdUni's differences to all finished rows that are not primary."""
+    yield f"| {title_of(dataset)} | {METHOD} minus it | t interval |"
+    yield "|---|---:|---|"
     for row, units in rows.items():
-        if row not in (METHOD, *BASELINES) and not _is_floor(units):
+        is_secondary = row not in (METHOD, *BASELINES) and units and not _is_floor(units)
+        if is_secondary and passes_gate(rows):
             each = difference(rows, dataset, METHOD, row)
-            shown = verdict(each.interval, len(each.folds))
-            yield (
-                f"| {row} | {len(each.folds)} | {fmean(each.folds):+.3f} | "
-                f"{_ends(each.interval)} | {shown} |"
-            )
+            if len(each.folds) == FOLDS:
+                yield f"| {row} | {fmean(each.folds):+.3f} | {_ends(each.interval)} |"
 
 
 def _line(each: Difference, adjusted: float | None) -> str:
     names = f"{title_of(each.dataset)} | {each.baseline}"
-    if not each.folds:
-        return f"| {names} | 0 | | | | | | not run |"
     ps = ["" if p is None else f"{p:.3f}" for p in (each.p, adjusted)]
     cells = (_ends(each.interval), _ends(each.corrected), *ps, decided(each, adjusted))
-    return f"| {names} | {len(each.folds)} | {fmean(each.folds):+.3f} | {' | '.join(cells)} |"
+    return f"| {names} | {fmean(each.folds):+.3f} | {' | '.join(cells)} |"
+
+
+def _unfinished(each: Difference) -> str:
+    """Return a line without figures, since looking early would change what an interval means."""
+    names = f"{title_of(each.dataset)} | {each.baseline}"
+    return f"| {names} | | | | | | unfinished: {each.runs} of {FOLDS * SEEDS} runs |"
 
 
 def decided(each: Difference, adjusted: float | None) -> Verdict:
@@ -212,9 +226,9 @@ def decided(each: Difference, adjusted: float | None) -> Verdict:
 
 def draw(rows: Mapping[str, Units], dataset: str, folder: Path) -> None:
     """Draw the primary differences of a data set, folds as dots; nothing without a run."""
-    found = {f"AdUni - {base}": difference(rows, dataset, METHOD, base).folds for base in BASELINES}
-    found = {label: folds for label, folds in found.items() if folds}
-    if found and passes_gate(rows):
+    differences = [difference(rows, dataset, METHOD, base) for base in BASELINES]
+    found = {f"{METHOD} - {each.baseline}": each.folds for each in differences}
+    if all(each.runs == FOLDS * SEEDS for each in differences) and passes_gate(rows):
         figure = draw_differences(found, "the baselines", title_of(dataset), None)
         _, pdf = save(figure, folder, f"primary_{dataset}")
         pdf.unlink()
@@ -224,8 +238,8 @@ def _is_floor(units: Units) -> bool:
     return next(iter(units.values())).is_floor
 
 
-def _validation_mean(units: Units) -> float:
-    return fmean(run.metrics["validation"]["macro_f1"] for run in units.values())
+def _validation_mean(runs: Iterable[Run]) -> float:
+    return fmean(run.metrics["validation"]["macro_f1"] for run in runs)
 
 
 def _ends(interval: tuple[float, float] | None) -> str:

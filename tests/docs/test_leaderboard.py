@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
+from aduni.metrics.fold_intervals import interval_over_folds
 from aduni.system.atomic_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,58 @@ def test_rates_are_the_best_on_validation_parts():
     chosen = {row["name"]: float(row["overrides"][-1].removeprefix("lr=")) for row in table["rows"]}
     assert chosen == best
     assert set(tuning.groupby(["row", "dataset"])["lr"].nunique()) == {3}
+
+
+def rates(table):
+    """The learning rate of each row of conf/table/NAME.yaml."""
+    rows = read_yaml(ROOT / "conf" / "table" / f"{table}.yaml")["rows"]
+    return {row["name"]: float(row["overrides"][-1].removeprefix("lr=")) for row in rows}
+
+
+def test_kept_runs_have_the_rates_of_the_table():
+    runs = pd.read_csv(HEADS / "runs.csv").dropna(subset="lr")
+    assert dict(zip(runs["row"], runs["lr"], strict=True)) == rates("heads")
+    assert runs.groupby("row")["lr"].nunique().eq(1).all()
+
+
+def test_the_study_is_trained_only_at_the_best_rates_on_validation_parts():
+    study = ROOT / "results" / "study"
+    tuning = pd.read_csv(study / "tuning.csv").set_index(["row", "dataset", "lr"])
+    own, secondary = rates("study"), rates("study_secondary")
+    two_views = {"AdUni", "AdUni w/o AduC", "PaCo", "PaCo + AduC", "CICL"}
+    for row, rate in secondary.items():
+        assert rate == own["AdUni" if row in two_views else "CE"], row
+    if len(tuning) < len(own) * 2 * 3:
+        methods = {run.name.split("_")[1] for run in (study / "runs").iterdir()}
+        assert methods <= {"dummy", "shortcut"}  # floors, which have no rate
+        return
+    means = tuning["validation_macro_f1"].groupby(["row", "lr"]).mean()
+    assert own == dict(means.groupby("row").idxmax().tolist())
+
+
+def test_what_was_learned_is_what_the_runs_say(script):
+    runs = pd.read_csv(HEADS / "runs.csv")
+    floors = script["FLOORS"]
+    page = ROOT / "docs" / "leaderboard.md"
+    text = page.read_text().split("## What was learned")[1]
+    scores = runs.pivot_table(index=["dataset", "fold"], columns="row", values="macro_f1")
+    ranks = scores.groupby("dataset").mean().drop(columns=floors).rank(axis=1, ascending=False)
+    assert ranks.loc["aptos", ["ECL", "MiSLAS", "GCL", "Balanced Softmax"]].tolist() == [
+        *(1, 5, 20),
+        2.5,  # Logit adjustment is the same
+    ]
+    first = {dataset: set(row[row <= 5].index) for dataset, row in ranks.iterrows()}
+    assert first["aptos"] & first["isic2018"] == {"ECL", "MiSLAS"}
+    ahead = {}
+    for dataset, table in scores.groupby("dataset"):
+        gaps = table.drop(columns=["CE", *floors]).sub(table["CE"], axis=0).dropna(axis=1)
+        for row, gap in gaps.items():
+            low, _ = interval_over_folds(gap.tolist(), 0.25)
+            if low > 0:
+                ahead[dataset, row] = interval_over_folds(gap.tolist(), 0.25)
+    assert {row for _, row in ahead} == {"Label over-smoothing", "CE, square-root weights"}
+    for low, high in ahead.values():
+        assert f"({low:+.3f} to {high:+.3f})" in text
 
 
 def test_tables_are_made_from_what_is_kept(script):
@@ -85,6 +138,7 @@ def test_a_summary_names_the_highest_row_and_the_highest_floor(script):
     )
     header, _, highest, *rows, floor = script["summary_of"](runs)
     assert header == "| macro F1 | APTOS2019 | ISIC2018 |"
-    assert highest.startswith("| highest of 3 methods | AdUni 0.620 (")
+    assert highest.startswith("| highest row | AdUni 0.620 (")
+    assert highest.endswith("), of 3 |")
     assert [row.split(" | ")[0] for row in rows] == ["| AdUni", "| Balanced Softmax", "| CE"]
-    assert floor.startswith("| highest floor, without a network | border 0.310 (")
+    assert floor.startswith("| highest floor (no network) | border 0.310 (")

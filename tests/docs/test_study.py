@@ -106,11 +106,11 @@ def test_only_seeds_that_both_have_count(script, rows):
     assert found.folds == pytest.approx(expected)
 
 
-def test_fewer_than_three_folds_have_neither_interval_nor_verdict(script, rows):
-    rows["AdUni"] = {unit: run for unit, run in rows["AdUni"].items() if unit[0] < 2}
+def test_a_row_that_lacks_a_run_has_no_figures(script, rows):
+    del rows["AdUni"][4, 1]
     _, _, *lines = script.primary_of({"aptos": rows, "isic2018": {}})
-    assert all("| 2 |" in line and line.endswith("| too few folds |") for line in lines)
-    assert "| |  |  |" in lines[0] or "|  |  |  |" in lines[0]
+    assert len(lines) == 3
+    assert all(line.endswith("| | | | | | unfinished: 9 of 10 runs |") for line in lines)
 
 
 def test_verdicts_of_primary_differences(script, rows):
@@ -119,7 +119,7 @@ def test_verdicts_of_primary_differences(script, rows):
     assert verdicts == ["ahead", "equivalent", "ahead"]
     # With a p of 0.02 in one of six tests, the interval alone would say ahead.
     values = (0.01, 0.05, 0.02, 0.09, 0.1)
-    one = script.Difference("aptos", "AdUni", "CE", values, 0.25)
+    one = script.Difference("aptos", "AdUni", "CE", values, 10, 0.25)
     assert one.interval[0] > 0
     assert script.decided(one, one.p) == "ahead"
     assert script.decided(one, min(1, 6 * one.p)) == "not resolved"
@@ -131,6 +131,11 @@ def test_no_comparison_where_ce_is_below_a_floor(script, rows):
     assert not script.passes_gate(rows)
     assert len(list(script.primary_of({"aptos": rows, "isic2018": {}}))) == 2
     assert not script.passes_gate({"CE": rows["CE"]})  # no floor has run
+    floor = units([[0.3], [0.9]], validation=0.3, is_floor=True)
+    floor[1, 0].metrics["validation"]["macro_f1"] = 0.9
+    first = {unit: run for unit, run in rows["CE"].items() if unit[0] == 0}
+    assert script.passes_gate({"CE": first, "border": floor})  # by the fold that both have
+    assert not script.passes_gate({"CE": rows["CE"], "border": floor})
 
 
 def test_scores_are_sorted_means_over_folds(script, rows):
@@ -142,10 +147,17 @@ def test_scores_are_sorted_means_over_folds(script, rows):
     assert lines[-1] == f"| LDAM | 5, 1 | {ldam:.3f} | 0.250 | 0.250 | 0.250 |"
 
 
-def test_secondary_differences_are_of_all_other_rows(script, rows):
+def test_secondary_differences_are_of_all_other_finished_rows(script, rows):
+    rows["PaCo"] = {unit: run for unit, run in rows["LDAM"].items() if unit[0] < 4}
+    rows["BALMS"] = {}
+    rows["CICL"] = units([[0.5]]) | {}
     _, _, *lines = script.secondary_of(rows, "aptos")
     assert [line.split(" | ")[0] for line in lines] == ["| LDAM"]
-    assert lines[0].endswith("| ahead |")
+    found = script.difference(rows, "aptos", "AdUni", "LDAM")
+    low, high = found.interval
+    assert lines[0].endswith(f"| {np.mean(found.folds):+.3f} | {low:+.3f} to {high:+.3f} |")
+    rows["thumbnail"] = units(np.full((5, 1), 0.9), validation=0.9, is_floor=True)
+    assert len(list(script.secondary_of(rows, "aptos"))) == 2  # CE is below a floor
 
 
 def test_tables_stand_behind_their_marks(script, rows):

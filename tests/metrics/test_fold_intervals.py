@@ -24,11 +24,25 @@ def test_one_fold_has_none():
     assert interval_over_folds([0.1]) is None
 
 
-def test_it_covers_the_mean_in_19_of_20_cases():
-    draws = np.random.default_rng(0).normal(0.01, 0.03, size=(4000, 5))
-    found = [interval_over_folds(list(row)) for row in draws]
+@pytest.mark.parametrize(
+    ("correlation", "ratio", "coverage"),
+    [
+        (0.0, 0.0, 0.95),
+        (0.0, 0.25, 0.986),
+        # Nadeau and Bengio assume a correlation of n_test / (n_test + n_train). The variance of the
+        # mean is 0.2 + 0.8 * 0.2 = 0.36, and the t interval takes it for 0.8 / 5: too short by
+        # sqrt(0.36 / 0.16) = 1.5, and |t| of 4 degrees of freedom is below 2.776 / 1.5 in 86 %.
+        (0.2, 0.0, 0.862),
+        (0.2, 0.25, 0.95),
+    ],
+)
+def test_coverage(correlation, ratio, coverage):
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(size=(20000, 1)), rng.normal(size=(20000, 5))
+    draws = 0.01 + 0.03 * (np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own)
+    found = [interval_over_folds(list(row), ratio) for row in draws]
     covered = np.mean([low < 0.01 < high for low, high in found])
-    assert covered == pytest.approx(0.95, abs=0.01)
+    assert covered == pytest.approx(coverage, abs=0.006)
 
 
 @pytest.mark.parametrize(
