@@ -182,14 +182,19 @@ def primary_of(rows: Mapping[str, Mapping[str, Units]]) -> Iterator[str]:
     found = [
         difference(rows[dataset], dataset, METHOD, baseline)
         for dataset in DATASETS
-        if passes_gate(rows[dataset])
         for baseline in BASELINES
     ]
     finished = [each for each in found if each.runs == FOLDS * SEEDS]
-    tested = {each: each.p for each in finished if each.p is not None}
+    compared = [each for each in finished if passes_gate(rows[each.dataset])]
+    tested = {each: each.p for each in compared if each.p is not None}
     adjusted = dict(zip(tested, holm(list(tested.values()), PLANNED_TESTS), strict=True))
     for each in found:
-        yield _line(each, adjusted.get(each)) if each in finished else _unfinished(each)
+        if each in compared:
+            yield _line(each, adjusted.get(each))
+        elif each in finished:
+            yield _without_figures(each, "no comparison: CE is not above the floors")
+        else:
+            yield _without_figures(each, f"unfinished: {each.runs} of {FOLDS * SEEDS} runs")
 
 
 def secondary_of(rows: Mapping[str, Units], dataset: str) -> Iterator[str]:
@@ -211,10 +216,9 @@ def _line(each: Difference, adjusted: float | None) -> str:
     return f"| {names} | {fmean(each.folds):+.3f} | {' | '.join(cells)} |"
 
 
-def _unfinished(each: Difference) -> str:
-    """Return a line without figures, since looking early would change what an interval means."""
-    names = f"{title_of(each.dataset)} | {each.baseline}"
-    return f"| {names} | | | | | | unfinished: {each.runs} of {FOLDS * SEEDS} runs |"
+def _without_figures(each: Difference, reason: str) -> str:
+    """Return a line without figures: looking early would change what an interval means."""
+    return f"| {title_of(each.dataset)} | {each.baseline} | | | | | | {reason} |"
 
 
 def decided(each: Difference, adjusted: float | None) -> Verdict:
