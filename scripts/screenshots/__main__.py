@@ -2,8 +2,7 @@
 
 Commands train and explain small models in FOLDER (outputs/screenshots), where what is finished is
 kept. The images are scikit-learn's digits, which may be given on; the page of the fit is of APTOS
-2019 and shows none of its images; the report is the kept study's. It takes a quarter of an hour,
-and needs Chromium and its driver.
+2019 and shows none of its images. It takes a quarter of an hour, and needs Chromium and its driver.
 """
 
 import base64
@@ -29,6 +28,9 @@ COMMANDS = {
     "explanation": "explain ckpt=run/checkpoints/best.ckpt output=explanation errors=4",
     "audit": "audit dataset=digits output=audit",
     "fit": "fit data=aptos preset=quick output=fit max_time=8m",
+    "runs": f"train -m method=balanced_softmax,ce,aduni fold=0,1,2 dataset=digits {SMALL} "
+    "hydra.sweep.dir=runs",
+    "report": "report runs=runs output=report",
 }
 """What is run, by the folder that it writes."""
 
@@ -38,7 +40,7 @@ PAGES = {
     "card": ("run/index.html", ".card", WIDTH),
     "audit": ("audit/index.html", "#sheet-1", WIDTH),
     "explanation": ("explanation/index.html", "#class-9", WIDTH),
-    "report": ("study/index.html", "#methods-title", 800),
+    "report": ("report/index.html", "h1", 800),
 }
 """The page of each picture, the element at its upper edge, and the width."""
 
@@ -47,11 +49,9 @@ def write_pages(folder: Path) -> None:
     """Run the commands whose page is missing; keep what the terminal got."""
     os.environ |= {"ADUNI_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
     for name, words in COMMANDS.items():
-        if not (folder / name / "index.html").exists():
+        if not (folder / name).exists():
             written = run([sys.executable, "-m", "aduni", *words.split()], folder)
             (folder / f"{name}.terminal").write_text(written, newline="")
-    if not (folder / "study").exists():
-        shutil.copytree(ROOT / "results" / "study", folder / "study", symlinks=True)
 
 
 def draw_training(folder: Path) -> None:

@@ -29,7 +29,9 @@ def title(table: Table, fallback: str) -> str:
         if not any(table.is_floor(row.label, dataset) for dataset in table.datasets)
     ]
     are_named = len(trained) <= 3 and not any("=" in label for label in trained)
-    what = " and ".join(trained) if are_named else f"{len(trained)} settings"
+    first = ", ".join(trained[:-1])
+    named = f"{first} and {trained[-1]}" if first else "".join(trained)
+    what = named if are_named else f"{len(trained)} settings"
     sizes = [_size(table, dataset) for dataset in table.datasets]
     return f"{what} on {' and '.join(sizes)}" if trained and sizes else f"AdUni: {fallback}"
 
