@@ -78,6 +78,13 @@ def test_the_answer_compares_adunis_folds_with_the_baselines(add):
     assert sentence.endswith("over 3 folds: AdUni is ahead.")
 
 
+def test_a_title_enumerates_up_to_three_rows(add):
+    runs = [add("a"), add("b", method="aduni"), add("c", method="ldam")]
+    table = own_table(runs, (), "CE")
+    assert title(table, "mine").startswith("CE, AdUni and LDAM on toy (")
+    assert title(own_table(runs[:1], (), None), "mine").startswith("CE on toy (")
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_better_row_comes_first_whichever_is_the_reference(add, swapped):
     hits = {"ce": (7, 8, 7), "aduni": (10, 10, 9)}
