@@ -1,7 +1,7 @@
 """Keep a finished reproduction, small enough to be committed.
 
     python scripts/keep_runs.py outputs/reproduce/study results/study
-    python src/report.py runs=results/study detailed_rows=null
+    python src/report.py runs=results/study detailed_rows=null table@methods=study
 
 The second command makes tables, figures and page of what the first has kept: the plan, each split
 once for all runs that have it, and of each finished run its configuration, history, metrics,

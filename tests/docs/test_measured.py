@@ -31,7 +31,7 @@ def test_the_studys_tables_are_made_again_from_the_kept_predictions(script):
     assert script["with_tables"](page, script["rows_of"](STUDY)) == page
 
 
-SHORT = ("detailed_rows=null",)
+SHORT = ("detailed_rows=null", "table@methods=study", "table@switches=study_secondary")
 """The kept page has no section "In detail", with which it would be too large."""
 
 

@@ -172,8 +172,8 @@ def test_an_edited_run_is_left_out_and_named(sources):
     assert not aduni["best"].any()
 
 
-@pytest.mark.usefixtures("blank_figures")
-def test_missing_and_failed_runs_are_shown_as_such(sources):
+def _plan(sources: Sources, labels: dict[str, str]) -> list[PlannedRun]:
+    """Write a plan of three folds of each method, with the labels of their rows."""
     planned = [
         PlannedRun(
             id=f"{method}{fold}",
@@ -184,11 +184,27 @@ def test_missing_and_failed_runs_are_shown_as_such(sources):
             rows=(("methods", label),),
             overrides=(f"method={method}", f"fold={fold}"),
         )
-        for method, label in (("ce", "CE"), ("aduni", "AdUni"))
+        for method, label in labels.items()
         for fold in (0, 1, 2)
     ]
     plan = Plan(profile="mine", folds=(0, 1, 2), runs=tuple(planned))
     (sources.root / "plan.json").write_text(plan.model_dump_json())
+    return planned
+
+
+@pytest.mark.usefixtures("blank_figures")
+def test_planned_rows_that_no_table_has_are_named(sources):
+    _plan(sources, {"ce": "CE", "aduni": "mine"})
+    text = cached_report(sources).read_text()
+    assert "Planned rows that are in no table are left out: mine;" in text
+    assert "table@methods=NAME" in text
+    _plan(sources, {"ce": "CE", "aduni": "AdUni"})
+    assert "in no table" not in cached_report(sources).read_text()
+
+
+@pytest.mark.usefixtures("blank_figures")
+def test_missing_and_failed_runs_are_shown_as_such(sources):
+    planned = _plan(sources, {"ce": "CE", "aduni": "AdUni"})
     failed = run_folder(sources.root, planned[5])
     failed.path.mkdir()
     failed.failure.write_text('{"reason": "The loss is no longer finite.", "status": 1}')

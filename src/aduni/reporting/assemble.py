@@ -124,9 +124,24 @@ class Report:
                 f"{len(self.others)} finished runs are not of this plan and left out, the first "
                 f"being {self.others[0]}."
             )
+        for table, labels in self._undefined_rows().items():
+            found.append(
+                f"Planned rows that are in no table are left out: {', '.join(labels)}; choose their "
+                f"table with table@{table}=NAME."
+            )
         if self.missing:
             found.append(boxes_warning(self.missing, "the figures"))
         return [*found, *filter(None, map(_fault_of_features, self.runs))]
+
+    def _undefined_rows(self) -> dict[str, list[str]]:
+        """Return labels of planned rows that the tables of this call do not have, by table."""
+        planned = [row for run in self.plan.runs for row in run.rows] if self.plan else []
+        lacking: dict[str, list[str]] = {}
+        for table, label in dict.fromkeys(planned):
+            definition = self.sources.definitions.get(table)
+            if definition and label not in [row.label for row in definition.rows]:
+                lacking.setdefault(table, []).append(label)
+        return lacking
 
     @cached_property
     def missing(self) -> list[str]:
