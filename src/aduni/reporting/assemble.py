@@ -126,8 +126,8 @@ class Report:
             )
         for table, labels in self._undefined_rows().items():
             found.append(
-                f"Planned rows that are in no table are left out: {', '.join(labels)}; choose their "
-                f"table with table@{table}=NAME."
+                f"Planned rows that are in no table are left out: {', '.join(labels)}; "
+                f"choose their table with table@{table}=NAME."
             )
         if self.missing:
             found.append(boxes_warning(self.missing, "the figures"))
