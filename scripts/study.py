@@ -28,7 +28,12 @@ from aduni.metrics.fold_intervals import Verdict, interval_over_folds, verdict
 from aduni.metrics.names import METRICS
 from aduni.reporting.figures.differences import draw_differences
 from aduni.reporting.figures.style import save
-from aduni.reporting.statistics.paired import common_runs, corrected_t_test, test_share
+from aduni.reporting.statistics.paired import (
+    common_runs,
+    corrected_t_test,
+    fold_differences,
+    test_share,
+)
 from aduni.reporting.statistics.tuned_logit_adjustment import with_tuned_adjustment
 from aduni.reporting.tables.fold_means import fold_means
 from aduni.reporting.tables.own_settings import TITLES
@@ -137,10 +142,7 @@ class Difference:
 def difference(rows: Mapping[str, Units], dataset: str, row: str, baseline: str) -> Difference:
     """Compare two rows of a data set over the folds and seeds that both have."""
     a, b, _ = common_runs(dict(rows.get(row, {})), dict(rows.get(baseline, {})))
-    values = defaultdict(list)
-    for unit, run in a.items():
-        values[unit[0]].append(run.test["macro_f1"] - b[unit].test["macro_f1"])
-    folds = tuple(fmean(values[fold]) for fold in sorted(values))
+    folds = tuple(fold_differences(a, b, "macro_f1").values())
     share = (test_share(a) or 0.0) if a else 0.0
     return Difference(dataset, row, baseline, folds, len(a), share)
 
@@ -228,9 +230,10 @@ def secondary_of(rows: Mapping[str, Units], dataset: str) -> Iterator[str]:
     """Yield the lines of AdUni's differences to all finished rows that are not primary."""
     yield f"| {title_of(dataset)} | {METHOD} minus it | t interval |"
     yield "|---|---:|---|"
+    if not passes_gate(rows):
+        return
     for row, units in rows.items():
-        is_secondary = row not in (METHOD, *BASELINES) and units and not _is_floor(units)
-        if is_secondary and passes_gate(rows):
+        if row not in (METHOD, *BASELINES) and units and not _is_floor(units):
             each = difference(rows, dataset, METHOD, row)
             if len(each.folds) == FOLDS:
                 yield f"| {row} | {fmean(each.folds):+.3f} | {_ends(each.interval)} |"

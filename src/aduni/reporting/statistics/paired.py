@@ -148,10 +148,7 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
         interval = dict(zip(COMPARED, map(tuple, ends.T.tolist()), strict=True))
     found = {}
     for metric in COMPARED:
-        values = defaultdict(list)
-        for unit, run in a.items():
-            values[unit[0]].append(run.test[metric] - b[unit].test[metric])
-        by_fold = {fold: fmean(values[fold]) for fold in folds}
+        by_fold = fold_differences(a, b, metric)
         differences = list(by_fold.values())
         p, reason = corrected_t_test(differences, share)
         found[metric] = Comparison(
@@ -171,6 +168,14 @@ def _compare(table: Table, dataset: str, row: str, baseline: str) -> dict[str, C
             note=" ".join(filter(None, (*notes, reason))),
         )
     return found
+
+
+def fold_differences(row: Units, baseline: Units, metric: str) -> dict[int, float]:
+    """Return the difference of each fold, the mean over its seeds, of runs that both have."""
+    values = defaultdict(list)
+    for unit, run in row.items():
+        values[unit[0]].append(run.test[metric] - baseline[unit].test[metric])
+    return {fold: fmean(values[fold]) for fold in sorted(values)}
 
 
 def common_runs(row: Units, baseline: Units) -> tuple[Units, Units, list[str]]:
