@@ -48,7 +48,7 @@ def main() -> None:
         target.mkdir(parents=True, exist_ok=True)
         file = target / "runs.csv"
         before = pd.read_csv(file) if file.is_file() else None
-        write_csv(joined(before, kept_runs(source)), file)
+        write_csv(joined(before, kept_runs(source), [*UNIT, "seed"]), file)
     for page in PAGES:
         page.write_text(with_tables(page.read_text()))
 
@@ -77,9 +77,8 @@ def kept_runs(source: Path) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def joined(before: pd.DataFrame | None, now: pd.DataFrame) -> pd.DataFrame:
-    """Return the lines of both, sorted; of a run that both have, the line of now."""
-    keys = [*UNIT, "seed"]
+def joined(before: pd.DataFrame | None, now: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the lines of both, sorted by the keys; of those that both have, the line of now."""
     lines = pd.concat([before, now]).drop_duplicates(keys, keep="last")
     return lines.sort_values(keys, ignore_index=True)
 

@@ -1,26 +1,20 @@
 """Write the tables and the figure of docs/findings.md from the kept runs of the study.
 
     python scripts/study.py
-    python scripts/study.py multirun    # keep also what runs in a folder say of learning rates
 
-The kept runs are in results/study, and in its tuning.csv macro F1 of the validation part of each
-method, data set and learning rate that was tried (`scripts/leaderboard.py` makes its tables).
-Behind `<!-- scores: aptos -->` stands a line for each row, floors included: its folds and seeds,
-and means over folds of the test part's metrics. Behind `<!-- primary -->` stand the differences of
-macro F1 that the question is about, and behind `<!-- secondary: aptos -->` those of all other rows
-to AdUni. How they are computed was fixed before the runs: docs/findings.md, "Statistics".
+The kept runs are in results/study. Behind `<!-- scores: aptos -->` stands a line for each row,
+floors included: its folds and seeds, and means over folds of the test part's metrics. Behind
+`<!-- primary -->` stand the differences of macro F1 that the question is about, and behind
+`<!-- secondary: aptos -->` those of all other rows to AdUni. How they are computed was fixed before the runs: docs/findings.md, "Statistics".
 """
 
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-
-import pandas as pd
 
 from aduni.cli.app import run_command
 from aduni.errors import UserError
@@ -36,11 +30,9 @@ from aduni.reporting.statistics.paired import (
 )
 from aduni.reporting.statistics.tuned_logit_adjustment import with_tuned_adjustment
 from aduni.reporting.tables.fold_means import fold_means
-from aduni.reporting.tables.own_settings import TITLES
 from aduni.reporting.tables.table import title_of
-from aduni.results.finished_runs import Run, read_run, read_runs
+from aduni.results.finished_runs import Run, read_run
 from aduni.results.plan import read_plan, run_folder
-from aduni.system.atomic_files import write_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = ROOT / "results" / "study"
@@ -61,31 +53,10 @@ Units = Mapping[tuple[int, int], Run]
 
 def main() -> None:
     """Write the tables of the page, and the figure beside it."""
-    for folder in sys.argv[1:]:
-        keep_tuning(Path(folder), STUDY / "tuning.csv")
     rows = rows_of(STUDY)
     PAGE.write_text(with_tables(PAGE.read_text(), rows))
     for dataset in DATASETS:
         draw(rows[dataset], dataset, PAGE.parent / "pictures")
-
-
-def keep_tuning(folder: Path, file: Path) -> None:
-    """Add the finished runs below a folder to a table of tried learning rates."""
-    lines = [
-        {
-            "row": TITLES[run.config["names"]["method"]],
-            "dataset": run.dataset,
-            "lr": run.config["lr"],
-            "validation_macro_f1": round(run.metrics["validation"]["macro_f1"], 6),
-        }
-        for run in read_runs(folder)[0]
-    ]
-    if not lines:
-        raise UserError(f"{folder} holds no finished run; give the folder of the tuning.")
-    before = pd.read_csv(file) if file.is_file() else None
-    keys = ["row", "lr", "dataset"]
-    frame = pd.concat([before, pd.DataFrame(lines)]).drop_duplicates(keys, keep="last")
-    write_csv(frame.sort_values(keys), file)
 
 
 def rows_of(source: Path) -> dict[str, dict[str, Units]]:

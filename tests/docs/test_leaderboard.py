@@ -95,9 +95,9 @@ def test_runs_that_were_kept_stay_and_newer_ones_replace_them(script):
         return {"dataset": "aptos", "row": "CE", "fold": fold, "seed": 0, "macro_f1": score}
 
     before = pd.DataFrame([line(0, 0.1), line(1, 0.2)])
-    lines = script["joined"](before, pd.DataFrame([line(2, 0.3), line(1, 0.4)]))
+    lines = script["joined"](before, pd.DataFrame([line(2, 0.3), line(1, 0.4)]), ["fold"])
     assert lines["macro_f1"].tolist() == [0.1, 0.4, 0.3]
-    assert script["joined"](None, before)["macro_f1"].tolist() == [0.1, 0.2]
+    assert script["joined"](None, before, ["fold"])["macro_f1"].tolist() == [0.1, 0.2]
 
 
 def test_a_line_has_mean_interval_and_difference(script):

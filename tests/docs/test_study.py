@@ -57,31 +57,6 @@ def rows():
     }
 
 
-def test_tried_rates_are_kept_beside_earlier_ones(script, tmp_path, monkeypatch, refusal):
-    def found(folder):
-        runs = [
-            SimpleNamespace(
-                config={"names": {"method": method}, "lr": lr},
-                dataset="aptos",
-                metrics={"validation": {"macro_f1": score}},
-            )
-            for method, lr, score in folder
-        ]
-        return runs, []
-
-    file = tmp_path / "tuning.csv"
-    monkeypatch.setitem(script.keep_tuning.__globals__, "read_runs", found)
-    script.keep_tuning([("ce", 0.1, 0.5), ("aduni", 0.1, 0.6)], file)
-    script.keep_tuning([("ce", 0.2, 0.7), ("ce", 0.1, 0.4)], file)
-    lines = pd.read_csv(file)
-    assert lines.drop(columns="dataset").to_numpy().tolist() == [
-        ["AdUni", 0.1, 0.6],
-        ["CE", 0.1, 0.4],
-        ["CE", 0.2, 0.7],
-    ]
-    refusal(lambda: script.keep_tuning([], file), "holds no finished run")
-
-
 def by_hand(ps):
     """Holm's procedure as steps: reject from the smallest p until one fails."""
 

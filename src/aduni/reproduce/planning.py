@@ -121,9 +121,9 @@ def _runs_of_row(
     settings: Reproduction, dataset: str, plan: _RowPlan, hashes: SplitHashes
 ) -> Iterator[PlannedRun]:
     profile = settings.profile
-    overrides, first = _overrides(settings, dataset, plan.overrides, plan.row), None
+    overrides, first = overrides_of(settings, dataset, plan.overrides, plan.row), None
     if plan.first:
-        first = _overrides(settings, dataset, plan.overrides, plan.first)
+        first = overrides_of(settings, dataset, plan.overrides, plan.first)
     saves_features = any(
         table == "methods" and label in profile.features for table, label in plan.rows
     )
@@ -168,9 +168,10 @@ def planned_run(
     )
 
 
-def _overrides(
+def overrides_of(
     settings: Reproduction, dataset: str, of_table: tuple[str, ...], row: Row
 ) -> tuple[str, ...]:
+    """Return the overrides of train.py for a row: the profile's, the table's and its own."""
     profile = settings.profile
     general = (*profile.overrides, *profile.dataset_overrides.get(dataset, ()), *of_table)
     # The row's overrides come after the profile's, which they may replace.
