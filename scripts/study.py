@@ -5,7 +5,8 @@
 The kept runs are in results/study. Behind `<!-- scores: aptos -->` stands a line for each row,
 floors included: its folds and seeds, and means over folds of the test part's metrics. Behind
 `<!-- primary -->` stand the differences of macro F1 that the question is about, and behind
-`<!-- secondary: aptos -->` those of all other rows to AdUni. How they are computed was fixed before the runs: docs/findings.md, "Statistics".
+`<!-- secondary: aptos -->` those of all other rows to AdUni. How they are computed was fixed before
+the runs: docs/findings.md, "Statistics".
 """
 
 import re

@@ -80,7 +80,7 @@ def run_all(output: Path, plan: Plan, file: Path, jobs: int) -> None:
     for run in plan.runs:
         folder = run_folder(output, run)
         if state_of(folder) == "failed":
-            raise UserError(f"{folder.path} failed: {failure_of(folder)} Mend it and call again.")
+            raise UserError(f"{folder.path} failed; mend this, and run again: {failure_of(folder)}")
 
 
 def keep(output: Path, file: Path) -> None:
