@@ -56,8 +56,7 @@ def main() -> None:
     """Write the tables of the page, and the figure beside it."""
     rows = rows_of(STUDY)
     PAGE.write_text(with_tables(PAGE.read_text(), rows))
-    for dataset in DATASETS:
-        draw(rows[dataset], dataset, PAGE.parent / "pictures")
+    draw(rows, PAGE.parent / "pictures")
 
 
 def rows_of(source: Path) -> dict[str, dict[str, Units]]:
@@ -230,13 +229,15 @@ def decided(each: Difference, adjusted: float | None) -> Verdict:
     return "not resolved" if shown in ("ahead", "behind") and not is_clear else shown
 
 
-def draw(rows: Mapping[str, Units], dataset: str, folder: Path) -> None:
-    """Draw the primary differences of a data set, folds as dots; nothing without a run."""
-    differences = [difference(rows, dataset, METHOD, base) for base in BASELINES]
-    found = {f"{METHOD} - {each.baseline}": each.folds for each in differences}
-    if all(each.runs == FOLDS * SEEDS for each in differences) and passes_gate(rows):
-        figure = draw_differences(found, "the baselines", title_of(dataset), None)
-        _, pdf = save(figure, folder, f"primary_{dataset}")
+def draw(rows: Mapping[str, Mapping[str, Units]], folder: Path) -> None:
+    """Draw the primary differences, folds as dots; nothing before all of a data set are there."""
+    found: dict[str, tuple[float, ...]] = {}
+    for dataset in DATASETS:
+        own = [difference(rows[dataset], dataset, METHOD, base) for base in BASELINES]
+        if all(each.runs == FOLDS * SEEDS for each in own) and passes_gate(rows[dataset]):
+            found |= {f"{title_of(dataset)}, {each.baseline}": each.folds for each in own}
+    if found:
+        _, pdf = save(draw_differences(found, f"{METHOD} minus its baselines"), folder, "primary")
         pdf.unlink()
 
 

@@ -141,6 +141,28 @@ def test_no_comparison_where_ce_is_below_a_floor(script, rows):
     assert not script.passes_gate({"CE": rows["CE"], "border": floor})
 
 
+def test_the_figure_waits_for_all_runs_of_a_data_set(script, rows, tmp_path, monkeypatch):
+    drawn = []
+    figures = script.draw.__globals__
+    original = figures["draw_differences"]
+    monkeypatch.setitem(
+        figures,
+        "draw_differences",
+        lambda found, title: drawn.append(found) or original(found, title),
+    )
+    script.draw({"aptos": {}, "isic2018": {}}, tmp_path)
+    assert not any(tmp_path.iterdir())
+    script.draw({"aptos": rows, "isic2018": {}}, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["primary.svg"]
+    labels = ["CE", "CE, post-hoc adjustment", "Balanced Softmax"]
+    assert list(drawn[0]) == [f"APTOS2019, {label}" for label in labels]
+    means = {
+        name: np.mean([run.test["macro_f1"] for run in rows[name].values()])
+        for name in ("AdUni", "CE")
+    }
+    assert np.mean(drawn[0]["APTOS2019, CE"]) == pytest.approx(means["AdUni"] - means["CE"])
+
+
 def test_scores_are_sorted_means_over_folds(script, rows):
     header, _, *lines = script.scores_of(rows, "aptos")
     assert header.startswith("| APTOS2019 | folds, seeds | Macro F1 |")

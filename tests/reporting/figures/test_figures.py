@@ -296,7 +296,7 @@ def _figures(classes: list[str], rows: list[str]) -> dict[str, Figure]:
     bins = Reliability(rng.integers(1, 99, 15), middles, rng.uniform(size=15), 0.1)
     folds = {row: rng.normal(scale=0.03, size=5) for row in rows[1:] or ["another"]}
     return {
-        "differences": draw_differences(folds, rows[0], "isic2018", -0.1),
+        "differences": draw_differences(folds, f"isic2018: differences to {rows[0]}", -0.1),
         "class_distribution": draw_class_distribution(dict(zip(classes, sizes, strict=True)), "a"),
         "loss_by_class": draw_loss_by_class({"CE": losses, "AdUni": losses}, "aptos"),
         "embedding": draw_embedding(dict.fromkeys(rows[:3], embedded), classes, classes, "aptos"),

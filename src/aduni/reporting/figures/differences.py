@@ -17,9 +17,14 @@ Folds = Mapping[int, float]
 
 @style.styled
 def draw_differences(
-    differences: Mapping[str, Sequence[float]], first: str, dataset: str, floor: float | None
+    differences: Mapping[str, Sequence[float]], title: str, floor: float | None = None
 ) -> Figure:
-    """Draw a line for each row: its folds as dots, their mean, and its interval over folds."""
+    """Draw a line for each row: its folds as dots, their mean, and its interval over folds.
+
+    Args:
+        differences: label -> difference in macro F1 in each fold.
+        floor: difference of the highest floor, for a line across.
+    """
     names = [style.wrapped(label) for label in differences]
     lines = sum(name.count("\n") + 1 for name in names)
     figure = style.new_figure(style.COLUMN, 0.75 + 0.2 * max(lines, 2))
@@ -40,7 +45,7 @@ def draw_differences(
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel("Difference in macro F1, test part")
-    axes.set_title(style.wrapped(f"{dataset}: differences to {first}", 48))
+    axes.set_title(style.wrapped(title, 48))
     style.small_ticks(axes)
     return figure
 
@@ -60,7 +65,7 @@ def _draw(rows: Rows, dataset: str) -> Figure | None:
     found = {label: values for label, values in differences.items() if values}
     floors = [_minus(fold_means(runs, METRIC), base) for runs in rows.values() if runs[0].is_floor]
     floor = max(map(fmean, filter(None, floors)), default=None)
-    return draw_differences(found, first, dataset, floor) if found else None
+    return draw_differences(found, f"{dataset}: differences to {first}", floor) if found else None
 
 
 FIGURE = ReportFigure(
