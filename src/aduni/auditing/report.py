@@ -17,7 +17,7 @@ from aduni.auditing.contact_sheet import (
 )
 from aduni.auditing.page import write_audit_page
 from aduni.auditing.published_split import report_published_split
-from aduni.auditing.warnings import darkness, flatness, nested_copy, unused_range
+from aduni.auditing.warnings import darkness, flatness, nested_copy, ungrouped, unused_range
 from aduni.data.cache.image_cache import MAX_WAITING
 from aduni.data.download.archives import download
 from aduni.data.image_data import ImageData
@@ -107,6 +107,8 @@ def _sentences(data: ImageData, folder: Path, conflicts: Sheet | None) -> Iterat
         yield f"Copies with conflicting labels: {conflicts.shown} drawn in {conflicts.file}."
     if nested := nested_copy(data):
         yield f"Warning: {nested}"
+    if parted := ungrouped(data.table):
+        yield f"Warning: {parted}"
     if data.table.groups is not None:
         yield from findings.group_remarks(data.table)
     yield from _of_split(data, folder)

@@ -9,6 +9,7 @@ import numpy as np
 from aduni.auditing.findings import duplicates
 from aduni.data.cache.decode import BITS
 from aduni.data.image_data import ImageData
+from aduni.data.image_table import ImageTable
 from aduni.data.names import escape
 from aduni.system.program import command_text
 
@@ -23,8 +24,22 @@ MAX_CANDIDATES = 10
 
 
 def warnings_of(data: ImageData) -> list[str]:
-    warnings = (conflicting_labels(data), nested_copy(data), unused_range(data), darkness(data))
+    warnings = (
+        *(ungrouped(data.table), conflicting_labels(data), nested_copy(data)),
+        *(unused_range(data), darkness(data)),
+    )
     return [sentence for sentence in warnings if sentence]
+
+
+def ungrouped(table: ImageTable) -> str | None:
+    """Warn if a table names patients or lesions, and nothing keeps their images together."""
+    column = table.unused_groups
+    if column is None:
+        return None
+    return (
+        f"The column {escape(column)} has values of several images, which the split may part; "
+        f"if they name patients or lesions, give dataset.group_column={escape(column)}."
+    )
 
 
 def conflicting_labels(data: ImageData) -> str | None:

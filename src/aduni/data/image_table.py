@@ -132,6 +132,8 @@ class ImageTable:
         metadata: a row for each image with further columns, such as age or site, which split.csv
             keeps; None without any.
         ordinal: whether the classes are ordered; None: if their names are increasing numbers.
+        unused_groups: column that seems to name patients or lesions of several images, and is not
+            used; None without one.
     """
 
     images: list[str]
@@ -143,6 +145,7 @@ class ImageTable:
     passed_over: Mapping[str, int] | None = None
     ordinal: bool | None = None
     metadata: pd.DataFrame | None = None
+    unused_groups: str | None = None
 
     @property
     def is_ordinal(self) -> bool:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import composing  # noqa: F401  registers the resolver of titles
+from aduni.auditing.warnings import ungrouped
 from own_data import CLASSES, blotches, table
 
 COLUMNS = {"image_column": "name", "label_column": "finding"}
@@ -238,3 +239,33 @@ def test_columns_may_have_names_that_are_values(make, rows):
     assert len(data.table.images) == 32
     assert data.table.groups is not None
     assert data.table.parts is not None
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "found"),
+    [
+        ("patient", "a a b c", True),
+        ("Patient ID", "a a b c", True),
+        ("lesion_id", "a a b c", True),
+        ("patient", "a b c d", False),  # one image each
+        ("patient", "a a a a", False),
+        ("patient", "a - - -", False),  # missing ones are not one patient
+        ("outpatient", "a a b c", False),
+        ("age", "4 4 5 6", False),
+    ],
+)
+def test_a_column_of_patients_that_is_not_used_is_noticed(make, rows, column, cells, found):
+    values = cells.split()
+    frame = rows(lambda frame: frame.assign(**{column: np.resize(values, len(frame))}))
+    if cells == "a b c d":
+        rows(lambda _: frame.assign(**{column: [f"p{i}" for i in range(len(frame))]}))
+    assert make().table.unused_groups == (column if found else None)
+    assert make(metadata_columns=[column]).table.unused_groups == (column if found else None)
+    assert make(group_column=column).table.unused_groups is None
+    warning = ungrouped(make().table)
+    assert (f"dataset.group_column={column}" in warning) if found else warning is None
+
+
+def test_labels_are_no_groups(make, rows):
+    rows(lambda frame: frame.assign(case=np.resize(["yes", "no"], len(frame))))
+    assert make(label_column="case").table.unused_groups is None

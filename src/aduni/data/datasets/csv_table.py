@@ -1,6 +1,7 @@
 """Read images named in a CSV table, with their labels, groups and parts."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,13 @@ from aduni.data.image_table import (
     one_hot_labels,
     read_csv,
 )
-from aduni.data.names import ClassName, Name, escape, group_names, match_name
+from aduni.data.names import ClassName, Name, escape, group_names, is_missing, match_name
 from aduni.data.places import TABLE_REMEDY, find_table
 from aduni.data.splits.predefined import PART_NAMES
 from aduni.errors import UserError, did_you_mean
+
+OF_GROUPS = re.compile(r"(?<![a-z])(patient|lesion|subject|person|participant|case)(?![a-z])", re.I)
+"""Names of columns whose rows with one value seem to belong together, such as patient_id."""
 
 OUTSIDE_REMEDY = "; set dataset.root to a folder that holds all images"
 
@@ -75,7 +79,8 @@ class CSVTable(UserImages):
 
     def read_rows(self) -> ImageTable:
         """Read the rows in the table's order."""
-        frame = self._read()
+        table = read_csv(self.csv, [], TABLE_REMEDY)
+        frame = self._chosen_columns(table)
         images = frame["image_column"].tolist()
         files = self._files(images)
         names, labels = number_classes(*self._labels(frame, images))
@@ -89,6 +94,7 @@ class CSVTable(UserImages):
             *(images, labels, names, groups, files, parts),
             ordinal=ordinal,
             metadata=None if metadata.empty else metadata,
+            unused_groups=self._unused_groups(table) if groups is None else None,
         )
 
     def _labels(
@@ -108,9 +114,23 @@ class CSVTable(UserImages):
         keys = [column for column in self._columns if column.startswith(f"{key}.")]
         return frame[keys].set_axis([str(self._columns[each]) for each in keys], axis=1)
 
-    def _read(self) -> pd.DataFrame:
-        """Read the configured columns, renamed to their configuration keys."""
-        frame = read_csv(self.csv, [], TABLE_REMEDY)
+    def _unused_groups(self, table: pd.DataFrame) -> str | None:
+        """Return the first column that by its name and repeated values seems to name groups."""
+        header = list(table.columns)
+        used = {
+            match_name(name, header)
+            for key, name in self._columns.items()
+            if name and not key.startswith("metadata_columns")
+        }
+        for column in filter(OF_GROUPS.search, header):
+            if column not in used and header.count(column) == 1:
+                names = [name for name in table[column] if not is_missing(name)]
+                if 1 < len(set(names)) < len(names):
+                    return column
+        return None
+
+    def _chosen_columns(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the configured columns, renamed to their configuration keys."""
         header = list(frame.columns)
         set_columns = {key: name for key, name in self._columns.items() if name is not None}
         columns = {key: match_name(name, header) for key, name in set_columns.items()}
