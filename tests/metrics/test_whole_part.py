@@ -95,3 +95,16 @@ def test_grades_of_classes_without_an_order_have_no_value(key):
 )
 def test_what_is_no_outcome_is_refused(labels, probabilities, names, words, refusal):
     refusal(lambda: evaluate(np.array(labels), np.array(probabilities), names), words)
+
+
+@pytest.mark.parametrize("metric", OF_PREDICTIONS.values(), ids=lambda metric: metric.key)
+def test_groups_without_an_image_change_nothing(metric):
+    """A seed that lacks folds has no image of some groups, which the draws of the others hold."""
+    rng = np.random.default_rng(0)
+    labels, probabilities = rng.integers(0, 3, 40), rng.dirichlet(np.ones(3), 40)
+    members = np.repeat(np.arange(20), 2)
+    draws = rng.integers(0, 3, (6, 20)).astype(np.uint8)
+    alone = Samples(labels, probabilities, members, draws)
+    more = np.concatenate([draws, rng.integers(0, 3, (6, 5)).astype(np.uint8)], axis=1)
+    with_empty = Samples(labels, probabilities, members, more)
+    np.testing.assert_allclose(metric.function(with_empty), metric.function(alone), rtol=1e-12)

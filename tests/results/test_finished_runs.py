@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from aduni.data.splits.predefined import split_hash
-from aduni.results.finished_runs import read_run, read_runs
+from aduni.results.finished_runs import find_runs, read_run, read_runs
 from aduni.results.predictions_csv import evaluate_predictions
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import read_yaml
@@ -457,3 +457,11 @@ def test_another_kind_of_numpy_file(run):
 
 def test_a_folder_that_does_not_exist(tmp_path, refusal):
     refusal(lambda: read_runs(tmp_path / "nowhere"), "runs=", "nowhere")
+
+
+def test_only_evaluations_of_a_run_are_no_runs(run, tmp_path):
+    parent = tmp_path / "evaluation" / "runs"
+    shutil.copytree(run.path, parent / "a")
+    shutil.copytree(parent / "a", parent / "a" / "evaluation" / "later")
+    assert [folder.path for folder in find_runs(tmp_path / "evaluation")] == [parent / "a"]
+    assert [folder.path for folder in find_runs(parent / "a" / "evaluation")] == []

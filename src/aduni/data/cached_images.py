@@ -1,6 +1,6 @@
 """Base class of data sets: their images, the files these come from, and the cache of both."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from aduni.data.shard import Shard, find_shards, shard_counts
 from aduni.errors import UserError
 
 
-class CachedImages:
+class CachedImages(ABC):
     """Images of a data set in their original and in one small size.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Base class of all methods, and the types that they exchange with data and trainer."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -91,7 +91,7 @@ class Stage:
     balanced_partners: bool = False
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """Base class of methods: a model together with the losses that train it.
 
     A subclass is built from its YAML by `_target_`, which passes `encoder` and `info`, and defines

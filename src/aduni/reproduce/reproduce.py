@@ -6,6 +6,7 @@ from typing import Any
 
 from hydra.conf import HydraConf
 
+from aduni.cli.arguments import quoted
 from aduni.errors import UserError
 from aduni.reporting.cached import Sources, cached_report
 from aduni.reproduce.jobs import train_all, train_planned
@@ -69,9 +70,9 @@ def _logger_overrides(
     if settings.wandb is None:
         return given
     rows = [label for run in plan.runs if run.id == job for _, label in run.rows]
-    tags = ",".join(f"'{tag}'" for tag in (settings.name, *rows))
+    tags = ",".join(map(quoted, (settings.name, *rows)))
     group = _report_options(settings, settings.wandb)["group"]
-    return [*given, f"logger.wandb.group='{group}'", f"logger.wandb.tags=[{tags}]"]
+    return [*given, f"logger.wandb.group={quoted(group)}", f"logger.wandb.tags=[{tags}]"]
 
 
 def _report_options(settings: Reproduction, wandb: dict[str, Any]) -> dict[str, Any]:

@@ -134,10 +134,18 @@ class Problem:
 
 
 def find_runs(root: Path) -> Iterator[RunFolder]:
-    """Find the folders of finished runs at any depth, sorted; `evaluation` folders are no runs."""
+    """Find the folders of finished runs at any depth, sorted; evaluations of a run are no runs."""
     check_runs(root)
     found = [RunFolder(file.parent) for file in sorted(root.rglob("metrics.json"))]
-    return (folder for folder in found if "evaluation" not in folder.path.parts)
+    return (folder for folder in found if not _is_evaluation(folder.path))
+
+
+def _is_evaluation(folder: Path) -> bool:
+    """Tell whether a folder lies in the one that evaluate.py makes in the folder of a run."""
+    return any(
+        part.name == "evaluation" and RunFolder(part.parent).config.is_file()
+        for part in (folder, *folder.parents)
+    )
 
 
 def read_runs(*roots: Path) -> tuple[list[Run], list[Problem]]:

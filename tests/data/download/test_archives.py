@@ -173,6 +173,16 @@ def test_unpacks_zips_and_removes_them(server: Server, tmp_path: Path) -> None:
     assert (tmp_path / "Input" / "a.jpg").read_bytes() == b"a"
 
 
+def test_a_broken_zip_that_lies_there_is_named_to_be_removed(
+    server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "Input.zip").write_bytes(b"cut")
+    message = refused(Archive(f"{server.url}/Input.zip", "Input"), tmp_path)
+    assert f"{tmp_path / 'Input.zip'} from" in message
+    assert message.endswith("remove it and call again.")
+    assert (tmp_path / "Input.zip").read_bytes() == b"cut"  # it may be somebody's own
+
+
 def test_fetches_only_what_is_missing(server: Server, tmp_path: Path) -> None:
     (tmp_path / "Input").mkdir()
     archives = [Archive(f"{server.url}/Input.zip", "Input"), csv(server)]

@@ -57,3 +57,16 @@ def test_a_text_has_no_band(refusal):
 def test_numbers_in_names_are_ordered_by_size():
     values = pd.Series(["f, 10 to under 20", "f, 5 to under 10", "m, from 20", "f", "(missing)"])
     assert in_order(values) == [values[3], values[1], values[0], values[2], values[4]]
+
+
+def test_large_numbers_are_written_in_full():
+    dates = bands(list(range(20180101, 20180201)), 20180111)
+    assert in_order(dates) == ["under 20180111", "from 20180111"]
+    assert in_order(bands([0.125, 7], 0.5)) == ["under 0.5", "from 0.5"]
+
+
+def test_the_usual_words_for_missing_are_no_subgroup():
+    frame = pd.DataFrame({"sex": ["f", "unknown", "NA", "-", "m", ""]})
+    assert subgroup_values(frame, "sex", {}).tolist() == [
+        *("f", "(missing)", "(missing)", "(missing)", "m", "(missing)")
+    ]

@@ -160,6 +160,9 @@ def test_epochs_of_a_stage_that_another_run_trained_count(run):
     ]
     made = run("a", history=STAGED[2:], stages=stages, epochs=40)
     assert mean_history([made])["epoch"].tolist() == [41]
+    stages[0]["trained_by"] = {"epochs": 400}
+    made = run("b", history=STAGED[2:], stages=stages, epochs=40)
+    assert mean_history([made])["epoch"].tolist() == [401]
 
 
 def calibration_error(labels, probabilities) -> float:

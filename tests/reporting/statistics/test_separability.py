@@ -104,3 +104,14 @@ def test_sample_keeps_shares_and_rare_classes():
 
 def test_few_images_are_all_taken():
     assert stratified_sample(np.array([1, 0, 1]), 3, seed=0).tolist() == [0, 1, 2]
+
+
+def test_a_sample_of_many_classes_keeps_its_limit():
+    labels = np.repeat(np.arange(200), [19_000, *[10] * 199])
+    chosen = stratified_sample(labels, 1500, seed=0)
+    counts = np.bincount(labels[chosen])
+    assert len(chosen) <= 1500
+    assert counts.min() == 7  # 1500 // 200
+    assert (counts[0] - 7) / (19_000 - 7) == pytest.approx(
+        (1500 - 1400) / (20_990 - 1400), abs=0.001
+    )

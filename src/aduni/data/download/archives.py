@@ -114,9 +114,8 @@ def _obtain(archive: Archive, root: Path, delays: Sequence[float], report: Repor
         fetch(archive.url, part, size=archive.size, delays=delays, report=report)
     if fault := _fault(archive, path) or (is_zip and zip_fault(path)):
         discard(part)
-        raise UserError(
-            f"{path} from {archive.url} is refused: {fault}; call again to fetch it anew."
-        )
+        remedy = "call again to fetch it anew" if path == part else "remove it and call again"
+        raise UserError(f"{path} from {archive.url} is refused: {fault}; {remedy}.")
     final.parent.mkdir(parents=True, exist_ok=True)
     path.replace(final)
     discard(part)

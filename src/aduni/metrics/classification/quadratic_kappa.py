@@ -19,9 +19,8 @@ def quadratic_kappa(samples: Samples) -> Floats:
     numbers = np.arange(counts.true.shape[1], dtype=np.float64)
     squares = (counts.true + counts.predicted) @ numbers**2
     products = (counts.true @ numbers) * (counts.predicted @ numbers)
-    by_chance = (images * squares - 2 * products) / images
-    distances = (samples.labels - samples.predicted) ** 2.0
-    observed = samples.sums(np.bincount(samples.members, weights=distances))
+    by_chance = (images * squares - 2 * products) / images**2
+    observed = samples.means(np.square(samples.labels - samples.predicted, dtype=np.float64))
     return np.asarray(1 - observed / np.where(by_chance > 0, by_chance, np.nan))
 
 

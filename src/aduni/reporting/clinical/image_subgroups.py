@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.data.names import is_missing
 from aduni.errors import UserError, did_you_mean
 from aduni.reporting.clinical.model_predictions import ModelPredictions, SeedPredictions
 from aduni.reporting.questions import Questions
@@ -21,8 +22,6 @@ MAX_VALUES = 10
 """Numbers of more different values than this are told apart by their quartiles."""
 NUMBER = r"(-?\d+(?:\.\d+)?)"
 MISSING = "(missing)"
-UNKNOWN = ("", "na", "n/a", "nan", "none", "null", "unknown", "?")
-"""Texts, in small letters, that stand for no number in a column of numbers."""
 Bands = Mapping[str, tuple[float, ...]]
 OWN = ("image", "label", "group", "part")
 """Columns of split.csv that are no subgroups."""
@@ -160,8 +159,9 @@ def _values(rows: pd.DataFrame, column: str, limits: tuple[float, ...] | None = 
             f"{did_you_mean(column, known)}; {remedy}."
         )
     texts = rows[column].fillna("").astype(str).str.strip()
+    texts = texts.mask(texts.map(is_missing).astype(bool), "")
     numbers = pd.to_numeric(texts.where(texts != ""), errors="coerce")
-    is_text = numbers.isna() & ~texts.str.lower().isin(UNKNOWN)
+    is_text = numbers.isna() & (texts != "")
     if limits is not None:
         if is_text.any():
             raise UserError(
@@ -187,9 +187,15 @@ def _bands(numbers: pd.Series, lowest: float | None, limits: tuple[float, ...]) 
     """
     ends = [lowest, *limits]
     names = [
-        f"under {high:g}" if low is None else f"{low:g} to under {high:g}"
+        f"under {_digits(high)}" if low is None else f"{_digits(low)} to under {_digits(high)}"
         for low, high in pairwise(ends)
     ]
-    names.append(f"from {ends[-1]:g}")
+    names.append(f"from {_digits(ends[-1])}")
     place = np.searchsorted(limits, numbers.fillna(0), side="right")
     return pd.Series(np.array(names, dtype=object)[place], numbers.index).where(numbers.notna(), "")
+
+
+def _digits(number: float | None) -> str:
+    """Return a number as people write it: whole ones in full, others with six digits."""
+    assert number is not None
+    return f"{number:.0f}" if float(number).is_integer() else f"{number:g}"

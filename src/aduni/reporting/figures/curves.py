@@ -44,7 +44,8 @@ def _counted_on(run: Run) -> pd.DataFrame:
     own = run.history["stage"].unique().tolist()
     for stage in run.metrics.get("stages", []):
         if stage["name"] not in own and str(stage["handed_over"]).endswith(".ckpt"):
-            before += int(run.metrics["epochs"])  # of the run that trained it
+            by = stage.get("trained_by") or {}  # the run that trained it
+            before += int(by.get("epochs", run.metrics["epochs"]))
     for name in own:
         part = run.history[run.history["stage"] == name]
         parts.append(part.assign(epoch=part["epoch"] + 1 + before))

@@ -46,15 +46,17 @@ def normalised(features: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def stratified_sample(labels: Ints, limit: int, seed: int) -> Ints:
-    """Return sorted positions of at most `limit` images, drawn by class.
+    """Return sorted positions of at most `limit` images, or one of each class, drawn by class.
 
-    A class keeps min(n_c, MIN_PER_CLASS) images, and of the others as large a share as every class.
+    A class keeps min(n_c, MIN_PER_CLASS) images, fewer if there are too many classes for the limit,
+    and of the others as large a share as every class. No class keeps none.
     """
     if len(labels) <= limit:
         return np.arange(len(labels))
     counts = np.bincount(labels)
-    kept = np.minimum(counts, MIN_PER_CLASS)
-    share = (limit - kept.sum()) / (len(labels) - kept.sum())
+    fair = limit // int(np.count_nonzero(counts))
+    kept = np.minimum(counts, max(min(MIN_PER_CLASS, fair), 1))
+    share = max(limit - kept.sum(), 0) / (len(labels) - kept.sum())
     quotas = kept + np.floor((counts - kept) * share).astype(int)
     rng = np.random.default_rng(seed)
     chosen = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in enumerate(quotas)]
