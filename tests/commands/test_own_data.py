@@ -47,7 +47,7 @@ def test_counts_and_a_sampler_come_first_then_what_was_found(audit, tmp_path):
         "own_labels: images of each class",
         "benign 30 malignant 9 unclear 8",
         "Imbalance ratio 3.8",
-        "suggested: sampler=upsample",
+        "suggested for AdUni: sampler=upsample",
         "47 rows; each image was readable",
         "1 image files without a row (first: stray.png)",
         "1 set of pixel-identical images (2 files), 1 with conflicting labels",

@@ -139,7 +139,7 @@ def _print_classes(console: Console, data: ImageData) -> None:
     sampler, reason = suggest_sampler(counts)
     console.print(
         f"Imbalance ratio {imbalance_ratio(counts):.1f} (most frequent class to rarest); "
-        f"suggested: sampler={sampler} ({reason})."
+        f"suggested for AdUni: sampler={sampler} ({reason})."
     )
     for spellings in findings.similar_names(names):
         console.print(f"Perhaps one class in several spellings: {', '.join(spellings)}.")

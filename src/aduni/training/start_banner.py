@@ -11,7 +11,7 @@ from rich.text import Text
 from aduni.auditing.warnings import warnings_of
 from aduni.cli.end_summary import is_unicode, print_and_log
 from aduni.config.instantiate import build
-from aduni.config.schema import Settings
+from aduni.config.schema import Names, Settings
 from aduni.data.cache.decode import ALL_BITS
 from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import Ints, Sampler, imbalance_ratio, suggest_sampler
@@ -60,7 +60,7 @@ def _lines(
         f"of the training part, imbalance ratio {imbalance_ratio(counts):.3g}",
     )
     yield "", class_bars([escape(name) for name in data.table.class_names], counts)
-    yield "sampler", _sampler(settings.names.sampler, counts)
+    yield "sampler", _sampler(settings.names, counts)
     name, size = settings.encoder["name"], data.image_size
     yield "method", f"{settings.names.method} on {name}, images of {size} x {size} pixels"
     trainer = trainer_of(settings)
@@ -155,11 +155,12 @@ def _optimizer(settings: Settings) -> str:
     )
 
 
-def _sampler(name: str, counts: Ints) -> str:
+def _sampler(names: Names, counts: Ints) -> str:
+    """Return the sampler, and for AdUni, which the reason is about, the one that is suggested."""
     suggested, reason = suggest_sampler(counts)
-    if suggested == name:
-        return name
-    return f"{name} (sampler={suggested} is suggested: {reason})"
+    if names.method != "aduni" or names.sampler == suggested:
+        return names.sampler
+    return f"{names.sampler} (sampler={suggested} is suggested: {reason})"
 
 
 def alpha_curve(schedule: AlphaSchedule, epochs: int) -> str:
