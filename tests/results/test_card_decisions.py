@@ -8,7 +8,13 @@ import pytest
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
 from aduni.metrics import samples
-from aduni.results.decision.decision_json import Decision, ScreeningDecision, SetDecision
+from aduni.results.decision.decision_json import (
+    Decision,
+    ScreeningDecision,
+    SetDecision,
+    read_decision,
+    write_decision,
+)
 from aduni.results.model_card.card import card
 from aduni.results.model_card.decisions import MAX_RESAMPLES
 
@@ -190,3 +196,17 @@ def test_levels_of_the_roc_curve_are_the_stated_ones(make_content, answers):
     expected = max(np.mean(scores[truth] >= t) for t in allowed)
     found = _rows(text)["Sensitivity at the stated specificity: 0.8"]
     assert _number(found[0])[0] == pytest.approx(expected, abs=6e-4)
+
+
+def test_answers_to_other_questions_of_the_same_model_stay(tmp_path):
+    file = tmp_path / "decision.json"
+    both = _decision()
+    write_decision(both.model_copy(update={"sets": None}), file)
+    write_decision(both.model_copy(update={"screening": None}), file)
+    assert read_decision(file) == both
+    other = both.model_copy(update={"weights": "others", "sets": None})
+    write_decision(other, file)
+    assert read_decision(file) == other
+    file.write_text("damaged")
+    write_decision(both, file)
+    assert read_decision(file) == both

@@ -83,3 +83,11 @@ def test_the_folder_of_a_fit_of_several_folds_is_all_its_models(tmp_path, refusa
 def test_a_fit_without_a_recommendation_has_no_model(tmp_path, refusal, name):
     (tmp_path / "NEXT_STEPS.md").touch()
     refusal(lambda: find_checkpoint(str(tmp_path / name)), "recommends no model", "NEXT_STEPS.md")
+
+
+def test_a_job_of_a_multirun_that_did_not_begin_is_named(tmp_path, refusal):
+    _run(tmp_path / "0_ce")
+    failed = tmp_path / "1_ce_fold9"
+    failed.mkdir()
+    (failed / "train.log").write_text("fold=9 is refused")
+    refusal(lambda: find_checkpoints(str(tmp_path)), failed, "has not begun")

@@ -213,7 +213,7 @@ def test_a_key_that_another_version_did_not_write(key, run, refusal):
     content = json.loads(run.metrics.read_text())
     del content[key]
     run.metrics.write_text(json.dumps(content))
-    refusal(lambda: read_run(run), f"{run.metrics} lacks {key}: another version")
+    refusal(lambda: read_run(run), f"{run.metrics} lacks {key}", "another version")
 
 
 def test_further_keys_do_no_harm(run):

@@ -148,3 +148,26 @@ def test_models_on_different_images_are_refused_by_count(frame, refusal):
 def test_no_table_and_a_broken_one_are_refused(tmp_path, refusal):
     (tmp_path / "a.csv.gz").write_bytes(b"no gzip")
     refusal(lambda: read_prediction_tables([tmp_path / "a.csv.gz"], "mine"), "not a readable CSV")
+
+
+def test_a_table_may_have_an_id_and_the_name_of_a_file(frame):
+    files = [f"photo{number}.png" for number in range(len(frame))]
+    (run,) = _read(frame.assign(image=files)).runs
+    assert run.test_predictions()[0] == frame["id"].tolist()
+    assert run.split["image_file"].tolist() == files
+
+
+def test_percentages_are_no_logits(frame, probabilities, refusal):
+    columns = [f"p_{name}" for name in CLASSES]
+    percent = frame.assign(**dict(zip(columns, 100 * probabilities.T, strict=True)))
+    refusal(lambda: _read(percent), "net.csv", "percentages", "divided")
+
+
+def test_a_model_has_a_name(frame, refusal):
+    models = ["a", "a", "", "b", " ", "b"]
+    refusal(lambda: _read(frame.assign(model=models)), "net.csv", "2 rows", "model")
+
+
+def test_semicolons_are_named(frame, refusal):
+    header = ";".join(frame.columns)
+    refusal(lambda: _read(pd.DataFrame({header: ["1"]})), "net.csv", "semicolons")

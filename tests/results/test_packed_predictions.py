@@ -54,7 +54,7 @@ def test_a_plain_file_of_no_use_is_not_passed_over(run, refusal):
 
 
 @pytest.mark.usefixtures("blank_figures")
-def test_the_page_is_made_anew_where_compressed_predictions_changed(run):
+def test_a_page_is_not_taken_for_that_of_changed_predictions(run, refusal):
     row = Row(name="CE", overrides=("method=ce",))
     root = run.path.parent.parent
     sources = Sources(root, root, {"methods": Definition(title="Methods", rows=(row,))})
@@ -62,7 +62,7 @@ def test_the_page_is_made_anew_where_compressed_predictions_changed(run):
     before = page.stat().st_mtime_ns
     assert cached_report(sources).stat().st_mtime_ns == before
     run.packed_predictions.write_bytes(b"no gzip")
-    assert f"{run.packed_predictions} cannot be read" in cached_report(sources).read_text()
+    refusal(lambda: cached_report(sources), "is sound", f"{run.packed_predictions} cannot be read")
 
 
 # What an honest file may hold

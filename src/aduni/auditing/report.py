@@ -31,7 +31,11 @@ from aduni.data.walk import format_counts
 from aduni.errors import UserError
 from aduni.system.atomic_files import write_csv
 from aduni.system.fonts import boxes_warning, letters_without_glyph
+from aduni.system.output_folder import check_output
 from aduni.system.threads import map_ahead
+
+UNREADABLE = "unreadable.csv"
+"""List that an audit of unreadable images leaves, without a page."""
 
 
 def prepare(
@@ -74,6 +78,7 @@ def audit(
         read_published_split(split, data.table.images)
     _print_classes(console, data)
     folder = output or Path("outputs", "audit", data.title)
+    check_output(folder, "aduni audit", own=[UNREADABLE])
     folder.mkdir(parents=True, exist_ok=True)
     _verify_cache(data, folder)
     conflicts = write_conflicts_sheet(data, folder / "conflicting.jpg")
@@ -149,7 +154,7 @@ def _print_classes(console: Console, data: ImageData) -> None:
 
 def _verify_cache(data: ImageData, folder: Path) -> None:
     """Build and verify the cache; if several images are unreadable, list them in a file."""
-    file = folder / "unreadable.csv"
+    file = folder / UNREADABLE
     file.unlink(missing_ok=True)
     try:
         data.verify_cache()

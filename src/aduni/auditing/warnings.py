@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from aduni.auditing.findings import duplicates
+from aduni.auditing.findings import duplicates, similar_names
 from aduni.data.cache.decode import BITS
 from aduni.data.image_data import ImageData
 from aduni.data.image_table import ImageTable
@@ -25,7 +25,7 @@ MAX_CANDIDATES = 10
 
 def warnings_of(data: ImageData) -> list[str]:
     warnings = (
-        *(ungrouped(data.table), conflicting_labels(data), nested_copy(data)),
+        *(ungrouped(data.table), respelt(data.table), conflicting_labels(data), nested_copy(data)),
         *(unused_range(data), darkness(data)),
     )
     return [sentence for sentence in warnings if sentence]
@@ -40,6 +40,14 @@ def ungrouped(table: ImageTable) -> str | None:
         f"The column {escape(column)} has values of several images, which the split may part; "
         f"if they name patients or lesions, give dataset.group_column={escape(column)}."
     )
+
+
+def respelt(table: ImageTable) -> str | None:
+    """Warn if class names differ only in capitals, spaces or a final .0."""
+    spellings = [" = ".join(map(escape, names)) for names in similar_names(table.class_names)]
+    if not spellings:
+        return None
+    return f"Perhaps one class in several spellings: {', '.join(spellings)}; write it in one way."
 
 
 def conflicting_labels(data: ImageData) -> str | None:

@@ -12,7 +12,7 @@ ALIASES = {"status": "action=status"}
 KEY_ALIASES = {"launcher": "hydra/launcher", "dataset": "datasets"}
 """Hydra reserves `dataset` for the group of that name."""
 
-DATA_COMMANDS = ("train", "fit", "prepare", "audit", "shortcuts")
+DATA_COMMANDS = ("train", "fit", "prepare", "audit", "shortcuts", "evaluate")
 """Commands that take `data=`; that of reproduce.py is a list of keys."""
 
 NOT_TEXT = ("null", "true", "false", "nan", "inf")

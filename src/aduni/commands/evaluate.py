@@ -7,10 +7,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from aduni.cli.app import task
+from aduni.cli.arguments import data_arguments
 from aduni.cli.imports import slow_imports
 from aduni.evaluation.evaluate_settings import OtherSourceSettings, read_evaluate_settings
 from aduni.results.find_checkpoint import find_checkpoint, run_of
 from aduni.system.program import CONF
+
+arguments = data_arguments
+"""Translates the command line for Hydra."""
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="evaluate")

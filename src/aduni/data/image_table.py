@@ -67,7 +67,8 @@ def csv_lines(path: Path, remedy: str) -> list[Line]:
         return _lines(text)
     except csv.Error as error:
         raise UserError(
-            f"{path} cannot be read as a CSV table ({error}); save it as UTF-8 text with commas."
+            f"{path} cannot be read as a CSV table ({error}); correct its quotation marks, or save "
+            "it as UTF-8 text with commas."
         ) from error
 
 
@@ -108,10 +109,13 @@ def _text(path: Path) -> str:
 def _lines(text: str) -> list[Line]:
     reader = csv.reader(StringIO(text, newline=""), strict=True)
     lines, number = [], 1
-    for cells in reader:
-        if cells:
-            lines.append((number, cells))
-        number = reader.line_num + 1
+    try:
+        for cells in reader:
+            if cells:
+                lines.append((number, cells))
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise csv.Error(f"{error}, in the row that begins in line {number}") from error
     return lines
 
 

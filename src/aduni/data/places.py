@@ -90,7 +90,12 @@ def check_image_sources(sources: Iterable[str]) -> None:
     for source in map(Path, sources):
         if str(source) != STANDARD_INPUT and not (source.is_file() or source.is_dir()):
             what = "is neither file nor folder" if source.exists() else "is missing"
-            raise UserError(f"{escape(str(source))} {what}; give image files or folders of images.")
+            remedy = "give image files or folders of images"
+            if {"*", "?"} & set(str(source)):
+                remedy = (
+                    "no pattern is expanded here: give the folder, or a path a line by images=-"
+                )
+            raise UserError(f"{escape(str(source))} {what}; {remedy}.")
 
 
 def check_dataset(kind: str, root: str, csv: str | None, *, is_fetched: bool) -> None:

@@ -10,6 +10,7 @@ import torch
 from aduni.config.schema import Settings
 from aduni.data.image_data import ImageData
 from aduni.evaluation.decide import decide
+from aduni.evaluation.evaluation_folder import check_evaluation_folder
 from aduni.evaluation.predict import EVALUATION_PRECISION, predict_parts
 from aduni.evaluation.trained_model import data_of, load_trained
 from aduni.results.decision.decision_json import write_decision
@@ -73,6 +74,7 @@ def evaluate_checkpoint(
     data = data_of(trained, root, cache_dir)
     selected = path.stem == "best" or trained.calibration is not None  # which the tested one has
     folder = RunFolder(output or trained.run.path / "evaluation" / path.stem)
+    check_evaluation_folder(folder, is_of_other_source=False)
     folder.path.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     with explain_out_of_memory(FREE_GPU_MEMORY):

@@ -12,6 +12,9 @@ from aduni.config.schema import DataPlace, check_keys, read
 from aduni.errors import UserError
 from aduni.results.decision.questions import DecisionQuestions
 
+OF_THE_MODEL = ("image_size", "mean", "std")
+"""Settings of a data set that are the model's, whatever data it is tested on."""
+
 
 class _Settings(BaseModel, extra="ignore", coerce_numbers_to_str=True, frozen=True):
     """Keys of conf/evaluate.yaml that both kinds of test have."""
@@ -47,6 +50,7 @@ def read_evaluate_settings(
         check_keys("evaluate.py without dataset=", keys, overrides)
         return read(config, OwnDataSettings, ())
     _refuse_questions(overrides)
+    _refuse_settings_of_the_model(overrides)
     check_keys("evaluate.py", OtherSourceSettings.model_fields, overrides)
     _without_augmentation(config)
     return read(config, OtherSourceSettings, ("dataset", "protocol"))
@@ -60,6 +64,16 @@ def _refuse_questions(overrides: Sequence[str]) -> None:
             raise UserError(
                 f"{key} decides on the validation and calibration parts of the model's own data, "
                 "not on another source; give it to evaluate.py without dataset=, or to report.py."
+            )
+
+
+def _refuse_settings_of_the_model(overrides: Sequence[str]) -> None:
+    """Raise UserError for a key that another source cannot change."""
+    for override in overrides:
+        key = override.lstrip("+~").split("=")[0]
+        if key.startswith("dataset.") and key.split(".")[1] in (*OF_THE_MODEL, "augment"):
+            raise UserError(
+                f"{key} is the model's own, whatever data it is tested on; leave it out."
             )
 
 

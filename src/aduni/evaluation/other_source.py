@@ -24,6 +24,8 @@ from aduni.data.loading.samplers import Ints
 from aduni.data.names import escape
 from aduni.data.splits.predefined import INTERNAL, split_frame, split_hash
 from aduni.errors import UserError, warn
+from aduni.evaluation.evaluate_settings import OF_THE_MODEL
+from aduni.evaluation.evaluation_folder import check_evaluation_folder
 from aduni.evaluation.predict import predict_rows, predictions_frame
 from aduni.evaluation.trained_model import TrainedModel, load_trained
 from aduni.results.find_checkpoint import tested_checkpoint
@@ -38,8 +40,6 @@ log = logging.getLogger(__name__)
 
 EXTERNAL = "external"
 """Folder in that of the run, with a folder for each other source."""
-OF_THE_MODEL = ("image_size", "mean", "std")
-"""Settings of a data set that are the model's, whatever data it is tested on."""
 
 
 def evaluate_other_source(
@@ -73,6 +73,7 @@ def evaluate_other_source(
             "dataset.title to another one."
         )
     folder = RunFolder(output or trained.run.path / EXTERNAL / data.title.replace("/", "_"))
+    check_evaluation_folder(folder, is_of_other_source=True)
     rows, labels = _rows(data, run, class_mapping)
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     with explain_out_of_memory(FREE_GPU_MEMORY):

@@ -12,6 +12,7 @@ from aduni.config.build import build_data
 from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import imbalance_ratio
 from aduni.data.splits.predefined import leaking
+from aduni.data.splits.protocol import group_rows
 from aduni.errors import UserError
 from aduni.fitting.clock import Clock
 from aduni.fitting.closing import closing_text
@@ -45,6 +46,7 @@ def fit(settings: FitSettings, given: tuple[str, ...], preset: str) -> Path:
     portfolio = Portfolio.of(settings.preset, given, table_only)
     _print_data(table_only)
     _check_target(settings, table_only)
+    _check_counts(table_only)
     clock = Clock(folder / CLOCK, settings.max_seconds)
     if plan is None:
         words = f"max_time={settings.max_time} for preset={preset}"
@@ -87,6 +89,16 @@ def _check_target(settings: FitSettings, data: ImageData) -> None:
             f"target={settings.target} needs classes in an order; declare one with "
             "dataset.ordinal=true or dataset.classes=[...], or choose another target."
         )
+
+
+def _check_counts(data: ImageData) -> None:
+    """Raise UserError for a class too small for folds, before time is measured for it.
+
+    Copies, which only the images show, are not counted yet: the audit does it.
+    """
+    table, protocol = data.table, data.protocol
+    if table.parts is None and protocol.split_file is None:
+        protocol.check_counts(table, group_rows(table, range(len(table.images))))
 
 
 def _measure(portfolio: Portfolio) -> Speed:

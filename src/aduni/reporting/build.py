@@ -36,10 +36,24 @@ def build_report(sources: Sources, stamp: str) -> Path:
     """
     plan = read_found_plan(sources.root)
     found, problems = read_runs(*sources.folders)
-    if not (found or problems or plan):
-        folders = ", ".join(map(str, sources.folders))
-        raise UserError(f"runs={folders} holds no finished run; give a folder that does.")
+    if not plan:
+        _refuse_without_runs(sources.folders, found, problems)
     return _write(sources, plan, found, problems, stamp)
+
+
+def _refuse_without_runs(
+    folders: Sequence[Path], found: Sequence[Run], problems: Sequence[Problem]
+) -> None:
+    """Raise UserError for a folder without a finished run, or if no run is sound."""
+    finished = [run.folder.path.resolve() for run in found]
+    finished += [problem.folder.resolve() for problem in problems]
+    for folder in folders:
+        if not any(path.is_relative_to(folder.resolve()) for path in finished):
+            raise UserError(f"runs={folder} holds no finished run; give a folder that does.")
+    if not found:
+        raise UserError(
+            f"No run of runs={', '.join(map(str, folders))} is sound: {problems[0].reason}"
+        )
 
 
 def report_predictions(

@@ -15,6 +15,9 @@ from aduni.reporting.cached import Sources
 from aduni.reporting.questions import Questions
 from aduni.reporting.tables.definitions import Definition, Row
 from aduni.results.given_predictions.table import table_files
+from aduni.results.run_folder import RunFolder
+from aduni.system.atomic_folder import INDEX, MANAGED
+from aduni.system.output_folder import check_output
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -208,7 +211,15 @@ def read_report(
     check_columns(settings.columns)
     tables = settings.tables
     root = _common_folder(settings.runs) if settings.runs else tables[0].parent
-    return _sources(settings, root, settings.output or root), tables, settings.ordinal
+    output = settings.output or (root / "report" if RunFolder(root).config.is_file() else root)
+    check_output(output, "aduni report", names=(INDEX.name, *MANAGED))
+    for table in tables:
+        if any(table.resolve().is_relative_to((output / name).resolve()) for name in MANAGED):
+            raise UserError(
+                f"{table} lies where the report writes its own files; give another folder with "
+                "output=."
+            )
+    return _sources(settings, root, output), tables, settings.ordinal
 
 
 def _common_folder(folders: Sequence[Path]) -> Path:

@@ -66,10 +66,18 @@ def find_checkpoints(given: str) -> list[Path]:
     path = Path(given)
     if models := sorted((path / FIT_MODELS).glob("*.ckpt")):
         return models
-    runs = [RunFolder(file.parent) for file in sorted(path.glob("*/config.yaml"))]
+    begun = {
+        file.parent for name in ("config.yaml", "train.log") for file in path.glob(f"*/{name}")
+    }
+    runs = [RunFolder(folder) for folder in sorted(begun)]
     if (path / "config.yaml").is_file() or not runs:
         return [find_checkpoint(given)]
     for run in runs:
+        if not run.config.is_file():
+            raise UserError(
+                f"{run.path} has not begun, see {run.log}; remove the folder, or give ckpt=[...] "
+                "with the runs to average."
+            )
         if not run.metrics.is_file():
             raise UserError(
                 f"{run.path} is not finished; continue it with train.py resume={run.path}, or "

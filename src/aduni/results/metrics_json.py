@@ -90,8 +90,8 @@ def check_metrics(metrics: Mapping[str, Any], file: Path) -> None:
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "missing":
             raise UserError(
-                f"{file} lacks {key}: another version of this project wrote it; evaluate or train "
-                "the run again."
+                f"{file} lacks {key}: it is of an evaluation, or another version of this project "
+                "wrote it; give the folder of a run, or train it again."
             ) from error
         wanted = first["msg"].removeprefix("Input ")
         raise UserError(f"{file} has a {key} that {wanted}; train the run again.") from error

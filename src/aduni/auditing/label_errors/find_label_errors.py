@@ -19,6 +19,7 @@ from aduni.results.given_predictions.table import table_files
 from aduni.system.atomic_files import readable, write_csv, write_text
 from aduni.system.atomic_folder import INDEX, atomic_folder
 from aduni.system.csv_escape import read_saved
+from aduni.system.output_folder import check_output
 
 FILE = "label_errors.csv"
 TEXTS = tuple(name for name in COLUMNS if not name.startswith("p_"))
@@ -31,6 +32,7 @@ def find_label_errors(settings: LabelErrorSettings) -> tuple[str, Path]:
         UserError: if the runs or tables cannot be used together, or corrections would be lost.
     """
     predictions, problems, output = _read(settings)
+    check_output(output, "aduni label_errors")
     _refuse_corrections(output / FILE)
     pictures, copies, missing = _pictures(settings, predictions)
     listed = suspects(predictions, copies)

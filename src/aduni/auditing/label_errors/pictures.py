@@ -54,6 +54,11 @@ class FolderPictures(Pictures):
 
     def __init__(self, folder: Path, images: Sequence[str]) -> None:
         self._files, self._images = ImageFiles(folder), images
+        if not any(map(self._has, images)):
+            raise UserError(
+                f"images={folder} has a file for none of the {len(images)} images, such as "
+                f"{escape(images[0])}; give the folder that the names are relative to."
+            )
 
     def open(self, image: str) -> Image.Image:
         """Open the file of this name, with or without its suffix."""
@@ -72,6 +77,12 @@ class FolderPictures(Pictures):
         digests = [hashlib.sha256(file.read_bytes()).hexdigest() for _, file in several]
         frame = pd.DataFrame({"image": [image for image, _ in several], "copies": digests})
         return [group for group in _groups(frame) if len(group) > 1]
+
+    def _has(self, image: str) -> bool:
+        try:
+            return bool(self._file(image))
+        except UserError:
+            return False
 
     def _file(self, image: str) -> Path:
         path = os.path.abspath(os.path.join(self._files.root, image))

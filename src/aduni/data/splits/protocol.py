@@ -98,7 +98,7 @@ class Protocol:
 
     def split(self, table: ImageTable, groups: Ints, fold: int) -> NDArray[np.str_]:
         """Return the part of each row."""
-        self._check_counts(table, groups)
+        self.check_counts(table, groups)
         rows = np.arange(len(table.labels))
         training, test = self._divide(table.labels, groups, rows, self.folds, fold)
         parts = np.full(len(rows), "train", dtype=PART_DTYPE)
@@ -150,7 +150,8 @@ class Protocol:
         others, selected = list(splitter.split(rows, labels[rows], grouping))[fold]
         return rows[others], rows[selected]
 
-    def _check_counts(self, table: ImageTable, groups: Ints) -> None:
+    def check_counts(self, table: ImageTable, groups: Ints) -> None:
+        """Raise UserError if a class has too few independent images for the folds."""
         folds, parts, needed = self.folds, self._validation_parts, self.needed
         validation = f" and a validation part of 1/{parts} of the training ones" if parts else ""
         rows = np.arange(len(table.labels))

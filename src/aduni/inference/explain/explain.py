@@ -36,6 +36,7 @@ from aduni.results.find_checkpoint import find_checkpoint
 from aduni.system.atomic_files import write_csv, write_text
 from aduni.system.atomic_folder import INDEX, atomic_folder
 from aduni.system.out_of_memory import FREE_GPU_MEMORY, explain_out_of_memory
+from aduni.system.output_folder import check_output
 
 MAX_IMAGES = 500
 """Images on one page: each takes about 60 kB."""
@@ -61,7 +62,7 @@ def explain(settings: ExplainSettings) -> Path:
     trained = load_trained(find_checkpoint(settings.ckpt), settings.trust)
     target = settings.target_class(trained.class_names)
     output = Path(settings.output) if settings.output else trained.run.path / "explanation"
-    check_output(output)
+    check_output(output, GENERATOR)
     with explain_out_of_memory(FREE_GPU_MEMORY):
         model = _load_model(trained, settings, bool(files))
         predictions = None
@@ -192,17 +193,3 @@ def _facts(model: ExplainedModel, has_neighbours: bool) -> list[tuple[str, str]]
             ("Neighbours", f"of {count} training images, by 1 - cosine (0 to 2) of the {space}")
         )
     return facts
-
-
-def check_output(folder: Path) -> None:
-    """Raise a UserError if the folder contains anything but an earlier explanation."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; give a folder with output=.")
-    if not folder.is_dir() or all(entry.name.startswith(".") for entry in folder.iterdir()):
-        return
-    page = folder / INDEX
-    if not page.is_file() or GENERATOR.encode() not in page.read_bytes()[:2000]:
-        raise UserError(
-            f"{folder} holds files that are no explanation's; give a new or empty folder with "
-            "output=."
-        )

@@ -30,7 +30,7 @@ OWN = ("image", "label", "group", "part")
 def subgroups_of(models: Sequence[ModelPredictions], questions: Questions) -> dict[str, pd.Series]:
     """Return the subgroup of each image of the test parts, by what tells them apart."""
     rows, bands = _rows(models), questions.subgroup_bands or {}
-    if questions.subgroup_table:
+    if questions.subgroup_table and questions.subgroups:
         rows = rows.join(read_subgroup_table(questions.subgroup_table, rows.index))
     return {name: subgroup_values(rows, name, bands) for name in questions.subgroups}
 

@@ -1,5 +1,6 @@
 """decision.json: thresholds of a run, by which new images are decided."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,7 +134,20 @@ class Decision(BaseModel, extra="forbid", frozen=True):
 
 
 def write_decision(decision: Decision, file: Path) -> None:
+    """Write a decision; what an earlier one of the same model says on other questions stays."""
+    with suppress(UserError):  # there is none, or it is damaged
+        decision = _with_earlier(decision, read_decision(file))
     write_json(decision.model_dump(mode="json"), file)
+
+
+def _with_earlier(decision: Decision, earlier: Decision) -> Decision:
+    same = all(
+        getattr(decision, key) == getattr(earlier, key)
+        for key in ("split_hash", "epoch", "weights", "class_names")
+    )
+    answers = ("screening", "sets", "costs") if same else ()
+    missing = {key: getattr(earlier, key) for key in answers if getattr(decision, key) is None}
+    return decision.model_copy(update=missing)
 
 
 def read_decision(file: Path) -> Decision:

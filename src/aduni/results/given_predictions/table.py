@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aduni.data.image_table import check_separator
 from aduni.data.names import escape
 from aduni.data.splits.predefined import PART_NAMES
 from aduni.errors import UserError
@@ -17,8 +18,6 @@ from aduni.shortage import raise_shortage
 from aduni.system.csv_escape import unescape_formulas
 
 PREFIX = "p_"
-NAMES = {"image": "id"}
-"""Columns that may have another name, as predictions.csv of a run has them."""
 OPTIONAL = ("model", "fold", "seed", "part", "group")
 PARTS = {**PART_NAMES, "unused": "unused"}
 PREDICTED = ("validation", "calibration", "test")
@@ -67,15 +66,18 @@ class PredictionTable:
     @classmethod
     def of(cls, file: Path, given: pd.DataFrame) -> "PredictionTable":
         """Check a table; the columns that it lacks get their defaults."""
-        given = unescape_formulas(given)
-        frame = given.rename(columns={k: v for k, v in NAMES.items() if v not in given.columns})
+        frame = unescape_formulas(given)
+        if "id" in frame.columns:  # `image` is the reports' own name for it
+            frame = frame.rename(columns={"image": "image_file"})
+        else:
+            frame = frame.rename(columns={"image": "id"})
         classes = [str(c).removeprefix(PREFIX) for c in frame.columns if str(c).startswith(PREFIX)]
         _check_columns(file, frame, classes)
         texts = frame.drop(columns=[probability_column(name) for name in classes]).astype(str)
         texts = texts.assign(
             label=_labels(file, texts["label"], classes),
             part=_parts(file, texts),
-            model=texts.get("model", file.name.split(".")[0]),
+            model=_models(file, texts),
             group=texts.get("group", texts["id"]),
             fold=_numbers(file, texts, "fold"),
             seed=_numbers(file, texts, "seed"),
@@ -90,6 +92,7 @@ class PredictionTable:
 def _check_columns(file: Path, frame: pd.DataFrame, classes: Sequence[str]) -> None:
     for name in ("id", "label"):
         if name not in frame.columns:
+            check_separator(file, list(map(str, frame.columns)))
             raise UserError(
                 f"{file} has no column {name} (it has {some(map(str, frame.columns))}); give id, "
                 "label and a column p_CLASS for each class."
@@ -118,6 +121,19 @@ def _labels(file: Path, labels: pd.Series, classes: Sequence[str]) -> pd.Series:
         f"{file} has the label '{escape(wrong)}', which is not a class of {some(classes)}, and no "
         f"place among them from 0; {column}correct it."
     )
+
+
+def _models(file: Path, texts: pd.DataFrame) -> "pd.Series[str] | str":
+    given = texts.get("model")
+    if given is None:
+        return file.name.split(".")[0]
+    nameless = int((given.str.strip() == "").sum())
+    if nameless:
+        raise UserError(
+            f"{file} has no name in the column model of {nameless} rows; complete them, or remove "
+            "the column."
+        )
+    return given
 
 
 def _parts(file: Path, texts: pd.DataFrame) -> pd.Series:
@@ -164,6 +180,8 @@ def _probabilities(
     held = values[used]
     sums = held.sum(axis=1)
     if ((held < 0) | (held > 1)).any():
+        if (held >= 0).all() and (np.abs(sums - 100) <= 100 * SUM_TOLERANCE).all():
+            raise UserError(f"{file} has percentages, whose sums are 100; give them divided by 100.")
         shifted = np.exp(values - values.max(axis=1, keepdims=True))
         return shifted / shifted.sum(axis=1, keepdims=True), "logits, softmax taken"
     if (np.abs(sums - 1) > SUM_TOLERANCE).any():

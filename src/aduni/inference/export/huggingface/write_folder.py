@@ -11,6 +11,7 @@ from aduni.inference.export.comparison import compare, read_source
 from aduni.inference.export.export_settings import ExportSettings
 from aduni.inference.export.huggingface.card import readme, run_content, why_not_timm
 from aduni.inference.export.huggingface.folder import CARD, CONFIG, WEIGHTS, model_folder
+from aduni.system.atomic_files import read_json
 from aduni.system.temporary import temporary_name
 
 
@@ -19,6 +20,7 @@ def write_folder(settings: ExportSettings) -> str:
     output = settings.output
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; give the folder another name.")
+    _refuse_files_of_others(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(output) as temporary:
         source = read_source(settings)
@@ -30,6 +32,20 @@ def write_folder(settings: ExportSettings) -> str:
     reason = why_not_timm(folder.network)
     opened = f"The lines in {CARD} open it: {reason}" if reason else "timm opens it"
     return f"{output} ({size / 2**20:.1f} MiB): {agreement} {opened}."
+
+
+def _refuse_files_of_others(folder: Path) -> None:
+    """Raise UserError if the export would replace files that are of no earlier one."""
+    names = [name for name in (CONFIG, WEIGHTS, CARD) if (folder / name).exists()]
+    try:
+        is_ours = isinstance(read_json(folder / CONFIG).get("aduni"), dict)
+    except (OSError, UserError, AttributeError):
+        is_ours = False
+    if names and not is_ours:
+        raise UserError(
+            f"{folder / names[0]} is of no earlier export, which would replace it; move it away, "
+            "or give a new folder with output=."
+        )
 
 
 @contextmanager
