@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -13,6 +14,7 @@ from aduni.cli.mistyped.command_line import CommandLine
 from aduni.cli.mistyped.contradictions import find_contradiction
 from aduni.cli.mistyped.overrides import find_mistake
 from aduni.system.program import CONF
+from own_data import table
 
 WITHOUT_TORCH = """
 import runpy, sys
@@ -352,6 +354,48 @@ def test_mistakes_of_form_are_answered_before_torch_is_imported(root, text):
 
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("train fold=7", "fold=7 does not exist"),
+        ("shortcuts fold=7", "fold=7 does not exist"),
+        ("train dataset.image_size=7", "dataset.image_size=7 is not valid"),
+        ("train sampler.epoch_length=0", "sampler.epoch_length=0 is not valid"),
+        ("train dataset.group_column=patien", "did you mean patient?"),
+        ("train 'dataset.classes=[mild]'", "not in dataset.classes"),
+        ("train dataset.label_column=name", "too few for 5 folds"),
+        ("fit dataset.label_column=name", "too few for 5 folds"),
+        ("fit dataset.label_column=findin", "did you mean finding?"),
+        ("train hydra.run.dir=run", "already holds a run"),
+    ],
+)
+def test_mistakes_that_the_rows_show_are_answered_before_torch_is_imported(
+    root, tmp_path, text, said
+):
+    name, *words = shlex.split(text)
+    file = table(tmp_path / "own")
+    frame = pd.read_csv(file, dtype=str)
+    frame.assign(patient=frame["name"].str[-1]).to_csv(file, index=False)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "metrics.json").touch()
+    columns = ["dataset.image_column=name"]
+    if "label_column" not in text:
+        columns.append("dataset.label_column=finding")
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-c", WITHOUT_TORCH, str(root / "src" / f"{name}.py")),
+            *(f"data={file}", *columns, *words),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
+    )
+
+    assert finished.returncode == 0, finished.stderr
+    assert said in finished.stderr
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in CONF.with_name("src").glob("*.py")))

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from aduni.cli.app import task
 from aduni.cli.arguments import fit_arguments
 from aduni.cli.imports import slow_imports
+from aduni.config.early_data import check_composed
 from aduni.system.program import CONF
 
 arguments = fit_arguments
@@ -22,6 +23,7 @@ def main(config: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     overrides = hydra_config.overrides.task
     settings = read_fit_settings(config, overrides)
+    check_composed(config)
     with slow_imports():
         from aduni.fitting.fit import fit
     fit(settings, forwarded(overrides), hydra_config.runtime.choices["preset"])

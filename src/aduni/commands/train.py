@@ -7,7 +7,9 @@ from omegaconf import DictConfig
 from aduni.cli.app import is_multirun, run_folder, task
 from aduni.cli.arguments import data_arguments
 from aduni.cli.imports import slow_imports
+from aduni.config.early_data import check_data
 from aduni.config.extras import check_extras
+from aduni.config.instantiate import check_node
 from aduni.config.schema import Settings, read
 from aduni.system.program import CONF
 
@@ -20,7 +22,12 @@ arguments = data_arguments
 def main(config: DictConfig) -> None:
     """Train one method on one fold."""
     # A value out of range, or a missing package, is answered before the slow imports.
-    check_extras(read(config, Settings, ()))
+    settings, folder = read(config, Settings, ()), run_folder()
+    check_extras(settings)
+    if settings.resume is None:
+        folder.refuse_training()
+        check_node(settings.sampler, "sampler")
+        check_data(settings.dataset, settings.protocol, settings.fold)
     with slow_imports():
         from aduni.training.start import start
-    start(config, HydraConfig.get().overrides.task, run_folder(), in_sweep=is_multirun())
+    start(config, HydraConfig.get().overrides.task, folder, in_sweep=is_multirun())

@@ -9,10 +9,10 @@ from rich.console import Console
 from aduni.auditing.report import audit
 from aduni.cli.end_summary import print_text
 from aduni.config.build import build_data
+from aduni.config.early_data import check_classes
 from aduni.data.image_data import ImageData
 from aduni.data.loading.samplers import imbalance_ratio
 from aduni.data.splits.predefined import leaking
-from aduni.data.splits.protocol import group_rows
 from aduni.errors import UserError
 from aduni.fitting.clock import Clock
 from aduni.fitting.closing import closing_text
@@ -46,7 +46,7 @@ def fit(settings: FitSettings, given: tuple[str, ...], preset: str) -> Path:
     portfolio = Portfolio.of(settings.preset, given, table_only)
     _print_data(table_only)
     _check_target(settings, table_only)
-    _check_counts(table_only)
+    check_classes(table_only)
     clock = Clock(folder / CLOCK, settings.max_seconds)
     if plan is None:
         words = f"max_time={settings.max_time} for preset={preset}"
@@ -89,16 +89,6 @@ def _check_target(settings: FitSettings, data: ImageData) -> None:
             f"target={settings.target} needs classes in an order; declare one with "
             "dataset.ordinal=true or dataset.classes=[...], or choose another target."
         )
-
-
-def _check_counts(data: ImageData) -> None:
-    """Raise UserError for a class too small for folds, before time is measured for it.
-
-    Copies, which only the images show, are not counted yet: the audit does it.
-    """
-    table, protocol = data.table, data.protocol
-    if table.parts is None and protocol.split_file is None:
-        protocol.check_counts(table, group_rows(table, range(len(table.images))))
 
 
 def _measure(portfolio: Portfolio) -> Speed:

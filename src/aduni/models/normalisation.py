@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from aduni.errors import UserError
-from aduni.models.backbones import PREFIXES, module_of
+from aduni.models.backbones import LITE0, PREFIXES, module_of
+from aduni.models.backbones.lite0_normalisation import normalisation as lite0_normalisation
 
 Mean = Annotated[float, Field(ge=-1e3, le=1e3)]
 Deviation = Annotated[float, Field(ge=1e-4, le=1e3)]
@@ -62,5 +63,8 @@ def _normalisation(name: str, weights: str) -> dict[str, list[float]] | None:
         from aduni.models.weights import stored_normalisation  # imports torch
 
         return stored_normalisation(Path(weights))
-    pair = module_of(name).normalisation(name, weights)
+    if name == LITE0:  # its module imports torch
+        pair = lite0_normalisation(name, weights)
+    else:
+        pair = module_of(name).normalisation(name, weights)
     return {"mean": list(pair[0]), "std": list(pair[1])} if pair else None

@@ -110,8 +110,8 @@ class RunFolder:
                 f"{self.path} is being trained by another process; wait for its end, or stop it."
             ) from error
 
-    def begin_anew(self) -> None:
-        """Remove what a start that trained nothing has left; raise UserError after any training."""
+    def refuse_training(self) -> None:
+        """Raise UserError if an epoch was trained here."""
         if self.holds_training():
             if self.config.is_file():
                 remedy = f"continue it with resume={self.path}"
@@ -121,6 +121,10 @@ class RunFolder:
                 f"{self.path} already holds a run; give another hydra.run.dir (in Python output), "
                 f"or {remedy}."
             )
+
+    def begin_anew(self) -> None:
+        """Remove what a start that trained nothing has left; raise UserError after any training."""
+        self.refuse_training()
         results = (
             *(self.predictions, self.features, self.card, self.wandb_id),
             *(self.curves, self.confusion, self.batch_picture, self.page),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from aduni.errors import UserError
 from aduni.models.backbones import LITE0, LITE0_PACKAGE
+from aduni.models.backbones.lite0_normalisation import check_weights, normalisation  # noqa: F401  (of every backbone)
 
 FEATURES = 1280
 DIGEST_PREFIX = "57934424"
@@ -143,25 +144,11 @@ def efficientnet_lite0() -> EfficientNetLite0:
 
 def build(name: str, weights: str | None, image_size: int, architecture: Any) -> nn.Module:
     """Return the network, with the installed ImageNet weights if `weights` is DEFAULT."""
-    _check_weights(weights)
+    check_weights(weights)
     network = efficientnet_lite0()
     if weights:
         load_imagenet_weights(network)
     return network
-
-
-def normalisation(name: str, weights: str) -> tuple[list[float], list[float]]:
-    """Return mean and std of the installed weights."""
-    _check_weights(weights)
-    return [127 / 255] * 3, [128 / 255] * 3
-
-
-def _check_weights(weights: str | None) -> None:
-    if weights not in (None, "DEFAULT"):
-        raise UserError(
-            f"encoder.weights={weights} does not exist for {LITE0}; choose DEFAULT, give a file, "
-            "or null to train from scratch."
-        )
 
 
 def load_imagenet_weights(network: EfficientNetLite0) -> dict[str, Tensor]:

@@ -181,7 +181,9 @@ def _probabilities(
     sums = held.sum(axis=1)
     if ((held < 0) | (held > 1)).any():
         if (held >= 0).all() and (np.abs(sums - 100) <= 100 * SUM_TOLERANCE).all():
-            raise UserError(f"{file} has percentages, whose sums are 100; give them divided by 100.")
+            raise UserError(
+                f"{file} has percentages, whose sums are 100; give them divided by 100."
+            )
         shifted = np.exp(values - values.max(axis=1, keepdims=True))
         return shifted / shifted.sum(axis=1, keepdims=True), "logits, softmax taken"
     if (np.abs(sums - 1) > SUM_TOLERANCE).any():
