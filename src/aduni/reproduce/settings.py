@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 from aduni.config.one_or_more import OneOrMore
 from aduni.errors import UserError, complaint, did_you_mean
 from aduni.metrics.names import check_columns
-from aduni.reporting.cached import Sources
+from aduni.reporting.inputs import Sources
 from aduni.reporting.questions import Questions
 from aduni.reporting.tables.definitions import Definition, Row
 from aduni.results.given_predictions.table import table_files
