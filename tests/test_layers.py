@@ -8,7 +8,8 @@ SRC = Path(__file__).resolve().parents[1] / "src"
 
 ORDER = """
 errors shortage batch schedules losses
-system metrics models
+system
+metrics models
 distributed
 data methods
 results checkpoints samplers
