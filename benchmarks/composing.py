@@ -2,29 +2,17 @@
 
 from pathlib import Path
 
-from hydra import compose
-from omegaconf import open_dict
 from pytorch_lightning import Callback, seed_everything
 
 from aduni.config.build import build_data, build_data_and_method
 from aduni.config.instantiate import build
-from aduni.config.schema import Settings, read_settings
 from aduni.data.image_data import ImageData
 from aduni.data.loading.dataloaders import Loader
+from aduni.reproduce.planning import settings_of
 from aduni.results.run_folder import RunFolder
 from aduni.training.stages import Training
 from aduni.training.trackers.trackers import Trackers
 from benchmarks.synthetic import Synthetic
-
-
-def settings_of(overrides: list[str]) -> Settings:
-    """Return what train.py would run with; Hydra has been initialised with conf/."""
-    config = compose("train", overrides, return_hydra_config=True)
-    choices = config.hydra.runtime.choices
-    with open_dict(config):
-        config.names = {name: choices[name] for name in config.names}
-        del config.hydra
-    return read_settings(config)
 
 
 def training_loader(

@@ -11,7 +11,8 @@ import torch
 from aduni.config.instantiate import build
 from aduni.data.image_data import ImageData
 from aduni.models.encoder import Encoder
-from benchmarks.composing import settings_of, training_loader
+from aduni.reproduce.planning import settings_of
+from benchmarks.composing import training_loader
 from benchmarks.measure import alternate, cpu_clock, one_thread, rate, ratio, wall_clock
 from benchmarks.part import Bench, Row, Section, devices
 from benchmarks.released_loader import released_loader

@@ -10,7 +10,7 @@ from aduni.config.build import build_data_and_method
 from aduni.evaluation.predict import predict_parts
 from aduni.methods.aduni import AdUni
 from aduni.models.encoder import Encoder
-from benchmarks.composing import settings_of
+from aduni.reproduce.planning import settings_of
 from benchmarks.measure import Spread, alternate, rate, ratio, wall_clock
 from benchmarks.part import Bench, Row, Section, devices
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from aduni.config.build import build_data_and_method
 from aduni.data.loading.feature_extraction import BATCH
 from aduni.models.encoder import Encoder
-from benchmarks.composing import settings_of
+from aduni.reproduce.planning import settings_of
 from benchmarks.measure import alternate, rate, ratio, wall_clock
 from benchmarks.part import Bench, Section
 

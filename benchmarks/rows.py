@@ -9,8 +9,8 @@ from aduni.config.build import build_data
 from aduni.data.image_data import ImageData
 from aduni.data.splits.predefined import read_split
 from aduni.data.splits.protocol import group_rows
+from aduni.reproduce.planning import settings_of
 from aduni.system.atomic_files import write_csv
-from benchmarks.composing import settings_of
 from benchmarks.measure import cpu_clock, spread, timed
 from benchmarks.part import Bench, Row, Section
 

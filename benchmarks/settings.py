@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError
 
+from aduni.config.one_or_more import OneOrMore
 from aduni.errors import UserError, complaint, did_you_mean
 
 PARTS = (
@@ -17,7 +18,7 @@ PARTS = (
 class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
     """The keys of conf/benchmark.yaml, which explains them."""
 
-    parts: tuple[str, ...] | str | None
+    parts: OneOrMore[str] | None
     full: bool
     output: Path
     verbose: bool
@@ -27,12 +28,6 @@ class BenchmarkSettings(BaseModel, extra="forbid", frozen=True):
         """Parts of this call, in their own order."""
         parts = PARTS[:-1] if self.parts is None else self.parts
         return tuple(part for part in PARTS if part in parts)
-
-    @field_validator("parts")
-    @classmethod
-    def _several(cls, parts: tuple[str, ...] | str | None) -> tuple[str, ...] | None:
-        """Take parts=loss as parts=[loss]."""
-        return (parts,) if isinstance(parts, str) else parts
 
 
 def read_benchmark(config: DictConfig) -> BenchmarkSettings:

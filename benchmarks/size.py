@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from aduni.config.build import build_data
 from aduni.data.loading.batch_samplers import TrainingBatchSampler
 from aduni.data.loading.samplers import InstanceBalanced
+from aduni.reproduce.planning import settings_of
 from benchmarks.children import ROOT, peak_of_child
-from benchmarks.composing import settings_of
 from benchmarks.measure import cpu_clock, spread, timed
 from benchmarks.part import Bench, Row, Section
 

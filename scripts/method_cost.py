@@ -20,10 +20,10 @@ from aduni.batch import Batch
 from aduni.cli.app import run_command
 from aduni.config.build import build_method, is_floor
 from aduni.methods.base import Method, Stage
+from aduni.reproduce.planning import settings_of
 from aduni.system.program import CONF
 from aduni.training.lightning_module import Optimisation, StageModule, learnable
 from aduni.training.optimizers import sgd
-from benchmarks.composing import settings_of
 from benchmarks.measure import cpu_clock, one_thread, peak_bytes, ratio, timed
 
 REFERENCE = "ce"

@@ -11,9 +11,11 @@ import yaml
 from hydra.utils import get_object
 from pydantic import BaseModel
 
+from aduni.config.one_or_more import OneOrMore
 from aduni.data.shard import Shard
 
 MAX_VALUE_LENGTH = 70
+ONE_OR_MORE = get_args(OneOrMore)[1]
 
 KINDS = {
     int: "whole number",
@@ -80,7 +82,10 @@ def values_of(hint: Any) -> str:
         )
         return f"{kinds}, or `null`" if kinds and NoneType in inner else kinds
     if origin is Annotated:
-        return _limited(values_of(inner[0]), inner[1:])
+        kind = values_of(inner[0])
+        if ONE_OR_MORE in inner[1:]:
+            kind = f"{values_of(get_args(inner[0])[0])} or {kind}"
+        return _limited(kind, inner[1:])
     if origin is not None and inspect.isclass(origin) and issubclass(origin, Mapping):
         return "mapping"
     if origin is not None and inspect.isclass(origin) and issubclass(origin, Sequence):
@@ -103,7 +108,7 @@ def _limited(kind: str, metadata: Sequence[Any]) -> str:
     limited = [(sign, getattr(m, name, None)) for m in limits for name, sign in signs.items()]
     bounds = ", ".join(f"{sign} {bound}" for sign, bound in limited if bound is not None)
     least = next((m.min_length for m in limits if hasattr(m, "min_length")), None)
-    if least is not None and kind.startswith("list of"):
+    if least is not None and "list of" in kind:
         exact = any(hasattr(m, "max_length") for m in limits)
         kind = kind.replace("list of", f"list of {least}") if exact else f"{kind}, not empty"
     return f"{kind} {bounds}" if bounds else kind

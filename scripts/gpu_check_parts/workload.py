@@ -20,9 +20,9 @@ from aduni.data.augmentation.gpu.parameters import ViewParameters, draw_paramete
 from aduni.data.loading.torch_datasets import RawBatch, complete_batch
 from aduni.methods.aduni import AdUni
 from aduni.models.encoder import Encoder
+from aduni.reproduce.planning import settings_of
 from benchmarks.alternation import TINY_RATE, bare_step
 from benchmarks.children import ROOT
-from benchmarks.composing import settings_of
 from benchmarks.part import Section
 from benchmarks.results import markdown
 from gpu_check_parts.size import Size

@@ -8,9 +8,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from aduni.batch import Batch
 from aduni.config.build import build_data_and_method
+from aduni.reproduce.planning import settings_of
 from benchmarks import alternation
 from benchmarks.alternation import Alternation, bare_step
-from benchmarks.composing import settings_of
 from benchmarks.evaluation import bare_forward
 from benchmarks.profile import shares
 from benchmarks.step import efficiency

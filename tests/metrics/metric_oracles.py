@@ -57,3 +57,9 @@ def slow_selective_risks(labels, predicted, probabilities) -> list[float]:
         wrong = sum(labels[i] != predicted[i] for i in above) + rate * (kept - len(above))
         risks.append(wrong / kept)
     return risks
+
+
+def group_weights(groups):
+    """Return (n,) weights with which every group counts the same; their sum is 1."""
+    _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    return 1 / (sizes[member] * len(sizes))

@@ -5,11 +5,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from metric_oracles import group_weights
 
 from aduni.metrics.conformal.prediction_sets import (
     calibrate_sets,
     group_quantile,
-    group_weights,
     least_groups,
 )
 from aduni.metrics.conformal.scores import aps, lac

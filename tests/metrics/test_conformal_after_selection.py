@@ -7,8 +7,9 @@ validation part. The sets are calibrated on that part, or on one that had no use
 
 import numpy as np
 import pytest
+from metric_oracles import group_weights
 
-from aduni.metrics.conformal.prediction_sets import calibrate_sets, group_weights
+from aduni.metrics.conformal.prediction_sets import calibrate_sets
 
 PATIENTS = (149, 99, 59)
 """Of each class in the validation and in the calibration part: 0.9 is reached exactly."""

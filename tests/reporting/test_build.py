@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from aduni.reporting.cached import SUMMARY, Sources, cached_report
+from aduni.reporting.cached import cached_report
+from aduni.reporting.inputs import SUMMARY, Sources
 from aduni.reporting.questions import Questions
 from aduni.reporting.tables.definitions import Definition, Row
 from aduni.results.plan import Plan, PlannedRun, run_folder

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from aduni.reporting.build import build_report
-from aduni.reporting.cached import Sources
+from aduni.reporting.inputs import Sources
 from aduni.reporting.tables.definitions import Definition, Row
 from hand_made import make_run
 

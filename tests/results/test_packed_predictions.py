@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aduni.reporting.cached import Sources, cached_report
+from aduni.reporting.cached import cached_report
+from aduni.reporting.inputs import Sources
 from aduni.reporting.tables.definitions import Definition, Row
 from aduni.results.finished_runs import read_run, read_runs
 from aduni.results.predictions_csv import evaluate_predictions

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from aduni.errors import UserError
-from aduni.reporting.cached import Sources, cached_report
+from aduni.reporting.cached import cached_report
+from aduni.reporting.inputs import Sources
 from aduni.reporting.tables.definitions import Definition, Row
 from aduni.results.finished_runs import read_run, read_runs
 from aduni.results.plan import Plan, PlannedRun

@@ -156,8 +156,9 @@ def test_docstrings_are_read_as_plain_text():
     ]
 
 
-def test_the_comment_of_a_method_describes_it():
-    names = runpy.run_path(str(SITE / "method_pages.py"))
-    assert names["description"]("# @package _global_\n# A: b\n# c.\nd: 1  # e\n") == "A: b c."
-    assert names["class_of"]("focal") == "aduni.methods.Softmax"
-    assert names["class_of"]("cicl") == "aduni.methods.CICL"
+def test_the_page_of_a_method_has_its_comment_and_class():
+    pages = dict(runpy.run_path(str(SITE / "method_pages.py"))["method_pages"]())
+    for name, target in {"focal": "Softmax", "cicl": "CICL"}.items():
+        assert f"autoclass:: aduni.methods.{target}\n" in pages[f"{name}.md"]
+    assert pages["cicl.md"].startswith("# cicl\n\nCICL: supervised contrastive loss, then")
+    assert "al. 2021). |\n" in pages["index.md"]

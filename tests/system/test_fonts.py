@@ -10,10 +10,11 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 from PIL import Image
 
-from aduni.reporting.cached import Sources, cached_report
+from aduni.reporting.cached import cached_report
 from aduni.reporting.figures.class_distribution import draw_class_distribution
 from aduni.reporting.figures.confusion import draw_confusion
 from aduni.reporting.figures.style import save, styled, written_width
+from aduni.reporting.inputs import Sources
 from aduni.reporting.tables.definitions import Definition, Row
 from aduni.system import fonts
 from aduni.system.fonts import FALLBACKS, boxes_warning, families, find_font, letters_without_glyph

@@ -31,5 +31,5 @@ def audit(
     overrides = with_data(data, {**named, **settings})
     with composed("audit", overrides) as config:
         checked = read_audit_settings(config, overrides)
-        found = audit_data(checked.build_data(), output=checked.output, split=checked.split_files)
+        found = audit_data(checked.build_data(), output=checked.output, split=checked.split or ())
     return found

@@ -12,7 +12,7 @@ from aduni.api.composition import composed, to_overrides
 from aduni.api.paths import keep_absolute, list_paths
 from aduni.api.run import Run
 from aduni.errors import UserError
-from aduni.reporting.cached import SUMMARY
+from aduni.reporting.inputs import SUMMARY
 from aduni.reproduce.report import write_report
 from aduni.system.atomic_folder import INDEX
 from aduni.system.csv_escape import read_saved

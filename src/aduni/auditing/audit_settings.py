@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from pydantic import BaseModel, field_validator
 
 from aduni.config.instantiate import Node
+from aduni.config.one_or_more import OneOrMore
 from aduni.config.schema import check_keys, read
 from aduni.config.unloaded_data import build_unloaded_data
 from aduni.data.image_data import ImageData
@@ -44,14 +45,9 @@ class PrepareSettings(_Settings):
 class AuditSettings(_Settings):
     """Settings of audit.py."""
 
-    split: Path | list[Path] | None
+    split: OneOrMore[Path] | None
     verbose: bool
     output: Path | None
-
-    @property
-    def split_files(self) -> list[Path]:
-        """Files of the published split to audit; none if there are none."""
-        return [self.split] if isinstance(self.split, Path) else self.split or []
 
 
 def read_prepare_settings(config: DictConfig, overrides: Sequence[str]) -> PrepareSettings:

@@ -21,4 +21,4 @@ def main(config: DictConfig) -> None:
         from aduni.auditing.audit_settings import read_audit_settings
         from aduni.auditing.report import audit
     settings = read_audit_settings(config, HydraConfig.get().overrides.task)
-    audit(settings.build_data(), output=settings.output, split=settings.split_files)
+    audit(settings.build_data(), output=settings.output, split=settings.split or ())

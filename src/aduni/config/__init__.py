@@ -1,0 +1,1 @@
+"""Check settings and build what they name, those of earlier runs and unknown checkpoints too."""

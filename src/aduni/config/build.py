@@ -1,4 +1,4 @@
-"""Build the data module and the method that settings describe."""
+"""Build the data set and the method that settings describe."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def _check_grades(settings: Settings, data: ImageData) -> None:
 
 
 def build_data(settings: Settings) -> ImageData:
-    """Return the data module of the data set and its protocol."""
+    """Return the data set under its protocol, with how its loaders are made."""
     workers = settings.num_workers
     if workers is None:
         workers = default_workers(*processes_and_device(settings.trainer))

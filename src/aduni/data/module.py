@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 
 from aduni.batch import Batch
-from aduni.data.image_data import ImageData
 from aduni.data.loading.batch_samplers import EvaluationBatchSampler, TrainingBatchSampler
 from aduni.data.loading.dataloaders import Loader, LoaderFactory, worker_error
 from aduni.data.loading.feature_extraction import FeatureExtraction
@@ -16,6 +16,9 @@ from aduni.data.loading.samplers import Ints, Sampler
 from aduni.data.loading.shared_memory import check_loader
 from aduni.data.loading.torch_datasets import RawBatch
 from aduni.models.encoder import Encoder
+
+if TYPE_CHECKING:
+    from aduni.data.image_data import ImageData  # which imports this module
 
 EVALUATION_BATCH = 256
 
@@ -27,7 +30,7 @@ class ImageDataModule(LightningDataModule):
         data: the data set.
     """
 
-    def __init__(self, data: ImageData) -> None:
+    def __init__(self, data: "ImageData") -> None:
         super().__init__()
         self.data = data
         loading = data.loading

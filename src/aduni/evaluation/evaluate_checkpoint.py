@@ -57,7 +57,7 @@ def evaluate_checkpoint(
     trust: Sequence[str] = (),
     questions: DecisionQuestions | None = None,
 ) -> tuple[Any, RunFolder]:
-    """Predict the validation and test parts with a checkpoint, and write metrics and predictions.
+    """Predict the parts that the protocol reports, and write metrics and predictions.
 
     Args:
         path: checkpoint.

@@ -16,7 +16,7 @@ from aduni.data.shortcuts.features import shortcut_features
 from aduni.errors import UserError
 from aduni.methods.base import Method
 from aduni.methods.floor import Floor
-from aduni.results.predictions_csv import probability_column
+from aduni.results.predictions_csv import probability_columns
 
 EVALUATION_PRECISION = "32-true"
 """Precision of all predictions and of the scores that select an epoch, also in mixed training."""
@@ -103,5 +103,5 @@ def predictions_frame(
     """Return rows of predictions.csv for n images, with their labels and (n, C) probabilities."""
     frame = pd.DataFrame({"image": images, "part": part, "label": labels})
     frame["predicted"] = class_names[probabilities.argmax(axis=1)]
-    columns = [probability_column(name) for name in class_names]
+    columns = probability_columns(class_names)
     return frame.join(pd.DataFrame(probabilities, columns=columns))

@@ -1,13 +1,13 @@
 """Say in sentences what a fit has found and why a model was chosen."""
 
-import math
 from collections.abc import Iterator
 
 from aduni.fitting.decision import compare
 from aduni.fitting.duration import format_duration
-from aduni.fitting.result import Result, Tested
+from aduni.fitting.result import Result
 from aduni.metrics.fold_intervals import MIN_FOLDS
 from aduni.metrics.names import METRICS
+from aduni.results.model_card.markdown import with_ends
 
 
 def answer(result: Result) -> Iterator[str]:
@@ -58,21 +58,13 @@ def advice(result: Result) -> str:
 def _score(result: Result) -> str:
     """Return the target metric, and accuracy beside it, with their intervals."""
     keys = dict.fromkeys([result.settings.target, "accuracy"])
-    return " and ".join(f"{_title(key)} {with_interval(result.tested, key)}" for key in keys)
+    values, ends = result.tested.metrics, result.tested.intervals.metrics
+    return " and ".join(f"{_title(key)} {with_ends(values[key], ends.get(key))}" for key in keys)
 
 
 def _title(key: str) -> str:
     title = METRICS[key].title
     return title if title[:2].isupper() else title[0].lower() + title[1:]
-
-
-def with_interval(tested: Tested, key: str) -> str:
-    """Return a metric with the ends of its 95 % interval; a dash where it is undefined."""
-    value = tested.metrics[key]
-    if value is None:
-        return "-"
-    low, high = tested.intervals.metrics[key]
-    return f"{value:.3f}" if math.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def reasons(result: Result) -> Iterator[str]:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from aduni.errors import UserError
-from aduni.metrics.fold_intervals import ENDS, MIN_FOLDS, interval_over_folds
+from aduni.metrics.fold_intervals import MIN_FOLDS, interval_over_folds
+from aduni.metrics.interval import ENDS
 from aduni.metrics.metric import Metric
 from aduni.metrics.samples import Floats, Ints, Samples
 from aduni.results.finished_runs import Run
@@ -132,7 +133,7 @@ def outcomes_of(runs: Sequence[Run], part: str) -> tuple[Ints, Floats, Ints]:
     for run in runs:
         rows = run.predictions[run.predictions["part"] == part]
         labels, probabilities = labels_and_probabilities(rows, names)
-        groups = run.split.set_index("image")["group"].loc[rows["image"]].to_numpy()
+        groups = run.image_groups.loc[rows["image"]].to_numpy()
         table = pd.DataFrame(probabilities)
         tables.append(table.assign(label=labels, group=groups, image=rows["image"].to_numpy()))
     averaged = pd.concat(tables).groupby("image", sort=True).mean()

@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aduni.metrics.interval import ENDS, Interval
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.metrics.samples import Floats, Ints, Samples, class_f1, class_recall
-
-Interval = tuple[float, float]
-
-ENDS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aduni.metrics.bootstrap_intervals import ENDS, Interval
+from aduni.metrics.interval import ENDS, Interval
 from aduni.metrics.samples import Draws, Floats, group_draws
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from aduni.errors import UserError
+from aduni.metrics.confusion_counts import confusion_counts
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.metrics.samples import Floats, Ints, Samples, class_f1, class_recall
 
@@ -36,8 +37,7 @@ def evaluate(
     samples = Samples.single(labels, probabilities)
     f1, recall = class_f1(samples.counts)[0], np.nan_to_num(class_recall(samples.counts)[0])
     support = samples.counts.true[0].astype(int)
-    classes = len(class_names)
-    cells = labels * classes + samples.predicted
+    confusion = confusion_counts(labels, samples.predicted, len(class_names))
     return {
         **{
             key: metric.value(samples) if ordinal or not metric.ordinal else None
@@ -46,7 +46,7 @@ def evaluate(
         "per_class_f1": dict(zip(class_names, f1.tolist(), strict=True)),
         "per_class_recall": dict(zip(class_names, recall.tolist(), strict=True)),
         "support": dict(zip(class_names, support.tolist(), strict=True)),
-        "confusion_matrix": np.bincount(cells, minlength=classes**2).reshape(classes, -1).tolist(),
+        "confusion_matrix": confusion.tolist(),
     }
 
 

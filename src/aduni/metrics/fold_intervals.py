@@ -5,18 +5,17 @@ from collections.abc import Sequence
 from statistics import fmean, variance
 from typing import Literal
 
+from aduni.metrics.interval import ENDS, Interval
+
 Verdict = Literal["ahead", "behind", "equivalent", "not resolved", "too few folds"]
 
-ENDS = (0.025, 0.975)
 MARGIN = 0.02
 """Differences below this do not matter."""
 MIN_FOLDS = 3
 """Folds below which an interval over them says nothing."""
 
 
-def interval_over_folds(
-    differences: Sequence[float], ratio: float = 0.0
-) -> tuple[float, float] | None:
+def interval_over_folds(differences: Sequence[float], ratio: float = 0.0) -> Interval | None:
     """Return the 95 % t interval of the mean of k differences; None if k is below 2.
 
     mean(d) -+ t sqrt((1/k + ratio) var(d)), t the 0.975 quantile of k - 1 degrees of freedom. With
@@ -32,7 +31,7 @@ def interval_over_folds(
     return middle - width, middle + width
 
 
-def verdict(interval: tuple[float, float] | None, folds: int) -> Verdict:
+def verdict(interval: Interval | None, folds: int) -> Verdict:
     """Return what the 95 % interval of a difference shows.
 
     Args:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from aduni.metrics.classification.quadratic_kappa import kappa_of_counts
 from aduni.metrics.samples import Floats, Ints
 
 MAX_ROUNDS = 20
@@ -55,9 +56,7 @@ def fit_cuts(labels: Ints, expected: Floats, classes: int) -> Floats:
 
 def kappa_of_grades(labels: Ints, grades: Ints, classes: int) -> float:
     """Return the quadratic kappa of two lists of grades; -1 where it is undefined."""
-    places = np.arange(classes)
-    weights = (places[:, None] - places) ** 2
-    table = np.bincount(labels * classes + grades, minlength=classes**2).reshape(classes, classes)
-    chance = np.outer(table.sum(axis=1), table.sum(axis=0)) / len(labels)
-    apart = float((weights * chance).sum())
-    return 1 - float((weights * table).sum()) / apart if apart > 0 else -1.0
+    true, given = (np.bincount(each, minlength=classes)[None] for each in (labels, grades))
+    observed = np.square(labels - grades, dtype=np.float64).mean(keepdims=True)
+    kappa = kappa_of_counts(true.astype(np.float64), given.astype(np.float64), observed)
+    return float(np.nan_to_num(kappa[0], nan=-1.0))

@@ -1,8 +1,6 @@
 """All metrics by their keys, found by listing the files of the folders they are in."""
 
-import pkgutil
 from collections.abc import Iterable
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -10,13 +8,12 @@ from aduni.errors import UserError, did_you_mean
 from aduni.metrics import classification, per_class, screening
 from aduni.metrics.metric import ClassMetric, Metric
 from aduni.metrics.screening.outcome import ScreeningMetric
+from aduni.system.plug_ins import declared_in
 
 
 def _found_in(package: ModuleType) -> dict[str, Any]:
-    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    modules = [import_module(f"{package.__name__}.{name}") for name in names]
-    found = [module.METRIC for module in modules if hasattr(module, "METRIC")]
-    return {m.key: m for m in sorted(found, key=lambda m: (m.position, m.title))}
+    found = sorted(declared_in(package, "METRIC"), key=lambda m: (m.position, m.title))
+    return {m.key: m for m in found}
 
 
 OF_PREDICTIONS: dict[str, Metric] = _found_in(classification)

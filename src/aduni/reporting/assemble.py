@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from aduni.reporting.answer import sentences, title
-from aduni.reporting.cached import SUMMARY, Sources
 from aduni.reporting.clinical.cells import HOW_TO_READ, numbers_of
 from aduni.reporting.clinical.model_predictions import ModelPredictions
 from aduni.reporting.clinical.section import clinical_figures
 from aduni.reporting.figures.figure import Drawn, draw, texts_in
+from aduni.reporting.inputs import SUMMARY, Sources
 from aduni.reporting.page import sections
 from aduni.reporting.page.html import FigureGroup, Page, PageFigure, PageTable
 from aduni.reporting.page.run_summary import summarise

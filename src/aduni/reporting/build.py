@@ -8,10 +8,10 @@ import pandas as pd
 
 from aduni.errors import UserError
 from aduni.reporting.assemble import Report
-from aduni.reporting.cached import Sources
 from aduni.reporting.clinical.image_subgroups import answerable
 from aduni.reporting.clinical.model_predictions import ModelPredictions
 from aduni.reporting.clinical.section import clinical_tables, models_of
+from aduni.reporting.inputs import Sources
 from aduni.reporting.page.html import PageTable, render
 from aduni.reporting.questions import Questions
 from aduni.reporting.statistics.tuned_logit_adjustment import adjusted_table

@@ -7,7 +7,8 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from aduni.cli.end_summary import is_unicode, print_text
-from aduni.reporting.cached import SUMMARY, cached_report
+from aduni.reporting.cached import cached_report
+from aduni.reporting.inputs import SUMMARY
 from aduni.reproduce.settings import read_report
 
 

@@ -8,7 +8,8 @@ from hydra.conf import HydraConf
 
 from aduni.cli.arguments import quoted
 from aduni.errors import UserError
-from aduni.reporting.cached import Sources, cached_report
+from aduni.reporting.cached import cached_report
+from aduni.reporting.inputs import Sources
 from aduni.reproduce.jobs import train_all, train_planned
 from aduni.reproduce.planning import make_plan, write_plan
 from aduni.reproduce.settings import Reproduction

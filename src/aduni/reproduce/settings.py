@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
+from aduni.config.one_or_more import OneOrMore
 from aduni.errors import UserError, complaint, did_you_mean
 from aduni.metrics.names import check_columns
-from aduni.reporting.cached import Sources
+from aduni.reporting.inputs import Sources
 from aduni.reporting.questions import Questions
 from aduni.reporting.tables.definitions import Definition, Row
 from aduni.results.given_predictions.table import table_files
@@ -162,16 +163,10 @@ def _wandb_options(config: DictConfig) -> dict[str, Any] | None:
     return {key: OmegaConf.select(config, f"logger.wandb.{key}") for key in WANDB_OPTIONS}
 
 
-def _as_tuple(value: Any) -> Any:
-    if value is None:
-        return ()
-    return value if isinstance(value, list | tuple) else (value,)
-
-
 class _Report(_Tables, Questions, frozen=True):
     """Values of all keys of conf/report.yaml."""
 
-    runs: Annotated[tuple[Path, ...], BeforeValidator(_as_tuple)]
+    runs: OneOrMore[Path] | None
     predictions: str | tuple[str, ...] | None
     ordinal: bool
     output: Path | None
@@ -238,7 +233,7 @@ def _sources(settings: _Report, root: Path, output: Path) -> Sources:
         settings.floors,
         settings.reference,
         settings.questions,
-        settings.runs if len(settings.runs) > 1 else (),
+        tuple(settings.runs) if settings.runs and len(settings.runs) > 1 else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,11 @@ class Run:
         """Features of the training images; None if they were not kept, or are damaged."""
         counts = list(self.metrics["training_counts"].values())
         return _read_features(self.folder.features, counts)
+
+    @cached_property
+    def image_groups(self) -> pd.Series:
+        """Groups of all images of the split, by image name."""
+        return self.split.set_index("image")["group"]
 
     def test_predictions(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
         """Return images, (n,) classes and (n, C) probabilities of the test part, by image name."""

@@ -1,6 +1,6 @@
 """Read predictions.csv and compute the metrics of its rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def evaluate_predictions(
 def read_predictions(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
     """Read predictions.csv: image, part, label, predicted (class names), a probability a class."""
     remedy = "evaluate or train the run again"
-    columns = [probability_column(name) for name in class_names]
+    columns = probability_columns(class_names)
     with readable(path):
         frame = read_saved(path, TEXT_COLUMNS)
     missing = [column for column in (*TEXT_COLUMNS, *columns) if column not in frame.columns]
@@ -68,8 +68,13 @@ def labels_and_probabilities(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return (n,) class numbers and (n, C) probabilities of n rows of predictions."""
     labels = pd.Categorical(rows["label"], categories=class_names).codes.astype(np.int64)
-    columns = [probability_column(name) for name in class_names]
+    columns = probability_columns(class_names)
     return labels, rows[columns].to_numpy(dtype=np.float64)
+
+
+def probability_columns(class_names: Iterable[str]) -> list[str]:
+    """Return the names of the columns with the classes' probabilities."""
+    return [probability_column(name) for name in class_names]
 
 
 def probability_column(class_name: str) -> str:

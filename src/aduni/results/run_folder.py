@@ -52,7 +52,7 @@ class RunFolder:
     history = _File("history.csv")
     """A row for each epoch."""
     predictions = _File("predictions.csv")
-    """Class probabilities of validation and test images."""
+    """Class probabilities of validation, calibration and test images."""
     packed_predictions = _File("predictions.csv.gz")
     """The same, compressed, as kept results have it."""
     decision = _File("decision.json")

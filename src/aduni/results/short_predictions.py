@@ -11,7 +11,7 @@ from aduni.metrics.evaluation import evaluate
 from aduni.results.metrics_json import is_ordinal
 from aduni.results.predictions_csv import (
     labels_and_probabilities,
-    probability_column,
+    probability_columns,
     read_predictions,
 )
 from aduni.results.run_files import read_metrics
@@ -29,7 +29,7 @@ def with_short_predictions(run: RunFolder, decimals: int) -> tuple[str, dict[str
     """
     metrics = dict(read_metrics(run))
     names = list(metrics["training_counts"])
-    columns = [probability_column(name) for name in names]
+    columns = probability_columns(names)
     frame = read_predictions(run.stored_predictions, names)
     chosen = pd.Index(names).get_indexer(pd.Index(frame["predicted"])).astype(np.int64)
     frame[columns] = rounded(frame[columns].to_numpy(), chosen, decimals)

@@ -13,7 +13,7 @@ from aduni.data.splits.predefined import read_split_file, split_hash
 from aduni.errors import UserError
 from aduni.metrics.names import ORDINAL
 from aduni.results.metrics_json import is_ordinal, value_at
-from aduni.results.predictions_csv import evaluate_predictions, probability_column
+from aduni.results.predictions_csv import evaluate_predictions, probability_columns
 from aduni.results.run_folder import RunFolder
 from aduni.system.atomic_files import readable
 
@@ -83,7 +83,7 @@ def check_packed(file: Path, split: Path, images: int, names: list[str]) -> None
 
 def check_predictions(frame: pd.DataFrame, split: pd.DataFrame, names: list[str]) -> str:
     """Return what is wrong with the rows of predictions.csv, or nothing."""
-    table = frame[[probability_column(name) for name in names]].to_numpy(dtype=np.float64)
+    table = frame[probability_columns(names)].to_numpy(dtype=np.float64)
     if (np.abs(table.sum(axis=1) - 1) > SUM_TOLERANCE).any():
         return "has a row of probabilities whose sum is not 1"
     chosen = pd.Index(names).get_indexer(pd.Index(frame["predicted"]))

@@ -1,4 +1,4 @@
-"""Atomic replacement of the previous report by a new one."""
+"""Replace the generated files of a folder, such as a report, all together."""
 
 import os
 import shutil
@@ -11,10 +11,10 @@ from filelock import FileLock
 
 INDEX = Path("index.html")
 MANAGED = ("tables", "figures")
-"""Sub-folders that hold only files of the report."""
+"""Sub-folders that hold only generated files."""
 STAMP = Path(".report.sha256")
-"""Digest of the report's inputs. It is removed before the first file moves and written after the
-last one, so that a report that a killed process has half replaced has none."""
+"""Digest of what the files were made from. It is removed before the first file moves and written
+after the last one, so that files that a killed process has half replaced have none."""
 PREFIX = ".report-"
 
 
@@ -22,9 +22,9 @@ PREFIX = ".report-"
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder, and move its files to `folder` if the block succeeds.
 
-    The page moves after all other visible files. Files in `tables` and `figures` that the new
-    report lacks are removed; the stamp, if there is one, moves last. If the block fails, the
-    previous report stays as it was. A second process waits for the first.
+    The page moves after all other visible files. Files in `tables` and `figures` that are not
+    among the new ones are removed; the stamp, if there is one, moves last. If the block fails, the
+    previous files stay as they were. A second process waits for the first.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".report.lock"):

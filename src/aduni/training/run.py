@@ -86,7 +86,9 @@ def _train_and_test(settings: Settings, folder: RunFolder, trackers: Trackers) -
     seed_everything(settings.seed, workers=False, verbose=False)
     data, method = _data_and_method(settings, folder)
     _check_patience(settings, data)
-    _check_features(settings, data, method)
+    _check_features(settings, method)
+    if isinstance(method, Floor) and is_first_process():
+        shortcut_features(data, method.features)  # faults show before the folder is written
     training = Training(settings, folder, data, method, trackers)
     if is_first_process() and not settings.resume:
         sources = source_table(data) if data.sources.files else None
@@ -129,10 +131,8 @@ def _check_patience(settings: Settings, data: ImageData) -> None:
         )
 
 
-def _check_features(settings: Settings, data: ImageData, method: Method) -> None:
-    """Raise UserError if features are to be saved or learned from that there are not."""
-    if isinstance(method, Floor) and is_first_process():
-        shortcut_features(data, method.features)
+def _check_features(settings: Settings, method: Method) -> None:
+    """Raise UserError if features are to be saved that there are not."""
     if settings.save_features and not hasattr(method, "encoder"):
         raise UserError(
             f"save_features=true needs {settings.method['_target_']}.encoder, which is missing; "

@@ -1,0 +1,1 @@
+"""Augment images on the CPU; gpu/ has what augments whole batches."""

@@ -1,0 +1,1 @@
+"""Decode images once, keep them resized, and notice when their files change."""

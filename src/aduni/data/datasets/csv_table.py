@@ -22,7 +22,7 @@ from aduni.data.image_table import (
 )
 from aduni.data.names import ClassName, Name, escape, group_names, is_missing, match_name
 from aduni.data.places import TABLE_REMEDY, find_table
-from aduni.data.splits.predefined import PART_NAMES
+from aduni.data.splits.predefined import LISTED_PARTS, PART_NAMES
 from aduni.errors import UserError, did_you_mean
 
 OF_GROUPS = re.compile(r"(?<![a-z])(patient|lesion|subject|person|participant|case)(?![a-z])", re.I)
@@ -218,7 +218,7 @@ class CSVTable(UserImages):
 
     def _parts(self, frame: pd.DataFrame) -> NDArray[np.str_]:
         self._refuse_empty(frame, "split_column")
-        parts = frame["split_column"].str.lower().map({**PART_NAMES, "unused": "unused"})
+        parts = frame["split_column"].str.lower().map(LISTED_PARTS)
         unknown = np.flatnonzero(parts.isna())
         if len(unknown):
             raise UserError(

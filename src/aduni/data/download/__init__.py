@@ -1,0 +1,1 @@
+"""Fetch archives of published data sets, and unpack them safely."""

@@ -1,0 +1,1 @@
+"""Loaders of images or features: sampling, batches, worker processes."""

@@ -1,0 +1,1 @@
+"""Divide images into parts, by a protocol or as a file says."""

@@ -31,6 +31,8 @@ PART_NAMES = {
     "calibration": "calibration",
     **dict.fromkeys(("test", "testing"), "test"),
 }
+LISTED_PARTS = {**PART_NAMES, "unused": "unused"}
+"""Names of parts in tables and lists, whose rows may be in no part."""
 
 PRECEDENCE = {"unused": 0, "train": 1, "validation": 2, "calibration": 3, "test": 4}
 """Of several parts with images of a group, the highest keeps them: the test part is unchanged."""

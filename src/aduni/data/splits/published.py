@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from aduni.data.image_table import PART_DTYPE, SUFFIXES, ImageTable, csv_lines
 from aduni.data.loading.samplers import Ints
 from aduni.data.names import escape
-from aduni.data.splits.predefined import PART_NAMES, PRECEDENCE
+from aduni.data.splits.predefined import LISTED_PARTS, PART_NAMES, PRECEDENCE
 from aduni.errors import UserError
 from aduni.shortage import raise_shortage
 
 HEADER = re.compile(r"0|\D*(?<!\.jpg)(?<!\.png)", re.IGNORECASE)
 """Title of a column of names: unlike most names without a digit, or the 0 that pandas writes."""
-PARTS_OF_LISTS = {**PART_NAMES, "unused": "unused"}
 LIST_REMEDY = "set it to the files of a split: CSV tables, lists of names, or .npy of strings"
 
 
@@ -157,16 +156,16 @@ def _strings(file: Path) -> list[list[str]]:
 def _parts(file: Path, cells: Sequence[Sequence[str]], first: int) -> list[str]:
     """Return the part of each row after the header."""
     columns = [[cell.strip().lower() for cell in column[first:]] for column in cells]
-    parted = [words for words in columns if PARTS_OF_LISTS.keys() & set(words)]
+    parted = [words for words in columns if LISTED_PARTS.keys() & set(words)]
     if parted:
-        words = max(parted, key=lambda words: sum(word in PARTS_OF_LISTS for word in words))
-        others = [word for word in words if word not in PARTS_OF_LISTS]
+        words = max(parted, key=lambda words: sum(word in LISTED_PARTS for word in words))
+        others = [word for word in words if word not in LISTED_PARTS]
         if others:
             raise UserError(
                 f"{file} has the part '{escape(others[0])}' beside others; write train, val, test "
                 "or unused in each row."
             )
-        return [PARTS_OF_LISTS[word] for word in words]
+        return [LISTED_PARTS[word] for word in words]
     words = [word for word in re.split("[^a-z]+", file.stem.lower()) if word in PART_NAMES]
     if not words:
         raise UserError(

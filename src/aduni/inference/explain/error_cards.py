@@ -22,6 +22,7 @@ from aduni.inference.explain.page import (
     safe_file_name,
     save_heat_map,
 )
+from aduni.metrics.confusion_counts import confusion_counts
 from aduni.results.predictions_csv import labels_and_probabilities, read_predictions
 from aduni.system.program import command_text
 
@@ -99,8 +100,7 @@ def confident_errors(
 def confusion_of(predictions: StoredPredictions, names: list[str]) -> Confusion:
     """Count the test images by true and predicted class."""
     predicted = predictions.probabilities.argmax(axis=1)
-    cells = np.bincount(predictions.labels * len(names) + predicted, minlength=len(names) ** 2)
-    return Confusion(names, cells.reshape(len(names), -1).tolist())
+    return Confusion(names, confusion_counts(predictions.labels, predicted, len(names)).tolist())
 
 
 def error_groups(

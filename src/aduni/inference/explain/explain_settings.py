@@ -1,10 +1,11 @@
 """Check the settings of conf/explain.yaml."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from omegaconf import DictConfig
 from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt
 
+from aduni.config.one_or_more import OneOrMore
 from aduni.config.schema import DataPlace, read
 from aduni.errors import UserError, did_you_mean
 
@@ -12,23 +13,20 @@ PREDICTED = "predicted"
 NO_LAYER = "none"
 
 
-def _as_texts(value: Any) -> Any:
-    """Convert one value or a list to texts, since Hydra reads a folder 2026 as a number."""
-    if value is None:
-        return None
-    return [str(name) for name in (value if isinstance(value, list) else [value])]
+Text = Annotated[str, BeforeValidator(str)]
+"""A text, since Hydra reads a folder 2026 as a number."""
 
 
 class ExplainSettings(BaseModel, extra="forbid"):
     """Values of all keys of conf/explain.yaml."""
 
-    ckpt: Annotated[str, BeforeValidator(str)]
-    images: Annotated[list[str] | None, BeforeValidator(_as_texts)]
+    ckpt: Text
+    images: OneOrMore[Text] | None
     output: str | None
     dataset: DataPlace
     neighbours: Annotated[int, Field(ge=0, le=50)]
-    target: Annotated[str, BeforeValidator(str)]
-    layer: Annotated[str, BeforeValidator(str)]
+    target: Text
+    layer: Text
     errors: Annotated[NonNegativeInt, Field(le=100)]
     trust: list[str]
     verbose: bool

@@ -2,11 +2,12 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from aduni.config.one_or_more import OneOrMore
 from aduni.config.schema import read
 from aduni.errors import UserError, did_you_mean, missing_extra
 
@@ -25,20 +26,13 @@ PACKAGES = {
 """Format -> modules of an extra that it needs: `timm` for the folder, else `export`."""
 
 
-def _as_list(value: Any) -> Any:
-    return value if value is None or isinstance(value, list) else [value]
-
-
 class ExportSettings(BaseModel, extra="forbid", coerce_numbers_to_str=True, frozen=True):
     """Values of all keys of conf/export.yaml, which describes them."""
 
     ckpt: Annotated[str, Field(min_length=1)]
     format: str
     output: Path
-    images: Annotated[
-        list[Annotated[str, Field(min_length=1)]] | None,
-        BeforeValidator(_as_list),
-    ]
+    images: OneOrMore[Annotated[str, Field(min_length=1)]] | None
     trust: list[str]
     verbose: bool
 

@@ -12,15 +12,12 @@ from pydantic import (
     field_validator,
 )
 
+from aduni.config.one_or_more import OneOrMore
 from aduni.data.names import ClassName
 from aduni.results.find_checkpoint import find_checkpoints
 
 SUM_TOLERANCE = 1e-3
 """Deviation of the sum of class frequencies from 1, which are written with few digits."""
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
 
 
 def _no_boolean(value: Any) -> Any:
@@ -29,9 +26,7 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
-Names = Annotated[
-    list[Annotated[str, Field(min_length=1)]], Field(min_length=1), BeforeValidator(_as_list)
-]
+Names = Annotated[OneOrMore[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
 class ModelSettings(

@@ -22,7 +22,7 @@ from aduni.inference.predict.predictions import Predictions, join
 from aduni.inference.predict.shards import SavedShards
 from aduni.results.decision.decision_json import Decision, read_decision
 from aduni.results.decision.in_words import in_words
-from aduni.results.predictions_csv import probability_column
+from aduni.results.predictions_csv import probability_columns
 from aduni.system.atomic_files import write_csv, write_npy
 from aduni.system.out_of_memory import explain_out_of_memory
 
@@ -193,7 +193,7 @@ def prediction_table(predictions: Predictions, class_names: Sequence[str]) -> pd
             "predicted": names[predictions.probabilities.argmax(axis=1)],
         }
     )
-    columns = [probability_column(name) for name in class_names]
+    columns = probability_columns(class_names)
     return frame.join(pd.DataFrame(predictions.probabilities, columns=columns))
 
 

@@ -90,9 +90,3 @@ def group_quantile(scores: Floats, groups: Ints, level: float) -> float:
 def least_groups(level: float) -> int:
     """Return the number of groups with which a set can be smaller than all classes."""
     return math.ceil(level / (1 - level) - ROUNDING)
-
-
-def group_weights(groups: Ints) -> Floats:
-    """Return (n,) weights with which every group counts the same; their sum is 1."""
-    _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    return np.asarray(1 / (sizes[member] * len(sizes)))

@@ -50,7 +50,7 @@ def too_few_groups(models: Sequence[ModelPredictions], asked: Conformal) -> str:
 
 def _groups(run: Run) -> dict[str, int]:
     """Return the groups in the part of a run for the calibration: of all images, by class."""
-    groups = run.split.set_index("image")["group"]
+    groups = run.image_groups
     part = run.predictions["part"] == calibration_part(run.predictions)
     every = int(groups.loc[run.predictions.loc[part, "image"]].nunique())
     return {"all images": every, **calibration_groups(run.predictions, groups, run.class_names)}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from aduni.metrics.bootstrap_intervals import Interval
 from aduni.metrics.estimate import Estimate
+from aduni.metrics.interval import Interval
 from aduni.metrics.metric import ClassMetric, Metric
 from aduni.metrics.names import OF_PREDICTIONS
 from aduni.metrics.samples import Samples

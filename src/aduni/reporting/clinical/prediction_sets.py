@@ -84,8 +84,7 @@ def _sets(seed: SeedPredictions, asked: Conformal) -> Bools:
     """Return the sets of all images, each calibrated in the run that predicted it."""
     found = []
     for run in seed.runs:
-        groups = run.split.set_index("image")["group"]
-        calibrated = calibrate(run.predictions, groups, run.class_names, asked)
+        calibrated = calibrate(run.predictions, run.image_groups, run.class_names, asked)
         found.append(calibrated.sets(run.test_predictions()[2]))
     return np.concatenate(found)
 

@@ -18,15 +18,12 @@ from aduni.reporting.questions import Questions
 HEIGHT = 2.8
 
 
-def class_reliability(
-    samples: Samples, classes: Bools, bins: int = BINS
-) -> tuple[Floats, Floats, Floats]:
+def class_reliability(samples: Samples, classes: Bools) -> tuple[Floats, Floats, Floats]:
     """Pool the probabilities of some classes, each against the rest, and divide them into bins.
 
     Args:
         samples: predictions; their draws have no effect.
         classes: (C,) which classes.
-        bins: number of bins of equal width.
 
     Returns:
         Mean probability, frequency of the class, and number of pairs of an image and a class, of
@@ -34,10 +31,10 @@ def class_reliability(
     """
     probabilities = samples.probabilities[:, classes].ravel()
     truth = np.eye(len(classes))[samples.labels][:, classes].ravel()
-    numbered = confidence_bins(probabilities, bins)
-    counts = np.bincount(numbered, minlength=bins).astype(np.float64)
+    numbered = confidence_bins(probabilities)
+    counts = np.bincount(numbered, minlength=BINS).astype(np.float64)
     held = counts > 0
-    sums = [np.bincount(numbered, weights=w, minlength=bins)[held] for w in (probabilities, truth)]
+    sums = [np.bincount(numbered, weights=w, minlength=BINS)[held] for w in (probabilities, truth)]
     return sums[0] / counts[held], sums[1] / counts[held], counts[held]
 
 

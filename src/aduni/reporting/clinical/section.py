@@ -1,11 +1,9 @@
 """Sections of the report that answer clinical questions, and the models that they are asked of."""
 
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aduni.errors import UserError, did_you_mean
 from aduni.reporting import clinical
@@ -16,6 +14,7 @@ from aduni.reporting.questions import Questions
 from aduni.reporting.tables.own_settings import validation_mean
 from aduni.reporting.tables.table import Table, Unit, title_of
 from aduni.results.finished_runs import Run
+from aduni.system.plug_ins import declared_in
 
 if TYPE_CHECKING:  # as in reporting/figures/figure.py
     from matplotlib.figure import Figure
@@ -95,7 +94,7 @@ def clinical_tables(
         models: the one that all others are compared with first.
         prefix: of the tables' ids, which are unique on a page.
     """
-    sections: list[ClinicalSection] = _found("SECTION")
+    sections: list[ClinicalSection] = declared_in(clinical, "SECTION")
     sections.sort(key=lambda section: section.position)
     found = [table for section in sections for table in section.build(models, questions)]
     title = title_of(models[0].dataset)
@@ -112,16 +111,9 @@ def clinical_figures(
     from aduni.reporting.figures.style import save
 
     drawn, dataset = [], models[0].dataset
-    for kind in _found("FIGURE"):
+    for kind in declared_in(clinical, "FIGURE"):
         figure = kind.draw(models, questions)
         if figure is not None:
             svg, pdf = save(figure, folder, f"{file_prefix(dataset)}_{kind.name}")
             drawn.append(Drawn(kind.name, kind.title, kind.caption, svg, pdf, opens_page=False))
     return drawn
-
-
-def _found(attribute: str) -> list[Any]:
-    """Return what the files of this folder define under a name."""
-    names = [module.name for module in pkgutil.iter_modules(clinical.__path__)]
-    modules = [import_module(f"{clinical.__name__}.{name}") for name in names]
-    return [getattr(module, attribute) for module in modules if hasattr(module, attribute)]

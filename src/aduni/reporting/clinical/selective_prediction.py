@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from aduni.metrics.bootstrap_intervals import ENDS
 from aduni.metrics.estimate import Estimate
+from aduni.metrics.interval import ENDS
 from aduni.metrics.samples import Floats, Samples
 from aduni.metrics.selective_risk import selective_risk
 from aduni.reporting.clinical.model_predictions import ModelPredictions

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
 
+from aduni.metrics.confusion_counts import confusion_counts
 from aduni.reporting.figures import style
 from aduni.reporting.figures.f1_by_class import clear_frame, write_cells
 from aduni.reporting.figures.figure import ReportFigure, Rows
@@ -20,8 +20,7 @@ PER_LINE = 3
 def pooled_confusion(runs: Sequence[Run], class_names: Sequence[str]) -> NDArray[np.int64]:
     """Return (C, C) counts by true (first) and predicted class in the test parts of all runs."""
     labels, probabilities = pooled_test(runs, class_names)
-    predicted = probabilities.argmax(axis=1)
-    return np.asarray(confusion_matrix(labels, predicted, labels=range(len(class_names))))
+    return confusion_counts(labels, probabilities.argmax(axis=1), len(class_names))
 
 
 def row_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -3,11 +3,9 @@
 Every file of this folder with a FIGURE is found.
 """
 
-import pkgutil
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from aduni.reporting import figures
 from aduni.reporting.tables.table import title_of
 from aduni.results.finished_runs import Run
 from aduni.system.fonts import letters_without_glyph
+from aduni.system.plug_ins import declared_in
 
 if TYPE_CHECKING:  # matplotlib takes most of a second, and is loaded with the first figure
     from matplotlib.figure import Figure
@@ -95,7 +94,5 @@ def texts_in(rows: Rows, dataset: str) -> list[str]:
 
 def all_figures() -> list[ReportFigure]:
     """Return the figures that the files of this folder define."""
-    names = (module.name for module in pkgutil.iter_modules(figures.__path__))
-    modules = [import_module(f"{figures.__name__}.{name}") for name in names]
-    found = [module.FIGURE for module in modules if hasattr(module, "FIGURE")]
+    found: list[ReportFigure] = declared_in(figures, "FIGURE")
     return sorted(found, key=lambda figure: (figure.position, figure.name))

@@ -35,16 +35,16 @@ class Reliability:
     error: float
 
 
-def reliability(runs: Sequence[Run], bins: int = BINS) -> Reliability:
+def reliability(runs: Sequence[Run]) -> Reliability:
     """Return the bins of all runs' test parts together."""
     labels, probabilities = pooled_test(runs, runs[0].class_names)
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    bin_of = confidence_bins(confidence, bins)
-    counts = np.bincount(bin_of, minlength=bins)
+    bin_of = confidence_bins(confidence)
+    counts = np.bincount(bin_of, minlength=BINS)
     held = counts > 0
-    sums = [np.bincount(bin_of, weights=w, minlength=bins)[held] for w in (confidence, correct)]
-    error = float(expected_calibration_error(Samples.single(labels, probabilities), bins)[0])
+    sums = [np.bincount(bin_of, weights=w, minlength=BINS)[held] for w in (confidence, correct)]
+    error = float(expected_calibration_error(Samples.single(labels, probabilities))[0])
     return Reliability(counts[held], sums[0] / counts[held], sums[1] / counts[held], error)
 
 

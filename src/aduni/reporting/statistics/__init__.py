@@ -1,0 +1,1 @@
+"""Statistics of finished runs: paired, by class, of batches and of features."""

@@ -9,7 +9,8 @@ from statistics import fmean, variance
 import numpy as np
 import pandas as pd
 
-from aduni.metrics.fold_intervals import ENDS, interval_over_folds
+from aduni.metrics.fold_intervals import interval_over_folds
+from aduni.metrics.interval import ENDS
 from aduni.reporting.statistics.row_bootstrap import bootstrap, pooled_outcomes
 from aduni.reporting.tables.build_table import rivals
 from aduni.reporting.tables.table import Table, Unit

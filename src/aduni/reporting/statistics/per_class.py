@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aduni.metrics.fold_intervals import ENDS
+from aduni.metrics.interval import ENDS
 from aduni.metrics.samples import RESAMPLES, class_f1
 from aduni.reporting.page.html import UNDEFINED, Column, PageCell, PageTable
 from aduni.reporting.statistics.classes import class_order, losses_by_class

@@ -17,7 +17,7 @@ from aduni.metrics.samples import Counts
 from aduni.reporting.tables.build_table import cell_over, with_best
 from aduni.reporting.tables.table import Runs, Table, TableRow
 from aduni.results.finished_runs import Run
-from aduni.results.predictions_csv import labels_and_probabilities, probability_column
+from aduni.results.predictions_csv import labels_and_probabilities, probability_columns
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def with_tuned_adjustment(run: Run) -> Run | None:
     tau = _best_tau(*labels_and_probabilities(validation, names), prior)
     _, before = labels_and_probabilities(frame, names)
     after = _adjusted(before, prior, tau)
-    columns = dict(zip(map(probability_column, names), after.T, strict=True))
+    columns = dict(zip(probability_columns(names), after.T, strict=True))
     predicted = np.array(names)[after.argmax(axis=1)]
     frame = frame.assign(predicted=predicted, **columns)
     metrics = {

@@ -1,0 +1,1 @@
+"""Read predictions of other programs as finished runs."""

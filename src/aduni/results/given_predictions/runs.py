@@ -15,7 +15,7 @@ from aduni.errors import UserError
 from aduni.metrics.evaluation import evaluate
 from aduni.results.finished_runs import Run
 from aduni.results.given_predictions.table import PREDICTED, PredictionTable, read_table, some
-from aduni.results.predictions_csv import labels_and_probabilities, probability_column
+from aduni.results.predictions_csv import labels_and_probabilities, probability_columns
 from aduni.results.run_folder import RunFolder
 
 UNIT = ["model", "fold", "seed"]
@@ -160,7 +160,7 @@ def _run(
     """Return the run of a model, fold and seed; what a training alone knows is None."""
     model, fold, seed = str(key[0]), int(key[1]), int(key[2])
     file = Path(rows["file"].iloc[0])
-    columns = [probability_column(name) for name in classes]
+    columns = probability_columns(classes)
     split = rows.drop(columns=[*columns, "file", *UNIT, "predicted"], errors="ignore")
     split = split.rename(columns={"id": "image"}).reset_index(drop=True)
     predicted = rows[rows["part"].isin(PREDICTED)]

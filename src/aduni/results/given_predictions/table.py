@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 
 from aduni.data.image_table import check_separator
 from aduni.data.names import escape
-from aduni.data.splits.predefined import PART_NAMES
+from aduni.data.splits.predefined import LISTED_PARTS
 from aduni.errors import UserError
-from aduni.results.predictions_csv import probability_column
+from aduni.results.predictions_csv import probability_column, probability_columns
 from aduni.shortage import raise_shortage
 from aduni.system.csv_escape import unescape_formulas
 
 PREFIX = "p_"
 OPTIONAL = ("model", "fold", "seed", "part", "group")
-PARTS = {**PART_NAMES, "unused": "unused"}
 PREDICTED = ("validation", "calibration", "test")
 """Parts whose rows have probabilities."""
 SUM_TOLERANCE = 0.01
@@ -73,7 +72,7 @@ class PredictionTable:
             frame = frame.rename(columns={"image": "id"})
         classes = [str(c).removeprefix(PREFIX) for c in frame.columns if str(c).startswith(PREFIX)]
         _check_columns(file, frame, classes)
-        texts = frame.drop(columns=[probability_column(name) for name in classes]).astype(str)
+        texts = frame.drop(columns=probability_columns(classes)).astype(str)
         texts = texts.assign(
             label=_labels(file, texts["label"], classes),
             part=_parts(file, texts),
@@ -84,7 +83,7 @@ class PredictionTable:
             file=str(file),
         )
         values, form = _probabilities(file, frame, classes, texts["part"])
-        table = pd.DataFrame(values, columns=[probability_column(name) for name in classes])
+        table = pd.DataFrame(values, columns=probability_columns(classes))
         optional = frozenset(name for name in OPTIONAL if name in frame.columns)
         return cls(texts.reset_index(drop=True).join(table), classes, optional, form)
 
@@ -140,7 +139,7 @@ def _parts(file: Path, texts: pd.DataFrame) -> pd.Series:
     given = texts.get("part")
     if given is None:
         return pd.Series("test", index=texts.index)
-    found = given.str.strip().str.lower().map(PARTS)
+    found = given.str.strip().str.lower().map(LISTED_PARTS)
     if found.isna().any():
         wrong = escape(given[found.isna()].iloc[0])
         raise UserError(
@@ -168,7 +167,7 @@ def _probabilities(
     file: Path, frame: pd.DataFrame, classes: Sequence[str], parts: pd.Series
 ) -> tuple[Floats, str]:
     """Return (n, C) probabilities, and how they were given; those of other parts may be NaN."""
-    columns = frame[[probability_column(name) for name in classes]]
+    columns = frame[probability_columns(classes)]
     values = columns.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
     used = parts.isin(PREDICTED).to_numpy()
     wrong = np.flatnonzero(used & ~np.isfinite(values).all(axis=1))

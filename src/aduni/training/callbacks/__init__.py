@@ -1,1 +1,1 @@
-"""Lightning callbacks: history.csv, checkpoints, progress bar, signal handlers."""
+"""Lightning callbacks, one a file: what to write, show or average each epoch, when to stop."""

@@ -1,0 +1,1 @@
+"""Augment whole batches on their device, as the transforms of the CPU would."""
