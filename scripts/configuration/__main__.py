@@ -34,7 +34,7 @@ COMMANDS = {
     "predict": "aduni.inference.predict.predict_settings.PredictSettings",
     "explain": "aduni.inference.explain.explain_settings.ExplainSettings",
     "export": "aduni.inference.export.export_settings.ExportSettings",
-    "report": "aduni.reproduce.settings._Report",
+    "report": "aduni.reproduce.report_settings.ReportSettings",
     "reproduce": "aduni.reproduce.settings.Reproduction",
     "benchmark": "benchmarks.settings.BenchmarkSettings",
 }

@@ -11,7 +11,7 @@ from aduni.api.composition import composed, to_overrides
 from aduni.config.schema import read_settings
 from aduni.errors import UserError
 from aduni.reporting.questions import Questions
-from aduni.reproduce.settings import read_report
+from aduni.reproduce.report_settings import read_report
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ from aduni.inference.explain.explain_settings import read_explain_settings
 from aduni.inference.export.export_settings import read_export_settings
 from aduni.inference.predict.predict_settings import read_predict_settings
 from aduni.reproduce.planning import compose_training
-from aduni.reproduce.settings import read_report, read_reproduction
+from aduni.reproduce.report_settings import read_report
+from aduni.reproduce.settings import read_reproduction
 from benchmarks.settings import read_benchmark
 from composing import CONF
 

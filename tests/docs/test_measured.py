@@ -9,7 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from aduni.reporting.cached import cached_report
-from aduni.reproduce.settings import read_report
+from aduni.reproduce.report_settings import read_report
 from aduni.system.atomic_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from aduni.cli.end_summary import is_unicode, print_text
 from aduni.reporting.cached import cached_report
 from aduni.reporting.inputs import SUMMARY
-from aduni.reproduce.settings import read_report
+from aduni.reproduce.report_settings import read_report
 
 
 def write_report(config: DictConfig, frames: Mapping[Path, pd.DataFrame] | None = None) -> Path:

@@ -1,24 +1,15 @@
-"""Check the settings of conf/reproduce.yaml and conf/report.yaml."""
+"""Check the settings of conf/reproduce.yaml."""
 
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
-from aduni.config.one_or_more import OneOrMore
 from aduni.errors import UserError, complaint, did_you_mean
 from aduni.metrics.names import check_columns
-from aduni.reporting.inputs import Sources
-from aduni.reporting.questions import Questions
 from aduni.reporting.tables.definitions import Definition, Row
-from aduni.results.given_predictions.table import table_files
-from aduni.results.run_folder import RunFolder
-from aduni.system.atomic_folder import INDEX, MANAGED
-from aduni.system.output_folder import check_output
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -62,7 +53,7 @@ class Profile(BaseModel, extra="forbid", frozen=True):
     dataset_overrides: dict[str, tuple[str, ...]]
 
 
-class _Tables(BaseModel, extra="forbid", frozen=True):
+class TableSettings(BaseModel, extra="forbid", frozen=True):
     methods: Definition
     sampling: Definition
     switches: Definition
@@ -75,7 +66,7 @@ class _Tables(BaseModel, extra="forbid", frozen=True):
         return {"methods": self.methods, "sampling": self.sampling, "switches": self.switches}
 
 
-class Reproduction(_Tables, frozen=True):
+class Reproduction(TableSettings, frozen=True):
     """Values of all keys of conf/reproduce.yaml."""
 
     action: Literal["train", "status"]
@@ -128,7 +119,7 @@ class Reproduction(_Tables, frozen=True):
 
 def read_reproduction(config: DictConfig) -> Reproduction:
     """Return the checked settings of reproduce.py."""
-    settings = _validate(config, Reproduction, wandb=_wandb_options(config))
+    settings = validate(config, Reproduction, wandb=_wandb_options(config))
     check_columns(settings.columns)
     profile, tables = settings.profile, settings.definitions
     datasets = settings.chosen_datasets
@@ -163,81 +154,7 @@ def _wandb_options(config: DictConfig) -> dict[str, Any] | None:
     return {key: OmegaConf.select(config, f"logger.wandb.{key}") for key in WANDB_OPTIONS}
 
 
-class _Report(_Tables, Questions, frozen=True):
-    """Values of all keys of conf/report.yaml."""
-
-    runs: OneOrMore[Path] | None
-    predictions: str | tuple[str, ...] | None
-    ordinal: bool
-    output: Path | None
-    reference: str | None
-
-    @property
-    def questions(self) -> Questions:
-        return Questions(**{key: getattr(self, key) for key in Questions.model_fields})
-
-    @property
-    def tables(self) -> list[Path]:
-        """Tables of predictions that the patterns name."""
-        return table_files(self.predictions or ())
-
-
-def read_report(
-    config: DictConfig, frames: Mapping[Path, pd.DataFrame] | None = None
-) -> tuple[Sources, Mapping[Path, pd.DataFrame] | list[Path], bool]:
-    """Return the checked settings of a report: sources, tables of predictions, their ordinal.
-
-    Args:
-        config: composed from conf/report.yaml.
-        frames: tables of predictions by name, in place of `runs` and `predictions`.
-    """
-    settings = _validate(config, _Report)
-    if frames is not None:
-        check_columns(settings.columns)
-        output = settings.output or Path("report")
-        return _sources(settings, Path("predictions"), output), frames, settings.ordinal
-    if bool(settings.runs) == (settings.predictions is not None):
-        raise UserError(
-            "give either a folder that holds run folders, runs=DIR, or tables of predictions, "
-            "predictions='*.csv'."
-        )
-    if settings.ordinal and settings.runs:
-        raise UserError("ordinal=true is for predictions=; each run says it itself: leave it out.")
-    check_columns(settings.columns)
-    tables = settings.tables
-    root = _common_folder(settings.runs) if settings.runs else tables[0].parent
-    output = settings.output or (root / "report" if RunFolder(root).config.is_file() else root)
-    check_output(output, "aduni report", names=(INDEX.name, *MANAGED))
-    for table in tables:
-        if any(table.resolve().is_relative_to((output / name).resolve()) for name in MANAGED):
-            raise UserError(
-                f"{table} lies where the report writes its own files; give another folder with "
-                "output=."
-            )
-    return _sources(settings, root, output), tables, settings.ordinal
-
-
-def _common_folder(folders: Sequence[Path]) -> Path:
-    """Return a folder as it is, and for several the one that holds them all."""
-    return (
-        folders[0] if len(folders) == 1 else Path(os.path.commonpath(map(Path.absolute, folders)))
-    )
-
-
-def _sources(settings: _Report, root: Path, output: Path) -> Sources:
-    return Sources(
-        root,
-        output,
-        settings.definitions,
-        settings.columns,
-        settings.floors,
-        settings.reference,
-        settings.questions,
-        tuple(settings.runs) if settings.runs and len(settings.runs) > 1 else (),
-    )
-
-
-def _validate(config: DictConfig, model: type[Model], **further: Any) -> Model:
+def validate(config: DictConfig, model: type[Model], **further: Any) -> Model:
     """Check settings; those of trackers are for train.py, whose other keys they refer to."""
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "logger"])
     try:
