@@ -17,6 +17,8 @@ from composing import settings_of
 class Weights(Method):
     """Two parameters, of which the loss is made by the test."""
 
+    stages = ()
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder = nn.Linear(3, 2)
@@ -105,6 +107,8 @@ def test_a_first_step_that_a_gradient_scaler_skips_leaves_nothing_behind(make, p
 
 def test_norms_and_biases_are_the_group_without_decay():
     class Normed(Method):
+        stages = ()
+
         def __init__(self) -> None:
             super().__init__()
             self.encoder = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
@@ -123,6 +127,8 @@ def test_norms_and_biases_are_the_group_without_decay():
 
 class Decaying(Method):
     """A backbone whose learning rate decays, and a head."""
+
+    stages = ()
 
     def __init__(self, layer_decay: float) -> None:
         super().__init__()
@@ -183,6 +189,8 @@ def test_without_decay_the_groups_are_those_of_before(make):
 
 def test_a_method_without_an_encoder_is_trained():
     class Plain(Method):
+        stages = ()
+
         def __init__(self) -> None:
             super().__init__()
             self.network = nn.Linear(3, 2)

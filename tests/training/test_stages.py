@@ -26,6 +26,8 @@ METHOD = {
 class Parts(Method):
     """A module, a parameter of the method's own, and a momentum copy."""
 
+    stages = ()
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder = nn.Linear(2, 3)
