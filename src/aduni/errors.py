@@ -70,10 +70,8 @@ def is_utf8(name: str) -> bool:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint for a mistyped name, empty if no known name is similar, or it is one."""
+    """Return a hint for a mistyped name, empty if no known name is similar."""
     names = list(known)
-    if word in names:
-        return ""
     same = [name for name in names if name.casefold() == word.casefold()]
     matches = same or difflib.get_close_matches(word, names, n=1)
     return f" (did you mean {matches[0]}?)" if matches else ""

@@ -338,7 +338,7 @@ def test_metrics_of_something_else_are_not_printed(content, resumable, refusal):
     settings, folder = resumable
     folder.metrics.write_text(json.dumps(content))
 
-    refusal(lambda: run(settings, folder), folder.metrics, "run again")
+    refusal(lambda: run(settings, folder), folder.metrics, "train it again")
 
 
 def test_a_lost_split_is_to_be_restored(resumable, refusal):

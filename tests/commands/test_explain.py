@@ -133,7 +133,7 @@ def test_bad_input_is_refused_with_a_sentence(command, trained, asked, tmp_path)
         ((best, "neighbours=-1"), "neighbours=-1 is not valid"),
         ((best, "neighbour=3"), "neighbour is not a known key (did you mean neighbours?)"),
         ((best, "+wrong=3"), "wrong is not a known key"),
-        ((best, f"output={tmp_path / 'full'}"), "holds files that are no explanation's"),
+        ((best, f"output={tmp_path / 'full'}"), "was not made by aduni explain"),
         ((best, f"output={tmp_path / 'broken.png'}"), "is a file; give a folder with output="),
         ((ckpt(trained, "last"),), "evaluation/last/predictions.csv is missing"),
     ]

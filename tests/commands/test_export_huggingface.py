@@ -84,7 +84,13 @@ def test_an_existing_folder_keeps_its_other_files(command, past_run, tmp_path):
     for name in (".gitattributes", "config.json"):
         (output / name).write_text("older")
     last = run / "checkpoints" / "last.ckpt"
-    finished = command("export", f"ckpt={last}", "format=huggingface", f"output={output}")
+    words = (f"ckpt={last}", "format=huggingface", f"output={output}")
+    finished = command("export", *words)
+
+    assert finished.status == 1
+    assert f"{output / 'config.json'} is of no earlier export" in finished.err
+    (output / "config.json").write_text('{"aduni": {}}')
+    finished = command("export", *words)
 
     assert finished.status == 0, finished.err
     assert sorted(file.name for file in output.iterdir()) == [".gitattributes", *FILES]

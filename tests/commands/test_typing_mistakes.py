@@ -165,7 +165,7 @@ SENTENCES = {
     "train dataset.root=C:datapictures": "write the path that it has on this system.",
     "train config.yaml": "write the settings themselves as KEY=VALUE",
     "evaluate x.ckpt": "write ckpt=x.ckpt.",
-    "evaluate dataset=/data/isic": "write dataset=folder dataset.root=/data/isic, or choose one of",
+    "evaluate dataset=/data/isic": "write data=/data/isic, or choose one of",
     **{
         f"{name} ../photos": "write data=../photos."
         for name in ("fit", "train", "prepare", "audit", "shortcuts")

@@ -7,7 +7,6 @@ from omegaconf import DictConfig
 from aduni.cli.app import task
 from aduni.cli.arguments import fit_arguments
 from aduni.cli.imports import slow_imports
-from aduni.config.early_data import check_composed
 from aduni.system.program import CONF
 
 arguments = fit_arguments
@@ -18,7 +17,8 @@ arguments = fit_arguments
 @task
 def main(config: DictConfig) -> None:
     """Fit one data set."""
-    from aduni.fitting.fit_settings import forwarded, read_fit_settings  # without torch
+    from aduni.config.early_data import check_composed  # without torch
+    from aduni.fitting.fit_settings import forwarded, read_fit_settings
 
     hydra_config = HydraConfig.get()
     overrides = hydra_config.overrides.task

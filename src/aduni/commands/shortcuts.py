@@ -7,7 +7,6 @@ from omegaconf import DictConfig
 from aduni.cli.app import run_folder, task
 from aduni.cli.arguments import data_arguments
 from aduni.cli.imports import slow_imports
-from aduni.config.early_data import check_composed
 from aduni.system.program import CONF
 
 arguments = data_arguments
@@ -18,6 +17,8 @@ arguments = data_arguments
 @task
 def main(config: DictConfig) -> None:
     """Run the floors on one fold."""
+    from aduni.config.early_data import check_composed  # without torch
+
     check_composed(config, config.fold)
     with slow_imports():
         from aduni.cli.end_summary import print_and_log

@@ -7,7 +7,6 @@ from omegaconf import DictConfig
 from aduni.cli.app import is_multirun, run_folder, task
 from aduni.cli.arguments import data_arguments
 from aduni.cli.imports import slow_imports
-from aduni.config.early_data import check_data
 from aduni.config.extras import check_extras
 from aduni.config.instantiate import check_node
 from aduni.config.schema import Settings, read
@@ -25,6 +24,8 @@ def main(config: DictConfig) -> None:
     settings, folder = read(config, Settings, ()), run_folder()
     check_extras(settings)
     if settings.resume is None:
+        from aduni.config.early_data import check_data  # imports pandas, which a wrong key need not
+
         folder.refuse_training()
         check_node(settings.sampler, "sampler")
         check_data(settings.dataset, settings.protocol, settings.fold)

@@ -115,6 +115,8 @@ def _keys_for(line: CommandLine, path: Path) -> Sequence[str]:
     if path.suffix in (".ckpt", ".safetensors") or (path / "checkpoints").is_dir():
         return ("ckpt", "runs")
     of_table = ("predictions",) if path.suffix == ".csv" else ()
+    if line.command == "evaluate" and not of_table:  # always takes a checkpoint, seldom other data
+        return ("ckpt", "data")
     return ("data", *of_table, "runs", "images", "ckpt")
 
 

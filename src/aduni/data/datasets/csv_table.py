@@ -138,11 +138,15 @@ class CSVTable(UserImages):
             if header.count(column) != 1:
                 check_separator(self.csv, header)
                 self._refuse_one_hot(frame, key)
-                has = "several columns" if column in header else "no column"
+                named = ", ".join(escape(name) for name in header)
+                if column in header:
+                    raise UserError(
+                        f"dataset.{key}={column}: {self.csv} has several columns of that name; "
+                        f"give each a name of its own; its columns are {named}."
+                    )
                 raise UserError(
-                    f"dataset.{key}={column}: {self.csv} has {has} of that name"
-                    f"{did_you_mean(column, header)}; its columns are "
-                    f"{', '.join(escape(name) for name in header)}."
+                    f"dataset.{key}={column}: {self.csv} has no column of that name"
+                    f"{did_you_mean(column, header)}; its columns are {named}."
                 )
         selected = pd.DataFrame({key: frame[column] for key, column in columns.items()})
         others = [key for key in columns if key != "image_column"]
