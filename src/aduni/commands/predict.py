@@ -14,6 +14,10 @@ from aduni.system.program import CONF
 def main(config: DictConfig) -> None:
     """Predict the classes of images."""
     settings = read_predict_settings(config)
+    if settings.decision:
+        from aduni.results.decision.decision_json import read_decision  # without torch
+
+        read_decision(settings.decision)
     with slow_imports():
         from aduni.inference.predict.predict import predict
     print(predict(settings))
