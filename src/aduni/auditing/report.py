@@ -17,7 +17,14 @@ from aduni.auditing.contact_sheet import (
 )
 from aduni.auditing.page import write_audit_page
 from aduni.auditing.published_split import report_published_split
-from aduni.auditing.warnings import darkness, flatness, nested_copy, ungrouped, unused_range
+from aduni.auditing.warnings import (
+    darkness,
+    flatness,
+    nested_copy,
+    respelt,
+    ungrouped,
+    unused_range,
+)
 from aduni.data.cache.image_cache import MAX_WAITING
 from aduni.data.download.archives import download
 from aduni.data.image_data import ImageData
@@ -110,10 +117,8 @@ def _sentences(data: ImageData, folder: Path, conflicts: Sheet | None) -> Iterat
     yield from _of_copies(data, folder)
     if conflicts:
         yield f"Copies with conflicting labels: {conflicts.shown} drawn in {conflicts.file}."
-    if nested := nested_copy(data):
-        yield f"Warning: {nested}"
-    if parted := ungrouped(data.table):
-        yield f"Warning: {parted}"
+    for sentence in filter(None, (nested_copy(data), ungrouped(data.table))):
+        yield f"Warning: {sentence}"
     if data.table.groups is not None:
         yield from findings.group_remarks(data.table)
     yield from _of_split(data, folder)
@@ -146,8 +151,8 @@ def _print_classes(console: Console, data: ImageData) -> None:
         f"Imbalance ratio {imbalance_ratio(counts):.1f} (most frequent class to rarest); "
         f"suggested for AdUni: sampler={sampler} ({reason})."
     )
-    for spellings in findings.similar_names(names):
-        console.print(f"Perhaps one class in several spellings: {', '.join(spellings)}.")
+    if sentence := respelt(data.table):
+        console.print(sentence)
     for name in filter(is_missing, names):
         console.print(f"Class {name} may stand for images whose class is not known.")
 

@@ -1,4 +1,4 @@
-"""What a report is made from, and where its summary lies."""
+"""Describe what a report is made from, and where its summary lies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

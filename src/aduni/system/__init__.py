@@ -1,1 +1,1 @@
-"""What files, processes, memory and fonts of the machine need, for all packages."""
+"""Handle files, processes, memory and fonts of the machine for all packages."""
